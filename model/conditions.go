@@ -1,0 +1,113 @@
+package model
+
+// Conditions that several rules share. They read facts only.
+
+func last(f *Facts) State { return f.TCP.Path.Last() }
+
+func notice(f *Facts, n Notice) bool { return f.Evidence.Notices.Has(n) }
+
+// closing: the end happened inside the close of the last descriptor. Linux
+// clears the socket's owner (SOCK_DEAD) only afterwards, in __tcp_close.
+func closing(f *Facts) bool {
+	e := &f.Evidence
+	return e.Owned.Is(true) && e.Dead.Is(false) && e.Shutdown.Is(3) &&
+		(e.Descriptor == HolderClosing || e.Descriptor == HolderKernel)
+}
+
+// inCall: the end happened in a system call on a socket that stays open.
+func inCall(f *Facts) bool {
+	e := &f.Evidence
+	return e.Owned.Is(true) && e.Dead.Is(false) && e.Descriptor == HolderOpen
+}
+
+// finished: both FINs were exchanged and ours was acknowledged; where the
+// acknowledgement can't be seen, the states are believed.
+func finished(f *Facts) bool {
+	switch last(f) {
+	case LastAck, Closing:
+		return f.Evidence.FINAcked.Or(true)
+	case FinWait2:
+		return f.TCP.FIN.Received.Is(true)
+	default:
+		return false
+	}
+}
+
+// timedOut: the socket's error is one of a time-out. Linux reports the last
+// ICMP or routing error instead of ETIMEDOUT where there was one
+// (tcp_write_err, icmp_err_convert, fib_props): ECONNREFUSED is then ICMP port
+// unreachable, EINVAL a blackhole route. With IP_RECVERR such an error only
+// waits to be read: timers run inside close() only while it lingers.
+func timedOut(f *Facts) bool {
+	if closing(f) && !f.Evidence.Wait.Began {
+		return false
+	}
+	switch f.TCP.Error {
+	case "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "ENONET",
+		"ENOPROTOOPT", "EOPNOTSUPP", "ENOTSUP", "EACCES", "EMSGSIZE", "EPROTO", "EPERM",
+		"ECONNREFUSED", "EINVAL", "EAGAIN", "ENODEV", "ENOBUFS":
+		return true
+	default:
+		return false
+	}
+}
+
+// answeredData: what was processed like a received reset was data for a socket
+// whose receiving side is closed; Linux answers it with RST
+// (tcp_rcv_state_process).
+func answeredData(f *Facts) bool {
+	return f.Evidence.RSTReceivedBefore && (f.Evidence.RSTReplyAfter || f.Evidence.RSTFlag.Is(false))
+}
+
+// descriptorGone: nothing refers to the socket, or only a close() that lingers.
+func descriptorGone(f *Facts) bool {
+	return f.Evidence.Dead.Is(true) || f.Evidence.Descriptor == HolderClosing
+}
+
+// listenerClosed: inet_csk_listen_stop() ends connections nobody accepted.
+func listenerClosed(f *Facts) bool {
+	e := &f.Evidence
+	if !e.Owned.Is(false) || !e.Dead.Is(false) || e.Descriptor != HolderNone || e.MPTCP {
+		return false
+	}
+	return last(f) == Established || last(f) == CloseWait || last(f) == SynRecv
+}
+
+// lingerExpired: the facts of a later outcome tell how the orphan ended, not
+// how the wait did. On Windows an expired linger aborts inside closesocket,
+// unless the peer's RST was there first.
+func lingerExpired(f *Facts) bool {
+	if f.Evidence.Later || lingerOutcome(f) != LingerExpired || notice(f, NoticeRSTReceived) {
+		return false
+	}
+	return f.Evidence.Notices == 0 || notice(f, NoticeAbort) && f.Evidence.AbortInClose.Is(true)
+}
+
+func doubtLinger(f *Facts) string {
+	w := &f.Evidence.Wait
+	if w.Returned.Known() || w.Waiting.Or(0) >= lingerLimit(f)-tick {
+		return ""
+	}
+	return "the return of close() was not seen: a signal may have ended the wait"
+}
+
+func doubtDestroyed(f *Facts) string {
+	if notice(f, NoticeDestroyed) {
+		return "that the platform's event means this is not documented"
+	}
+	return ""
+}
+
+func doubtPeerFIN(f *Facts) string {
+	if f.TCP.FIN.Received.Is(true) {
+		return ""
+	}
+	return "the peer's FIN was not seen: TIME_WAIT took over"
+}
+
+func doubtFINAcked(f *Facts) string {
+	if f.Evidence.FINAcked.Known() || f.Evidence.Notices != 0 {
+		return ""
+	}
+	return "the acknowledgement of our FIN was not seen"
+}

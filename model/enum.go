@@ -1,0 +1,22 @@
+package model
+
+import "fmt"
+
+// enumName returns the name of v in names, which is indexed by value. A value
+// outside of the table prints as its number, so that a bug is seen.
+func enumName[T ~uint8](names []string, v T) string {
+	if int(v) < len(names) {
+		return names[v]
+	}
+	return fmt.Sprintf("%d", v)
+}
+
+// enumValue is the inverse of enumName; what names the enumeration in errors.
+func enumValue[T ~uint8](names []string, what string, text []byte) (T, error) {
+	for i, name := range names {
+		if name == string(text) {
+			return T(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown %s %q", what, text)
+}

@@ -1,0 +1,101 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm"
+)
+
+// Filter chooses connection ends by an expression over the field names of a
+// record: `verdict == "abortive" && tcp.bytes.unread > 0`. The language is
+// github.com/expr-lang/expr. A number that is not known is -1, a text that is
+// not known is "", and cidr(address, "10.0.0.0/8") tests an address.
+//
+// A Filter may be used by one goroutine at a time. The nil Filter matches all.
+type Filter struct {
+	source    string
+	program   *vm.Program
+	machine   vm.VM
+	view      view
+	addresses bool // the expression reads one: they cost an allocation each
+}
+
+// ErrFilter is matched by every error that a wrong expression causes.
+var ErrFilter = errors.New("filter")
+
+// filterMemory bounds what one evaluation may allocate, in expr's units.
+const filterMemory = 10_000
+
+// CompileFilter parses and type-checks an expression. The error of a wrong one
+// has several lines: what is wrong, the expression, and a caret below it.
+func CompileFilter(source string) (*Filter, error) {
+	if strings.TrimSpace(source) == "" {
+		return nil, nil
+	}
+	f := &Filter{source: source}
+	finder := addressFinder{}
+	program, err := expr.Compile(source, expr.Env(view{}), expr.AsBool(), expr.Patch(&finder),
+		expr.Function("cidr", inCIDR, new(func(string, string) bool)))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFilter, err)
+	}
+	f.program, f.addresses = program, finder.found
+	f.machine.MemoryBudget = filterMemory
+	return f, nil
+}
+
+// String returns the expression.
+func (f *Filter) String() string {
+	if f == nil {
+		return ""
+	}
+	return f.source
+}
+
+// Match reports whether r passes. Records that are not about a connection
+// (start, loss, stop) always do, as does one that the expression fails on: a
+// filter never hides what it cannot judge.
+func (f *Filter) Match(r *Record) bool {
+	if f == nil {
+		return true
+	}
+	switch r.Kind {
+	case KindUnknown, KindStart, KindLoss, KindStop:
+		return true
+	case KindTeardown, KindOutcome, KindCloseFailed:
+	}
+	f.view.fill(&r.Teardown, f.addresses)
+	result, err := f.machine.Run(f.program, &f.view)
+	if err != nil {
+		return true
+	}
+	matched, ok := result.(bool)
+	return matched || !ok
+}
+
+// addressFinder looks whether the expression reads an address.
+type addressFinder struct{ found bool }
+
+// Visit implements [ast.Visitor].
+func (v *addressFinder) Visit(node *ast.Node) {
+	if s, ok := (*node).(*ast.StringNode); ok && s.Value == "address" {
+		v.found = true
+	}
+}
+
+func inCIDR(params ...any) (any, error) {
+	prefix, err := netip.ParsePrefix(params[1].(string))
+	if err != nil {
+		return nil, err
+	}
+	address, err := netip.ParseAddr(params[0].(string))
+	if err != nil {
+		return false, nil //nolint:nilerr // an address that is not known is in no network
+	}
+	return prefix.Contains(address), nil
+}

@@ -1,0 +1,80 @@
+package model
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+)
+
+func TestJudgeEvent(t *testing.T) {
+	reset := Facts{ID: "a", Time: 5, Evidence: Evidence{RSTReceivedBefore: true}, TCP: TCP{Path: PathOf(Established, Closed)}}
+	linger := Facts{
+		Linger:   Linger{On: Some(true), Seconds: Some(1)},
+		Evidence: Evidence{Later: true, Wait: LingerWait{Began: true, TimerExpired: true, Left: Some(1500 * time.Millisecond)}},
+	}
+	for name, c := range map[string]struct {
+		event Event
+		check func(Record) bool
+	}{
+		"a teardown is judged": {
+			Event{Kind: KindTeardown, Facts: reset},
+			func(r Record) bool { return r.Teardown.Cause == CausePeerReset && r.Time() == 5 && !r.Retracts },
+		},
+		"a failed close is not": {
+			Event{Kind: KindCloseFailed, Facts: reset, Error: "WSAEWOULDBLOCK"},
+			func(r Record) bool {
+				return r.Teardown.Rule == "" && r.Error == "WSAEWOULDBLOCK" && r.Teardown.ID == "a"
+			},
+		},
+		"a loss is passed on": {
+			Event{Kind: KindLoss, Loss: Loss{Count: 3, Time: 7}},
+			func(r Record) bool { return r.Loss.Count == 3 && r.Time() == 7 },
+		},
+		"an outcome may retract": {
+			Event{Kind: KindOutcome, Facts: linger},
+			func(r Record) bool { return r.Retracts && r.Teardown.Linger.Outcome == LingerDrained },
+		},
+		"a teardown may not": {
+			Event{Kind: KindTeardown, Facts: linger},
+			func(r Record) bool { return !r.Retracts },
+		},
+	} {
+		got := JudgeEvent(&c.event)
+		if !c.check(got) || got.Kind != c.event.Kind {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
+func TestJudgedPassesEventsAndTheError(t *testing.T) {
+	broken := errors.New("read ring buffer")
+	events := func(yield func(Event, error) bool) {
+		_ = yield(Event{Kind: KindLoss, Loss: Loss{Count: 1}}, nil) &&
+			yield(Event{Kind: KindLoss, Loss: Loss{Count: 2}}, nil) &&
+			yield(Event{}, broken)
+	}
+	var counts []uint64
+	var last error
+	for r, err := range Judged(events) {
+		counts, last = append(counts, r.Loss.Count), err
+	}
+	if !reflect.DeepEqual(counts, []uint64{1, 2, 0}) || !errors.Is(last, broken) {
+		t.Errorf("got counts %v and error %v, want 1 2 and the error last", counts, last)
+	}
+	for r := range Judged(events) {
+		if r.Loss.Count != 1 {
+			t.Errorf("got %d after the consumer left", r.Loss.Count)
+		}
+		break
+	}
+}
+
+func TestBytesLost(t *testing.T) {
+	if got := (Bytes{Unacked: Some[uint64](5), Unsent: Some[uint64](3), Unread: Some[uint64](2)}).Lost(); got != 7 {
+		t.Errorf("got %d lost, want 5 unacknowledged (the unsent among them) and 2 unread", got)
+	}
+	if got := (Bytes{}).Lost(); got != 0 {
+		t.Errorf("nothing known: got %d lost", got)
+	}
+}

@@ -1,0 +1,62 @@
+package model
+
+import (
+	"context"
+	"iter"
+)
+
+// Source is a back end: a running trace or a file that is read as one.
+// Package internal/sourcetest tests these promises.
+type Source interface {
+	// Start describes the trace. Every hook is live when the source exists.
+	Start() Start
+	// Events returns the events in the order in which they are known. The
+	// sequence is single use. It ends when ctx is done, after what had been
+	// seen until then was delivered, or when the source is exhausted; an error
+	// comes once and last, with a zero Event.
+	Events(ctx context.Context) iter.Seq2[Event, error]
+	// Close releases what the source holds; it may be called twice, and from
+	// another goroutine to end Events.
+	Close() error
+}
+
+// Judged turns the events of a source into records.
+func Judged(events iter.Seq2[Event, error]) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		var r Record // one for all: rules take pointers, and would move each to the heap
+		for event, err := range events {
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			r.judge(&event)
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// JudgeEvent returns the record for one event.
+func JudgeEvent(e *Event) Record {
+	var r Record
+	r.judge(e)
+	return r
+}
+
+// judge makes r the record for e.
+func (r *Record) judge(e *Event) {
+	*r = Record{Kind: e.Kind}
+	switch e.Kind {
+	case KindLoss:
+		r.Loss = e.Loss
+	case KindCloseFailed:
+		r.Teardown.Facts, r.Error = e.Facts, e.Error
+	case KindUnknown, KindStart, KindTeardown, KindOutcome, KindStop:
+		t := &r.Teardown
+		t.Facts = e.Facts
+		t.Judgement = Classify(&t.Facts)
+		t.Linger.Outcome = t.LingerOutcome
+		r.Retracts = e.Kind == KindOutcome && retracts(&t.Facts, &t.Judgement)
+	}
+}
