@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The life of a connection, as the programs tell it. */
+#pragma once
+
+static __always_inline __u32 us_since(__u64 begin)
+{
+	__u64 us = (bpf_ktime_get_ns() - begin) / 1000;
+
+	return us > 0xffffffff ? 0xffffffff : us ?: 1;
+}
+
+static __always_inline bool sends_fin(__u32 state)
+{
+	return state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_CLOSING;
+}
+
+static __always_inline bool fin_was_sent(__u32 state)
+{
+	return sends_fin(state) || state == TCP_FIN_WAIT2;
+}
+
+/* A message before its fields are filled in: no byte of the stack leaks. */
+static __always_inline void clear(void *message, __u64 size)
+{
+	__builtin_memset(message, 0, size);
+}
+
+/*
+ * The entry of a socket, made new if there is none: the connection is then
+ * older than the trace. NULL if the table is full.
+ */
+static __always_inline struct end *find(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	return bpf_map_lookup_elem(&conns, &key);
+}
+
+static __always_inline struct end *insert(struct sock *sk, struct end *fresh, __u64 how)
+{
+	__u64 key = (__u64)sk;
+
+	fresh->sock = key;
+	if (bpf_map_update_elem(&conns, &key, fresh, how)) {
+		if (how != BPF_NOEXIST)
+			lost_entry();
+		return NULL;
+	}
+	return bpf_map_lookup_elem(&conns, &key);
+}
+
+static __always_inline void forget(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	bpf_map_delete_elem(&conns, &key);
+}
+
+static __always_inline struct end *adopt(struct sock *sk, __u32 state)
+{
+	struct end fresh;
+	struct end *conn = find(sk);
+
+	if (conn)
+		return conn;
+	clear(&fresh, sizeof(fresh));
+	fresh.flags = FLAG_PREEXISTING;
+	/* Once the table was full, it may be one that found no place. */
+	if (losses)
+		fresh.flags |= FLAG_UNTRACKED;
+	fresh.path = state;
+	return insert(sk, &fresh, BPF_ANY);
+}
+
+static __always_inline bool wanted(const struct end *conn)
+{
+	if (filter_netns && conn->netns != filter_netns)
+		return false;
+	if (filter_port && conn->local_port != filter_port && conn->peer_port != filter_port)
+		return false;
+	/* An owner that is not known yet, or guessed, may be found in user space. */
+	if (filter_tgid && conn->source != SOURCE_NONE && conn->source != SOURCE_LISTENER &&
+	    conn->owner.tgid != filter_tgid && conn->closer.tgid != filter_tgid)
+		return false;
+	return true;
+}
+
+static __always_inline void emit(struct end *conn, __u32 message)
+{
+	if (!wanted(conn))
+		return;
+	conn->message = message;
+	conn->lost = losses;
+	send(conn, sizeof(*conn), message == MESSAGE_END);
+}
+
+static __always_inline void emit_later(struct sock *sk, __u32 message, struct later *later)
+{
+	later->message = message;
+	later->lost = losses;
+	later->sock = (__u64)sk;
+	later->time = bpf_ktime_get_ns();
+	send(later, sizeof(*later), false);
+}
+
+/*
+ * What was never acknowledged, without SYN and FIN, which take a sequence
+ * number too: the FIN once it is queued, i.e. from the states that send it.
+ */
+static __always_inline void read_send_queue(bool typed, struct end *conn, struct tcp_sock *tp,
+					    __u32 state)
+{
+	__u32 write_seq = GET(typed, tp, write_seq);
+	__u32 unacked = write_seq - GET(typed, tp, snd_una);
+	__u32 unsent = write_seq - GET(typed, tp, snd_nxt);
+	__u32 control = sends_fin(state) || state == TCP_SYN_SENT;
+
+	conn->unacked = unacked ? unacked - control : 0;
+	conn->unsent = unsent ? unsent - control : 0;
+}
+
+static __always_inline bool is_repaired(bool typed, struct tcp_sock *tp)
+{
+	if (typed)
+		return BPF_CORE_READ_BITFIELD(tp, repair);
+	return BPF_CORE_READ_BITFIELD_PROBED(tp, repair);
+}
+
+static __always_inline bool is_subflow(struct tcp_sock *tp)
+{
+	return bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp;
+}
+
+/* The rule of tcp_inq(): a FIN that was received but not read counts one. */
+static __always_inline __u32 unread_of(bool typed, struct tcp_sock *tp)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u32 unread = GET(typed, tp, rcv_nxt) - GET(typed, tp, copied_seq);
+
+	if (unread && SOCK_FLAG(typed, sk, SOCK_DONE))
+		unread--;
+	return unread;
+}
+
+static __always_inline void read_linger(bool typed, struct end *conn, struct sock *sk)
+{
+	__u64 time;
+
+	conn->linger = SOCK_FLAG(typed, sk, SOCK_LINGER);
+	if (!conn->linger)
+		return;
+	time = GET(typed, sk, sk_lingertime);
+	conn->lingertime = time > 0xffffffff ? 0xffffffff : time;
+}
+
+/*
+ * close() of the last descriptor begins: cgroup/sock_release, tcp_close, or
+ * the first state change inside it. A FIN that shutdown() sent stays its
+ * caller's, unless this close waits or aborts.
+ */
+static __always_inline void close_begins(bool typed, struct end *conn, struct tcp_sock *tp,
+					 __u32 state)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	bool aborts, waits;
+
+	if (conn->close_began || state == TCP_CLOSE || state == TCP_LISTEN)
+		return;
+	conn->close_began = bpf_ktime_get_ns();
+	if (!(conn->flags & FLAG_TUPLE))
+		read_tuple(typed, conn, tp);
+	learn_owner(conn, SOURCE_CLOSER);
+	read_linger(typed, conn, sk);
+	read_send_queue(typed, conn, tp, state);
+	conn->unread = unread_of(typed, tp);
+	aborts = conn->unread || is_repaired(typed, tp) || (conn->linger && !conn->lingertime) ||
+		 (state == TCP_FIN_WAIT2 && GET(typed, tp, linger2) < 0);
+	waits = conn->linger && conn->lingertime && state != TCP_FIN_WAIT2 &&
+		state != TCP_SYN_SENT && !aborts;
+	if (!fin_was_sent(state) || aborts || waits)
+		set_closer(conn, CALL_CLOSE);
+	if (BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags) & PF_EXITING)
+		conn->skipped = conn->linger && conn->lingertime;
+	else
+		conn->lingering = waits;
+}
+
+/* The FIN of a waiting close() is acknowledged, or the connection ends. */
+static __always_inline void wait_ends(struct end *conn, struct sock *sk, __u32 new)
+{
+	conn->left_us = us_since(conn->close_began);
+	conn->flags |= FLAG_LEFT;
+	if (SOCK_FLAG(true, sk, SOCK_DEAD))
+		conn->flags |= FLAG_LEFT_DEAD;
+	if (sk->sk_lock.owned)
+		conn->flags |= FLAG_LEFT_OWNED;
+	if (new != TCP_CLOSE)
+		emit(conn, MESSAGE_LEFT);
+}
+
+/* X->CLOSE: everything is still intact here, and no longer at tcp_destroy_sock. */
+static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u32 old)
+{
+	struct inet_connection_sock *icsk = &tp->inet_conn;
+	struct sock *sk = &icsk->icsk_inet.sk;
+
+	conn->ended = bpf_ktime_get_ns();
+	conn->last = old;
+	conn->holder = holder_of(true, sk);
+	conn->shutdown = sk->sk_shutdown;
+	conn->error = sk->sk_err;
+	conn->soft_error = sk->sk_err_soft;
+	conn->flags |= FLAG_ENDED;
+	if (sk->sk_lock.owned)
+		conn->flags |= FLAG_OWNED;
+	if (SOCK_FLAG(true, sk, SOCK_DEAD))
+		conn->flags |= FLAG_DEAD;
+	if (SOCK_FLAG(true, sk, SOCK_DONE))
+		conn->flags |= FLAG_DONE;
+	if (SOCK_FLAG(true, sk, SOCK_KEEPOPEN))
+		conn->flags |= FLAG_KEEPALIVE;
+	if (!conn->close_began)
+		read_linger(true, conn, sk);
+	if (is_repaired(true, tp))
+		conn->flags |= FLAG_REPAIR;
+	if (is_subflow(tp))
+		conn->flags |= FLAG_MPTCP;
+	if (tp->write_seq == tp->snd_una)
+		conn->flags |= FLAG_FIN_ACKED;
+	if (tp->write_seq != tp->snd_nxt)
+		conn->flags |= FLAG_FIN_UNSENT;
+	read_send_queue(true, conn, tp, old);
+	conn->unread = unread_of(true, tp);
+	conn->bytes_acked = tp->bytes_acked;
+	conn->bytes_received = tp->bytes_received;
+	conn->srtt_us = tp->srtt_us;
+	conn->retransmits = tp->total_retrans;
+	conn->linger2 = tp->linger2;
+	conn->user_timeout = icsk->icsk_user_timeout;
+	conn->timer_retransmits = icsk->icsk_retransmits;
+	conn->timer_probes = icsk->icsk_probes_out;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The kernel types that closetrace reads, and no others: this file is its
+ * dependency on the kernel. CO-RE relocates every field at load time, so the
+ * order here means nothing and missing fields are fine. Checked against the
+ * BTF of 5.10, 6.1, 6.12, 6.18 and 7.2.
+ */
+#pragma once
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u32 __wsum;
+typedef _Bool bool;
+
+enum { false, true };
+#define NULL ((void *)0)
+
+/* UAPI constants, include/uapi/linux/bpf.h. */
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_F_MMAPABLE = 1 << 10,
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_RB_AVAIL_DATA = 0,
+};
+
+/* include/net/tcp_states.h, include/linux/socket.h, include/linux/sched.h */
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+	TCP_CLOSING,
+	TCP_NEW_SYN_RECV,
+
+	AF_INET = 2,
+	AF_INET6 = 10,
+	IPPROTO_TCP = 6,
+	ECONNABORTED = 103,
+	PF_EXITING = 0x4,
+	PF_KTHREAD = 0x200000,
+	S_IFMT = 0170000,
+	S_IFSOCK = 0140000,
+
+	TCP_FLAGS = 13, /* offset in the header, RFC 9293, figure 1 */
+	TCP_FLAG_RST = 4,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* include/net/sock.h; moved values are relocated (bpf_core_enum_value). */
+enum sock_flags {
+	SOCK_DEAD,
+	SOCK_DONE,
+	SOCK_KEEPOPEN = 3,
+	SOCK_LINGER = 4,
+};
+
+/* include/net/rstreason.h, since 6.10; the names are read in user space. */
+enum sk_rst_reason {
+	SK_RST_REASON_NOT_SPECIFIED,
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	unsigned char skc_reuseport : 1;
+	unsigned long skc_flags;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+typedef struct {
+	long long counter;
+} atomic64_t;
+
+typedef atomic64_t atomic_long_t;
+
+/* Up to 6.12 a file counts in f_count; f_ref since 6.13 (08ef26ea9ab3). */
+struct file___count {
+	atomic_long_t f_count;
+};
+
+typedef struct {
+	atomic_long_t refcnt;
+} file_ref_t;
+
+struct file___ref {
+	file_ref_t f_ref;
+};
+
+struct inode {
+	unsigned short i_mode;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct sock;
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+
+typedef struct {
+	int owned;
+} socket_lock_t;
+
+struct sock {
+	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
+	unsigned long sk_lingertime;
+	__u16 sk_protocol;
+	__u8 sk_shutdown;
+	int sk_err;
+	int sk_err_soft;
+	struct socket *sk_socket;
+};
+
+struct inet_sock {
+	struct sock sk;
+	__be16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+	__u8 icsk_retransmits;
+	__u8 icsk_probes_out;
+	__u32 icsk_user_timeout;
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 snd_una;
+	__u32 snd_nxt;
+	__u32 write_seq;
+	__u32 packets_out;
+	__u32 srtt_us;
+	__u32 total_retrans;
+	int linger2;
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	__u8 repair : 1;
+	bool is_mptcp; /* absent without CONFIG_MPTCP */
+};
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct task_struct {
+	unsigned int flags;
+	int pid;
+	int tgid;
+	int exit_code;
+	__u64 start_boottime;
+	struct task_struct *group_leader;
+	const struct cred *cred;
+	struct css_set *cgroups;
+	char comm[16];
+};
+
+struct sk_buff {
+	unsigned char *head;
+	__u16 transport_header;
+};
+
+/* kernel/bpf/task_iter.c */
+struct bpf_iter__task_file {
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+#pragma clang attribute pop
+
+/* include/uapi/linux/bpf.h: the contexts of cgroup programs. */
+struct bpf_sock;
+
+struct bpf_sock_addr {
+	__u32 user_family;
+	__u32 user_ip4;
+	__u32 user_ip6[4];
+	__u32 user_port;
+	__u32 family;
+	__u32 type;
+	__u32 protocol;
+	__u32 msg_src_ip4;
+	__u32 msg_src_ip6[4];
+	union {
+		struct bpf_sock *sk;
+		__u64 : 64;
+	} __attribute__((aligned(8)));
+};
+
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
+};
+
+/* Registers, for kprobes (bpf_tracing.h chooses by __TARGET_ARCH_*). */
+#define __VMLINUX_H__
+
+struct pt_regs {
+	unsigned long si;
+	unsigned long di;
+	unsigned long ax;
+} __attribute__((preserve_access_index));
+
+struct user_pt_regs {
+	unsigned long regs[31];
+} __attribute__((preserve_access_index));

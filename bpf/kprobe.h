@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What kprobe mode adds to the core: the same as trampoline.h, on probes. */
+#pragma once
+
+SEC("kprobe/tcp_close")
+int BPF_KPROBE(kprobe_close, struct sock *sk, long timeout)
+{
+	close_called(false, sk, (struct tcp_sock *)sk, timeout);
+	return 0;
+}
+
+SEC("kretprobe/tcp_close")
+int BPF_KRETPROBE(kretprobe_close)
+{
+	close_returned();
+	return 0;
+}
+
+/*
+ * inet_accept() > sock_graft() > security_sock_graft(sk, parent), in the process
+ * that accepts. Better than the return of inet_csk_accept(): a kretprobe has
+ * about ten instances, and every thread that waits in accept() holds one. Needs
+ * CONFIG_SECURITY_NETWORK, as all distributions have it.
+ */
+SEC("kprobe/security_sock_graft")
+int BPF_KPROBE(kprobe_graft, struct sock *child)
+{
+	accepted(child);
+	return 0;
+}
+
+/* Where there is no security_sock_graft. */
+SEC("kretprobe/inet_csk_accept")
+int BPF_KRETPROBE(kretprobe_accept, struct sock *child)
+{
+	accepted(child);
+	return 0;
+}
+
+SEC("kprobe/tcp_reset")
+int BPF_KPROBE(kprobe_reset, struct sock *sk, struct sk_buff *skb)
+{
+	reset_by(false, sk, skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_send_active_reset")
+int BPF_KPROBE(kprobe_active_reset, struct sock *sk)
+{
+	gives_up(false, sk);
+	return 0;
+}

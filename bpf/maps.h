@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Configuration, maps, and the way out of the kernel. */
+#pragma once
+
+/* Set by package tracer before loading. */
+const volatile __u32 copies = 1;       /* of programs that must see every event */
+const volatile __u64 wake_at = 0;      /* bytes in the ring from which the reader is woken */
+const volatile __u32 filter_netns = 0; /* 0: no filter */
+const volatile __u32 filter_tgid = 0;
+const volatile __u32 filter_port = 0;
+
+/*
+ * Every connection, from SYN to tcp_destroy_sock; the programs at those two
+ * ends insert and delete. Keyed by the address of the socket, never by the
+ * tuple: addresses are reused at once, so that a new connection replaces the
+ * value whatever is there. Sized by package tracer.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct end);
+} conns SEC(".maps");
+
+struct listener_key {
+	__u32 netns;
+	__u32 port;
+};
+
+struct listener {
+	struct owner owner;
+	__u64 ambiguous; /* SO_REUSEPORT listeners of several processes */
+};
+
+/* Who listens; least recently used goes: its entries are hints only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct listener_key);
+	__type(value, struct listener);
+} listeners SEC(".maps");
+
+/* What stops a listener, by thread: until its children have ended. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u32); /* enum call */
+} stopping SEC(".maps");
+
+/* Holds struct end too; the type is named for bpf2go. Sized by package tracer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 32 << 20);
+	__type(value, struct later);
+} messages SEC(".maps");
+
+/* Per-CPU losses, mapped into user space: reading them needs no capability. */
+enum { CPUS = 1024 };
+
+struct cpu_counters {
+	__u64 ring;   /* ends for which the ring buffer was full */
+	__u64 table;  /* conns was full */
+	__u64 missed; /* events that the kernel did not show, found out later */
+	__u64 sock;   /* what one of the copies has just done, see copy_did */
+	__u64 event;
+	__u64 pad[3]; /* one cache line for each CPU */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CPUS);
+	__type(key, __u32);
+	__type(value, struct cpu_counters);
+} counters SEC(".maps");
+
+/*
+ * Port of closetrace's own listener with SO_LINGER {1,100}, written by package
+ * tracer while it listens, and that time in jiffies: 100 * CONFIG_HZ.
+ */
+__u32 hertz_port;
+__u64 hertz100;
+
+/* Total of losses, which every message carries. Written only when one happens. */
+__u64 losses;
+
+/* Of these, messages other than ends that found the ring buffer full. */
+__u64 lost_later;
+
+static __always_inline struct cpu_counters *count(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (CPUS - 1);
+
+	return bpf_map_lookup_elem(&counters, &cpu);
+}
+
+static __always_inline void lost_message(bool end)
+{
+	struct cpu_counters *c = count();
+
+	if (!end)
+		__sync_fetch_and_add(&lost_later, 1);
+	else if (c)
+		__sync_fetch_and_add(&c->ring, 1);
+	__sync_fetch_and_add(&losses, 1);
+}
+
+static __always_inline void lost_entry(void)
+{
+	struct cpu_counters *c = count();
+
+	if (c)
+		__sync_fetch_and_add(&c->table, 1);
+	__sync_fetch_and_add(&losses, 1);
+}
+
+/*
+ * The kernel does not run a program that interrupts itself: a softirq while a
+ * system call changes a state; since 7.x, where tracepoints are preemptible, also
+ * another task, for as long as the first one waits (__bpf_trace_run,
+ * 05b24ff9b2cf). Keeping interrupts away is of no use: they come before the
+ * program has returned. Programs that must see every event are therefore loaded
+ * several times: while one is interrupted the next works. Usually all are run,
+ * and the others find here that the first has worked. Where an interruption
+ * spoilt the note another one works again, which must do no harm.
+ */
+static __always_inline bool copy_did(void *sk, __u64 event)
+{
+	struct cpu_counters *c = count();
+
+	if (!c)
+		return false;
+	if (c->sock != (__u64)sk || (__u32)c->event != event) {
+		c->sock = (__u64)sk;
+		c->event = event | (__u64)(copies - 1) << 32; /* how many will look */
+		return false;
+	}
+	if (c->event >> 32 > 1)
+		c->event -= 1ULL << 32;
+	else
+		c->sock = 0;
+	return true;
+}
+
+/* An event was not seen all the same. */
+static __always_inline void missed_event(void)
+{
+	struct cpu_counters *c = count();
+
+	if (c)
+		__sync_fetch_and_add(&c->missed, 1);
+	__sync_fetch_and_add(&losses, 1);
+}
+
+/*
+ * Waking the reader costs 6 to 14 us, a record without 0.2 us: the reader
+ * polls, and is woken only before the ring overflows.
+ */
+static __always_inline __u64 wakeup(void)
+{
+	return bpf_ringbuf_query(&messages, BPF_RB_AVAIL_DATA) > wake_at ? BPF_RB_FORCE_WAKEUP :
+									   BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void send(void *message, __u64 size, bool end)
+{
+	if (bpf_ringbuf_output(&messages, message, size, wakeup()))
+		lost_message(end);
+}

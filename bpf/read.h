@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Reading the kernel's structures. Where the verifier knows the pointer's type
+ * (tp_btf, fentry, iterators) a field is loaded directly, elsewhere by a probe
+ * read: `typed` is a constant, so that only one of the two is compiled.
+ */
+#pragma once
+
+#define GET(typed, pointer, ...)                                                                   \
+	({                                                                                         \
+		typeof(___arrow(pointer, __VA_ARGS__)) __value;                                    \
+		if (typed)                                                                         \
+			__value = ___arrow(pointer, __VA_ARGS__);                                  \
+		else                                                                               \
+			__value = BPF_CORE_READ(pointer, __VA_ARGS__);                             \
+		__value;                                                                           \
+	})
+
+static __always_inline bool flag(bool typed, struct sock *sk, __u64 bit)
+{
+	return GET(typed, sk, __sk_common.skc_flags) >> bit & 1;
+}
+
+#define SOCK_FLAG(typed, sk, name)                                                                 \
+	flag(typed, sk, bpf_core_enum_value(enum sock_flags, name))
+
+/* The last reference to a file is gone while its socket is being closed. */
+static __always_inline bool file_is_dead(bool typed, struct file *file)
+{
+	if (bpf_core_field_exists(((struct file___ref *)0)->f_ref)) {
+		struct file___ref *f = (void *)file;
+		/* include/linux/file_ref.h: FILE_REF_RELEASED and above are dead. */
+		return (__u64)BPF_CORE_READ(f, f_ref.refcnt.counter) >= 0xc000000000000000ULL;
+	}
+	struct file___count *f = (void *)file;
+	return BPF_CORE_READ(f, f_count.counter) == 0;
+}
+
+static __always_inline __u8 holder_of(bool typed, struct sock *sk)
+{
+	struct socket *socket = GET(typed, sk, sk_socket);
+	struct file *file;
+
+	if (!socket)
+		return HOLDER_NONE;
+	file = BPF_CORE_READ(socket, file);
+	if (!file)
+		return HOLDER_KERNEL;
+	return file_is_dead(typed, file) ? HOLDER_CLOSING : HOLDER_OPEN;
+}
+
+static __always_inline __u32 netns_of(bool typed, struct sock *sk)
+{
+	return GET(typed, sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void read_owner(struct owner *owner, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	owner->start = BPF_CORE_READ(leader, start_boottime);
+	owner->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	owner->tgid = BPF_CORE_READ(task, tgid);
+	owner->uid = BPF_CORE_READ(task, cred, uid.val);
+	bpf_core_read(owner->comm, sizeof(owner->comm), &leader->comm);
+}
+
+static __always_inline bool kernel_thread(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, flags) & PF_KTHREAD;
+}
+
+/* Only where the socket is owned: `current` is then its user. */
+static __always_inline void set_owner(struct end *conn, __u8 source)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (kernel_thread(task))
+		return;
+	read_owner(&conn->owner, task);
+	conn->source = source;
+}
+
+/* A listener's process is only a guess, so that anything seen is better. */
+static __always_inline void learn_owner(struct end *conn, __u8 source)
+{
+	if (conn->source == SOURCE_NONE || conn->source == SOURCE_LISTENER)
+		set_owner(conn, source);
+}
+
+static __always_inline void set_closer(struct end *conn, __u8 call)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *named = task;
+	__u32 flags = BPF_CORE_READ(task, flags);
+
+	if (flags & PF_KTHREAD)
+		return;
+	conn->closer.tgid = BPF_CORE_READ(task, tgid);
+	conn->closer.tid = BPF_CORE_READ(task, pid);
+	conn->call = call;
+	conn->signal = 0;
+	if (call == CALL_CLOSE && flags & PF_EXITING) {
+		conn->call = CALL_EXIT;
+		conn->signal = BPF_CORE_READ(task, exit_code) & 0x7f;
+		/* Which thread drops the descriptors last is chance. */
+		named = BPF_CORE_READ(task, group_leader);
+	}
+	bpf_core_read(conn->closer.comm, sizeof(conn->closer.comm), &named->comm);
+}
+
+static __always_inline void read_addresses(bool typed, struct sock *sk, __u8 *local,
+					   __u8 *peer, __u8 family)
+{
+	if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
+		BPF_CORE_READ_INTO((struct in6_addr *)local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)peer, sk, __sk_common.skc_v6_daddr);
+		return;
+	}
+	*(__be32 *)local = GET(typed, sk, __sk_common.skc_rcv_saddr);
+	*(__be32 *)peer = GET(typed, sk, __sk_common.skc_daddr);
+}
+
+/*
+ * The tuple is complete from ESTABLISHED on, and wiped by tcp_disconnect. The
+ * port of inet_sock stays, that of sock_common is gone at ->CLOSE.
+ */
+static __always_inline void read_tuple(bool typed, struct end *conn, struct tcp_sock *tp)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	conn->family = GET(typed, sk, __sk_common.skc_family);
+	conn->local_port = bpf_ntohs(GET(typed, tp, inet_conn.icsk_inet.inet_sport));
+	conn->peer_port = bpf_ntohs(GET(typed, sk, __sk_common.skc_dport));
+	conn->netns = netns_of(typed, sk);
+	read_addresses(typed, sk, conn->local, conn->peer, conn->family);
+}
