@@ -1,0 +1,47 @@
+package lab
+
+import (
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// orphanCachePeriod is how long Linux trusts its count of orphans
+// (TCP_ORPHAN_TIMER_PERIOD), and then some.
+const orphanCachePeriod = 150 * time.Millisecond
+
+func limitScenarios() []Scenario {
+	return []Scenario{
+		{Name: "orphan-limit", Group: "limit", Needs: []Feature{GlobalSysctl}, run: orphanLimit},
+	}
+}
+
+// orphanLimit closes connections while tcp_max_orphans is 0. Kernels that
+// count orphans only now and then let some live until they send again; others
+// abort the first. One is aborted in close in the end.
+func orphanLimit(s *stage) {
+	l := s.b().listen(loopback4)
+	var lived [][2]*sock
+	for range 10 {
+		a := s.a().open(loopback4)
+		a.connect(l)
+		b := l.accept(a)
+		b.deaf()
+		a.close()
+		state := a.row().state
+		truth := aborted(model.CauseOrphanOrMemoryLimit, model.CallClose).from(model.FinWait1, sentFIN)
+		truth.Terminator = model.LocalKernel
+		s.end(a, truth)
+		if state == model.Closed {
+			b.endVanished(vanished())
+			for _, pair := range lived {
+				pair[0].over()
+				pair[1].endVanished(vanished())
+			}
+			return
+		}
+		lived = append(lived, [2]*sock{a, b})
+		time.Sleep(orphanCachePeriod) // nothing shows when it has counted
+	}
+	s.fail("no orphan was aborted in close")
+}
