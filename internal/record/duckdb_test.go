@@ -1,0 +1,80 @@
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// duckScript prints the rows of the query in its argument as JSON.
+const duckScript = `import { DuckDBInstance } from '@duckdb/node-api';
+const c = await (await DuckDBInstance.create(':memory:')).connect();
+console.log(JSON.stringify((await c.runAndReadAll(process.argv[2])).getRowObjectsJson()));`
+
+// TestDuckDBQueries needs CLOSETRACE_DUCKDB, a folder in which
+// `npm install @duckdb/node-api` was run.
+func TestDuckDBQueries(t *testing.T) {
+	modules := os.Getenv("CLOSETRACE_DUCKDB")
+	if modules == "" {
+		t.Skip("CLOSETRACE_DUCKDB names no folder with the npm package @duckdb/node-api")
+	}
+	need(t, "node")
+	folder := queryFolder(t)
+	if err := os.Symlink(filepath.Join(modules, "node_modules"), filepath.Join(folder, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "duck.mjs"), []byte(duckScript), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var results [][]map[string]any
+	for _, query := range queriesOf(t, "sql") {
+		out := shell(t, folder, `node duck.mjs "$QUERY"`, "QUERY="+query)
+		var rows []map[string]any
+		if err := json.Unmarshal([]byte(strings.Join(out, "\n")), &rows); err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, rows)
+	}
+	if len(results) != 5 {
+		t.Fatalf("docs/queries.md has %d queries with DuckDB, the test knows 5", len(results))
+	}
+	ends := teardowns(read(t, golden))
+	count, blocked, pairs := map[string]int{}, map[string]int{}, 0
+	for _, e := range ends {
+		count[e.Verdict.String()+" "+e.Cause.String()]++
+		if e.CloseBlocked.Known() {
+			blocked[e.Process.Name]++
+		}
+		for _, other := range ends {
+			if e.TCP.Loopback && other.TCP.Loopback && e.Network == other.Network.Reversed() && e.Network.Local.Port < other.Network.Local.Port {
+				pairs++
+			}
+		}
+	}
+	var got []string
+	for _, row := range results[0] {
+		got = append(got, fmt.Sprint(row["ends"], " ", row["verdict"], " ", row["cause"]))
+	}
+	same(t, got, counted(count))
+	if len(results[1]) != len(blocked) {
+		t.Errorf("blocked closes: got %v, want %v", results[1], blocked)
+	}
+	total := 0
+	for _, row := range results[2] {
+		var n int
+		fmt.Sscan(fmt.Sprint(row["ends"]), &n)
+		total += n
+	}
+	if total != len(ends) {
+		t.Errorf("per second: got %d ends, want %d", total, len(ends))
+	}
+	if pairs == 0 || len(results[3]) != pairs {
+		t.Errorf("connections within the host: got %d, want %d", len(results[3]), pairs)
+	}
+	if info, err := os.Stat(filepath.Join(folder, "incident.parquet")); err != nil || info.Size() == 0 {
+		t.Errorf("no Parquet file: %v", err)
+	}
+}

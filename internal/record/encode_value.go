@@ -1,0 +1,266 @@
+package record
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// MaxString is the longest string, in bytes, that a line holds; the rest of a
+// longer one is left out. Only a command line can be longer (Linux allows 2 MiB
+// of arguments), and a line must stay shorter than [MaxLine].
+const MaxString = 32 << 10
+
+// encoder appends members of objects, each followed by a comma; close turns
+// the last comma into the bracket.
+type encoder struct {
+	b []byte
+	// The times of a record are mostly of one second, whose text is then copied:
+	// the second, and where in b its text begins.
+	second int64
+	at     int
+}
+
+// emptiness says what close does with an object without members.
+type emptiness bool
+
+const (
+	omitEmpty emptiness = false // the object is absent
+	keepEmpty emptiness = true  // the object is written as {}
+)
+
+func (e *encoder) key(key string) { e.b = label(e.b, key) }
+
+// label appends the beginning of a member. That it works on b and not on the
+// encoder keeps the slice in registers.
+func label(b []byte, key string) []byte {
+	b = append(b, '"')
+	b = append(b, key...)
+	return append(b, '"', ':')
+}
+
+// open begins an object and returns the position for close.
+func (e *encoder) open(key string) int {
+	at := len(e.b)
+	e.b = append(label(e.b, key), '{')
+	return at
+}
+
+func (e *encoder) close(at int, empty emptiness) {
+	switch last := len(e.b) - 1; {
+	case e.b[last] == ',':
+		e.b[last] = '}'
+		e.b = append(e.b, ',')
+	case empty == keepEmpty:
+		e.b = append(e.b, '}', ',')
+	default:
+		e.b = e.b[:at]
+	}
+}
+
+// nested writes an object that has at most one member.
+func (e *encoder) nested(object, key, value string) {
+	if value != "" {
+		at := e.open(object)
+		e.str(key, value)
+		e.close(at, omitEmpty)
+	}
+}
+
+// str writes a string that may hold anything; an empty one is absent.
+func (e *encoder) str(key, value string) {
+	if value != "" {
+		e.b = append(quote(label(e.b, key), value), ',')
+	}
+}
+
+// name writes a name of the vocabulary, which needs no escaping.
+func (e *encoder) name(key, value string) {
+	b := append(label(e.b, key), '"')
+	b = append(b, value...)
+	e.b = append(b, '"', ',')
+}
+
+func (e *encoder) uint(key string, v uint64) {
+	e.b = append(strconv.AppendUint(label(e.b, key), v, 10), ',')
+}
+
+func (e *encoder) uintIf(key string, v uint64) {
+	if v != 0 {
+		e.uint(key, v)
+	}
+}
+
+func (e *encoder) intIf(key string, v int64) {
+	if v != 0 {
+		e.key(key)
+		e.b = strconv.AppendInt(e.b, v, 10)
+		e.b = append(e.b, ',')
+	}
+}
+
+func (e *encoder) flag(key string, v bool) {
+	e.b = append(strconv.AppendBool(label(e.b, key), v), ',')
+}
+
+func (e *encoder) flagIf(key string, v bool) {
+	if v {
+		e.flag(key, true)
+	}
+}
+
+func boolean(e *encoder, key string, o model.Opt[bool]) {
+	if v, known := o.Get(); known {
+		e.flag(key, v)
+	}
+}
+
+func number[T ~int | ~int32 | ~int64 | ~uint8 | ~uint32 | ~uint64](e *encoder, key string, o model.Opt[T]) {
+	v, known := o.Get()
+	switch {
+	case !known:
+	case v < 0:
+		e.intIf(key, int64(v))
+	default:
+		e.uint(key, uint64(v))
+	}
+}
+
+func (e *encoder) time(key string, t model.Time) {
+	e.key(key)
+	e.b = append(e.b, '"')
+	e.moment(t)
+	e.b = append(e.b, '"', ',')
+}
+
+// moment appends t in [model.TimeLayout].
+func (e *encoder) moment(t model.Time) {
+	const width = len("2006-01-02T15:04:05.")
+	second := int64(t) / 1e9
+	if t <= 0 || second != e.second {
+		e.second, e.at = second, len(e.b)
+		e.b = appendTime(e.b, t)
+		return
+	}
+	e.b = append(e.b, e.b[e.at:e.at+width]...)
+	e.b = append(digits(e.b, int(int64(t)%1e9)/1000, 6), 'Z')
+}
+
+func (e *encoder) timeIf(key string, t model.Time) {
+	if t != 0 {
+		e.time(key, t)
+	}
+}
+
+// appendTime appends t in [model.TimeLayout]; time.AppendFormat takes five
+// times as long for a layout that it does not know.
+func appendTime(b []byte, t model.Time) []byte {
+	when := t.Go()
+	year, month, day := when.Date()
+	hour, minute, second := when.Clock()
+	b = append(digits(b, year, 4), '-')
+	b = append(digits(b, int(month), 2), '-')
+	b = append(digits(b, day, 2), 'T')
+	b = append(digits(b, hour, 2), ':')
+	b = append(digits(b, minute, 2), ':')
+	b = append(digits(b, second, 2), '.')
+	return append(digits(b, when.Nanosecond()/1000, 6), 'Z')
+}
+
+// digits appends v with exactly width digits.
+func digits(b []byte, v, width int) []byte {
+	n := len(b)
+	b = append(b, "000000"[:width]...)
+	for i := n + width - 1; i >= n; i-- {
+		b[i] = byte('0' + v%10)
+		v /= 10
+	}
+	return b
+}
+
+const hex = "0123456789abcdef"
+
+// quote appends s to b as a JSON string. Invalid UTF-8 becomes U+FFFD. Control
+// characters and those that change how a terminal or an editor shows the rest
+// of the line are escaped, so that printing a recording is harmless.
+func quote(b []byte, s string) []byte {
+	if len(s) > MaxString {
+		s = cut(s)
+	}
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			if plain[c] {
+				i++
+				continue
+			}
+			b = append(b, s[from:i]...)
+			b = escapeByte(b, c)
+			i++
+			from = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r != utf8.RuneError && !hidden(r) || r == utf8.RuneError && size == 3 {
+			i += size
+			continue
+		}
+		b = append(b, s[from:i]...)
+		if r == utf8.RuneError {
+			b = utf8.AppendRune(b, r)
+		} else {
+			b = append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+		}
+		i += size
+		from = i
+	}
+	b = append(b, s[from:]...)
+	return append(b, '"')
+}
+
+// cut returns the first MaxString bytes of s without half a character.
+func cut(s string) string {
+	n := MaxString
+	for n > MaxString-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+func escapeByte(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	default:
+		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+	}
+}
+
+// plain holds the ASCII characters that are written as they are.
+var plain = func() (table [utf8.RuneSelf]bool) {
+	for c := byte(' '); c < 0x7f; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
+
+// hidden reports whether r, of the basic plane, is a C1 control, a direction
+// mark, a line separator or another character without a shape.
+func hidden(r rune) bool {
+	switch {
+	case r < 0xa0, r == 0xad, r == 0x61c, r == 0xfeff:
+		return true
+	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,183 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// file is one open file of a recording, or standard output.
+type file struct {
+	f       *os.File
+	path    string // "" for standard output
+	regular bool
+	size    int64 // written by this process
+	begun   time.Time
+	stopped bool // has its stop line
+	zstd    *zstd.Encoder
+	frame   []byte
+	closed  bool
+}
+
+// minSize is the least RotateSize and MaxSize: below, files would hold little
+// but their first and last line.
+const minSize = 16 << 10
+
+func create(path string, o *Options) (*file, error) {
+	for _, size := range []int64{o.MaxSize, o.RotateSize} {
+		if size != 0 && size < minSize {
+			return nil, fmt.Errorf("size %d of a recording: want at least %d", size, minSize)
+		}
+	}
+	if o.MaxSize > 0 && o.rotates() && (o.RotateSize == 0 || o.RotateSize > o.MaxSize/2) {
+		o.RotateSize = o.MaxSize / 2 // else the current file alone could exceed it
+	}
+	f := &file{f: os.Stdout, begun: time.Now()}
+	if path != "-" {
+		f.path = path
+		var err error
+		if f.f, err = openNew(path, o.Force); err != nil {
+			return nil, fmt.Errorf("create recording: %w", err)
+		}
+	}
+	info, err := f.f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("create recording: %w", err), f.close())
+	}
+	f.regular = info.Mode().IsRegular()
+	if o.Compress || strings.HasSuffix(path, ".zst") {
+		f.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frameBatch))
+	}
+	f.syncFolder()
+	return f, err
+}
+
+func (o *Options) rotates() bool { return o.RotateSize > 0 || o.RotateAge > 0 }
+
+// openNew creates path for its owner alone. With force a file of that name is
+// replaced: it is unlinked, not truncated, so that a hard link made by somebody
+// else is not written through. Devices and pipes are opened as they are.
+func openNew(path string, force bool) (*os.File, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, fmt.Errorf("%s is a symbolic link: name the file itself, or - for standard output", path)
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a directory", path)
+	case !force:
+		return nil, fmt.Errorf("%s: %w; --force overwrites it", path, fs.ErrExist)
+	case !info.Mode().IsRegular():
+		return os.OpenFile(path, os.O_WRONLY|noFollow, 0)
+	default:
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND|noFollow, 0o600)
+}
+
+func (f *file) name() string {
+	if f.path == "" {
+		return "to standard output"
+	}
+	return f.path
+}
+
+func (f *file) batchSize() int {
+	if f.zstd != nil {
+		return frameBatch
+	}
+	return plainBatch
+}
+
+// write appends whole lines and returns how many bytes of them are in the
+// file: on an error, those of the whole lines that it could keep.
+func (f *file) write(lines []byte) (int, error) {
+	data := lines
+	if f.zstd != nil {
+		f.frame = f.zstd.EncodeAll(lines, f.frame[:0])
+		data = f.frame
+	}
+	n, err := f.f.Write(data)
+	if err == nil {
+		f.size += int64(n)
+		return len(lines), nil
+	}
+	kept := 0 // a frame that was cut holds nothing that can be relied on
+	if f.zstd == nil {
+		kept = bytes.LastIndexByte(data[:n], '\n') + 1
+	}
+	f.size += int64(n)
+	if f.regular && f.cut(int64(n-kept)) {
+		f.size -= int64(n - kept)
+	}
+	return kept, err
+}
+
+// cut takes the last n bytes off, unless somebody else has written after them.
+func (f *file) cut(n int64) bool {
+	info, err := f.f.Stat()
+	if err != nil || n == 0 {
+		return n == 0
+	}
+	at, err := f.f.Seek(0, io.SeekCurrent)
+	if err != nil || at != info.Size() {
+		return false
+	}
+	if f.f.Truncate(at-n) != nil {
+		return false
+	}
+	_, err = f.f.Seek(at-n, io.SeekStart)
+	return err == nil
+}
+
+// close makes the file durable and closes it. Standard output stays open.
+func (f *file) close() error {
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	var err error
+	if f.regular {
+		err = f.f.Sync()
+	}
+	if f.path == "" {
+		return err
+	}
+	if err = errors.Join(err, f.f.Close()); err != nil {
+		return fmt.Errorf("close recording: %w", err)
+	}
+	return nil
+}
+
+// syncFolder makes the file's name durable, where the system can do that.
+func (f *file) syncFolder() {
+	if !f.regular || f.path == "" {
+		return
+	}
+	if folder, err := os.Open(filepath.Dir(f.path)); err == nil {
+		_ = folder.Sync() // not every file system has it
+		_ = folder.Close()
+	}
+}
+
+// explain adds to an error what to do about it.
+func explain(err error) error {
+	switch {
+	case isDiskFull(err):
+		return fmt.Errorf("%w: free some space, or bound the recording with --max-size", err)
+	case isBrokenPipe(err):
+		return fmt.Errorf("the program that read the output has ended: %w", err)
+	default:
+		return err
+	}
+}

@@ -1,0 +1,67 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/closetrace/closetrace/internal/record/recordtest"
+	"github.com/closetrace/closetrace/model"
+)
+
+// golden is a recording of version 1 that must be readable for ever. Never
+// write it anew: a new version of the format gets a file of its own. It holds
+// the ends of a run of the laboratory on Linux 6.18, and made-up lines with
+// every member and with hostile strings.
+const golden = "testdata/closetrace-1.jsonl"
+
+func TestGoldenRecording(t *testing.T) {
+	data, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := recordtest.Check(bytes.NewReader(data)); err != nil || n != 67 {
+		t.Errorf("schema: %d lines, %v", n, err)
+	}
+	list := read(t, golden)
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if len(list) != 67 {
+		t.Fatalf("got %d records, want 67", len(list))
+	}
+	checkTally(t, list)
+	for i := range list {
+		if again := Append(nil, &list[i]); !bytes.Equal(again, lines[i]) {
+			t.Errorf("line %d is written as\n%s instead of\n%s", i+1, again, lines[i])
+		}
+		if list[i].Kind != model.KindTeardown {
+			continue
+		}
+		var want teardownLine // what encoding/json makes of the line
+		if err := json.Unmarshal(lines[i], &want); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := list[i].Teardown.Judgement.Rule, want.Rule; got != want {
+			t.Errorf("line %d: got rule %s, want %s", i+1, got, want)
+		}
+		if got, want := list[i].Teardown.Evidence.Wait, want.Evidence.Wait; got != want {
+			t.Errorf("line %d: got %+v, want %+v", i+1, got, want)
+		}
+	}
+}
+
+// TestGoldenCompressed reads the same file in zstd frames.
+func TestGoldenCompressed(t *testing.T) {
+	want := read(t, golden)
+	path := t.TempDir() + "/a.jsonl.zst"
+	w, err := Create(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, w, want...)
+	closeWriter(t, w)
+	got := read(t, path)
+	if d := difference(got, want); d != "" {
+		t.Error(d)
+	}
+}

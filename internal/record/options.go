@@ -1,0 +1,42 @@
+package record
+
+import (
+	"errors"
+	"time"
+)
+
+// Options says how a recording is written. The zero value writes plain lines
+// into one new file without a limit.
+type Options struct {
+	// Force overwrites an existing file. A symbolic link is never followed.
+	Force bool
+	// Compress writes zstd frames; a name that ends in .zst does so too.
+	Compress bool
+	// MaxSize bounds what the recording takes on disk, in bytes; 0 is no bound.
+	// Without rotation Write then returns [ErrMaxSize], and the line of kind
+	// stop still fits; with rotation the oldest files are removed.
+	MaxSize int64
+	// RotateSize begins a new file when this one has that many bytes, and
+	// RotateAge when it is that old; 0 is never. RotateKeep is how many full
+	// files are kept beside the current one; 0 keeps all.
+	RotateSize int64
+	RotateAge  time.Duration
+	RotateKeep int
+	// OnError is told once, from any goroutine, when writing has become
+	// impossible, so that a quiet recording ends too. It must not call the Writer.
+	OnError func(error)
+}
+
+// Errors of Write; each is returned by all later calls as well.
+var (
+	// ErrMaxSize means that the recording has reached its MaxSize.
+	ErrMaxSize = errors.New("recording has reached its maximum size")
+	// ErrRemoved means that the file was deleted while it was written.
+	ErrRemoved = errors.New("recording was removed while it was written")
+	// ErrLine means that a record has no line or one of more than [MaxLine]
+	// bytes; the next may be fine.
+	ErrLine = errors.New("record can't be written")
+)
+
+// flushEvery is how much of a recording a kill -9 or a power cut can take.
+const flushEvery = time.Second
