@@ -1,0 +1,177 @@
+package conns
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// filterMemory bounds what one evaluation may allocate, in expr's units.
+const filterMemory = 10_000
+
+// Filter chooses connections by an expression over the names that --json
+// shows: `state == "CLOSE_WAIT" && queue.receive > 0`. The language, and the
+// names that a teardown record has too, are those of [model.CompileFilter]: an
+// unknown number is -1, an unknown text "".
+//
+// It may be used by one goroutine at a time. The nil Filter matches all.
+type Filter struct{ compiled }
+
+// Order sorts connections by an expression such as `tcp.bytes.unread`.
+type Order struct {
+	compiled
+	descending bool
+}
+
+type compiled struct {
+	source  string
+	program *vm.Program
+	machine vm.VM
+}
+
+// CompileFilter parses and type-checks an expression. The error of a wrong one
+// matches [model.ErrFilter] and shows the place.
+func CompileFilter(source string) (*Filter, error) {
+	if strings.TrimSpace(source) == "" {
+		return nil, nil
+	}
+	c, err := compile(source, expr.AsBool())
+	return &Filter{c}, err
+}
+
+// CompileOrder parses an expression to sort by. A minus sign before it sorts
+// the greatest first.
+func CompileOrder(source string) (*Order, error) {
+	source, descending := strings.CutPrefix(strings.TrimSpace(source), "-")
+	if source == "" {
+		return nil, nil
+	}
+	c, err := compile(source)
+	return &Order{c, descending}, err
+}
+
+func compile(source string, options ...expr.Option) (compiled, error) {
+	options = append(options, expr.Env(view{}), expr.Function("cidr", inCIDR, new(func(string, string) bool)))
+	program, err := expr.Compile(source, options...)
+	if err != nil {
+		return compiled{}, fmt.Errorf("%w: %w", model.ErrFilter, err)
+	}
+	c := compiled{source: source, program: program}
+	c.machine.MemoryBudget = filterMemory
+	return c, nil
+}
+
+// Match reports whether c passes. An expression that fails on c is an error,
+// and no match: what it cannot judge must not be ended.
+func (f *Filter) Match(c *Conn) (bool, error) {
+	if f == nil {
+		return true, nil
+	}
+	result, err := f.machine.Run(f.program, viewOf(c))
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", model.ErrFilter, err)
+	}
+	matched, _ := result.(bool)
+	return matched, nil
+}
+
+// Select returns the connections that pass.
+func (f *Filter) Select(all []Conn) ([]Conn, error) {
+	if f == nil {
+		return all, nil
+	}
+	var chosen []Conn
+	for i := range all {
+		matched, err := f.Match(&all[i])
+		if err != nil {
+			return nil, err
+		}
+		if matched {
+			chosen = append(chosen, all[i])
+		}
+	}
+	return chosen, nil
+}
+
+// Sort puts connections into the order of o; nil sorts by state, process and
+// addresses.
+func (o *Order) Sort(all []Conn) error {
+	if o == nil {
+		slices.SortStableFunc(all, func(a, b Conn) int { return natural(&a, &b) })
+		return nil
+	}
+	keys := make(map[string]any, len(all))
+	for i := range all {
+		value, err := o.machine.Run(o.program, viewOf(&all[i]))
+		if err != nil {
+			return fmt.Errorf("%w: %w", model.ErrFilter, err)
+		}
+		keys[all[i].ID] = value
+	}
+	slices.SortStableFunc(all, func(a, b Conn) int {
+		c := compareValues(keys[a.ID], keys[b.ID])
+		if o.descending {
+			c = -c
+		}
+		return cmp.Or(c, natural(&a, &b))
+	})
+	return nil
+}
+
+func natural(a, b *Conn) int {
+	listens := func(c *Conn) int {
+		if c.State == model.Listen {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(
+		cmp.Compare(a.Transport, b.Transport),
+		cmp.Compare(listens(a), listens(b)),
+		a.Network.Local.AddrPort().Compare(b.Network.Local.AddrPort()),
+		a.Network.Peer.AddrPort().Compare(b.Network.Peer.AddrPort()),
+		cmp.Compare(a.ID, b.ID),
+	)
+}
+
+// compareValues orders what expressions give: numbers, texts, truths.
+func compareValues(a, b any) int {
+	switch a := a.(type) {
+	case int:
+		if b, ok := b.(int); ok {
+			return cmp.Compare(a, b)
+		}
+	case float64:
+		if b, ok := b.(float64); ok {
+			return cmp.Compare(a, b)
+		}
+	case string:
+		if b, ok := b.(string); ok {
+			return cmp.Compare(a, b)
+		}
+	case bool:
+		if b, ok := b.(bool); ok && a != b {
+			if b {
+				return -1
+			}
+			return 1
+		}
+	}
+	return 0
+}
+
+func inCIDR(params ...any) (any, error) {
+	prefix, err := netip.ParsePrefix(params[1].(string))
+	if err != nil {
+		return nil, err
+	}
+	address, err := netip.ParseAddr(params[0].(string))
+	return err == nil && prefix.Contains(address), nil
+}

@@ -1,0 +1,131 @@
+package conns
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// namespace is a network namespace, held open.
+type namespace struct {
+	inode uint32
+	file  *os.File // nil for our own
+	own   bool
+}
+
+// spaces is a set of network namespaces.
+type spaces []*namespace
+
+func (s spaces) close() {
+	for _, n := range s {
+		if n.file != nil {
+			n.file.Close()
+		}
+	}
+}
+
+func (s spaces) all(yield func(*namespace) bool) {
+	for _, n := range s {
+		if !yield(n) {
+			return
+		}
+	}
+}
+
+// namespaces finds our own namespace and, if asked for, those of all processes
+// and those that have a name. One that only orphaned sockets keep alive has no
+// way in.
+func namespaces(opts *Options) spaces {
+	own := &namespace{own: true}
+	if info, err := os.Stat("/proc/thread-self/ns/net"); err == nil {
+		own.inode = inode(info)
+	}
+	found := spaces{own}
+	if !opts.AllNetNS {
+		return found
+	}
+	seen := map[uint32]bool{own.inode: true}
+	add := func(path string) {
+		n, err := openNamespace(path, seen)
+		switch {
+		case errors.Is(err, fs.ErrPermission) && !ended(path):
+			opts.skip(fmt.Errorf("look into other network namespaces (needs CAP_SYS_ADMIN and CAP_SYS_PTRACE): %w", fs.ErrPermission))
+		case n != nil:
+			found = append(found, n)
+		}
+	}
+	for _, pid := range processIDs() {
+		add("/proc/" + strconv.Itoa(pid) + "/ns/net")
+	}
+	for _, folder := range []string{"/run/netns", "/run/docker/netns"} {
+		entries, _ := filepath.Glob(folder + "/*")
+		for _, entry := range entries {
+			add(entry)
+		}
+	}
+	return found
+}
+
+// ended reports whether the path is of a process that has ended: the kernel
+// says EACCES then too (proc_ns_get_link).
+func ended(path string) bool {
+	process, _ := strings.CutSuffix(path, "/ns/net")
+	stat, err := os.ReadFile(process + "/stat")
+	if err != nil {
+		return true
+	}
+	state := bytes.TrimLeft(stat[bytes.LastIndexByte(stat, ')')+1:], " ")
+	return len(state) == 0 || bytes.IndexByte([]byte("ZXx"), state[0]) >= 0
+}
+
+// openNamespace opens a namespace that was not seen before.
+func openNamespace(path string, seen map[uint32]bool) (*namespace, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	number := inode(info)
+	if seen[number] {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	// The path may lead elsewhere by now; and a name may be a plain file.
+	if info, err = file.Stat(); err != nil || !isNamespace(file) || seen[inode(info)] {
+		file.Close()
+		return nil, err
+	}
+	seen[inode(info)] = true
+	return &namespace{inode: inode(info), file: file}, nil
+}
+
+func isNamespace(file *os.File) bool {
+	kind, err := unix.IoctlRetInt(int(file.Fd()), unix.NS_GET_NSTYPE)
+	return err == nil && kind == unix.CLONE_NEWNET
+}
+
+// dial opens a netlink socket inside the namespace.
+func (n *namespace) dial() (*netlink.Conn, error) {
+	config := &netlink.Config{MessageBufferSize: dumpBuffer}
+	if n.file != nil {
+		config.NetNS = int(n.file.Fd())
+	}
+	c, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, config)
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return nil, fmt.Errorf("enter network namespace %d (needs CAP_SYS_ADMIN): %w", n.inode, fs.ErrPermission)
+	case err != nil:
+		return nil, fmt.Errorf("open socket monitor: %w", err)
+	}
+	return c, nil
+}
