@@ -1,0 +1,175 @@
+package report
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/internal/summary"
+	"github.com/closetrace/closetrace/model"
+)
+
+// end is a row of the worst connections. The numbers are for sorting.
+type end struct {
+	Time, Verdict, Cause, Process, Connection, Lost, Blocked, Duration string
+	Order                                                              int64
+	LostBytes                                                          uint64
+	BlockedNS, DurationNS                                              int64
+	Explanation                                                        string
+	Facts                                                              []field
+}
+
+func (p *page) connections(list []*model.Teardown, s *summary.Summary) {
+	p.WorstHeads = []head{
+		{"Time", false, true},
+		{"Verdict", false, true},
+		{"Cause", false, true},
+		{"Process", false, true},
+		{"Connection", false, true},
+		{"Lost", true, true},
+		{"Blocked", true, true},
+		{"Duration", true, true},
+		{"Details", false, false},
+	}
+	for _, t := range list {
+		p.Worst = append(p.Worst, newEnd(t))
+	}
+	bad := s.Total.Bad()
+	p.WorstWords = fmt.Sprintf("%d of %s ends that were not graceful or whose close() waited, those that lost or waited most first. Each cause has at least its worst %d.",
+		len(list), summary.Count(max(bad, uint64(len(list)))), shownOfCause)
+	if uint64(len(list)) >= bad {
+		p.WorstWords = "All ends that were not graceful, lost bytes or whose close() waited; those that lost or waited most first."
+	}
+}
+
+func newEnd(t *model.Teardown) end {
+	e := end{
+		Time: t.Time.Go().Format("2006-01-02 15:04:05.000000"), Order: int64(t.Time / 1000),
+		Verdict: t.Verdict.String(), Cause: t.Cause.String(),
+		Process: processName(&t.Process), Connection: tuple(t),
+		LostBytes: t.TCP.Bytes.Lost(), BlockedNS: int64(t.CloseBlocked.Or(-1)), DurationNS: int64(t.Duration.Or(-1)),
+		Explanation: model.Explain(t.Cause).Summary,
+	}
+	if t.TCP.Bytes.Unacked.Known() || t.TCP.Bytes.Unread.Known() {
+		e.Lost = summary.Bytes(e.LostBytes)
+	}
+	if d, known := t.CloseBlocked.Get(); known {
+		e.Blocked = summary.Round(d)
+	}
+	if d, known := t.Duration.Get(); known {
+		e.Duration = summary.Round(d)
+	}
+	e.facts(t)
+	return e
+}
+
+func processName(p *model.Process) string {
+	name := safetext.Escape(p.Name)
+	switch {
+	case p.PID == 0 && name == "":
+		return "(not known)"
+	case p.PID == 0:
+		return name
+	default:
+		return fmt.Sprintf("%s (%d)", name, p.PID)
+	}
+}
+
+func tuple(t *model.Teardown) string {
+	arrow := " – "
+	switch t.TCP.Role {
+	case model.Active:
+		arrow = " → "
+	case model.Passive:
+		arrow = " ← "
+	case model.RoleUnknown:
+	}
+	return endpoint(t.Network.Local) + arrow + endpoint(t.Network.Peer)
+}
+
+func endpoint(e model.Endpoint) string {
+	if !e.Address.IsValid() {
+		return "port " + strconv.Itoa(int(e.Port))
+	}
+	return netip.AddrPortFrom(e.Address, e.Port).String()
+}
+
+// facts lists what is known of an end, in the order in which one asks.
+func (e *end) facts(t *model.Teardown) {
+	add := func(name, value string) {
+		if value != "" {
+			e.Facts = append(e.Facts, field{name, safetext.Escape(value)})
+		}
+	}
+	add("began by, ended by", t.Initiator.String()+", "+t.Terminator.String())
+	add("confidence", strings.TrimSuffix(t.Confidence.String()+": "+t.ConfidenceReason, ": "))
+	add("rule", t.Rule)
+	var states []string
+	for _, s := range t.TCP.Path.States() {
+		states = append(states, s.String())
+	}
+	add("states", strings.Join(states, " → "))
+	add("reset's reason", t.TCP.RST.Reason)
+	add("error", t.TCP.Error)
+	add("bytes", byteWords(&t.TCP.Bytes))
+	if n := t.TCP.Retransmits.Or(0); n > 0 {
+		add("retransmitted", fmt.Sprintf("%d segments", n))
+	}
+	if d, known := t.TCP.SRTT.Get(); known {
+		add("round trip", summary.Round(d))
+	}
+	add("linger", lingerWords(&t.Linger))
+	c := &t.Closer
+	if c.Call != model.CallUnknown {
+		add("closed by", strings.TrimSpace(fmt.Sprintf("%s of %s (%d) %s", c.Call, c.Name, c.PID, signal(c.Signal))))
+	}
+	add("program", t.Process.Executable.Path)
+	add("command", t.Process.CommandLine)
+	add("user", t.Process.User.Name)
+	add("owner known by", t.Process.Source.String())
+	add("container", strings.TrimSpace(t.Container.Runtime+" "+t.Container.ID))
+	add("pod", strings.Trim(t.K8s.Namespace.Name+"/"+t.K8s.Pod.Name, "/"))
+	add("unit", t.Systemd.Unit)
+	add("record", t.ID)
+}
+
+func signal(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("by signal %d", n)
+}
+
+func byteWords(b *model.Bytes) string {
+	var parts []string
+	for _, part := range []struct {
+		o    model.Opt[uint64]
+		name string
+	}{{b.Sent, "sent"}, {b.Received, "received"}, {b.Unsent, "never sent"}, {b.Unacked, "not acknowledged"}, {b.Unread, "not read"}} {
+		if n, known := part.o.Get(); known {
+			parts = append(parts, summary.Count(n)+" "+part.name)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func lingerWords(l *model.Linger) string {
+	on, known := l.On.Get()
+	switch {
+	case !known:
+		return ""
+	case !on:
+		return "off"
+	}
+	words := fmt.Sprintf("on, %d s", l.Seconds.Or(0))
+	if l.Outcome != model.LingerUnknown {
+		words += ": " + l.Outcome.String()
+	}
+	return words
+}
+
+func keys(m map[string]uint64) iter.Seq[string] { return maps.Keys(m) }

@@ -1,0 +1,80 @@
+package summary
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// Text writes c as plain text. Names are escaped.
+func (c *Comparison) Text(w io.Writer, o TextOptions) error {
+	if o.Rows == 0 {
+		o.Rows = 10
+	}
+	p := &page{options: o}
+	p.line("%-8s %s", "before", extent(c.Before))
+	p.line("%-8s %s", "after", extent(c.After))
+	for _, text := range c.Caution {
+		p.line("caution: %s", clip(text, 120))
+	}
+	p.changes("verdict", c.Verdicts, func(c *Change) string { return c.Verdict })
+	p.changes("cause", c.Causes, func(c *Change) string { return c.Cause })
+	p.changes("process", c.Processes, func(c *Change) string { return known(c.Process) })
+	p.changes("process and cause, not graceful", c.Whys, func(c *Change) string { return known(c.Process) + " " + c.Cause })
+	p.line("\nclear: chance alone does that once in a thousand times; few: too few to tell")
+	_, err := w.Write(p.Bytes())
+	return err
+}
+
+func extent(e *Export) string {
+	span := e.Last.Sub(e.First)
+	text := fmt.Sprintf("%s ends in %s from %s UTC", Count(e.Teardowns), Round(span), e.First.Go().Format("2006-01-02 15:04:05"))
+	if span >= time.Second {
+		text += ", " + perSecond(float64(e.Teardowns)/span.Seconds())
+	}
+	return text
+}
+
+func (p *page) changes(title string, list []Change, name func(*Change) string) {
+	if len(list) == 0 {
+		return
+	}
+	p.line("\n%-40s %9s %9s %7s %7s  %s", title, "before", "after", "%", "%", "change")
+	for i, c := range list {
+		if i == p.options.Rows {
+			p.line("and %d more (--json lists all)", len(list)-i)
+			return
+		}
+		p.line("%s %9s %9s %7s %7s  %s", cell(name(&c), 40), Count(c.Before), Count(c.After),
+			percent64(c.ShareBefore), percent64(c.ShareAfter), c.words())
+	}
+}
+
+// known returns what stands for a process without a name as well.
+func known(process string) string {
+	if process == "" {
+		return "(process not known)"
+	}
+	return process
+}
+
+// words says what changed: "new", "gone", "x 2.5", and how sure that is.
+func (c *Change) words() string {
+	change := ""
+	switch {
+	case c.Before == 0:
+		change = "new"
+	case c.After == 0:
+		change = "gone"
+	case c.ShareBefore > 0:
+		change = fmt.Sprintf("x %.3g", c.ShareAfter/c.ShareBefore)
+	}
+	return change + ", " + string(c.Hint)
+}
+
+func percent64(share float64) string {
+	if share > 0 && share < 0.001 {
+		return "<0.1"
+	}
+	return fmt.Sprintf("%.1f", 100*share)
+}

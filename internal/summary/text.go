@@ -1,0 +1,238 @@
+package summary
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TextOptions says how Text writes. The zero value fits a screen of 80 x 45.
+type TextOptions struct {
+	// Rows is how many lines each table has; 0 is 5.
+	Rows int
+	// ASCII leaves out characters that old terminals don't have.
+	ASCII bool
+}
+
+// Text writes s as one screen of plain text. Names are escaped.
+func (s *Summary) Text(w io.Writer, o TextOptions) error {
+	if o.Rows == 0 {
+		o.Rows = 5
+	}
+	p := &page{options: o}
+	p.head(s)
+	p.verdicts(s)
+	p.causes(s)
+	p.groups("process", s.Processes(o.Rows), s.processes.evicted)
+	p.groups("peer", s.Peers(o.Rows), s.peers.evicted)
+	p.groups("aborted most", s.Aborted(o.Rows), s.talks.evicted)
+	p.quantiles(s)
+	p.losses(s)
+	_, err := w.Write(p.Bytes())
+	return err
+}
+
+type page struct {
+	bytes.Buffer
+	options TextOptions
+}
+
+func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+
+func (p *page) head(s *Summary) {
+	n := s.Total.Total()
+	if s.First == 0 {
+		p.line("nothing was recorded")
+		return
+	}
+	where := []string{}
+	for _, part := range []string{s.Start.Host.Name, strings.TrimSpace(s.Start.OS.Type + " " + s.Start.OS.Version), s.Start.Backend} {
+		if part != "" {
+			where = append(where, clip(part, 30))
+		}
+	}
+	span := s.Last.Sub(s.First)
+	p.line("%s - %s UTC (%s)  %s", s.First.Go().Format("2006-01-02 15:04:05"),
+		s.Last.Go().Format(dayIfOther(s)+"15:04:05"), Round(span), strings.Join(where, ", "))
+	text := Count(n) + plural(n, " connection end", " connection ends")
+	if seconds := span.Seconds(); seconds >= 1 {
+		text += ", " + perSecond(float64(n)/seconds)
+	}
+	if s.Inferred > 0 {
+		text += fmt.Sprintf("; %s inferred", Count(s.Inferred))
+	}
+	if s.Retracted > 0 {
+		text += fmt.Sprintf("; %s linger time-outs taken back", Count(s.Retracted))
+	}
+	if s.CloseFailed > 0 {
+		text += fmt.Sprintf("; %s closes failed", Count(s.CloseFailed))
+	}
+	p.line("%s", text)
+	if s.Start.Filter != "" {
+		p.line("only what matched the filter %s", clip(s.Start.Filter, 60))
+	}
+	if s.Recordings > 1 {
+		p.line("%d recordings, %d of them ended with a stop line", s.Recordings, s.Stopped)
+	}
+}
+
+func dayIfOther(s *Summary) string {
+	if s.First.Go().YearDay() == s.Last.Go().YearDay() && s.Last.Sub(s.First) < 24*time.Hour {
+		return ""
+	}
+	return "2006-01-02 "
+}
+
+func (p *page) verdicts(s *Summary) {
+	total := s.Total.Total()
+	if total == 0 {
+		return
+	}
+	p.line("\n%-16s %11s %6s  over time", "verdict", "ends", "%")
+	for _, v := range order {
+		n := s.Total.Verdicts[v]
+		if n == 0 {
+			continue
+		}
+		p.line("%-16s %11s %6s  %s", v, Count(n), percent(n, total), p.spark(s, v))
+	}
+}
+
+// order is how verdicts are listed: the good one, then the worst first.
+var order = []model.Verdict{
+	model.Graceful, model.Abortive, model.LingerTimeout, model.FailedOpen, model.Silent, model.VerdictUnknown,
+}
+
+// sparkWidth is the number of columns of the line over time.
+const sparkWidth = 40
+
+func (p *page) spark(s *Summary, v model.Verdict) string {
+	buckets := s.Timeline.Buckets()
+	columns := min(sparkWidth, len(buckets))
+	if columns == 0 {
+		return ""
+	}
+	sums := make([]uint64, columns)
+	for i := range buckets {
+		sums[i*columns/len(buckets)] += uint64(buckets[i].Verdicts[v])
+	}
+	glyphs := []rune(" ▁▂▃▄▅▆▇█")
+	if p.options.ASCII {
+		glyphs = []rune(" .:-=+*#@")
+	}
+	highest := slices.Max(sums)
+	var b strings.Builder
+	for _, n := range sums {
+		level := 0
+		if n > 0 {
+			level = 1 + int(n*uint64(len(glyphs)-2)/highest)
+		}
+		b.WriteRune(glyphs[level])
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+func (p *page) causes(s *Summary) {
+	total := s.Total.Total()
+	rows := 0
+	for _, c := range s.CauseList() {
+		bad := s.Causes[c.Cause].Bad()
+		if bad == 0 {
+			continue
+		}
+		if rows++; rows == 1 {
+			p.line("\n%-24s %11s %6s %12s", "cause, not graceful", "ends", "%", "bytes lost")
+		}
+		if rows > p.options.Rows+3 {
+			p.line("and more causes (--json lists all)")
+			return
+		}
+		p.line("%-24s %11s %6s %12s", c.Cause, Count(bad), percent(bad, total), Bytes(c.BytesLost))
+	}
+}
+
+func (p *page) groups(title string, list []Group, evicted bool) {
+	if len(list) == 0 {
+		return
+	}
+	if evicted {
+		title += " (about)"
+	}
+	p.line("\n%-30s %9s %9s %8s %7s %7s %6s", title, "ends", "graceful", "abort", "linger", "failed", "lost")
+	for _, g := range list {
+		p.line("%s %9s %9s %8s %7s %7s %6s", cell(g.Name(p.options.ASCII), 30), about(g), Count(g.Verdicts["graceful"]), Count(g.Verdicts["abortive"]),
+			Count(g.Verdicts["linger-timeout"]), Count(g.Verdicts["failed-open"]), Bytes(g.BytesLost))
+	}
+}
+
+// Name returns the process, the peer, or who talked to whom: "curl → 10.0.0.9:443"
+// for connections that curl opened, "nginx:443 ← 10.0.0.9" for accepted ones.
+func (g *Group) Name(ascii bool) string {
+	to, from := " → ", " ← "
+	if ascii {
+		to, from = " > ", " < "
+	}
+	port := strconv.Itoa(int(g.Port))
+	switch {
+	case g.Role == model.Passive:
+		return known(g.Process) + ":" + port + from + g.Peer
+	case g.Role == model.Active:
+		return known(g.Process) + to + net.JoinHostPort(g.Peer, port)
+	case g.Peer != "":
+		return g.Peer
+	default:
+		return known(g.Process)
+	}
+}
+
+func about(g Group) string {
+	if g.Over > 0 {
+		return "<" + Count(g.Teardowns)
+	}
+	return Count(g.Teardowns)
+}
+
+func (p *page) quantiles(s *Summary) {
+	rows := []struct {
+		name string
+		h    *Histogram
+	}{{"duration", &s.Duration}, {"close() blocked", &s.Blocked}}
+	headed := false
+	for _, row := range rows {
+		q := quantiles(row.h)
+		if q == nil {
+			continue
+		}
+		if !headed {
+			headed = true
+			p.line("\n%-16s %11s %9s %9s %9s %9s %9s", "time", "ends", "median", "90 %", "99 %", "99.9 %", "longest")
+		}
+		p.line("%-16s %11s %9s %9s %9s %9s %9s", row.name, Count(q.Count), Round(q.P50), Round(q.P90), Round(q.P99), Round(q.P999), Round(q.Max))
+	}
+}
+
+func (p *page) losses(s *Summary) {
+	if s.Lossy > 0 {
+		p.line("\n%s lost %s of payload", Count(s.Lossy)+plural(s.Lossy, " end", " ends"), Bytes(s.Total.Lost))
+	}
+	n := s.LostEvents()
+	if n == 0 {
+		return
+	}
+	var parts []string
+	for where, count := range s.Events {
+		parts = append(parts, Count(count)+" "+clip(where, 20))
+	}
+	slices.Sort(parts)
+	if s.Unlisted > 0 {
+		parts = append(parts, Count(s.Unlisted)+" by the stop line")
+	}
+	p.line("%s events could not be recorded (%s): the counts above are too low", Count(n), strings.Join(parts, ", "))
+}
