@@ -1,0 +1,57 @@
+# Tests on real kernels, in QEMU guests. See internal/vmtest/doc.go.
+#
+#   make kernels                                   fetch all kernels
+#   make test-kernel K=6.1 RUN=Linger PKG=./tracer one test on one kernel
+#   make test-kernels PKG="./tracer ./bpf"         the packages on all kernels
+#
+# FILES="build/closetrace:/bin/closetrace" puts more files into the guest,
+# VMFLAGS has more flags for vmtest, GOTESTFLAGS for go test. ARCH=arm64 needs
+# qemu-system-arm and has the series 6.1 and 6.12 at least.
+
+# 6.12.107 has another signature of tcp_send_active_reset than later 6.12.
+KERNELS        ?= 5.10 6.1 6.12 6.12.107 7.2
+KERNEL_DIR     ?= $(CURDIR)/build/kernels
+KERNEL_TIMEOUT ?= 10m
+ARCH           ?= amd64
+K              ?= 6.1
+PKG            ?= ./tracer
+RUN            ?= .
+GOTESTFLAGS    ?=
+FILES          ?=
+VMFLAGS        ?=
+
+VMTEST = $(CURDIR)/build/vmtest
+empty :=
+space := $(empty) $(empty)
+comma := ,
+fetch_kernels = $(VMTEST) fetch -dir $(KERNEL_DIR) -arch $(ARCH) -series $(subst $(space),$(comma),$(strip $(1)))
+# Cgo is off because a guest has no libraries. One package at a time: emulation
+# takes a whole processor, and the limits in tests are for a guest that has one.
+test_in_guest = CGO_ENABLED=0 GOARCH=$(ARCH) go test -p 1 -count=1 -timeout $(KERNEL_TIMEOUT) $(GOTESTFLAGS) -run '$(RUN)' \
+	-exec "$(VMTEST) run -arch $(ARCH) -init $(VMTEST)-$(ARCH) -kernel $(KERNEL_DIR)/$(1) \
+	$(foreach f,$(FILES),-file $(CURDIR)/$(f)) $(VMFLAGS)" $(PKG)
+
+.PHONY: vmtest kernels test-kernel test-kernels
+
+# Runs on the host and, built for the guest, in it. The go command knows best
+# whether they are up to date.
+vmtest:
+	CGO_ENABLED=0 go build -o $(VMTEST) ./internal/vmtest
+	CGO_ENABLED=0 GOARCH=$(ARCH) go build -o $(VMTEST)-$(ARCH) ./internal/vmtest
+
+kernels: vmtest
+	$(call fetch_kernels,$(KERNELS))
+
+# Without "make kernels" the mirror is asked only for a kernel that is missing.
+test-kernel: vmtest
+	$(call fetch_kernels,$(K)) -missing
+	$(call test_in_guest,$(K))
+
+# All kernels run, then any failure fails the target.
+test-kernels: vmtest
+	$(call fetch_kernels,$(KERNELS)) -missing
+	@failed=; for k in $(KERNELS); do \
+		echo "=== kernel $$k"; \
+		$(call test_in_guest,$$k) || failed="$$failed $$k"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed on kernel:$$failed" >&2; exit 1; fi
