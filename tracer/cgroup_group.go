@@ -1,0 +1,94 @@
+//go:build linux
+
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Group is a control group of our own, to follow a command and all that it
+// starts: children are born into their parent's group, and the kernel names
+// the group of each connection's owner.
+type Group struct {
+	directory string
+	parent    string
+	path      string
+	id        uint64
+}
+
+// NewGroup makes a group below the one that this process is in, so that all
+// limits hold for it too. It needs a mounted cgroup v2 and the right to write
+// there: root, or a delegated scope of systemd.
+func NewGroup(name string) (*Group, error) {
+	mount := cgroup2Mount()
+	own := cgroupsOf(os.Getpid()).unified
+	if mount == "" || own == "" || strings.Contains(own, "/..") {
+		return nil, fmt.Errorf("make a control group: cgroup v2 is not mounted here (mount -t cgroup2 none /mnt): %w", errors.ErrUnsupported)
+	}
+	g := &Group{parent: filepath.Join(mount, own), path: filepath.Join(own, name)}
+	g.directory = filepath.Join(g.parent, name)
+	if err := os.Mkdir(g.directory, 0o755); err != nil {
+		return nil, fmt.Errorf("make a control group (run it with sudo, or as systemd-run --user --scope): %w", err)
+	}
+	id, ok := directoryInode(g.directory)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("make a control group: %s has no inode", g.directory), g.Close())
+	}
+	g.id = id
+	return g, nil
+}
+
+// Path returns the group's path, as records name it.
+func (g *Group) Path() string { return g.path }
+
+// Directory returns where the group is in the file system; see [GroupAt].
+func (g *Group) Directory() string { return g.directory }
+
+// GroupAt returns a group that another process made. Making and removing one
+// needs the privileges that [DropPrivileges] gives up.
+func GroupAt(directory string) *Group {
+	return &Group{directory: directory, parent: filepath.Dir(directory), path: directory}
+}
+
+// ID returns the group's number, as the kernel names it.
+func (g *Group) ID() uint64 { return g.id }
+
+func move(pid int, group string) error {
+	err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
+	if err != nil {
+		return fmt.Errorf("move process %d into a control group: %w", pid, err)
+	}
+	return nil
+}
+
+// removePatience is how long Close waits for the kernel to let go of the group
+// of a process that has just ended.
+const removePatience = time.Second
+
+// Close removes the group. Processes that still run in it go on in the group
+// of this process.
+func (g *Group) Close() error {
+	for deadline := time.Now().Add(removePatience); ; time.Sleep(5 * time.Millisecond) {
+		err := unix.Rmdir(g.directory)
+		if err == nil || errors.Is(err, unix.ENOENT) {
+			return nil
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return fmt.Errorf("remove control group %s: %w", g.path, err)
+		}
+		text, _ := os.ReadFile(filepath.Join(g.directory, "cgroup.procs"))
+		for line := range strings.Lines(string(text)) {
+			if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
+				_ = move(pid, g.parent) // it may end by itself meanwhile
+			}
+		}
+	}
+}

@@ -1,0 +1,148 @@
+//go:build linux
+
+package tracer
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// walkEvery is how often an unknown cgroup may cause a walk of the tree.
+	walkEvery = time.Second
+	// cgroupsMax bounds the known cgroups, dead ones included.
+	cgroupsMax = 65536
+)
+
+// cgroupTree finds the path of a cgroup v2 by its id, which is the inode number
+// of its directory. The kernel never uses an id twice (kernfs_new_node), and a
+// cgroup v2 is never renamed: what was learnt stays true.
+type cgroupTree struct {
+	mount string // "" if cgroup v2 is not mounted
+	paths map[uint64]string
+	// gone are ids that a walk did not find which began after they were in use.
+	gone   map[uint64]bool
+	walked time.Time
+	now    func() time.Time
+}
+
+func newCgroupTree(mount string) *cgroupTree {
+	return &cgroupTree{mount: mount, paths: map[uint64]string{}, gone: map[uint64]bool{}, now: time.Now}
+}
+
+// path returns the path below the mount; pid is a process that may be in it.
+func (t *cgroupTree) path(id uint64, pid int) (string, bool) {
+	if t.mount == "" || id == 0 {
+		return "", false
+	}
+	if path, ok := t.paths[id]; ok {
+		return path, true
+	}
+	if t.gone[id] {
+		return "", false
+	}
+	if t.learnFrom(id, pid) {
+		return t.paths[id], true
+	}
+	if now := t.now(); now.Sub(t.walked) >= walkEvery {
+		t.walked = now
+		t.walk()
+		if _, ok := t.paths[id]; !ok {
+			t.forgetIfFull()
+			t.gone[id] = true
+		}
+	}
+	path, ok := t.paths[id]
+	return path, ok
+}
+
+// learnFrom looks where the process is now. The directory's inode number shows
+// whether that is the cgroup asked for.
+func (t *cgroupTree) learnFrom(id uint64, pid int) bool {
+	if pid == 0 {
+		return false
+	}
+	path := cgroupsOf(pid).unified
+	if path == "" || strings.Contains(path, "/..") {
+		return false
+	}
+	found, ok := directoryInode(filepath.Join(t.mount, path))
+	if !ok || found != id {
+		return false
+	}
+	t.add(id, path)
+	return true
+}
+
+func (t *cgroupTree) walk() {
+	_ = filepath.WalkDir(t.mount, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil //nolint:nilerr // a cgroup that vanished meanwhile
+		}
+		if id, ok := directoryInode(path); ok {
+			t.add(id, "/"+strings.TrimPrefix(strings.TrimPrefix(path, t.mount), "/"))
+		}
+		return nil
+	})
+}
+
+func (t *cgroupTree) add(id uint64, path string) {
+	t.forgetIfFull()
+	t.paths[id] = path
+}
+
+func (t *cgroupTree) forgetIfFull() {
+	if len(t.paths)+len(t.gone) >= cgroupsMax {
+		clear(t.paths)
+		clear(t.gone)
+	}
+}
+
+func directoryInode(path string) (uint64, bool) {
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return 0, false
+	}
+	return st.Ino, true
+}
+
+// memberships is /proc/PID/cgroup: the path in cgroup v2, and those in the
+// hierarchies of v1.
+type memberships struct {
+	unified string
+	legacy  []string // name=systemd first: it names units and containers
+}
+
+func cgroupsOf(pid int) memberships {
+	text, err := os.ReadFile(procPath(pid, "cgroup"))
+	if err != nil {
+		return memberships{}
+	}
+	return parseMemberships(string(text))
+}
+
+// parseMemberships reads cgroups(7), "/proc files".
+func parseMemberships(text string) memberships {
+	var m memberships
+	for line := range strings.Lines(text) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(fields) != 3 {
+			continue
+		}
+		path := strings.TrimSuffix(fields[2], " (deleted)")
+		switch {
+		case fields[0] == "0" && fields[1] == "":
+			m.unified = path
+		case fields[1] == "name=systemd":
+			m.legacy = append([]string{path}, m.legacy...)
+		default:
+			m.legacy = append(m.legacy, path)
+		}
+	}
+	return m
+}

@@ -1,0 +1,82 @@
+//go:build linux
+
+package tracer
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// ktime is nanoseconds of CLOCK_MONOTONIC, which bpf_ktime_get_ns() reads; 0
+// is unknown.
+type ktime int64
+
+func (t ktime) add(d time.Duration) ktime { return t + ktime(d) }
+
+// clock converts the kernel's clocks into wall-clock time.
+type clock struct {
+	realtime int64 // of CLOCK_MONOTONIC's zero
+	boottime int64 // of CLOCK_BOOTTIME's zero
+}
+
+// adjust measures the distance of the clocks again: the wall clock may be
+// stepped, and the machine suspended. Small differences are noise and would
+// give one process many start times.
+func (c *clock) adjust() {
+	fresh := readClock()
+	if d := time.Duration(fresh.realtime - c.realtime).Abs(); d > clockNoise {
+		c.realtime = fresh.realtime
+	}
+	if d := time.Duration(fresh.boottime - c.boottime).Abs(); d > clockNoise {
+		c.boottime = fresh.boottime
+	}
+}
+
+const clockNoise = 5 * time.Millisecond
+
+// readClock reads the clocks one after the other, and again if the thread was
+// interrupted in between.
+func readClock() clock {
+	const tries = 10
+	best, spread := clock{}, int64(1<<63-1)
+	for range tries {
+		before := now(unix.CLOCK_MONOTONIC)
+		real := now(unix.CLOCK_REALTIME)
+		boot := now(unix.CLOCK_BOOTTIME)
+		if took := now(unix.CLOCK_MONOTONIC) - before; took < spread {
+			best, spread = clock{realtime: real - before, boottime: real - boot}, took
+		}
+		if time.Duration(spread) < 100*time.Microsecond {
+			break
+		}
+	}
+	return best
+}
+
+func now(id int32) int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(id, &ts); err != nil {
+		panic("clock_gettime: " + err.Error()) // a clock that every supported kernel has
+	}
+	return ts.Nano()
+}
+
+func monotonic() ktime { return ktime(now(unix.CLOCK_MONOTONIC)) }
+
+func (c clock) time(t ktime) model.Time {
+	if t == 0 {
+		return 0
+	}
+	return model.Time(c.realtime + int64(t))
+}
+
+// bootTime converts a task's start_boottime.
+func (c clock) bootTime(ns uint64) model.Time {
+	if ns == 0 {
+		return 0
+	}
+	return model.Time(c.boottime + int64(ns))
+}

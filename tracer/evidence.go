@@ -1,0 +1,89 @@
+//go:build linux
+
+package tracer
+
+import (
+	"time"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+func (t *translator) evidence(e *bpf.TraceEnd) model.Evidence {
+	v := model.Evidence{
+		RSTReceivedBefore: has(e, bpf.TraceFlagFLAG_RST_RECEIVED),
+		RSTSentBefore:     has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_TRIED),
+		RSTSentAfter:      has(e, bpf.TraceFlagFLAG_RST_SENT_AFTER),
+		RSTReplyAfter:     has(e, bpf.TraceFlagFLAG_RST_REPLY_AFTER),
+		Repair:            has(e, bpf.TraceFlagFLAG_REPAIR),
+		MPTCP:             has(e, bpf.TraceFlagFLAG_MPTCP),
+		FirstFIN:          t.clock.time(ktime(e.FirstFin)),
+		CloseTime:         t.clock.time(ktime(e.CloseBegan)),
+		Gap:               has(e, bpf.TraceFlagFLAG_UNTRACKED),
+		Wait:              wait(e),
+	}
+	if has(e, bpf.TraceFlagFLAG_RST_FLAG_SEEN) {
+		v.RSTFlag = model.Some(has(e, bpf.TraceFlagFLAG_RST_FLAG_SET))
+	}
+	if has(e, bpf.TraceFlagFLAG_ENDED) {
+		t.endEvidence(e, &v)
+	}
+	return v
+}
+
+// endEvidence is what was read at ->CLOSE.
+func (t *translator) endEvidence(e *bpf.TraceEnd, v *model.Evidence) {
+	v.Owned = model.Some(has(e, bpf.TraceFlagFLAG_OWNED))
+	v.Dead = model.Some(has(e, bpf.TraceFlagFLAG_DEAD))
+	v.Descriptor = model.Holder(e.Holder)
+	v.Shutdown = model.Some(e.Shutdown)
+	v.FINAcked = model.Some(has(e, bpf.TraceFlagFLAG_FIN_ACKED))
+	v.SoftError = errno(e.SoftError)
+	v.TimerRetransmits = model.Some(uint32(e.TimerRetransmits))
+	v.TimerProbes = model.Some(uint32(e.TimerProbes))
+	v.UserTimeout = model.Some(time.Duration(e.UserTimeout) * time.Millisecond)
+	v.Linger2 = model.Some(t.linger2(e.Linger2))
+	v.Keepalive = model.Some(has(e, bpf.TraceFlagFLAG_KEEPALIVE))
+}
+
+// linger2 converts tcp_sock.linger2, in jiffies or negative, into seconds.
+func (t *translator) linger2(jiffies int32) int32 {
+	switch {
+	case jiffies < 0:
+		return -1
+	case t.hertz == 0:
+		return 0
+	default:
+		return jiffies / int32(t.hertz)
+	}
+}
+
+func wait(e *bpf.TraceEnd) model.LingerWait {
+	w := model.LingerWait{
+		Began:   e.Lingering != 0,
+		Exiting: e.Skipped != 0,
+	}
+	if !w.Began {
+		return w
+	}
+	if has(e, bpf.TraceFlagFLAG_LEFT) {
+		w.Left = model.Some(microseconds(e.LeftUs))
+		w.LeftDead = has(e, bpf.TraceFlagFLAG_LEFT_DEAD)
+		w.LeftOwned = has(e, bpf.TraceFlagFLAG_LEFT_OWNED)
+	}
+	w.Waiting = sample(e.WaitingUs)
+	w.Orphaned = sample(e.OrphanedUs)
+	if e.Returned != 0 {
+		w.Returned = model.Some(microseconds(e.ReturnedUs))
+	}
+	return w
+}
+
+func microseconds(us uint32) time.Duration { return time.Duration(us) * time.Microsecond }
+
+func sample(us uint32) model.Opt[time.Duration] {
+	if us == 0 {
+		return model.Opt[time.Duration]{}
+	}
+	return model.Some(microseconds(us))
+}

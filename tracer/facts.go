@@ -1,0 +1,252 @@
+//go:build linux
+
+package tracer
+
+import (
+	"bytes"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// translator turns messages into facts.
+type translator struct {
+	clock   clock
+	hertz   uint32              // CONFIG_HZ, or 0 if it could not be learnt
+	reasons map[uint8]string    // enum sk_rst_reason of this kernel, empty before 6.10
+	names   map[[16]byte]string // interned process names
+	owners  *Owners             // nil: only what the kernel's messages say
+}
+
+// namesMax bounds the interned names; a host has far fewer.
+const namesMax = 4096
+
+func (t *translator) facts(e *bpf.TraceEnd) model.Facts {
+	f := model.Facts{
+		Time:    t.clock.time(ktime(e.Ended)),
+		Network: network(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns),
+		Process: t.process(e),
+		Closer:  t.closer(e),
+		TCP:     t.tcp(e),
+		Linger:  t.linger(e),
+	}
+	f.TCP.Loopback = f.Network.Loopback()
+	if e.Started != 0 {
+		f.StartTime = t.clock.time(ktime(e.Started))
+		f.Duration = model.Some(time.Duration(e.Ended - e.Started))
+	}
+	f.Evidence = t.evidence(e)
+	t.describe(&f, e)
+	return f
+}
+
+func has(e *bpf.TraceEnd, flags bpf.TraceFlag) bool { return e.Flags&flags != 0 }
+
+func network(family uint8, local, peer *[16]byte, localPort, peerPort uint16, netns uint32) model.Network {
+	return model.Network{
+		Local: model.Endpoint{Address: address(family, local), Port: localPort},
+		Peer:  model.Endpoint{Address: address(family, peer), Port: peerPort},
+		NetNS: netns,
+	}
+}
+
+func address(family uint8, b *[16]byte) netip.Addr {
+	switch family {
+	case unix.AF_INET:
+		return netip.AddrFrom4([4]byte(b[:4]))
+	case unix.AF_INET6:
+		return netip.AddrFrom16(*b).Unmap()
+	default:
+		return netip.Addr{}
+	}
+}
+
+func (t *translator) process(e *bpf.TraceEnd) model.Process {
+	if e.Source == 0 || e.Owner.Tgid == 0 {
+		return model.Process{}
+	}
+	p := model.Process{
+		PID:       int(e.Owner.Tgid),
+		StartTime: t.clock.bootTime(e.Owner.Start),
+		Name:      t.name(e.Owner.Comm),
+		Source:    model.OwnerSource(e.Source),
+	}
+	if e.Owner.Start != 0 { // otherwise only the closer's name is known
+		p.User.ID = model.Some(e.Owner.Uid)
+	}
+	return p
+}
+
+func (t *translator) closer(e *bpf.TraceEnd) model.Closer {
+	if e.Closer.Tgid == 0 {
+		return model.Closer{}
+	}
+	return model.Closer{
+		PID:    int(e.Closer.Tgid),
+		TID:    int(e.Closer.Tid),
+		Name:   t.name(e.Closer.Comm),
+		Call:   model.Call(e.Call),
+		Signal: int(e.Signal),
+	}
+}
+
+func (t *translator) name(comm [16]byte) string {
+	if name, ok := t.names[comm]; ok {
+		return name
+	}
+	if len(t.names) >= namesMax {
+		clear(t.names)
+	}
+	text, _, _ := bytes.Cut(comm[:], []byte{0})
+	name := string(text)
+	t.names[comm] = name
+	return name
+}
+
+// path unpacks the states, which the kernel packs 4 bits each, the newest lowest.
+func path(packed uint64) model.Path {
+	var p model.Path
+	for shift := 60; shift >= 0; shift -= 4 {
+		if state := model.State(packed >> shift & 0xf); state != model.StateUnknown {
+			p.Append(state)
+		}
+	}
+	return p
+}
+
+func (t *translator) tcp(e *bpf.TraceEnd) model.TCP {
+	p := path(e.Path)
+	sentRST := has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_SENT_AFTER|bpf.TraceFlagFLAG_RST_REPLY_AFTER)
+	tcp := model.TCP{
+		Role:        role(e),
+		Path:        p,
+		Error:       errno(e.Error),
+		FIN:         fin(e, p),
+		Bytes:       volume(e, p.Last()),
+		Preexisting: has(e, bpf.TraceFlagFLAG_PREEXISTING),
+		Retransmits: model.Some(e.Retransmits),
+	}
+	if !has(e, bpf.TraceFlagFLAG_UNTRACKED) {
+		tcp.RST.Sent = model.Some(sentRST)
+		tcp.RST.Received = model.Some(has(e, bpf.TraceFlagFLAG_RST_RECEIVED) && !has(e, bpf.TraceFlagFLAG_RST_REPLY_AFTER))
+	}
+	if sentRST {
+		tcp.RST.Reason = t.reasons[e.Reason]
+	}
+	if e.SrttUs != 0 { // the kernel keeps eight times the value, see tcp_rtt_estimator
+		tcp.SRTT = model.Some(time.Duration(e.SrttUs>>3) * time.Microsecond)
+	}
+	if has(e, bpf.TraceFlagFLAG_ENDED) {
+		last := p.Last()
+		tcp.TimeWait = model.Some((last == model.FinWait2 || last == model.Closing) && !sentRST && e.Error == 0)
+	}
+	return tcp
+}
+
+func role(e *bpf.TraceEnd) model.Role {
+	switch {
+	case has(e, bpf.TraceFlagFLAG_ACTIVE):
+		return model.Active
+	case has(e, bpf.TraceFlagFLAG_PASSIVE):
+		return model.Passive
+	default:
+		return model.RoleUnknown
+	}
+}
+
+func errno(number uint8) string {
+	if number == 0 {
+		return ""
+	}
+	return unix.ErrnoName(unix.Errno(number))
+}
+
+// fin tells what is known of both FINs. A peer's FIN that comes after the
+// hand-over to a TIME_WAIT minisock (tcp_time_wait) is seen by nobody.
+func fin(e *bpf.TraceEnd, p model.Path) model.FIN {
+	var f model.FIN
+	queued := p.Has(model.FinWait1) || p.Has(model.FinWait2) || p.Has(model.Closing) || p.Has(model.LastAck)
+	stillQueued := has(e, bpf.TraceFlagFLAG_FIN_UNSENT) && p.Last() != model.FinWait2
+	if !queued || has(e, bpf.TraceFlagFLAG_ENDED) { // while close() waits, it may be queued behind data
+		f.Sent = model.Some(queued && !stillQueued)
+	}
+	switch {
+	case has(e, bpf.TraceFlagFLAG_DONE), p.Has(model.CloseWait), p.Has(model.Closing), p.Has(model.LastAck):
+		f.Received = model.Some(true)
+	case p.Last() == model.FinWait2:
+	default:
+		f.Received = model.Some(false)
+	}
+	return f
+}
+
+// volume counts payload: the kernel's counters include the SYN of an active
+// open and both FINs, which take a sequence number each.
+func volume(e *bpf.TraceEnd, last model.State) model.Bytes {
+	b := model.Bytes{
+		Unsent:  model.Some(uint64(e.Unsent)),
+		Unacked: model.Some(uint64(e.Unacked)),
+	}
+	if !has(e, bpf.TraceFlagFLAG_ENDED) {
+		return b
+	}
+	received := e.BytesReceived
+	if has(e, bpf.TraceFlagFLAG_DONE) && received > 0 {
+		received--
+	}
+	b.Received = model.Some(received)
+	if has(e, bpf.TraceFlagFLAG_ACTIVE|bpf.TraceFlagFLAG_PASSIVE) {
+		b.Sent = model.Some(acknowledged(e, last))
+	}
+	if has(e, bpf.TraceFlagFLAG_DEAD|flagDescriptorClosed) || closing(e) || neverAccepted(e) {
+		b.Unread = model.Some(uint64(e.Unread))
+	}
+	return b
+}
+
+func acknowledged(e *bpf.TraceEnd, last model.State) uint64 {
+	control := uint64(0)
+	if has(e, bpf.TraceFlagFLAG_ACTIVE) {
+		control++
+	}
+	switch last {
+	case model.FinWait2, model.TimeWait:
+		control++
+	case model.LastAck, model.Closing:
+		if has(e, bpf.TraceFlagFLAG_FIN_ACKED) {
+			control++
+		}
+	default:
+	}
+	return e.BytesAcked - min(control, e.BytesAcked)
+}
+
+// closing: the end happened inside the close of the last descriptor, so that
+// what was unread then is thrown away.
+func closing(e *bpf.TraceEnd) bool {
+	return has(e, bpf.TraceFlagFLAG_OWNED) && e.Shutdown == 3 &&
+		(model.Holder(e.Holder) == model.HolderClosing || model.Holder(e.Holder) == model.HolderKernel)
+}
+
+// neverAccepted: the listener was closed, nobody can read any more.
+func neverAccepted(e *bpf.TraceEnd) bool {
+	return model.Holder(e.Holder) == model.HolderNone && e.Error == 0 && !has(e, bpf.TraceFlagFLAG_OWNED)
+}
+
+func (t *translator) linger(e *bpf.TraceEnd) model.Linger {
+	on := e.Linger != 0
+	l := model.Linger{On: model.Some(on)}
+	if !on {
+		return l
+	}
+	if e.Lingertime == 0 {
+		l.Seconds = model.Some(0)
+	} else if t.hertz != 0 {
+		l.Seconds = model.Some(int((e.Lingertime + t.hertz/2) / t.hertz))
+	}
+	return l
+}

@@ -1,0 +1,240 @@
+//go:build linux
+
+package tracer_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+)
+
+func ptr[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+
+// flooded is what the generator of connections did, by its own count and by
+// the kernel's counters of its namespace.
+type flooded struct {
+	NetNS    uint32
+	Made     int
+	Took     time.Duration
+	Counters map[string]uint64
+}
+
+// floodLoopback makes as many short connections as its argument says, as fast
+// as it can, in its own namespace. Addresses are spread over 127/8, so that
+// ports do not run out.
+func floodLoopback() error {
+	count, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		return err
+	}
+	if err := bringLoopbackUp(); err != nil {
+		return err
+	}
+	info, err := os.Stat("/proc/self/ns/net")
+	if err != nil {
+		return err
+	}
+	f := flooded{NetNS: inode(info), Counters: map[string]uint64{}}
+	listener, port, err := listenTCP()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	const clients = 4
+	errs := make(chan error, clients+1)
+	go func() { errs <- acceptAndClose(listener, count) }()
+	var dialled sync.WaitGroup
+	for c := range clients {
+		dialled.Go(func() {
+			for i := c; i < count; i += clients {
+				if err := floodOnce(i, port); err != nil {
+					errs <- fmt.Errorf("connection %d: %w", i, err)
+					return
+				}
+			}
+		})
+	}
+	dialled.Wait()
+	if err := <-errs; err != nil {
+		return err
+	}
+	unix.Close(listener)
+	f.Took, f.Made = time.Since(start), count
+	if err := f.read("/proc/self/net/snmp"); err != nil {
+		return err
+	}
+	if err := f.read("/proc/self/net/netstat"); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(f)
+}
+
+// floodOnce connects and closes: each tenth connection by a reset.
+func floodOnce(i, port int) error {
+	fd, err := dialTCP([4]byte{127, 1 + byte(i>>16), byte(i >> 8), byte(i)}, port)
+	if err != nil {
+		return err
+	}
+	if i%10 == 0 {
+		if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+			return err
+		}
+	}
+	return unix.Close(fd)
+}
+
+func acceptAndClose(listener, count int) error {
+	for range count {
+		fd, _, err := unix.Accept(listener)
+		if err != nil {
+			return err
+		}
+		if err := unix.Close(fd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read adds the counters of a file of pairs of lines, names and values.
+func (f *flooded) read(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	for i := 0; i+1 < len(lines); i += 2 {
+		names, values := strings.Fields(lines[i]), strings.Fields(lines[i+1])
+		for j := range names {
+			if n, err := strconv.ParseUint(values[j], 10, 64); err == nil && strings.HasPrefix(names[0], "Tcp") {
+				f.Counters[names[j]] = n
+			}
+		}
+	}
+	return nil
+}
+
+func inode(info fs.FileInfo) uint32 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint32(stat.Ino)
+	}
+	return 0
+}
+
+// TestFlood: each of 100,000 connections has two ends, told once each, though
+// the kernel uses the same few sockets again and again.
+func TestFlood(t *testing.T) {
+	requireRoot(t)
+	count := 100_000
+	if testing.Short() || !onRealHardware() {
+		count = 5_000
+	}
+	for _, mode := range tracer.Modes() {
+		t.Run(string(mode), func(t *testing.T) {
+			for try := 1; ; try++ {
+				found, alone := floodOf(t, mode, count)
+				switch {
+				case len(found) == 0, alone:
+					found.report(t)
+					return
+				case try == 3:
+					t.Skipf("other BPF programs come and go all the time: %s", found[0])
+				}
+				t.Logf("other BPF programs came or went: once more, because of %s", found[0])
+			}
+		})
+	}
+}
+
+func floodOf(t *testing.T, mode tracer.Mode, count int) (found problems, alone bool) {
+	t.Helper()
+	tr := open(t, tracer.Options{Mode: mode})
+	defer tr.Close()
+	before := lookAround(t)
+	var made flooded
+	told := map[uint32]map[model.Network]int{}
+	resets, lost := map[uint32]int{}, uint64(0)
+	tally(t, tr, func() {
+		cmd := command("flood", strconv.Itoa(count))
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNET
+		answer(t, cmd, &made)
+	}, func(r *model.Record) {
+		switch r.Kind {
+		case model.KindTeardown:
+			n := r.Teardown.Network
+			if told[n.NetNS] == nil {
+				told[n.NetNS] = map[model.Network]int{}
+			}
+			told[n.NetNS][n]++
+			if r.Teardown.TCP.RST.Received.Is(true) {
+				resets[n.NetNS]++
+			}
+		case model.KindLoss:
+			lost += r.Loss.Count
+			t.Logf("lost %d: %s", r.Loss.Count, r.Loss.Where)
+		default:
+		}
+	})
+	t.Logf("%d connections in %v, %d reset; programs that did not run because they interrupted themselves: %v",
+		made.Made, made.Took.Round(time.Millisecond), resets[made.NetNS], tr.Misses())
+	return checkFlood(&made, told[made.NetNS], lost), before.lasts(t)
+}
+
+func checkFlood(made *flooded, told map[model.Network]int, lost uint64) (found problems) {
+	if lost != 0 {
+		found.addf("lost %d messages", lost)
+	}
+	twice := 0
+	for _, n := range told {
+		if n > 1 {
+			twice++
+		}
+	}
+	if len(told) != 2*made.Made || twice != 0 {
+		found.addf("%d ends, want %d; %d told twice", len(told), 2*made.Made, twice)
+	}
+	opened := made.Counters["ActiveOpens"] + made.Counters["PassiveOpens"] - made.Counters["AttemptFails"]
+	if int(opened) != len(told) {
+		found.addf("%d ends, the kernel counted %d", len(told), opened)
+	}
+	return found
+}
+
+// tally hands every record of what happens while do runs to each.
+func tally(t *testing.T, tr *tracer.Tracer, do func(), each func(*model.Record)) {
+	t.Helper()
+	done := make(chan struct{})
+	ctx, cancel := contextOf(t)
+	go func() {
+		defer close(done)
+		defer cancel()
+		do()
+	}()
+	for r, err := range model.Judged(tr.Events(ctx)) {
+		if err != nil {
+			t.Fatalf("read events: %v", err)
+		}
+		each(&r)
+	}
+	<-done
+}
+
+// onRealHardware reports whether the machine is fast enough for a flood: the
+// guests of internal/vmtest emulate a processor.
+func onRealHardware() bool {
+	model, err := os.ReadFile("/proc/cpuinfo")
+	return err == nil && !strings.Contains(string(model), "QEMU")
+}

@@ -1,0 +1,177 @@
+//go:build linux
+
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+)
+
+// hook is one program and how it is attached.
+type hook struct {
+	program string
+	attach  func(*ebpf.Program, *environment) (link.Link, error)
+	// optional hooks may be missing: the facts then say less.
+	optional bool
+	// copied programs are loaded and attached several times, because the kernel
+	// does not run one that interrupts itself; see copy_did in bpf/maps.h.
+	copied interruption
+	// copyOf is the program that this one is the copy of, or empty; number is 2
+	// for the first copy.
+	copyOf string
+	number uint32
+	// function and parameters, if set, are what the kernel's BTF must declare,
+	// or absent: argument lists change between stable releases.
+	function   string
+	parameters int
+}
+
+// environment is what the hooks need to know of the host.
+type environment struct {
+	cgroup string // mount point of cgroup v2, or ""
+	// types is the kernel's BTF: to index it takes as long as to load all programs.
+	types *btf.Cache
+}
+
+func newEnvironment() *environment {
+	return &environment{cgroup: cgroup2Mount(), types: btf.NewCache()}
+}
+
+// core is attached in every mode.
+var core = []hook{
+	{program: "set_state", attach: attachTracing, copied: bySoftirqs},
+	{program: "receive_reset", attach: attachTracing, copied: bySoftirqs},
+	{program: "destroy_sock", attach: attachTracing, copied: bySoftirqs},
+	{program: "retransmit_skb", attach: attachTracing},
+	{program: "send_reset", attach: attachRawTracepoint("tcp_send_reset"), copied: bySoftirqs},
+}
+
+// extra is what a mode adds to the core.
+var extra = map[Mode][]hook{
+	Fentry: {
+		{program: "fentry_close", attach: attachTracing, copied: byTasks},
+		{program: "fexit_close", attach: attachTracing, copied: byTasks},
+		{program: "fexit_accept4", attach: attachTracing, function: "inet_csk_accept", parameters: 4, copied: byTasks},
+		{program: "fexit_accept2", attach: attachTracing, function: "inet_csk_accept", parameters: 2, copied: byTasks},
+		{program: "fentry_reset", attach: attachTracing, function: "tcp_reset", parameters: 2},
+		{program: "fentry_active_reset", attach: attachTracing},
+	},
+	Kprobe: {
+		{program: "kprobe_close", attach: attachKprobe("tcp_close")},
+		{program: "kretprobe_close", attach: attachKretprobe("tcp_close")},
+		{program: "kprobe_graft", attach: attachKprobe("security_sock_graft"), function: "security_sock_graft", parameters: 2},
+		{program: "kretprobe_accept", attach: attachKretprobe("inet_csk_accept"), function: "security_sock_graft", parameters: absent},
+		{program: "kprobe_reset", attach: attachKprobe("tcp_reset"), function: "tcp_reset", parameters: 2},
+		{program: "kprobe_active_reset", attach: attachKprobe("tcp_send_active_reset")},
+	},
+	Tracepoint: {
+		{program: "sock_release", attach: attachCgroup(ebpf.AttachCgroupInetSockRelease), optional: true},
+		{program: "getpeername4", attach: attachCgroup(ebpf.AttachCgroupInet4GetPeername), optional: true},
+		{program: "getpeername6", attach: attachCgroup(ebpf.AttachCgroupInet6GetPeername), optional: true},
+	},
+}
+
+// interruption says what may interrupt a program by another run of itself.
+type interruption uint8
+
+const (
+	nothing    interruption = iota
+	byTasks                 // it runs in system calls only
+	bySoftirqs              // it runs in softirqs too
+)
+
+// copies returns how many copies of a program make it practically certain that
+// one of them can run: two where only softirqs interrupt, more where tasks do too.
+// That is so since tracepoints are run under SRCU (a46023d5616e, in 7.0), of
+// which the kernel's types tell.
+func copies(kernel *btf.Spec, by interruption) int {
+	var guard *btf.Typedef
+	preemptible := kernel.TypeByName("class_srcu_fast_notrace_t", &guard) == nil
+	switch {
+	case by != nothing && preemptible:
+		return 4
+	case by == bySoftirqs:
+		return 2
+	default:
+		return 1
+	}
+}
+
+// once runs at the start, in every mode.
+const once = "task_file"
+
+func attachTracing(p *ebpf.Program, _ *environment) (link.Link, error) {
+	return link.AttachTracing(link.TracingOptions{Program: p})
+}
+
+func attachRawTracepoint(name string) func(*ebpf.Program, *environment) (link.Link, error) {
+	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
+		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: p})
+	}
+}
+
+func attachKprobe(symbol string) func(*ebpf.Program, *environment) (link.Link, error) {
+	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
+		return link.Kprobe(symbol, p, nil)
+	}
+}
+
+// attachKretprobe leaves the number of instances to the kernel: more need a
+// writable tracefs. Closes that wait beyond that number (about ten) are judged by
+// the core's linger rule and the timer; only their exact time is not known.
+func attachKretprobe(symbol string) func(*ebpf.Program, *environment) (link.Link, error) {
+	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
+		return link.Kretprobe(symbol, p, nil)
+	}
+}
+
+func attachCgroup(how ebpf.AttachType) func(*ebpf.Program, *environment) (link.Link, error) {
+	return func(p *ebpf.Program, env *environment) (link.Link, error) {
+		if env.cgroup == "" {
+			return nil, fmt.Errorf("no cgroup v2 is mounted: %w", errors.ErrUnsupported)
+		}
+		return link.AttachCgroup(link.CgroupOptions{Path: env.cgroup, Attach: how, Program: p})
+	}
+}
+
+// hooksFor returns the core and what mode adds to it on this kernel.
+func hooksFor(mode Mode, types *btf.Cache) ([]hook, error) {
+	spec, err := types.Kernel()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's BTF (CONFIG_DEBUG_INFO_BTF): %w", err)
+	}
+	var hooks []hook
+	for _, h := range slices.Concat(core, extra[mode]) {
+		if h.function != "" && parameters(spec, h.function) != h.parameters {
+			continue
+		}
+		hooks = append(hooks, h)
+		for n := 2; n <= copies(spec, h.copied); n++ {
+			another := h
+			another.copyOf, another.program, another.number = h.program, fmt.Sprintf("%s_%d", h.program, n), uint32(n)
+			hooks = append(hooks, another)
+		}
+	}
+	return hooks, nil
+}
+
+// absent is the number of parameters of a function that the kernel does not have.
+const absent = -1
+
+// parameters returns the number of parameters of a kernel function, or absent.
+func parameters(spec *btf.Spec, function string) int {
+	var f *btf.Func
+	if spec.TypeByName(function, &f) != nil {
+		return absent
+	}
+	proto, ok := f.Type.(*btf.FuncProto)
+	if !ok {
+		return absent
+	}
+	return len(proto.Params)
+}

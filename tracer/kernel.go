@@ -1,0 +1,146 @@
+//go:build linux
+
+package tracer
+
+import (
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// lossCounters reads the kernel's loss counters from mapped memory: that needs
+// no capability, also before 5.19.
+type lossCounters struct {
+	memory   *ebpf.Memory
+	cpus     int
+	variable *ebpf.Variable
+	port     *ebpf.Variable // hertz_port
+	hertz100 *ebpf.Variable
+	later    *ebpf.Variable // lost_later
+	// Reported so far.
+	ring, laterReported, table, missed uint64
+}
+
+func newLossCounters(objects *ebpf.Collection) (*lossCounters, error) {
+	m := objects.Maps["counters"]
+	memory, err := m.Memory()
+	if err != nil {
+		return nil, fmt.Errorf("map loss counters: %w", err)
+	}
+	return &lossCounters{
+		memory: memory, cpus: min(ebpf.MustPossibleCPU(), int(m.MaxEntries())),
+		variable: objects.Variables["losses"], port: objects.Variables["hertz_port"], hertz100: objects.Variables["hertz100"], later: objects.Variables["lost_later"],
+	}, nil
+}
+
+// epoch returns the total of losses, as messages carry it.
+func (l *lossCounters) epoch() uint32 {
+	var total uint64
+	if err := l.variable.Get(&total); err != nil {
+		return 0 // the variable is mapped: newLossCounters would have failed
+	}
+	return uint32(total)
+}
+
+// sum adds a counter over all CPUs; offset is its place in cpu_counters.
+func (l *lossCounters) sum(offset uintptr) uint64 {
+	var total uint64
+	size := unsafe.Sizeof(bpf.TraceCpuCounters{})
+	for cpu := range l.cpus {
+		var b [8]byte
+		if _, err := l.memory.ReadAt(b[:], int64(uintptr(cpu)*size+offset)); err != nil {
+			break
+		}
+		total += *(*uint64)(unsafe.Pointer(&b))
+	}
+	return total
+}
+
+// report emits what was lost since the last report: ends, of which nothing else
+// is told; what would have been added to ends that are told; and so on.
+func (l *lossCounters) report(at model.Time, out emit) {
+	var c bpf.TraceCpuCounters
+	var later uint64
+	_ = l.later.Get(&later) // the variable is mapped: newLossCounters would have failed
+	for _, loss := range []struct {
+		now      uint64
+		reported *uint64
+		where    string
+	}{
+		{l.sum(unsafe.Offsetof(c.Ring)), &l.ring, "ring-buffer"},
+		{later, &l.laterReported, "late-evidence"},
+		{l.sum(unsafe.Offsetof(c.Table)), &l.table, "connection-table"},
+		{l.sum(unsafe.Offsetof(c.Missed)), &l.missed, "hook"},
+	} {
+		n := loss.now - *loss.reported
+		*loss.reported = loss.now
+		if n > 0 && !out(model.Event{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: n, Where: loss.where}}) {
+			return
+		}
+	}
+}
+
+// learnHertz returns CONFIG_HZ, the unit of sk_lingertime, or 0. The program on
+// inet_sock_set_state reads it from a listening socket of our own with SO_LINGER
+// {1,100}; that it does so also shows that the hook is live.
+func learnHertz(l *lossCounters) uint32 {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	linger := unix.Linger{Onoff: 1, Linger: 100}
+	if unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger) != nil {
+		return 0
+	}
+	port, ok := bindAnyPort(fd)
+	if !ok || l.port.Set(uint32(port)) != nil || unix.Listen(fd, 0) != nil || l.port.Set(uint32(0)) != nil {
+		return 0
+	}
+	var hundred uint64
+	if l.hertz100.Get(&hundred) != nil {
+		return 0
+	}
+	return uint32(hundred / 100)
+}
+
+// bindAnyPort prefers the loopback address, which a namespace may lack.
+func bindAnyPort(fd int) (port int, ok bool) {
+	if unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}) != nil && unix.Bind(fd, &unix.SockaddrInet4{}) != nil {
+		return 0, false
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return 0, false
+	}
+	inet, ok := name.(*unix.SockaddrInet4)
+	if !ok {
+		return 0, false
+	}
+	return inet.Port, true
+}
+
+// resetReasons returns the names of enum sk_rst_reason (since 6.10) of the
+// running kernel. The enumeration is not UAPI and has grown in the middle.
+func resetReasons(types *btf.Cache) map[uint8]string {
+	names := map[uint8]string{}
+	spec, err := types.Kernel()
+	if err != nil {
+		return names
+	}
+	var enum *btf.Enum
+	if spec.TypeByName("sk_rst_reason", &enum) != nil {
+		return names
+	}
+	for _, v := range enum.Values {
+		names[uint8(v.Value)] = strings.TrimPrefix(v.Name, "SK_RST_REASON_")
+	}
+	return names
+}

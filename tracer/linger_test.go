@@ -1,0 +1,135 @@
+//go:build linux
+
+package tracer_test
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+)
+
+// lingering is one close() that waited in vain.
+type lingering struct {
+	port            int
+	began, returned time.Time
+	told            time.Time
+	blocked         model.Opt[time.Duration]
+}
+
+// TestLingerPrompt: an expired linger is told soon after it expired, and how
+// long close() blocked is right: the median of five, for the machine may be an
+// emulated one.
+func TestLingerPrompt(t *testing.T) {
+	for _, mode := range tracer.Modes() {
+		t.Run(string(mode), func(t *testing.T) {
+			tr := open(t, tracer.Options{Mode: mode})
+			runs := lingerFiveTimes(t, tr)
+			var late, off []time.Duration
+			for _, r := range runs {
+				if r.told.IsZero() {
+					t.Fatalf("no linger-timeout of port %d", r.port)
+				}
+				since := r.returned
+				if mode == tracer.Tracepoint {
+					since = r.began.Add(time.Second)
+				}
+				late = append(late, r.told.Sub(since))
+				off = append(off, (r.blocked.Or(0) - r.returned.Sub(r.began)).Abs())
+			}
+			slices.Sort(late)
+			slices.Sort(off)
+			limit := 100 * time.Millisecond
+			if mode == tracer.Tracepoint {
+				limit = 200 * time.Millisecond
+			}
+			if late[2] > limit {
+				t.Errorf("told %v late, want at most %v: all %v", late[2], limit, late)
+			}
+			if off[2] > 50*time.Millisecond { // 5 % of a second
+				t.Errorf("blocked time is wrong by %v: all %v", off[2], off)
+			}
+			t.Logf("told late by %v, blocked time off by %v", late, off)
+		})
+	}
+}
+
+func lingerFiveTimes(t *testing.T, tr *tracer.Tracer) []lingering {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var runs []lingering
+	go func() {
+		defer cancel()
+		for range 5 {
+			runs = append(runs, lingerOnce(t))
+		}
+		time.Sleep(time.Second) // what comes later than this is too late in any case
+	}()
+	type telling struct {
+		at      time.Time
+		blocked model.Opt[time.Duration]
+	}
+	told := map[int]telling{}
+	for r, err := range model.Judged(tr.Events(ctx)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Kind == model.KindTeardown && r.Teardown.Verdict == model.LingerTimeout {
+			told[int(r.Teardown.Network.Local.Port)] = telling{time.Now(), r.Teardown.CloseBlocked}
+		}
+	}
+	for i := range runs {
+		runs[i].told, runs[i].blocked = told[runs[i].port].at, told[runs[i].port].blocked
+	}
+	return runs
+}
+
+// lingerOnce closes a connection whose peer hears nothing.
+func lingerOnce(t *testing.T) (r lingering) {
+	runtime.LockOSThread() // and never unlocked: the thread's signal mask is not restored
+	var urgent unix.Sigset_t
+	urgent.Val[0] = 1 << (unix.SIGURG - 1) // the Go runtime's preemption would end the wait
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &urgent, nil); err != nil {
+		t.Error(err)
+		return r
+	}
+	listener, port, err := listenTCP()
+	if err != nil {
+		t.Error(err)
+		return r
+	}
+	defer unix.Close(listener)
+	fd, err := dialTCP([4]byte{}, port)
+	if err != nil {
+		t.Error(err)
+		return r
+	}
+	peer, _, err := unix.Accept(listener)
+	if err != nil {
+		t.Error(err)
+		return r
+	}
+	defer unix.Close(peer)
+	deaf := []unix.SockFilter{{Code: unix.BPF_RET}}
+	if err := unix.SetsockoptSockFprog(peer, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &deaf[0]}); err != nil {
+		t.Error(err)
+	}
+	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 1}); err != nil {
+		t.Error(err)
+	}
+	if _, err := unix.Write(fd, []byte("hello")); err != nil {
+		t.Error(err)
+	}
+	r.port, r.began = localPort(fd), time.Now()
+	if err := unix.Close(fd); err != nil {
+		t.Error(err)
+	}
+	r.returned = time.Now()
+	return r
+}

@@ -1,0 +1,198 @@
+//go:build linux
+
+package tracer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/closetrace/closetrace/bpf"
+)
+
+// Mode is a way to attach, by the name that start lines and --backend use.
+type Mode string
+
+// The modes, best first.
+const (
+	Fentry     Mode = "fentry"
+	Kprobe     Mode = "kprobe"
+	Tracepoint Mode = "tracepoint"
+)
+
+// Modes returns the modes in the order in which they are tried.
+func Modes() []Mode { return []Mode{Fentry, Kprobe, Tracepoint} }
+
+// loaded is a set of programs in the kernel.
+type loaded struct {
+	mode    Mode
+	objects *ebpf.Collection
+	links   []link.Link
+	missing []Missing
+}
+
+// Missing is an optional hook that this kernel or host does not offer.
+type Missing struct {
+	Program string
+	Err     error
+}
+
+// load loads and attaches what mode needs, or nothing.
+func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
+	hooks, err := hooksFor(mode, env.types)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := specFor(hooks, opts, env.types)
+	if err != nil {
+		return nil, err
+	}
+	l := &loaded{mode: mode}
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	if l.objects, l.missing, err = loadTolerant(spec, hooks, env.types); err != nil {
+		return nil, fmt.Errorf("load programs: %w", err)
+	}
+	for _, h := range hooks {
+		program := l.objects.Programs[h.program]
+		if program == nil {
+			continue // an optional one that did not load
+		}
+		attached, err := h.attach(program, env)
+		if err != nil && h.optional {
+			l.missing = append(l.missing, Missing{h.program, err})
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("attach %s: %w", h.program, err)
+		}
+		l.links = append(l.links, attached)
+	}
+	return l, nil
+}
+
+// loadTolerant loads the collection; optional programs that the kernel refuses
+// are left out.
+func loadTolerant(spec *ebpf.CollectionSpec, hooks []hook, types *btf.Cache) (*ebpf.Collection, []Missing, error) {
+	var missing []Missing
+	for {
+		objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: types})
+		if err == nil {
+			return objects, missing, nil
+		}
+		refused := refusedOptional(spec, hooks, types)
+		if refused == nil {
+			return nil, nil, err
+		}
+		missing = append(missing, refused...)
+	}
+}
+
+// refusedOptional loads the optional programs one by one and removes from spec
+// those that fail; it returns nothing if all load.
+func refusedOptional(spec *ebpf.CollectionSpec, hooks []hook, types *btf.Cache) []Missing {
+	var refused []Missing
+	for _, h := range hooks {
+		if !h.optional || spec.Programs[h.program] == nil {
+			continue
+		}
+		alone := spec.Copy()
+		for name := range alone.Programs {
+			if name != h.program {
+				delete(alone.Programs, name)
+			}
+		}
+		objects, err := ebpf.NewCollectionWithOptions(alone, ebpf.CollectionOptions{Cache: types})
+		if err == nil {
+			objects.Close()
+			continue
+		}
+		delete(spec.Programs, h.program)
+		refused = append(refused, Missing{h.program, err})
+	}
+	return refused
+}
+
+// specFor returns the programs and maps for hooks, sized and configured.
+func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec, error) {
+	spec, err := bpf.LoadTrace()
+	if err != nil {
+		return nil, fmt.Errorf("read embedded programs: %w", err)
+	}
+	wanted, copies := map[string]bool{once: true}, uint32(1)
+	for _, h := range hooks {
+		wanted[h.program] = true
+		if h.copyOf != "" {
+			spec.Programs[h.program] = spec.Programs[h.copyOf].Copy()
+			copies = max(copies, h.number)
+		}
+	}
+	for name := range spec.Programs {
+		if !wanted[name] {
+			delete(spec.Programs, name)
+		}
+	}
+	spec.Maps["messages"].MaxEntries = opts.RingSize
+	spec.Maps["conns"].MaxEntries = opts.MaxConnections
+	if !preallocationNeeded(types) {
+		spec.Maps["conns"].Flags |= bpfNoPrealloc
+	}
+	for name, value := range map[string]any{
+		"copies":       copies,
+		"wake_at":      uint64(opts.RingSize / 2),
+		"filter_netns": opts.NetNS,
+		"filter_tgid":  opts.PID,
+		"filter_port":  uint32(opts.Port),
+	} {
+		if v := spec.Variables[name]; v != nil {
+			if err := v.Set(value); err != nil {
+				return nil, fmt.Errorf("set %s: %w", name, err)
+			}
+		}
+	}
+	return spec, nil
+}
+
+// bpfNoPrealloc is BPF_F_NO_PREALLOC, include/uapi/linux/bpf.h.
+const bpfNoPrealloc = 1
+
+// preallocationNeeded: before 6.1 a hash that allocates from a tracing program
+// may deadlock in the allocator, and the kernel warns (check_map_prog_compatibility).
+// The allocator that made it safe came with the type bpf_mem_alloc.
+func preallocationNeeded(types *btf.Cache) bool {
+	spec, err := types.Kernel()
+	if err != nil {
+		return true
+	}
+	var s *btf.Struct
+	return spec.TypeByName("bpf_mem_alloc", &s) != nil
+}
+
+// removeMemlock lifts the limit that kernels before 5.11 charge maps to.
+func removeMemlock() error { return rlimit.RemoveMemlock() }
+
+// Close detaches the programs and frees the maps.
+func (l *loaded) Close() error {
+	errs := []error{l.detach()}
+	if l.objects != nil {
+		l.objects.Close()
+		l.objects = nil
+	}
+	return errors.Join(errs...)
+}
+
+func (l *loaded) detach() error {
+	var errs []error
+	for _, attached := range l.links {
+		errs = append(errs, attached.Close())
+	}
+	l.links = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,287 @@
+//go:build linux
+
+package tracer_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/closetrace/closetrace/internal/lab"
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+)
+
+// checkAgreement: nothing that two modes both tell differs between them.
+func checkAgreement(t *testing.T, runs map[tracer.Mode]labRun) {
+	t.Helper()
+	type telling struct {
+		mode   tracer.Mode
+		values map[string]string
+	}
+	first := map[string]telling{}
+	for _, mode := range tracer.Modes() {
+		for _, p := range pair(runs[mode].results, runs[mode].records) {
+			end, values := p.name, steady(p)
+			other, ok := first[end]
+			if !ok {
+				first[end] = telling{mode, values}
+				continue
+			}
+			for field, value := range values {
+				if before := other.values[field]; before != "" && value != "" && before != value {
+					t.Errorf("%s: %s: %s says %q, %s says %q", end, field, other.mode, before, mode, value)
+				}
+			}
+		}
+	}
+}
+
+// steady returns what should be the same in each run of a scenario; empty
+// is not known.
+func steady(p paired) map[string]string {
+	t := &p.teardown
+	values := map[string]string{
+		"verdict": t.Verdict.String(), "cause": t.Cause.String(),
+		"initiator": t.Initiator.String(), "terminator": t.Terminator.String(),
+		"linger.outcome": t.LingerOutcome.String(), "closer.name": t.Closer.Name,
+		"process.name": t.Process.Name, "tcp.role": t.TCP.Role.String(),
+	}
+	if t.Closer.Call != model.CallUnknown {
+		values["closer.call"] = t.Closer.Call.String()
+	}
+	if n, ok := t.TCP.Bytes.Unread.Get(); ok {
+		values["tcp.bytes.unread"] = fmt.Sprint(n)
+	}
+	if p.outcome != nil {
+		values["outcome.verdict"] = p.outcome.Verdict.String()
+		values["outcome.cause"] = p.outcome.Cause.String()
+	}
+	return values
+}
+
+// cell is what one mode on one kernel makes of one scenario.
+type cell struct {
+	Kernel   string `json:"kernel"`
+	Mode     string `json:"mode"`
+	Scenario string `json:"scenario"`
+	Group    string `json:"group"`
+	Result   string `json:"result"` // right, wrong, not visible, not possible
+	Reason   string `json:"reason,omitempty"`
+	// Untold are facts that are true and not told, though the verdict is right.
+	Untold []string `json:"untold,omitempty"`
+}
+
+// writeMatrix adds the lines of this kernel to a file.
+func writeMatrix(t *testing.T, file string, runs map[tracer.Mode]labRun) {
+	t.Helper()
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	lines := json.NewEncoder(out)
+	for _, mode := range tracer.Modes() {
+		run := runs[mode]
+		for i := range run.results {
+			c := cellOf(&run, &run.results[i])
+			c.Kernel, c.Mode = kernelName(run.capture.Kernel), string(mode)
+			if err := lines.Encode(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// kernelName leaves out what is the packager's.
+func kernelName(release string) string {
+	version, _, _ := strings.Cut(release, "-")
+	return version
+}
+
+func cellOf(run *labRun, r *lab.Result) cell {
+	c := cell{Scenario: r.Name, Group: r.Group, Result: "right"}
+	switch {
+	case r.Skipped != "":
+		c.Result, c.Reason = "not possible", r.Skipped
+	case r.Error != "":
+		c.Result, c.Reason = "wrong", r.Error
+	}
+	for _, e := range r.Ends {
+		if e.Invisible != "" && c.Result == "right" {
+			c.Result, c.Reason = "not visible", e.Invisible
+		}
+	}
+	for _, f := range run.findings {
+		switch {
+		case f.Scenario != r.Name || f.Field == "close_blocked_ns" && f.Kind == lab.Wrong:
+		case f.Kind == lab.Absent && unseen[f.Field] != "":
+			c.Untold = append(c.Untold, f.Field)
+		default:
+			c.Result, c.Reason = "wrong", f.String()
+		}
+	}
+	slices.Sort(c.Untold)
+	c.Untold = slices.Compact(c.Untold)
+	return c
+}
+
+// TestMatrix writes docs/matrix.md from the files that TestLab wrote on each
+// kernel: CLOSETRACE_MATRIX_FILES is a pattern, CLOSETRACE_MATRIX_DOC the result.
+func TestMatrix(t *testing.T) {
+	pattern, doc := os.Getenv("CLOSETRACE_MATRIX_FILES"), os.Getenv("CLOSETRACE_MATRIX_DOC")
+	if pattern == "" || doc == "" {
+		t.Skip("set CLOSETRACE_MATRIX_FILES and CLOSETRACE_MATRIX_DOC; see make matrix")
+	}
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find %s: %v", pattern, err)
+	}
+	var cells []cell
+	for _, file := range files {
+		text, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for lines := json.NewDecoder(text); lines.More(); {
+			var c cell
+			if err := lines.Decode(&c); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			cells = append(cells, c)
+		}
+		text.Close()
+	}
+	if err := os.WriteFile(doc, []byte(matrixText(cells)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func matrixText(cells []cell) string {
+	var b strings.Builder
+	b.WriteString(`# What each kernel and mode shows
+
+Written by ` + "`make matrix`" + `: the laboratory's scenarios, played on each kernel and
+watched in each mode, held against their truths. The truths are what the scripts
+did and what system calls, packets and counters said of it.
+
+`)
+	summary(&b, cells)
+	table(&b, cells)
+	return b.String()
+}
+
+var signs = map[string]string{"right": "✓", "wrong": "**✗**", "not visible": "○", "not possible": "–"}
+
+func columns(cells []cell) []string {
+	set := map[string]bool{}
+	for _, c := range cells {
+		set[c.Kernel+" "+c.Mode] = true
+	}
+	return slices.SortedFunc(maps.Keys(set), func(a, b string) int {
+		ka, ma, _ := strings.Cut(a, " ")
+		kb, mb, _ := strings.Cut(b, " ")
+		return cmp.Or(slices.Compare(numbers(ka), numbers(kb)), cmp.Compare(ma, mb))
+	})
+}
+
+func numbers(version string) []int {
+	var all []int
+	for part := range strings.SplitSeq(version, ".") {
+		n := 0
+		fmt.Sscan(part, &n)
+		all = append(all, n)
+	}
+	return all
+}
+
+func summary(b *strings.Builder, cells []cell) {
+	b.WriteString("| kernel | mode | right | wrong | not visible | not possible there |\n|---|---|---|---|---|---|\n")
+	for _, column := range columns(cells) {
+		counts := map[string]int{}
+		for _, c := range cells {
+			if c.Kernel+" "+c.Mode == column {
+				counts[c.Result]++
+			}
+		}
+		kernel, mode, _ := strings.Cut(column, " ")
+		fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %d |\n", kernel, mode,
+			counts["right"], counts["wrong"], counts["not visible"], counts["not possible"])
+	}
+	b.WriteString(`
+✓ everything that is told is true, and the verdict is the right one. ✗ something is wrong. ○ an
+end, or what came after it, can't be seen there. – the scenario can't be played there.
+A letter names facts that are true and not told; a number, the reason for ○ and –.
+
+`)
+}
+
+func table(b *strings.Builder, cells []cell) {
+	var names []string
+	at := map[string]cell{}
+	for _, c := range cells {
+		if !slices.Contains(names, c.Scenario) {
+			names = append(names, c.Scenario)
+		}
+		at[c.Scenario+" "+c.Kernel+" "+c.Mode] = c
+	}
+	reasons, untold := &notes{mark: func(n int) string { return fmt.Sprint(n + 1) }}, &notes{mark: letter}
+	heads := columns(cells)
+	b.WriteString("| scenario |")
+	for _, head := range heads {
+		kernel, mode, _ := strings.Cut(head, " ")
+		fmt.Fprintf(b, " %s<br>%s |", kernel, mode)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(heads)) + "\n")
+	for _, name := range names {
+		fmt.Fprintf(b, "| %s |", name)
+		for _, head := range heads {
+			c, played := at[name+" "+head]
+			if !played {
+				b.WriteString("  |")
+				continue
+			}
+			sign := signs[c.Result]
+			if c.Reason != "" {
+				sign += " " + reasons.of(c.Reason)
+			}
+			for _, field := range c.Untold {
+				sign += " " + untold.of("`"+field+"`: "+unseen[field])
+			}
+			fmt.Fprintf(b, " %s |", sign)
+		}
+		b.WriteString("\n")
+	}
+	reasons.list(b)
+	untold.list(b)
+}
+
+// notes numbers texts in the order of their first use.
+type notes struct {
+	texts []string
+	mark  func(int) string
+}
+
+func letter(n int) string { return string(rune('a' + n)) }
+
+func (n *notes) of(text string) string {
+	i := slices.Index(n.texts, text)
+	if i < 0 {
+		i = len(n.texts)
+		n.texts = append(n.texts, text)
+	}
+	return n.mark(i)
+}
+
+func (n *notes) list(b *strings.Builder) {
+	b.WriteString("\n")
+	for i, text := range n.texts {
+		fmt.Fprintf(b, "- %s: %s\n", n.mark(i), text)
+	}
+}

@@ -1,0 +1,192 @@
+//go:build linux
+
+package tracer
+
+import (
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// OwnerOptions configures [NewOwners]. The zero value works.
+type OwnerOptions struct {
+	// CommandLine: read command lines too. They often hold secrets.
+	CommandLine bool
+	// Lazy: read about a process when it is first asked for, not all of them at
+	// once. For those who keep their privileges.
+	Lazy bool
+}
+
+// Owners tells what the kernel's messages do not say about a process: its
+// executable, its user's name, its control group, container, pod and unit. It
+// reads /proc and the cgroup file system, and remembers. Nothing is said of a
+// process that is not certainly the one asked for: see [Owners.Describe].
+//
+// It may be used by one goroutine at a time.
+type Owners struct {
+	opts  OwnerOptions
+	tree  *cgroupTree
+	files *nodeFiles
+	// Processes of the present and of the previous generation: when the present
+	// one is full it becomes the previous one, so that both are bounded and
+	// what is in use stays.
+	young, old map[program]details
+	users      map[uint32]string
+	places     map[string]place
+}
+
+const (
+	programsMax = 8192
+	placesMax   = 8192
+)
+
+// NewOwners also reads what is known of all processes that run now, unless
+// opts.Lazy is set: of other users' processes the executable can only be read
+// with CAP_SYS_PTRACE, which [DropPrivileges] gives up.
+func NewOwners(opts OwnerOptions) *Owners {
+	o := &Owners{
+		opts: opts, tree: newCgroupTree(cgroup2Mount()), files: newNodeFiles(""),
+		young: map[program]details{}, users: map[uint32]string{}, places: map[string]place{},
+	}
+	if !opts.Lazy {
+		o.learnAll()
+	}
+	return o
+}
+
+func (o *Owners) learnAll() {
+	for _, name := range fileNames("/proc") {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if p, ok := programNow(pid); ok {
+			o.details(p)
+		}
+		if len(o.young) == programsMax-1 {
+			return
+		}
+	}
+}
+
+// Describe fills in what is known of f.Process, which is named by its PID and
+// its name. started is its start time in nanoseconds since boot and cgroup the
+// id of its cgroup v2; 0 is unknown. Where the start time is not known, or the
+// process has gone or has executed another program since, what only /proc
+// tells stays empty: a PID alone proves nothing.
+func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
+	if f.Process.PID == 0 {
+		return
+	}
+	var d details
+	if started != 0 {
+		d = o.details(program{f.Process.PID, started / startTick, f.Process.Name})
+		f.Process.Executable.Path, f.Process.CommandLine = d.executable, d.commandLine
+	}
+	o.place(f, &d, started, cgroup)
+	if uid, ok := f.Process.User.ID.Get(); ok && f.Container.ID == "" {
+		// A container has a user table of its own: ours may name another user.
+		f.Process.User.Name = o.userName(uid)
+	}
+}
+
+// place fills in where the process runs.
+func (o *Owners) place(f *model.Facts, d *details, started, cgroup uint64) {
+	pid := f.Process.PID
+	if started == 0 {
+		pid = 0
+	}
+	path, ok := o.tree.path(cgroup, pid)
+	if cgroup == 0 { // not told by the kernel: where the process is now
+		path, ok = d.unified, d.unified != "" && !strings.HasPrefix(d.unified, "/..")
+	}
+	var p place
+	if ok {
+		f.Cgroup.Path = path
+		p = o.placeOf(path)
+	}
+	// On hosts with cgroup v1 the container is only there.
+	for _, path := range d.legacy {
+		if p != (place{}) {
+			break
+		}
+		p = o.placeOf(path)
+	}
+	f.Container, f.K8s.Pod.UID, f.Systemd.Unit = p.container, p.podUID, p.unit
+	o.files.name(&f.Container, &f.K8s)
+}
+
+// CgroupPath returns the path of a cgroup v2 by its id, or "".
+func (o *Owners) CgroupPath(id uint64) string {
+	path, _ := o.tree.path(id, 0)
+	return path
+}
+
+func (o *Owners) placeOf(path string) place {
+	if p, ok := o.places[path]; ok {
+		return p
+	}
+	if len(o.places) >= placesMax {
+		clear(o.places)
+	}
+	p := placeOf(path)
+	o.places[path] = p
+	return p
+}
+
+// details returns what is remembered or can be read of a process. That nothing
+// could be read is remembered as well: a process that is gone does not return.
+func (o *Owners) details(p program) details {
+	if d, ok := o.young[p]; ok {
+		return d
+	}
+	d, ok := o.old[p]
+	if !ok {
+		if d, ok = p.read(o.opts.CommandLine); !ok {
+			d = details{}
+		}
+	}
+	if len(o.young) >= programsMax {
+		o.old, o.young = o.young, make(map[program]details, programsMax)
+	}
+	o.young[p] = d
+	return d
+}
+
+func (o *Owners) userName(uid uint32) string {
+	if name, ok := o.users[uid]; ok {
+		return name
+	}
+	if len(o.users) >= namesMax {
+		clear(o.users)
+	}
+	name := ""
+	if u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10)); err == nil {
+		name = u.Username
+	}
+	o.users[uid] = name
+	return name
+}
+
+// View says what an [Owners] can't see from where this process runs, one
+// sentence each; nothing on a host.
+func (o *Owners) View() []string {
+	var limits []string
+	if o.tree.mount == "" {
+		limits = append(limits, "cgroup v2 is not mounted: control groups are those of cgroup v1, and unknown for processes that have gone")
+	} else if root, ok := directoryInode(o.tree.mount); ok && root != rootCgroup {
+		limits = append(limits, "only a part of the control groups is mounted here: containers beside this one can't be named; mount the host's /sys/fs/cgroup")
+	}
+	if link, err := os.Readlink("/proc/self/ns/pid"); err == nil && !strings.HasSuffix(link, ":["+initialPIDNamespace+"]") {
+		limits = append(limits, "this is a PID namespace of its own: processes outside are not found in /proc; use hostPID or --pid=host")
+	}
+	return limits
+}
+
+const (
+	rootCgroup          = 1            // inode number of the root of cgroup v2 (kernfs)
+	initialPIDNamespace = "4026531836" // PROC_PID_INIT_INO of include/linux/proc_ns.h
+)

@@ -1,0 +1,251 @@
+//go:build linux
+
+package tracer
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+func ptr(b *byte) unsafe.Pointer { return unsafe.Pointer(b) }
+
+// company is the processes of TestAttribution, and what they claim.
+type company struct {
+	t      *testing.T
+	mutex  sync.Mutex
+	claims []claim
+	casts  []*cast
+}
+
+// cast is one process that the test started itself.
+type cast struct {
+	command *exec.Cmd
+	in      io.WriteCloser
+	lines   *bufio.Scanner
+	where   string
+	started time.Time
+}
+
+const attributionServer = "127.0.0.77:7077"
+
+// start starts a process and waits until it has said that it is ready.
+func (c *company) start(part, name string, count int, where string, attributes *syscall.SysProcAttr) *cast {
+	c.t.Helper()
+	command := exec.Command("/proc/self/exe", "-test.run=^TestActor$", "-test.v=false")
+	command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d %s", actorPart, part, attributionServer, count, where), actorName+"="+name)
+	command.SysProcAttr, command.Stderr = attributes, os.Stderr
+	p := &cast{command: command, where: where, started: time.Now()}
+	var err error
+	if p.in, err = command.StdinPipe(); err != nil {
+		c.t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	p.lines = bufio.NewScanner(out)
+	c.casts = append(c.casts, p)
+	c.listen(p, "ready")
+	return p
+}
+
+// listen collects claims until a word comes.
+func (c *company) listen(p *cast, until string) {
+	for p.lines.Scan() {
+		word, ok := strings.CutPrefix(p.lines.Text(), "@")
+		switch {
+		case !ok:
+		case word == until:
+			return
+		case strings.HasPrefix(word, "error"):
+			c.t.Errorf("actor: %s", word)
+		default:
+			var said claim
+			if err := json.Unmarshal([]byte(word), &said); err == nil {
+				c.mutex.Lock()
+				c.claims = append(c.claims, said)
+				c.mutex.Unlock()
+			}
+		}
+	}
+}
+
+// finish lets a process close, and waits for its end.
+func (c *company) finish(p *cast) {
+	fmt.Fprintln(p.in, "go")
+	c.listen(p, "")
+	if err := p.command.Wait(); err != nil {
+		c.t.Errorf("actor %v: %v", p.command.Env[len(p.command.Env)-1], err)
+	}
+}
+
+// play brings about 200 connections to a server with four workers.
+func (c *company) play() {
+	server := c.start("server", "att-server", 0, "", nil)
+	c.start("nested", "att-nest-top", 4, "", nil)
+	c.start("threads", "att-threads", 30, "", nil)
+	c.start("exec", "att-before-exec", 15, "", nil)
+	c.start("passer", "att-passer", 15, "", nil)
+	c.start("alone", "att-alone", 10, "", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET})
+	for _, l := range layouts() {
+		if !strings.HasPrefix(l.path, "/") || len(l.path) == 1 || strings.Contains(l.path, "..") {
+			continue
+		}
+		_, directory := testCgroup(c.t, attributionTop+l.path)
+		c.start("client", "att-in-cgroup", 6, l.name, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(directory.Fd())})
+	}
+	for _, p := range c.casts[1:] {
+		c.finish(p)
+	}
+	c.finish(server)
+}
+
+const attributionTop = "/closetrace-test-attribution"
+
+// TestAttribution: every owner is right, or marked as inferred, or absent; in
+// fentry and kprobe mode always right. Containers are right in every case.
+func TestAttribution(t *testing.T) {
+	for _, mode := range Modes() {
+		t.Run(string(mode), func(t *testing.T) {
+			tr := openOrSkip(t, mode)
+			testCgroup(t, attributionTop)
+			c := &company{t: t}
+			records := recordWhile(t, tr, c.play)
+			c.compare(records, mode)
+		})
+	}
+}
+
+func openOrSkip(t *testing.T, mode Mode) *Tracer {
+	t.Helper()
+	tr, err := Open(Options{Mode: mode})
+	if err != nil {
+		required := os.Getenv("CLOSETRACE_REQUIRE")
+		if mode == Tracepoint && strings.Contains(required, "bpf") || strings.Contains(required, string(mode)) {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	t.Cleanup(func() { tr.Close() })
+	return tr
+}
+
+func recordWhile(t *testing.T, tr *Tracer, do func()) []model.Record {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel()
+		do()
+	}()
+	var records []model.Record
+	for r, err := range model.Judged(tr.Events(ctx)) {
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		records = append(records, r)
+	}
+	<-done
+	return records
+}
+
+// compare holds the records against the claims.
+func (c *company) compare(records []model.Record, mode Mode) {
+	clients, servers := map[string]claim{}, map[string]claim{}
+	for _, said := range c.claims {
+		if said.Accepted {
+			servers[said.Peer] = said
+		} else {
+			clients[fmt.Sprint(said.Local, said.NetNS)] = said
+		}
+	}
+	if len(clients) < 200 || len(servers) < 190 {
+		c.t.Errorf("%d clients and %d accepted connections, want 200 and 190 at least", len(clients), len(servers))
+	}
+	count := map[string]int{}
+	for i := range records {
+		r := &records[i]
+		f := &r.Teardown.Facts
+		if r.Kind != model.KindTeardown || f.Network.Local.Port != 7077 && f.Network.Peer.Port != 7077 {
+			continue
+		}
+		local := f.Network.Local.AddrPort().String()
+		if said, ok := clients[fmt.Sprint(local, f.Network.NetNS)]; ok {
+			count["client "+f.Process.Source.String()]++
+			c.owner(f, &said, mode)
+			c.place(f, &said)
+		} else if said, ok := servers[f.Network.Peer.AddrPort().String()]; ok && local == attributionServer {
+			count["server "+f.Process.Source.String()]++
+			c.owner(f, &said, mode)
+		}
+	}
+	c.t.Logf("%d claims; ends by how their owner was learnt: %v", len(c.claims), count)
+	seen := 0
+	for how, n := range count {
+		if strings.HasPrefix(how, "client") {
+			seen += n
+		}
+	}
+	if seen != len(clients) {
+		c.t.Errorf("%d client ends were recorded, want %d", seen, len(clients))
+	}
+}
+
+func (c *company) owner(f *model.Facts, said *claim, mode Mode) {
+	p := &f.Process
+	what := fmt.Sprintf("%s -> %s (%s)", f.Network.Local.AddrPort(), f.Network.Peer.AddrPort(), said.Where)
+	mayInfer := mode == Tracepoint && said.Accepted
+	switch {
+	case p.PID == said.PID && p.Name == said.Name:
+	case mayInfer && (p.Source == model.OwnerUnknown || p.Source == model.OwnerListener):
+	default:
+		c.t.Errorf("%s: owner is %s/%d by %q, want %s/%d", what, p.Name, p.PID, p.Source, said.Name, said.PID)
+	}
+	if said.Closer == -1 && f.Closer.PID == said.PID {
+		c.t.Errorf("%s: closer is the process %d that passed the descriptor on", what, f.Closer.PID)
+	}
+	if !said.Accepted && p.Source != model.OwnerConnect {
+		c.t.Errorf("%s: owner was learnt by %q, want connect", what, p.Source)
+	}
+	if p.StartTime != 0 && time.Since(p.StartTime.Go()) > time.Minute {
+		c.t.Errorf("%s: owner started at %v, before the test", what, p.StartTime)
+	}
+}
+
+// place compares container, pod and unit with the layout of the cgroup.
+func (c *company) place(f *model.Facts, said *claim) {
+	if said.Where == "" {
+		return
+	}
+	for _, l := range layouts() {
+		if l.name != said.Where {
+			continue
+		}
+		if got := (place{f.Container, f.K8s.Pod.UID, f.Systemd.Unit}); got != l.want {
+			c.t.Errorf("%s: %s is in %+v, want %+v", l.name, f.Network.Local.AddrPort(), got, l.want)
+		}
+		if f.Cgroup.Path != attributionTop+l.path {
+			c.t.Errorf("%s: cgroup is %q, want %q", l.name, f.Cgroup.Path, attributionTop+l.path)
+		}
+		return
+	}
+	c.t.Errorf("no layout %q", said.Where)
+}

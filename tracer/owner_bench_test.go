@@ -1,0 +1,23 @@
+//go:build linux
+
+package tracer
+
+import (
+	"os"
+	"testing"
+)
+
+// BenchmarkDescribe is what an end costs whose owner is known already.
+func BenchmarkDescribe(b *testing.B) {
+	o := NewOwners(OwnerOptions{})
+	p, ok := programNow(os.Getpid())
+	if !ok {
+		b.Fatal("this process is not in /proc")
+	}
+	o.tree.add(4711, "/kubepods/besteffort/pod"+testUID+"/"+testID)
+	b.ReportAllocs()
+	for b.Loop() {
+		f := factsOf(p.pid, p.name)
+		o.Describe(&f, p.start*startTick, 4711)
+	}
+}

@@ -1,0 +1,89 @@
+//go:build linux
+
+package tracer
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// startTick is the unit of start times in /proc: USER_HZ is 100 on every
+// architecture that closetrace runs on.
+const startTick = 10_000_000 // nanoseconds
+
+// program identifies a process that runs one program: a reused PID has another
+// start time, and exec sets another name.
+type program struct {
+	pid   int
+	start uint64 // in ticks since boot
+	name  string
+}
+
+// programNow returns what runs under a PID at this moment.
+func programNow(pid int) (program, bool) {
+	text, err := os.ReadFile(procPath(pid, "stat"))
+	if err != nil {
+		return program{}, false
+	}
+	p, ok := parseStat(text)
+	p.pid = pid
+	return p, ok
+}
+
+// parseStat reads proc_pid_stat(5). The name may hold anything, blanks and
+// parentheses included, but nothing after it holds a parenthesis.
+func parseStat(text []byte) (program, bool) {
+	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if open < 0 || end < open {
+		return program{}, false
+	}
+	fields := strings.Fields(string(text[end+1:]))
+	const startTime = 22 - 3 // the first field after the name is number 3
+	if len(fields) <= startTime {
+		return program{}, false
+	}
+	start, err := strconv.ParseUint(fields[startTime], 10, 64)
+	return program{start: start, name: string(text[open+1 : end])}, err == nil
+}
+
+// details is what /proc alone tells of a process.
+type details struct {
+	executable  string
+	commandLine string
+	memberships
+}
+
+// read returns the details of p, if p still runs. What was read while another
+// program took its place is thrown away.
+func (p program) read(commandLine bool) (details, bool) {
+	if now, ok := programNow(p.pid); !ok || now != p {
+		return details{}, false
+	}
+	var d details
+	if path, err := os.Readlink(procPath(p.pid, "exe")); err == nil { // needs ptrace access
+		d.executable = path
+	}
+	if commandLine {
+		d.commandLine = commandLineOf(p.pid)
+	}
+	d.memberships = cgroupsOf(p.pid)
+	now, ok := programNow(p.pid)
+	return d, ok && now == p
+}
+
+// commandLineMax bounds a command line in a record.
+const commandLineMax = 4096
+
+func commandLineOf(pid int) string {
+	text, err := os.ReadFile(procPath(pid, "cmdline"))
+	if err != nil {
+		return ""
+	}
+	text = bytes.TrimRight(text[:min(len(text), commandLineMax)], "\x00")
+	return string(bytes.ReplaceAll(text, []byte{0}, []byte{' '}))
+}
+
+func procPath(pid int, name string) string { return fmt.Sprintf("/proc/%d/%s", pid, name) }

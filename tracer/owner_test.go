@@ -1,0 +1,295 @@
+//go:build linux
+
+package tracer
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+func TestParseStat(t *testing.T) {
+	rest := " S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20"
+	for _, c := range []struct {
+		text string
+		want program
+		ok   bool
+	}{
+		{"12 (nginx)" + rest, program{start: 4711, name: "nginx"}, true},
+		{"12 (a) S 1 (b)" + rest, program{start: 4711, name: "a) S 1 (b"}, true},
+		{"12 ()" + rest, program{start: 4711}, true},
+		{"12 (new\nline)" + rest, program{start: 4711, name: "new\nline"}, true},
+		{"12 (nginx) S 1 2", program{}, false},
+		{"12 nginx" + rest, program{}, false},
+		{")(", program{}, false},
+		{"", program{}, false},
+	} {
+		got, ok := parseStat([]byte(c.text))
+		if ok != c.ok || ok && got != c.want {
+			t.Errorf("parseStat(%q) = %+v, %v, want %+v, %v", c.text, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func FuzzParseStat(f *testing.F) {
+	f.Add([]byte("12 (nginx) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20"))
+	f.Fuzz(func(t *testing.T, text []byte) { parseStat(text) })
+}
+
+func TestParseMemberships(t *testing.T) {
+	text := "13:memory:/docker/x\n4:cpu,cpuacct:/docker/y\n1:name=systemd:/system.slice/a:b.service\n0::/system.slice/z.service (deleted)\nrubbish\n"
+	got := parseMemberships(text)
+	want := memberships{unified: "/system.slice/z.service", legacy: []string{"/system.slice/a:b.service", "/docker/x", "/docker/y"}}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("parseMemberships = %+v, want %+v", got, want)
+	}
+}
+
+func FuzzParseMemberships(f *testing.F) {
+	f.Add("13:memory:/docker/x\n0::/\n")
+	f.Fuzz(func(t *testing.T, text string) { parseMemberships(text) })
+}
+
+// sleeperName is the name of what sleeper starts: exec takes the last element
+// of the path.
+const sleeperName = "exe"
+
+// sleeper starts a process that does nothing, a copy of the test program
+// because a guest has no other, and returns it as the kernel's messages do.
+func sleeper(t *testing.T, attributes *syscall.SysProcAttr, arguments ...string) (pid int, started uint64) {
+	t.Helper()
+	c := exec.Command("/proc/self/exe", append([]string{"-test.run=^TestSleep$"}, arguments...)...)
+	c.Env = append(os.Environ(), "CLOSETRACE_TEST_SLEEP=1")
+	c.SysProcAttr = attributes
+	if _, err := c.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	await(t, "the sleeper to be executed", func() bool {
+		name, _ := os.ReadFile(procPath(c.Process.Pid, "comm"))
+		return string(name) == sleeperName+"\n"
+	})
+	return c.Process.Pid, startOf(t, c.Process.Pid)
+}
+
+// TestSleep is no test: it is what sleeper runs.
+func TestSleep(t *testing.T) {
+	if os.Getenv("CLOSETRACE_TEST_SLEEP") == "" {
+		t.Skip("played by other tests only")
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// startOf reads the start time another way than the code under test, and adds
+// what /proc cuts off.
+func startOf(t *testing.T, pid int) uint64 {
+	t.Helper()
+	text, err := os.ReadFile(procPath(pid, "stat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := string(text[strings.LastIndex(string(text), ") ")+2:])
+	var ticks uint64
+	if _, err = fmt.Sscan(strings.Split(after, " ")[19], &ticks); err != nil {
+		t.Fatal(err)
+	}
+	return ticks*10_000_000 + 1234
+}
+
+// await looks again until the kernel has done what has no event.
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 5 s for %s", what)
+		}
+	}
+}
+
+func factsOf(pid int, name string) model.Facts {
+	var f model.Facts
+	f.Process.PID, f.Process.Name, f.Process.User.ID = pid, name, model.Some(uint32(0))
+	return f
+}
+
+func TestDescribeTellsOnlyOfTheSameProgram(t *testing.T) {
+	pid, started := sleeper(t, nil, "-test.v=false")
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what    string
+		name    string
+		started uint64
+		want    string
+	}{
+		{"the process", sleeperName, started, executable},
+		{"an older process with its PID", sleeperName, started - startTick, ""},
+		{"a newer process with its PID", sleeperName, started + startTick, ""},
+		{"the program it ran before exec", "bash", started, ""},
+		{"a PID without a start time", sleeperName, 0, ""},
+	} {
+		for range 2 { // read, then remembered
+			f := factsOf(pid, c.name)
+			NewOwners(OwnerOptions{}).Describe(&f, c.started, 0)
+			if got := f.Process.Executable.Path; got != c.want {
+				t.Errorf("executable of %s is %q, want %q", c.what, got, c.want)
+			}
+			if f.Process.CommandLine != "" {
+				t.Errorf("command line %q without being asked for", f.Process.CommandLine)
+			}
+		}
+	}
+	f := factsOf(pid, sleeperName)
+	NewOwners(OwnerOptions{CommandLine: true}).Describe(&f, started, 0)
+	if want := "/proc/self/exe -test.run=^TestSleep$ -test.v=false"; f.Process.CommandLine != want {
+		t.Errorf("command line is %q, want %q", f.Process.CommandLine, want)
+	}
+}
+
+// TestDescribeRemembers: a process that has gone is still described by what
+// was read while it ran, but only if its start time is right.
+func TestDescribeRemembers(t *testing.T) {
+	var o *Owners
+	var pid int
+	var started uint64
+	t.Run("while it runs", func(t *testing.T) {
+		pid, started = sleeper(t, nil)
+		o = NewOwners(OwnerOptions{}) // meets all processes
+	})
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := factsOf(pid, sleeperName)
+	if o.Describe(&f, started, 0); f.Process.Executable.Path != executable {
+		t.Errorf("executable of a process that has gone is %q, want %q", f.Process.Executable.Path, executable)
+	}
+	f = factsOf(pid, sleeperName)
+	if o.Describe(&f, started+startTick, 0); f.Process.Executable.Path != "" {
+		t.Errorf("executable of a reused PID is %q, want none", f.Process.Executable.Path)
+	}
+}
+
+// TestUserName: of a process in a container our table would name another user.
+func TestUserName(t *testing.T) {
+	root, err := user.LookupId("0")
+	if err != nil {
+		t.Skipf("no user table here: %v", err)
+	}
+	o := NewOwners(OwnerOptions{Lazy: true})
+	f := factsOf(1, "x")
+	o.Describe(&f, 0, 0)
+	if f.Process.User.Name != root.Username {
+		t.Errorf("user 0 is %q, want %q", f.Process.User.Name, root.Username)
+	}
+	o.tree.add(4711, "/docker/"+testID)
+	f = factsOf(1, "x")
+	o.Describe(&f, 0, 4711)
+	if f.Container.ID != testID || f.Process.User.Name != "" {
+		t.Errorf("user 0 of container %q is %q, want no name", f.Container.ID, f.Process.User.Name)
+	}
+}
+
+func TestOwnersAreBounded(t *testing.T) {
+	o := NewOwners(OwnerOptions{})
+	for i := range 3 * programsMax {
+		o.details(program{1 << 30, uint64(i), "gone"})
+	}
+	if n := len(o.young) + len(o.old); n > 2*programsMax {
+		t.Errorf("%d processes are remembered, want at most %d", n, 2*programsMax)
+	}
+	for i := range 2 * cgroupsMax {
+		o.tree.add(uint64(i), "/x")
+	}
+	if n := len(o.tree.paths); n > cgroupsMax {
+		t.Errorf("%d cgroups are remembered, want at most %d", n, cgroupsMax)
+	}
+}
+
+// TestNamesThatComeLater: files that are written after the first look are
+// found, but not looked for with each connection.
+func TestNamesThatComeLater(t *testing.T) {
+	root := t.TempDir()
+	now := time.Unix(1000, 0)
+	n := newNodeFiles(root)
+	n.now = func() time.Time { return now }
+	name := func() string {
+		c := model.Container{ID: otherID, Runtime: "docker"}
+		n.name(&c, &model.K8s{})
+		return c.Name
+	}
+	if got := name(); got != "" {
+		t.Errorf("name is %q before there is one", got)
+	}
+	folder := filepath.Join(root, "/var/lib/docker/containers", otherID)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "config.v2.json"), []byte(`{"Name":"/late"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := name(); got != "" {
+		t.Errorf("name is %q: it was looked for again at once", got)
+	}
+	now = now.Add(lookAgain + 1)
+	if got := name(); got != "late" {
+		t.Errorf("name is %q, want late", got)
+	}
+}
+
+func TestNodeFiles(t *testing.T) {
+	root := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	third := strings.Repeat("ab", 32)
+	write("/var/log/containers/web-7f9c_shop_nginx-proxy-"+testID+".log", "")
+	write("/var/log/containers/rubbish.log", "")
+	write("/var/log/pods/shop_cart-0_"+testUID+"/x", "")
+	write("/var/lib/docker/containers/"+otherID+"/config.v2.json", `{"Name":"/database","Args":["x"]}`)
+	write("/run/containerd/io.containerd.runtime.v2.task/k8s.io/"+third+"/config.json",
+		`{"annotations":{"io.kubernetes.cri.sandbox-name":"p","io.kubernetes.cri.sandbox-namespace":"n","io.kubernetes.cri.container-name":"c"}}`)
+	n := newNodeFiles(root)
+	for _, c := range []struct {
+		what      string
+		container model.Container
+		pod       string
+		want      string // container/pod/namespace
+	}{
+		{"a container with a log", model.Container{ID: testID}, testUID, "nginx-proxy/web-7f9c/shop"},
+		{"a container without, in a pod with logs", model.Container{ID: otherID}, testUID, "/cart-0/shop"},
+		{"a container with a bundle", model.Container{ID: third}, staticUID, "c/p/n"},
+		{"a container of Docker", model.Container{ID: otherID, Runtime: "docker"}, "", "database//"},
+		{"an unknown one of Docker", model.Container{ID: testID, Runtime: "docker"}, "", "//"},
+		{"an id that leaves the folder", model.Container{ID: "../../x", Runtime: "docker"}, "", "//"},
+		{"nothing", model.Container{}, "", "//"},
+	} {
+		var k model.K8s
+		k.Pod.UID = c.pod
+		n.name(&c.container, &k)
+		if got := c.container.Name + "/" + k.Pod.Name + "/" + k.Namespace.Name; got != c.want {
+			t.Errorf("%s: names are %q, want %q", c.what, got, c.want)
+		}
+	}
+}

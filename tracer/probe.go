@@ -1,0 +1,182 @@
+//go:build linux
+
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+)
+
+// Status says what one mode offers on this host.
+type Status struct {
+	Mode     Mode
+	Err      error // why the mode can't be used
+	Programs []ProgramStatus
+}
+
+// ProgramStatus says whether the kernel takes one program.
+type ProgramStatus struct {
+	Program  string
+	Optional bool
+	Err      error
+}
+
+// Probe tries each mode, and each of its programs alone, and leaves nothing
+// behind.
+func Probe() []Status {
+	opts := tiny()
+	env := newEnvironment()
+	var all []Status
+	for _, mode := range Modes() {
+		s := Status{Mode: mode}
+		l, err := load(mode, opts, env)
+		s.Err = err
+		hooks, _ := hooksFor(mode, env.types)
+		for _, h := range hooks {
+			p := ProgramStatus{Program: h.program, Optional: h.optional}
+			if l != nil {
+				p.Err = l.missingReason(h.program)
+			} else {
+				p.Err = tryProgram(h, opts, env)
+			}
+			s.Programs = append(s.Programs, p)
+		}
+		if l != nil {
+			l.Close()
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// tiny returns options for programs that are only tried.
+func tiny() Options {
+	return Options{RingSize: uint32(os.Getpagesize()), MaxConnections: 1}.withDefaults()
+}
+
+// tryMode tries what a mode lacks most often, its first program: to load all
+// programs and maps for each mode in turn takes ten times as long.
+func tryMode(mode Mode, env *environment) error {
+	first := extra[mode][0]
+	if first.optional {
+		return nil
+	}
+	if err := tryProgram(first, tiny(), env); err != nil {
+		return fmt.Errorf("try %s: %w", first.program, err)
+	}
+	return nil
+}
+
+func (l *loaded) missingReason(program string) error {
+	for _, m := range l.missing {
+		if m.Program == program {
+			return m.Err
+		}
+	}
+	return nil
+}
+
+// tryProgram loads and attaches one program alone.
+func tryProgram(h hook, opts Options, env *environment) error {
+	spec, err := specFor([]hook{h}, opts, env.types)
+	if err != nil {
+		return err
+	}
+	delete(spec.Programs, once)
+	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: env.types})
+	if err != nil {
+		return err
+	}
+	defer objects.Close()
+	attached, err := h.attach(objects.Programs[h.program], env)
+	if err != nil {
+		return err
+	}
+	return attached.Close()
+}
+
+// Host is what the kernel and its mounts offer.
+type Host struct {
+	Release string
+	BTF     error  // nil if the kernel has it
+	Cgroup2 string // mount point, or ""
+	Tracefs string // mount point, or "": kprobes on older kernels need it
+	// Missing names the capabilities that this process lacks.
+	Missing []string
+	Reasons int // number of RST reasons the kernel names; 0 before 6.10
+}
+
+// Inspect reads what Open depends on.
+func Inspect() Host {
+	var u unix.Utsname
+	_ = unix.Uname(&u)
+	h := Host{Release: unix.ByteSliceToString(u.Release[:]), Cgroup2: cgroup2Mount(), Missing: missingCapabilities()}
+	if _, err := btf.LoadKernelSpec(); err != nil {
+		h.BTF = err
+	}
+	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+		if _, err := os.Stat(dir + "/events"); err == nil {
+			h.Tracefs = dir
+			break
+		}
+	}
+	h.Reasons = len(resetReasons(btf.NewCache()))
+	return h
+}
+
+// missingCapabilities returns which of the needed capabilities this process
+// does not have. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
+func missingCapabilities() []string {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&header, &data[0]) != nil {
+		return nil
+	}
+	held := func(c int) bool { return data[c/32].Effective>>(c%32)&1 == 1 }
+	var missing []string
+	for _, c := range []struct {
+		number int
+		name   string
+	}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
+		if !held(c.number) && (c.number == unix.CAP_NET_ADMIN || !held(unix.CAP_SYS_ADMIN)) {
+			missing = append(missing, c.name)
+		}
+	}
+	return missing
+}
+
+// PrivilegeError says which capabilities are missing and how to get them. It
+// matches [fs.ErrPermission].
+type PrivilegeError struct{ Missing []string }
+
+// Error implements error.
+func (e *PrivilegeError) Error() string {
+	caps := strings.ToLower(strings.Join(e.Missing, ","))
+	return fmt.Sprintf("tracing needs %s: run it with sudo, or once: sudo setcap %s=ep \"$(command -v closetrace)\"",
+		strings.Join(e.Missing, ", "), caps)
+}
+
+// Is implements the interface that errors.Is looks for.
+func (e *PrivilegeError) Is(target error) bool { return target == fs.ErrPermission }
+
+// explain shortens the error of a mode to one line that says what to do.
+func explain(mode Mode, err error) error {
+	var verifier *ebpf.VerifierError
+	switch {
+	case errors.As(err, &verifier):
+		return fmt.Errorf("%s: %w", mode, err)
+	case mode == Fentry && errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%s: the kernel has no BPF trampolines or forbids them: %w", mode, unix.EPERM)
+	case mode == Kprobe && (errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "tracefs")):
+		return fmt.Errorf("%s: the kernel has no kprobes: %w", mode, errors.ErrUnsupported)
+	default:
+		return fmt.Errorf("%s: %w", mode, err)
+	}
+}

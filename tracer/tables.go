@@ -1,0 +1,184 @@
+//go:build linux
+
+package tracer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// held is a message that waits: a connection end for late evidence, or a reset
+// from TIME_WAIT, which must not overtake the end before it.
+type held struct {
+	at    ktime
+	end   bpf.TraceEnd
+	wait  *waiting // of end, if its close() waited
+	later bpf.TraceLater
+}
+
+// queue holds messages in the order of their times, which is nearly that of the
+// ring buffer. Its elements do not move, and are used again.
+type queue struct {
+	items []*held
+	head  int
+	free  []*held
+}
+
+func (q *queue) push(at ktime) *held {
+	var h *held
+	if n := len(q.free); n > 0 {
+		h, q.free = q.free[n-1], q.free[:n-1]
+		*h = held{}
+	} else {
+		h = new(held)
+	}
+	h.at = at
+	q.items = append(q.items, h)
+	for i := len(q.items) - 1; i > q.head && q.items[i-1].at > at; i-- {
+		q.items[i-1], q.items[i] = q.items[i], q.items[i-1]
+	}
+	return h
+}
+
+func (q *queue) front() *held {
+	if q.head == len(q.items) {
+		return nil
+	}
+	return q.items[q.head]
+}
+
+func (q *queue) pop() {
+	q.free = append(q.free, q.items[q.head])
+	q.items[q.head] = nil
+	q.head++
+	if q.head == len(q.items) {
+		q.items, q.head = q.items[:0], 0
+	} else if q.head > 1024 && q.head > len(q.items)/2 {
+		q.items = q.items[:copy(q.items, q.items[q.head:])]
+		q.head = 0
+	}
+}
+
+// waiting is a close() that waits because of SO_LINGER, and afterwards the
+// orphan it left behind.
+type waiting struct {
+	end      bpf.TraceEnd // as it was when the wait began
+	deadline ktime        // when the wait ends at the latest
+	id       string       // of its linger-timeout, once reported
+	timer    bool         // reported because the timer ran out
+	dropped  bool
+}
+
+func newWaiting(e *bpf.TraceEnd, hertz uint32) *waiting {
+	limit := time.Duration(e.Lingertime) * time.Second / time.Duration(hertz)
+	return &waiting{end: *e, deadline: ktime(e.CloseBegan).add(limit)}
+}
+
+func (w *waiting) reported() bool { return w.id != "" }
+
+// learn takes over what a later message of the same connection says of the
+// wait, and nothing else: the rest is not of the time when it was over.
+func (w *waiting) learn(e *bpf.TraceEnd) {
+	const wait = bpf.TraceFlagFLAG_LEFT | bpf.TraceFlagFLAG_LEFT_DEAD | bpf.TraceFlagFLAG_LEFT_OWNED
+	w.end.Flags = w.end.Flags&^wait | e.Flags&wait
+	w.end.LeftUs, w.end.WaitingUs, w.end.OrphanedUs = e.LeftUs, e.WaitingUs, e.OrphanedUs
+	if e.Returned != 0 {
+		w.end.Returned, w.end.ReturnedUs = e.Returned, e.ReturnedUs
+	}
+}
+
+// waits is the table of lingering closes, by socket.
+type waits struct {
+	bySock map[uint64]*waiting
+	order  []*waiting // by begin; dropped ones are swept out in bulk
+}
+
+func newWaits() waits { return waits{bySock: map[uint64]*waiting{}} }
+
+func (t *waits) add(e *bpf.TraceEnd, hertz uint32) {
+	if hertz == 0 { // N is not known: the end itself must tell
+		return
+	}
+	if old := t.bySock[e.Sock]; old != nil {
+		t.drop(old)
+	}
+	if len(t.order) >= waitsMax {
+		t.drop(t.order[0])
+		t.order = t.order[1:]
+	}
+	w := newWaiting(e, hertz)
+	t.bySock[e.Sock] = w
+	t.order = append(t.order, w)
+}
+
+// of returns the wait of e's connection. Another connection may have, or have
+// had, the same socket; the time when close() began tells them apart.
+func (t *waits) of(e *bpf.TraceEnd) *waiting {
+	w := t.bySock[e.Sock]
+	if w == nil || w.end.CloseBegan != e.CloseBegan {
+		return nil
+	}
+	return w
+}
+
+func (t *waits) drop(w *waiting) {
+	if t.bySock[w.end.Sock] == w {
+		delete(t.bySock, w.end.Sock)
+	}
+	w.dropped = true
+	if len(t.order) > 2*len(t.bySock)+16 {
+		t.order = slices.DeleteFunc(t.order, func(w *waiting) bool { return w.dropped })
+	}
+}
+
+// due returns a wait whose deadline is not after at and that was not reported.
+func (t *waits) due(at ktime) *waiting {
+	for _, w := range t.order {
+		if !w.dropped && !w.reported() && w.deadline <= at {
+			return w
+		}
+	}
+	return nil
+}
+
+// timeWaits remembers the tuples of connections that went into TIME_WAIT, so
+// that a reset for late data finds its connection.
+type timeWaits struct {
+	byTuple map[model.Network]uint64
+	order   []timeWait
+	head    int
+}
+
+type timeWait struct {
+	tuple model.Network
+	id    uint64
+	at    ktime
+}
+
+func newTimeWaits() timeWaits { return timeWaits{byTuple: map[model.Network]uint64{}} }
+
+func (t *timeWaits) add(n model.Network, id uint64, at ktime) {
+	for t.head < len(t.order) && (t.order[t.head].at.add(timeWaitFor) < at || len(t.order)-t.head >= timeWaitMax) {
+		oldest := t.order[t.head]
+		if t.byTuple[oldest.tuple] == oldest.id {
+			delete(t.byTuple, oldest.tuple)
+		}
+		t.head++
+	}
+	if t.head > timeWaitMax {
+		t.order = t.order[:copy(t.order, t.order[t.head:])]
+		t.head = 0
+	}
+	t.byTuple[n] = id
+	t.order = append(t.order, timeWait{n, id, at})
+}
+
+// take returns the connection's number, once.
+func (t *timeWaits) take(n model.Network) (uint64, bool) {
+	id, ok := t.byTuple[n]
+	delete(t.byTuple, n)
+	return id, ok
+}

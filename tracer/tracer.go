@@ -1,0 +1,287 @@
+//go:build linux
+
+package tracer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// Options configures a trace. The zero value traces everything.
+type Options struct {
+	// Mode forces a way to attach; empty chooses the best that works.
+	Mode Mode
+	// NetNS, PID and Port drop other connections in the kernel; 0 is no filter.
+	// A connection whose owner is not known in the kernel passes PID.
+	NetNS uint32
+	PID   uint32
+	Port  uint16
+	// RingSize is the ring buffer's size in bytes, a power of two of at least a
+	// page; 0 is 32 MiB, room for 135,000 ends.
+	RingSize uint32
+	// MaxConnections is how many open connections are followed; 0 is 65,536.
+	// Beyond, ends are reported without what happened before them.
+	MaxConnections uint32
+	// Poll is how often the ring is read; 0 is 50 ms.
+	Poll time.Duration
+	// CommandLine: report the owner's command line too. It may hold secrets.
+	CommandLine bool
+}
+
+func (o Options) withDefaults() Options {
+	if o.RingSize == 0 {
+		o.RingSize = 32 << 20
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = 65536
+	}
+	if o.Poll == 0 {
+		o.Poll = 50 * time.Millisecond
+	}
+	return o
+}
+
+// Tracer is a running trace of this host; it implements [model.Source].
+type Tracer struct {
+	opts    Options
+	loaded  *loaded
+	reader  *ringbuf.Reader
+	losses  *lossCounters
+	asm     *assembler
+	started model.Time
+
+	closeOnce sync.Once
+	closeErr  error
+	drained   bool
+	tap       func(raw []byte) // sees every message; tests record with it
+}
+
+var _ model.Source = (*Tracer)(nil)
+
+// ErrNoMode is returned by Open when no way to attach works. The error says
+// for each mode why.
+var ErrNoMode = errors.New("no back end works on this host")
+
+// Open loads the programs and attaches them. When it returns, every hook is
+// live and connections that were open before are known. It needs CAP_BPF,
+// CAP_PERFMON and, for the begin of close() in tracepoint mode, CAP_NET_ADMIN;
+// or CAP_SYS_ADMIN.
+func Open(opts Options) (_ *Tracer, err error) {
+	opts = opts.withDefaults()
+	if missing := missingCapabilities(); len(missing) > 0 {
+		return nil, &PrivilegeError{missing}
+	}
+	if err := removeMemlock(); err != nil {
+		return nil, fmt.Errorf("raise the limit of locked memory (CAP_SYS_RESOURCE): %w", err)
+	}
+	t := &Tracer{opts: opts}
+	defer func() {
+		if err != nil {
+			t.Close()
+		}
+	}()
+	env := newEnvironment()
+	if t.loaded, err = loadBest(opts, env); err != nil {
+		return nil, err
+	}
+	if t.reader, err = ringbuf.NewReader(t.loaded.objects.Maps["messages"]); err != nil {
+		return nil, fmt.Errorf("open ring buffer: %w", err)
+	}
+	if t.losses, err = newLossCounters(t.loaded.objects); err != nil {
+		return nil, err
+	}
+	if err := runOnce(t.loaded.objects.Programs[once]); err != nil {
+		return nil, fmt.Errorf("find open connections: %w", err)
+	}
+	clock := readClock()
+	t.started = clock.time(monotonic())
+	t.asm = newAssembler(translator{
+		clock:   clock,
+		hertz:   learnHertz(t.losses),
+		reasons: resetReasons(env.types),
+		names:   map[[16]byte]string{},
+		owners:  NewOwners(OwnerOptions{CommandLine: opts.CommandLine}),
+	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
+	t.asm.attached(t.loaded.mode)
+	return t, nil
+}
+
+func loadBest(opts Options, env *environment) (*loaded, error) {
+	if opts.Mode != "" {
+		l, err := load(opts.Mode, opts, env)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoMode, explain(opts.Mode, err))
+		}
+		return l, nil
+	}
+	errs := []error{ErrNoMode}
+	for _, mode := range Modes() {
+		err := tryMode(mode, env)
+		if err == nil {
+			var l *loaded
+			if l, err = load(mode, opts, env); err == nil {
+				return l, nil
+			}
+		}
+		errs = append(errs, explain(mode, err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// Mode returns how the trace is attached.
+func (t *Tracer) Mode() Mode { return t.loaded.mode }
+
+// Missing returns the optional hooks that are not attached.
+func (t *Tracer) Missing() []Missing { return t.loaded.missing }
+
+// Start implements [model.Source].
+func (t *Tracer) Start() model.Start {
+	s := model.Start{Time: t.started, Backend: string(t.loaded.mode)}
+	s.OS.Type = "linux"
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		s.OS.Version = unix.ByteSliceToString(u.Release[:])
+		s.Host.Name = unix.ByteSliceToString(u.Nodename[:])
+	}
+	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
+		s.BootID = strings.TrimSpace(string(id))
+	}
+	return s
+}
+
+// Events implements [model.Source]. When ctx ends, the programs are detached
+// and what is in the ring is read out.
+func (t *Tracer) Events(ctx context.Context) iter.Seq2[model.Event, error] {
+	return func(yield func(model.Event, error) bool) {
+		stopped := false
+		out := func(e model.Event) bool {
+			stopped = stopped || !yield(e, nil)
+			return !stopped
+		}
+		for !stopped && ctx.Err() == nil {
+			if err := t.round(t.opts.Poll, out); err != nil {
+				if !errors.Is(err, os.ErrClosed) && !stopped {
+					yield(model.Event{}, fmt.Errorf("read ring buffer: %w", err))
+				}
+				return
+			}
+		}
+		if stopped {
+			return
+		}
+		if err := t.drain(out); err != nil && !stopped && !errors.Is(err, os.ErrClosed) {
+			yield(model.Event{}, fmt.Errorf("read ring buffer: %w", err))
+		}
+	}
+}
+
+// round waits for poll, reads the ring until it is empty and delivers what is
+// complete.
+func (t *Tracer) round(poll time.Duration, out emit) error {
+	t.asm.clock.adjust()
+	t.reader.SetDeadline(time.Now().Add(poll))
+	more, err := t.readOut(out)
+	if err != nil || !more {
+		return err
+	}
+	if !t.asm.advance(monotonic(), t.losses.epoch(), out) {
+		return nil
+	}
+	t.losses.report(t.asm.clock.time(monotonic()), out)
+	return nil
+}
+
+// readOut delivers messages until the ring is empty. The ends of a busy host
+// are delivered as later messages show that time has passed.
+func (t *Tracer) readOut(out emit) (more bool, err error) {
+	var (
+		record ringbuf.Record
+		m      message
+		count  int
+	)
+	for {
+		switch err := t.reader.ReadInto(&record); {
+		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ringbuf.ErrFlushed):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+		if t.tap != nil {
+			t.tap(record.RawSample)
+		}
+		if err := m.decode(record.RawSample); err != nil {
+			return false, err
+		}
+		if !t.asm.message(&m, out) {
+			return false, nil
+		}
+		if count++; count%1024 == 0 && !t.asm.advance(m.time(), t.losses.epoch(), out) {
+			return false, nil
+		}
+	}
+}
+
+// drain detaches the programs, so that no message follows, and delivers all
+// that is left.
+func (t *Tracer) drain(out emit) error {
+	if t.drained {
+		return nil
+	}
+	t.drained = true
+	if err := t.loaded.detach(); err != nil {
+		return fmt.Errorf("detach: %w", err)
+	}
+	t.reader.SetDeadline(time.Now())
+	if more, err := t.readOut(out); err != nil || !more {
+		return err
+	}
+	if t.asm.flush(t.losses.epoch(), out) {
+		t.losses.report(t.asm.clock.time(monotonic()), out)
+	}
+	return nil
+}
+
+// Close implements [model.Source].
+func (t *Tracer) Close() error {
+	t.closeOnce.Do(func() {
+		var errs []error
+		if t.reader != nil {
+			errs = append(errs, t.reader.Close())
+		}
+		if t.loaded != nil {
+			errs = append(errs, t.loaded.Close())
+		}
+		t.closeErr = errors.Join(errs...)
+	})
+	return t.closeErr
+}
+
+// runOnce runs the iterator over all descriptors of all processes.
+func runOnce(p *ebpf.Program) error {
+	iterator, err := link.AttachIter(link.IterOptions{Program: p})
+	if err != nil {
+		return err
+	}
+	defer iterator.Close()
+	run, err := iterator.Open()
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	_, err = io.Copy(io.Discard, run) // the program writes nothing; reading runs it
+	return err
+}

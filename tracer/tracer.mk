@@ -1,0 +1,35 @@
+# What the tracer is measured by. See internal/vmtest/kernels.mk for the kernels.
+#
+#   make verifier-stats                instructions per program on this kernel
+#   make verifier-stats K=6.12         the same in a guest, with all modes
+#   make matrix                        docs/matrix.md from all kernels and this one
+#   make captures                      the recorded messages that tests play again
+
+.PHONY: verifier-stats matrix captures
+
+verifier-stats:
+ifeq ($(origin K),command line)
+	$(MAKE) test-kernel K=$(K) PKG=./tracer RUN=TestVerifierStats GOTESTFLAGS=-v
+else
+	go test ./tracer -count=1 -run TestVerifierStats -v
+endif
+
+MATRIX = $(CURDIR)/build/matrix
+
+# Each kernel's lines come out of its guest.
+matrix: vmtest
+	rm -rf $(MATRIX) && mkdir -p $(MATRIX)
+	CLOSETRACE_MATRIX=$(MATRIX)/host.json go test ./tracer -count=1 -run TestLab
+	set -e; for k in $(KERNELS); do \
+		CLOSETRACE_MATRIX=/tmp/matrix.json CLOSETRACE_REQUIRE=bpf,fentry,kprobe $(MAKE) test-kernel K=$$k PKG=./tracer RUN=TestLab \
+			VMFLAGS="-get /tmp/matrix.json:$(MATRIX)/$$k.json"; \
+	done
+	CLOSETRACE_MATRIX_FILES='$(MATRIX)/*.json' CLOSETRACE_MATRIX_DOC=$(CURDIR)/docs/matrix.md \
+		go test ./tracer -count=1 -run TestMatrix
+
+# One guest before the reasons of resets and without them, one with.
+captures: vmtest
+	set -e; for k in 5.10 6.12; do for mode in fentry tracepoint; do \
+		CLOSETRACE_CAPTURE=/tmp/capture $(MAKE) test-kernel K=$$k PKG=./tracer RUN=TestLab/$$mode \
+			VMFLAGS="-get /tmp/capture-$$mode.json.gz:$(CURDIR)/tracer/testdata/captures/$$k-$$mode.json.gz"; \
+	done; done

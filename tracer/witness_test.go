@@ -1,0 +1,136 @@
+//go:build linux
+
+package tracer_test
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/closetrace/closetrace/internal/lab"
+	"github.com/closetrace/closetrace/model"
+)
+
+// checkWitnesses holds what is told against what the packet capture and the
+// kernel's counters of each scenario's namespace say. They know nothing of the
+// scripts' truths.
+func checkWitnesses(run labRun) (found problems) {
+	netns := map[uint32]*lab.Result{}
+	for i := range run.results {
+		if r := &run.results[i]; r.Error == "" && r.Skipped == "" {
+			netns[r.NetNS] = r
+		}
+	}
+	told := map[string]uint64{}
+	for _, p := range pair(run.results, run.records) {
+		r := netns[p.teardown.Network.NetNS]
+		for _, line := range againstPackets(p, r) {
+			found.addf("%s: %s", p.name, line)
+		}
+	}
+	for i := range run.records {
+		r := &run.records[i]
+		if netns[r.Teardown.Network.NetNS] == nil || r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
+			continue
+		}
+		if name := counterOf(r); name != "" {
+			told[name]++
+		}
+	}
+	counted := map[string]uint64{}
+	for _, r := range netns {
+		for name, n := range r.Counters {
+			counted[name] += n
+		}
+	}
+	for _, name := range []string{
+		"TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnTimeout", "TCPAbortOnLinger", "TCPAbortOnMemory",
+	} {
+		if counted[name] == 0 && name != "TCPAbortOnMemory" { // its scenario changes the whole machine
+			found.addf("%s: nothing was counted, the test shows nothing", name)
+		}
+		if told[name] != counted[name] {
+			found.addf("%s: the kernel counted %d, the records make %d", name, counted[name], told[name])
+		}
+	}
+	return found
+}
+
+// wire is what the capture says of one direction.
+type wire struct{ fin, rst bool }
+
+func direction(r *lab.Result, from, to netip.AddrPort) (w wire) {
+	for _, p := range r.Packets {
+		if p.From == from && p.To == to {
+			w.fin, w.rst = w.fin || p.FIN, w.rst || p.RST
+		}
+	}
+	return w
+}
+
+// againstPackets: a FIN or RST that is told was on the wire, and a FIN on the
+// wire is told. Only the capture sees the RST of a host that no longer knows the
+// connection, of TIME_WAIT, of a listener, and RSTs that were not believed (RFC
+// 5961): that one was on the wire proves nothing.
+func againstPackets(p paired, r *lab.Result) (wrong []string) {
+	told := p.teardown
+	if p.outcome != nil && told.Verdict == model.LingerTimeout {
+		told = *p.outcome // it tells of the whole
+	}
+	out, in := direction(r, p.end.Local, p.end.Peer), direction(r, p.end.Peer, p.end.Local)
+	claim := func(what string, told model.Opt[bool], seen bool) {
+		if told.Is(true) && !seen {
+			wrong = append(wrong, what+" is told and was not on the wire")
+		}
+	}
+	claim("a sent FIN", told.TCP.FIN.Sent, out.fin)
+	claim("a received FIN", told.TCP.FIN.Received, in.fin)
+	claim("a sent RST", told.TCP.RST.Sent, out.rst)
+	claim("a received RST", told.TCP.RST.Received, in.rst)
+	if told.TCP.FIN.Sent.Is(false) && out.fin {
+		wrong = append(wrong, "a FIN was sent on the wire and is not told")
+	}
+	if told.TCP.FIN.Received.Is(false) && in.fin && !p.end.Deaf && !isReset(told) {
+		wrong = append(wrong, "a FIN was received on the wire and is not told")
+	}
+	return wrong
+}
+
+// isReset: what comes after a reset is not received.
+func isReset(t model.Teardown) bool {
+	return t.TCP.RST.Sent.Or(false) || t.TCP.RST.Received.Or(false) || strings.HasSuffix(t.Cause.String(), "timeout")
+}
+
+// counterOf returns the TcpExt counter that the kernel moves for such an end, or
+// nothing; by the functions that count.
+func counterOf(r *model.Record) string {
+	t := &r.Teardown
+	lingerZero := t.Linger.On.Is(true) && t.Linger.Seconds.Is(0)
+	switch t.Cause {
+	case model.CauseUnreadData: // __tcp_close
+		if !t.Evidence.MPTCP {
+			return "TCPAbortOnClose"
+		}
+	case model.CauseLingerZero: // __tcp_close, whether a RST leaves or not
+		return "TCPAbortOnData"
+	case model.CauseConnectCancelled: // the same: SYN_SENT counts too
+		if lingerZero && t.Closer.Call == model.CallClose {
+			return "TCPAbortOnData"
+		}
+	case model.CauseDataAfterClose, model.CauseDataAfterShutdown: // tcp_rcv_state_process
+		if !t.Evidence.RSTReplyTimeWait { // a minisock counts nothing
+			return "TCPAbortOnData"
+		}
+	case model.CauseLinger2Timeout:
+		if t.Evidence.RSTReplyAfter { // tcp_rcv_state_process
+			return "TCPAbortOnData"
+		}
+		return "TCPAbortOnLinger" // __tcp_close
+	case model.CauseRetransmitTimeout, model.CauseUserTimeout, model.CauseKeepaliveTimeout,
+		model.CauseZeroWindowTimeout, model.CauseConnectTimeout: // tcp_write_err
+		return "TCPAbortOnTimeout"
+	case model.CauseOrphanOrMemoryLimit: // tcp_out_of_resources, tcp_check_oom
+		return "TCPAbortOnMemory"
+	default:
+	}
+	return ""
+}
