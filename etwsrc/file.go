@@ -1,0 +1,155 @@
+package etwsrc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"sync/atomic"
+
+	"github.com/closetrace/closetrace/etwsrc/internal/etl"
+	"github.com/closetrace/closetrace/etwsrc/internal/join"
+	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+	"github.com/closetrace/closetrace/model"
+)
+
+var _ model.Source = (*File)(nil)
+
+// ErrNotATrace: the file is not an ETW trace.
+var ErrNotATrace = etl.ErrNotATrace
+
+// errRead: Events is single use.
+var errRead = errors.New("the events were already read")
+
+// File is a trace file (.etl) that is read as a source.
+type File struct {
+	reader *etl.Reader
+	joiner *join.Joiner
+	name   string
+	file   io.Closer
+	events uint64
+	used   bool
+	closed atomic.Bool
+}
+
+// OpenFile opens a trace file. The error is [ErrNotATrace] if it is none.
+func OpenFile(path string) (*File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	f, err := NewFile(file, info.Size())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), file.Close())
+	}
+	f.name, f.file = path, file
+	return f, nil
+}
+
+// NewFile reads the trace in the first size bytes of r. Close does not close r.
+func NewFile(r io.ReaderAt, size int64) (*File, error) {
+	reader, err := etl.New(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return &File{reader: reader, joiner: join.New(), name: "trace"}, nil
+}
+
+// Start implements [model.Source]: the system is the traced one.
+func (f *File) Start() model.Start {
+	info := f.reader.Info()
+	return model.Start{Time: info.Start, OS: model.OS{Type: "windows", Version: info.OS}, Backend: "etl"}
+}
+
+// Events implements [model.Source]. Connections that were open when the trace
+// ended are not in it. If the file ends early or is damaged, an error that
+// says so comes last, after everything that could be read.
+func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
+	return func(yield func(model.Event, error) bool) {
+		if f.used {
+			yield(model.Event{}, errRead)
+			return
+		}
+		f.used = true
+		f.losses()
+		if !f.deliver(yield) || !f.read(ctx, yield) {
+			return
+		}
+		f.joiner.End()
+		if !f.deliver(yield) || ctx.Err() != nil || f.closed.Load() {
+			return
+		}
+		if err := f.reader.Err(); err != nil {
+			yield(model.Event{}, fmt.Errorf("read %s: %w", f.name, err))
+		}
+	}
+}
+
+// losses reports what the session itself says it lost. The file does not say
+// when: any connection may be concerned.
+func (f *File) losses() {
+	info := f.reader.Info()
+	if info.EventsLost > 0 {
+		f.joiner.Lost(uint64(info.EventsLost), "session", info.Start)
+	}
+	if info.BuffersLost > 0 {
+		f.joiner.Lost(uint64(info.BuffersLost), "session-buffers", info.Start)
+	}
+	if info.EventsLost > 0 || info.BuffersLost > 0 || info.End == 0 {
+		f.joiner.Incomplete()
+	}
+}
+
+// read puts all events through the joiner. It returns false if the consumer
+// wants no more.
+func (f *File) read(ctx context.Context, yield func(model.Event, error) bool) bool {
+	var e raw.Event
+	damaged := 0
+	loss := func() {
+		if now := f.reader.Damaged(); now > damaged && !f.closed.Load() {
+			f.joiner.Lost(uint64(now-damaged), "file", e.Time)
+			damaged = now
+		}
+	}
+	defer loss()
+	for f.reader.Next(&e) {
+		f.events++
+		loss()
+		f.joiner.Add(&e)
+		if !f.deliver(yield) {
+			return false
+		}
+		if f.events%256 == 0 && (ctx.Err() != nil || f.closed.Load()) {
+			break
+		}
+	}
+	return true
+}
+
+func (f *File) deliver(yield func(model.Event, error) bool) bool {
+	for _, event := range f.joiner.Take() {
+		if !yield(event, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// Close implements [model.Source].
+func (f *File) Close() error {
+	if f.closed.Swap(true) || f.file == nil {
+		return nil
+	}
+	return f.file.Close()
+}
+
+// Stats tells how well the file could be read. Call it when Events has ended.
+func (f *File) Stats() Stats {
+	return Stats{Events: f.events, Undecoded: undecoded(f.joiner.Decoder())}
+}

@@ -1,0 +1,162 @@
+package etl
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+)
+
+// ErrNotATrace: the file does not begin like an ETW trace.
+var ErrNotATrace = errors.New("not an ETW trace file (.etl)")
+
+// Reader reads one trace file. It is for one goroutine.
+type Reader struct {
+	file    io.ReaderAt
+	info    Info
+	clock   clock
+	buffers int
+	// streams is a heap: the one with the earliest record is the first.
+	streams []*stream
+	open    int64
+	err     error
+	damage  damage
+}
+
+// damage counts what could not be read inside of buffers.
+type damage struct {
+	buffers int
+	first   error
+}
+
+// New reads the header and the index of the trace in the first size bytes of
+// file. A file that is damaged behind its header is no error yet.
+func New(file io.ReaderAt, size int64) (*Reader, error) {
+	r := &Reader{file: file}
+	x := indexer{file: file, size: size}
+	if err := x.begin(r); err != nil {
+		return nil, err
+	}
+	r.err = x.rest()
+	r.buffers = x.count
+	if r.err == nil && r.info.BuffersWritten > x.count && !r.info.Circular {
+		r.err = fmt.Errorf("trace ends early: %d of %d buffers are there: %w", x.count, r.info.BuffersWritten, io.ErrUnexpectedEOF)
+	}
+	for _, s := range x.streams {
+		// A circular file is not written in the order of time.
+		slices.SortStableFunc(s.buffers, func(a, b buffer) int {
+			switch {
+			case a.first < b.first:
+				return -1
+			case a.first > b.first:
+				return 1
+			default:
+				return 0
+			}
+		})
+		s.next = s.buffers[0].first
+		r.streams = append(r.streams, s)
+	}
+	for i := len(r.streams)/2 - 1; i >= 0; i-- {
+		r.down(i)
+	}
+	return r, nil
+}
+
+// Info describes the trace.
+func (r *Reader) Info() Info { return r.info }
+
+// Buffers returns the number of buffers found.
+func (r *Reader) Buffers() int { return r.buffers }
+
+// Err returns what could not be read: nil if the whole file was. It is
+// complete when Next has returned false.
+func (r *Reader) Err() error {
+	var inside error
+	if d := &r.damage; d.buffers > 0 {
+		inside = fmt.Errorf("%d buffers are damaged, the first: %w", d.buffers, d.first)
+	}
+	return errors.Join(r.err, inside)
+}
+
+// Damaged returns the number of buffers so far of which not all records could
+// be read.
+func (r *Reader) Damaged() int { return r.damage.buffers }
+
+// Next reads the next record in the order of time into e and reports whether
+// there was one. The payload of e is valid until the next call.
+func (r *Reader) Next(e *raw.Event) bool {
+	for len(r.streams) > 0 {
+		s := r.streams[0]
+		if !s.loaded {
+			if err := r.load(s); err != nil {
+				r.damaged(s, err)
+			}
+			continue
+		}
+		if s.pos >= len(s.data) {
+			r.advance(s)
+			continue
+		}
+		b := s.data[s.pos:]
+		h, ok := parseHeader(b)
+		if !ok {
+			r.damaged(s, fmt.Errorf("no record at %d of the buffer at offset %d", s.pos, s.buffers[0].offset))
+			r.advance(s)
+			continue
+		}
+		if h.timed && h.ticks > r.second() {
+			s.next = h.ticks
+			r.down(0)
+			continue
+		}
+		s.pos += (int(h.size) + 7) &^ 7
+		if h.event(b, e) {
+			e.Time = r.clock.time(h.ticks)
+			return true
+		}
+	}
+	return false
+}
+
+// damaged counts the current buffer of s as damaged, once.
+func (r *Reader) damaged(s *stream, err error) {
+	if s.buffers[0].damaged {
+		return
+	}
+	s.buffers[0].damaged = true
+	if r.damage.buffers == 0 {
+		r.damage.first = err
+	}
+	r.damage.buffers++
+}
+
+// second returns when the earliest record of all streams but the first is.
+func (r *Reader) second() int64 {
+	const never = 1<<63 - 1
+	t := int64(never)
+	for i := 1; i < len(r.streams) && i <= 2; i++ {
+		t = min(t, r.streams[i].next)
+	}
+	return t
+}
+
+// down restores the heap below i.
+func (r *Reader) down(i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(r.streams) {
+			return
+		}
+		if child+1 < len(r.streams) && r.streams[child+1].next < r.streams[child].next {
+			child++
+		}
+		if r.streams[i].next <= r.streams[child].next {
+			return
+		}
+		r.streams[i], r.streams[child] = r.streams[child], r.streams[i]
+		i = child
+	}
+}

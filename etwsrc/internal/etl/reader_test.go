@@ -1,0 +1,227 @@
+package etl
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/etwsrc/etltest"
+	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+)
+
+// events returns n events on several CPUs, the first of each 16 with a
+// payload that compresses well.
+func events(n int) []etltest.Event {
+	list := make([]etltest.Event, n)
+	for i := range list {
+		list[i] = etltest.Event{
+			At: time.Duration(i) * 1234 * time.Microsecond, CPU: i * i % 5, Provider: raw.TCPIP.GUID(),
+			ID: uint16(i), Version: uint8(i), Level: 4, PID: uint32(i), TID: uint32(2 * i),
+			Keyword: 0x84, Extended: i % 3, Data: fmt.Appendf(nil, "payload %d", i),
+		}
+		if i%16 == 0 {
+			list[i].Data = bytes.Repeat([]byte{byte(i)}, 40+i%4000)
+		}
+	}
+	return list
+}
+
+func read(t *testing.T, data []byte) (*Reader, []raw.Event) {
+	t.Helper()
+	r, err := New(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []raw.Event
+	var e raw.Event
+	for r.Next(&e) {
+		if raw.ProviderOf(&e.Provider) == raw.TCPIP {
+			e.Data = bytes.Clone(e.Data)
+			list = append(list, e)
+		}
+	}
+	return r, list
+}
+
+func TestEveryLayoutIsReadBack(t *testing.T) {
+	for _, compressed := range []bool{false, true} {
+		for _, pointers := range []int{4, 8} {
+			for _, clock := range []uint32{etltest.ClockQPC, etltest.ClockSystem, etltest.ClockCPU} {
+				for _, frequency := range []uint64{2_994_000_000, 10_000_000, 3_000_000} {
+					tr := etltest.Trace{
+						PointerSize: pointers, Clock: clock, Frequency: frequency, Compressed: compressed,
+						Major: 6, Minor: 1, Build: 7601, Events: events(700),
+					}
+					t.Run(fmt.Sprint("compressed ", compressed, " pointers ", pointers, " clock ", clock, " frequency ", frequency), func(t *testing.T) {
+						testReadBack(t, &tr)
+					})
+				}
+			}
+		}
+	}
+}
+
+func testReadBack(t *testing.T, tr *etltest.Trace) {
+	r, list := read(t, tr.Bytes())
+	if err := r.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if info := r.Info(); info.OS != "6.1.7601" || info.PointerSize != tr.PointerSize || info.Session != "closetrace test" || info.Start.Go() != tr.Start {
+		t.Errorf("info = %+v, want that of %+v", info, tr.Start)
+	}
+	if len(list) != len(tr.Events) {
+		t.Fatalf("%d events, want %d", len(list), len(tr.Events))
+	}
+	for i, e := range list {
+		w := tr.Events[i]
+		if off := e.Time.Go().Sub(tr.Start.Add(w.At)).Abs(); off > time.Microsecond {
+			t.Fatalf("event %d at %v, want %v", i, e.Time.Go(), tr.Start.Add(w.At))
+		}
+		if e.ID != w.ID || e.Version != w.Version || e.PID != w.PID || e.TID != w.TID || e.Keyword != w.Keyword ||
+			int(e.PointerSize) != tr.PointerSize || !bytes.Equal(e.Data, w.Data) {
+			t.Fatalf("event %d = %+v, want %+v", i, e, w)
+		}
+	}
+}
+
+func TestCircularFilesAreReadInTheOrderOfTime(t *testing.T) {
+	tr := etltest.Trace{Circular: true, Events: events(700)}
+	data := tr.Bytes()
+	const size = 8192
+	turn := size + (len(data)/size-1)/2*size
+	turned := append(append(bytes.Clone(data[:size]), data[turn:]...), data[size:turn]...)
+	r, list := read(t, turned)
+	if r.Err() != nil || len(list) != len(tr.Events) {
+		t.Fatalf("%d events, %v; want %d", len(list), r.Err(), len(tr.Events))
+	}
+	for i, e := range list {
+		if e.ID != uint16(i) {
+			t.Fatalf("event %d has ID %d", i, e.ID)
+		}
+	}
+}
+
+func TestTruncatedFilesAreReadAsFarAsTheyGo(t *testing.T) {
+	for _, compressed := range []bool{false, true} {
+		tr := etltest.Trace{Compressed: compressed, Events: events(700)}
+		data := tr.Bytes()
+		before := 0
+		for size := 8192; size < len(data); size += 777 {
+			r, list := read(t, data[:size])
+			if !errors.Is(r.Err(), io.ErrUnexpectedEOF) || !strings.Contains(r.Err().Error(), "trace ends early") {
+				t.Fatalf("error of %d bytes = %v, want that the trace ends early", size, r.Err())
+			}
+			if len(list) < before {
+				t.Fatalf("%d events of %d bytes, %d of fewer bytes", len(list), size, before)
+			}
+			before = len(list)
+		}
+		if before < 600 {
+			t.Errorf("compressed %v: %d events of nearly the whole file, want most of 700", compressed, before)
+		}
+	}
+}
+
+func TestUnfinishedFilesEndWithAClearError(t *testing.T) {
+	tr := etltest.Trace{Unfinished: true, Events: events(50)}
+	r, list := read(t, append(tr.Bytes(), make([]byte, 5*8192)...))
+	if len(list) != 50 || r.Err() == nil || !strings.Contains(r.Err().Error(), "only zeros") {
+		t.Errorf("%d events, %v; want 50 and an error about zeros", len(list), r.Err())
+	}
+	if r.Info().End != 0 {
+		t.Errorf("end = %v, want unknown", r.Info().End)
+	}
+}
+
+func TestDamagedBuffersAreSkippedAndCounted(t *testing.T) {
+	tr := etltest.Trace{Events: events(700)}
+	data := tr.Bytes()
+	data[8192+72+3] = 0 // the mark of the second buffer's first record
+	data[3*8192+72] = 1 // an impossible size in the fourth
+	r, list := read(t, data)
+	if r.Damaged() != 2 || r.Err() == nil || !strings.Contains(r.Err().Error(), "2 buffers are damaged") {
+		t.Errorf("damaged = %d, error %v; want 2", r.Damaged(), r.Err())
+	}
+	if len(list) == 0 || len(list) >= 700 {
+		t.Errorf("%d events, want those of the other buffers", len(list))
+	}
+}
+
+func TestOtherFilesAreRefused(t *testing.T) {
+	for name, data := range map[string][]byte{
+		"empty": nil, "text": bytes.Repeat([]byte("not a trace "), 1000), "zeros": make([]byte, 100_000),
+		"short": make([]byte, 71),
+	} {
+		if _, err := New(bytes.NewReader(data), int64(len(data))); !errors.Is(err, ErrNotATrace) {
+			t.Errorf("%s: error = %v, want %v", name, err, ErrNotATrace)
+		}
+	}
+}
+
+func TestCompressionIsUndone(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		var in []byte
+		for range random.IntN(40) {
+			switch random.IntN(3) {
+			case 0:
+				in = append(in, bytes.Repeat([]byte{byte(random.Int())}, random.IntN(600))...)
+			case 1:
+				from := random.IntN(len(in) + 1)
+				in = append(in, in[from:min(len(in), from+random.IntN(90000))]...)
+			default:
+				in = append(in, byte(random.Int()))
+			}
+		}
+		packed := etltest.Compress(in)
+		out, err := decompress(nil, packed, len(in), false)
+		if err != nil || !bytes.Equal(out, in) {
+			t.Fatalf("decompress: %d bytes, %v; want %d", len(out), err, len(in))
+		}
+		if len(in) > 10 {
+			if _, err := decompress(nil, packed, len(in)-1, false); !errors.Is(err, errTooLong) {
+				t.Fatalf("decompress into a short buffer: %v, want %v", err, errTooLong)
+			}
+			if out, err := decompress(nil, packed, 10, true); err != nil || !bytes.Equal(out, in[:10]) {
+				t.Fatalf("the first 10 bytes: %x, %v; want %x", out, err, in[:10])
+			}
+		}
+	}
+}
+
+// FuzzReader: no file makes the reader panic, loop or take more memory than
+// its limits.
+func FuzzReader(f *testing.F) {
+	for _, compressed := range []bool{false, true} {
+		for _, pointers := range []int{4, 8} {
+			tr := etltest.Trace{Compressed: compressed, PointerSize: pointers, BufferSize: 1024, Events: events(12)}
+			tr.Events = append(tr.Events, etltest.Event{At: time.Hour, Hook: 0x60D, Data: make([]byte, 40)})
+			f.Add(tr.Bytes())
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := New(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		n := 0
+		var e raw.Event
+		for r.Next(&e) {
+			if e.PointerSize != 4 && e.PointerSize != 8 {
+				t.Fatalf("pointers of %d bytes", e.PointerSize)
+			}
+			if n++; n > maxBuffer {
+				t.Fatal("more records than fit")
+			}
+		}
+		if r.open > maxOpen {
+			t.Fatalf("%d bytes of buffers are open", r.open)
+		}
+		_ = r.Err()
+	})
+}

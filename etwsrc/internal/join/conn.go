@@ -1,0 +1,220 @@
+package join
+
+import (
+	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+	"github.com/closetrace/closetrace/model"
+)
+
+// tuple is a connection's addresses.
+type tuple struct{ local, peer model.Endpoint }
+
+// conn is one connection end: one generation of a TCB.
+type conn struct {
+	tcb uint64
+	id  uint64
+	// losses is Joiner.losses at the birth.
+	losses uint32
+	// gap: something may have been missed.
+	gap bool
+
+	tuple   tuple
+	pid     uint32
+	owner   model.OwnerSource
+	role    model.Role
+	start   model.Time
+	older   bool // than the trace
+	shared  bool // the peer's address has more than one connection to this host
+	path    model.Path
+	assumed bool // the last state of the path was concluded and not told
+	states  bool // the path was told from its begin
+
+	notices  model.Notices
+	errno    string
+	reason   model.AbortReason
+	events   []model.EventRef
+	aborted  model.Time
+	abortTID uint32
+	firstFIN model.Time
+	finAcked model.Time
+	rstSent  bool
+	rstText  string
+
+	// last is the thread that asked for the close or abort.
+	closer closer
+	close  closeCall
+
+	// ended is when the connection ended, 0 while it lives; due is when it is
+	// reported, after that when it is forgotten.
+	ended, due model.Time
+	closed     bool // the transition to closed or TIME_WAIT was seen
+	reported   bool
+	outcome    bool
+}
+
+// closer is the thread in which the TCP stack was asked to close.
+type closer struct{ pid, tid uint32 }
+
+// closeCall is a closesocket that returned.
+type closeCall struct {
+	pid, tid    uint32
+	begin, end  model.Time // begin is 0 if it was not seen
+	done        bool
+	linger      linger
+	uncertain   bool // events of the socket or thread may have been missed
+	socketKnown bool
+}
+
+// maxEvents bounds the references to events in one connection.
+const maxEvents = 24
+
+// note adds the event to those that are behind the facts.
+func (c *conn) note(p raw.Provider, e *raw.Event, reason model.Opt[uint32]) {
+	if len(c.events) < maxEvents {
+		c.events = append(c.events, model.EventRef{Provider: p.String(), ID: e.ID, Reason: reason})
+	}
+}
+
+// newConn begins a generation of tcb.
+func (j *Joiner) newConn(tcb uint64) *conn {
+	j.born++
+	c := &conn{tcb: tcb, id: j.born, losses: j.losses, gap: j.late}
+	if tcb == 0 {
+		return c
+	}
+	j.waiting.remove(tcb)
+	if old := j.conns[tcb]; old != nil {
+		j.remove(old)
+	} else if len(j.conns) >= j.limits.conns {
+		// It is followed only by those who hold it; its end will be a
+		// connection's that is older than the trace.
+		j.refused++
+		j.losses++
+		return c
+	}
+	j.conns[tcb] = c
+	return c
+}
+
+// remove forgets c. An end that was not reported is reported first.
+func (j *Joiner) remove(c *conn) {
+	if c.ended != 0 && !c.reported {
+		j.report(c)
+	}
+	if c.tcb != 0 && j.conns[c.tcb] == c {
+		delete(j.conns, c.tcb)
+	}
+	if j.byTuple[c.tuple] == c {
+		delete(j.byTuple, c.tuple)
+	}
+	if j.byPeer[c.tuple.peer] == c {
+		delete(j.byPeer, c.tuple.peer)
+	}
+	c.reported = true
+}
+
+// missed ends c, whose end was not seen although it must have been.
+func (j *Joiner) missed(c *conn) {
+	c.gap = c.gap || j.late
+	if c.ended == 0 {
+		c.gap = true
+		j.end(c, j.now, false)
+	}
+	j.remove(c)
+}
+
+// address sets what is not yet known of the addresses, and reports whether
+// they can be those of c.
+func (j *Joiner) address(c *conn, local, peer model.Endpoint) bool {
+	old := c.tuple
+	if !agree(old.local, local) || !agree(old.peer, peer) {
+		return false
+	}
+	if complete(old.local) && complete(old.peer) {
+		return true
+	}
+	if !complete(old.local) && local.Address.IsValid() {
+		c.tuple.local = local
+	}
+	if !complete(old.peer) && peer.Address.IsValid() {
+		c.tuple.peer = peer
+	}
+	if c.tuple != old && complete(c.tuple.local) && complete(c.tuple.peer) {
+		j.byTuple[c.tuple] = c
+	}
+	return true
+}
+
+// complete: e is an address of a connection and not of a socket that waits for one.
+func complete(e model.Endpoint) bool {
+	return e.Port != 0 && e.Address.IsValid() && !e.Address.IsUnspecified()
+}
+
+func agree(a, b model.Endpoint) bool { return a == b || !complete(a) || !complete(b) }
+
+// passive makes c known as the connection from its peer, unless there is another.
+func (j *Joiner) passive(c *conn) {
+	c.role = model.Passive
+	peer := c.tuple.peer
+	if !complete(peer) {
+		return
+	}
+	if other := j.byPeer[peer]; other != nil && other != c && !other.reported {
+		other.shared, c.shared = true, true
+	}
+	j.byPeer[peer] = c
+	if ep := j.accepts[peer]; ep != nil && !c.shared {
+		j.bind(ep, c)
+	}
+}
+
+// end schedules the report of c, which ended at t. sure: the stack said that
+// the connection is closed.
+func (j *Joiner) end(c *conn, t model.Time, sure bool) {
+	if c.reported {
+		return
+	}
+	if sure && !c.closed {
+		c.closed, c.ended = true, t
+		c.due = max(j.now, t).Add(closedGrace)
+		j.closed.push(c, c.due)
+		return
+	}
+	if c.ended == 0 {
+		c.ended = t
+		c.due = max(j.now, t).Add(quietGrace)
+		j.quiet.push(c, c.due)
+	}
+}
+
+// report puts out the facts of c and keeps c for what comes a little later.
+func (j *Joiner) report(c *conn) {
+	c.reported = true
+	if c.tcb == 0 && j.told(c) {
+		return
+	}
+	j.out = append(j.out, model.Event{Kind: model.KindTeardown, Facts: j.facts(c)})
+	if c.tcb == 0 {
+		return
+	}
+	if c.lastState() == model.TimeWait {
+		j.waiting.add(c.tcb, j.limits.waiting)
+	}
+	c.due = j.now.Add(quietGrace)
+	j.forget.push(c, c.due)
+}
+
+// told: another provider already told of the connection, which c has only the
+// addresses of.
+func (j *Joiner) told(c *conn) bool {
+	other := j.byTuple[c.tuple]
+	return other != nil && other != c
+}
+
+// lastState is the state c is in: unlike Path.Last with closed ones.
+func (c *conn) lastState() model.State {
+	s := c.path.States()
+	if len(s) == 0 {
+		return model.StateUnknown
+	}
+	return s[len(s)-1]
+}

@@ -1,0 +1,117 @@
+package join
+
+import "github.com/closetrace/closetrace/model"
+
+// action is what an event of the TCP stack is to the Joiner.
+type action uint8
+
+const (
+	ignore action = iota
+	asksConnect
+	accepts
+	connects
+	connectFails
+	asksClose      // close, disconnect or abort asked for, in the closing thread
+	announces      // the end, with a notice
+	changesState   // of the connection
+	tellsOpen      // a connection that was open when the trace began
+	sendsReset     //
+	failedBefore   // a connect that failed, told again without a TCB
+	interfaceFalls //
+)
+
+// tcpEvent is what closetrace reads in an event of Microsoft-Windows-TCPIP.
+type tcpEvent struct {
+	do     action
+	notice model.Notice
+	has    bool // notice is set
+	// errno is the error that the application's socket has then.
+	errno string
+	// ends: no other event need follow.
+	ends bool
+}
+
+// tcpEvents are the events by number, from 1000 (windows-etw.md, section 1.2).
+var tcpEvents = [...]tcpEvent{
+	1002 - 1000: {do: asksConnect},
+	1017 - 1000: {do: accepts},
+	1033 - 1000: {do: connects},
+	1034 - 1000: {do: connectFails},
+	1038 - 1000: {do: asksClose, notice: model.NoticeClose, has: true},
+	1039 - 1000: {do: asksClose, notice: model.NoticeAbort, has: true, ends: true},
+	1040 - 1000: {do: announces, notice: model.NoticeAbort, has: true, ends: true},
+	1043 - 1000: {do: asksClose, notice: model.NoticeShutdown, has: true},
+	1044 - 1000: {do: asksClose},
+	1045 - 1000: {do: announces, notice: model.NoticeConnectTimeout, has: true, errno: "ETIMEDOUT", ends: true},
+	1046 - 1000: {do: announces, notice: model.NoticeRetransmitTimeout, has: true, errno: "ETIMEDOUT", ends: true},
+	1047 - 1000: {do: announces, notice: model.NoticeKeepaliveTimeout, has: true, errno: "ETIMEDOUT", ends: true},
+	1048 - 1000: {do: announces, notice: model.NoticeDisconnectTimeout, has: true, ends: true},
+	1051 - 1000: {do: changesState},
+	1183 - 1000: {do: announces, notice: model.NoticeRefused, has: true, errno: "ECONNREFUSED", ends: true},
+	1184 - 1000: {do: announces, notice: model.NoticeRSTReceived, has: true, errno: "ECONNRESET", ends: true},
+	1185 - 1000: {do: announces, notice: model.NoticePeerRestart, has: true, errno: "ECONNRESET", ends: true},
+	1200 - 1000: {do: announces, notice: model.NoticeZeroWindowTimeout, has: true, errno: "ETIMEDOUT", ends: true},
+	1201 - 1000: {do: announces, notice: model.NoticeFinWait2Timeout, has: true, ends: true},
+	1300 - 1000: {do: tellsOpen},
+	1446 - 1000: {do: interfaceFalls},
+	1468 - 1000: {do: announces, notice: model.NoticeSystemAbort, has: true, ends: true},
+	1479 - 1000: {do: sendsReset},
+	1480 - 1000: {do: failedBefore},
+	1555 - 1000: {do: announces, notice: model.NoticeDestroyed, has: true, ends: true},
+	1603 - 1000: {do: asksClose},
+}
+
+// states are Windows' numbers of the states (TCP_CONNECTION_STATE).
+var states = [...]model.State{
+	model.Closed, model.Listen, model.SynSent, model.SynRecv, model.Established, model.FinWait1,
+	model.FinWait2, model.CloseWait, model.Closing, model.LastAck, model.TimeWait,
+}
+
+func stateOf(n uint64) model.State {
+	if n < uint64(len(states)) {
+		return states[n]
+	}
+	return model.StateUnknown
+}
+
+// failure is what an NTSTATUS of a failed connect means (ntstatus.h).
+type failure struct {
+	notice model.Notice
+	errno  string
+}
+
+var failures = map[uint32]failure{
+	0xC00000B5: {model.NoticeConnectTimeout, "ETIMEDOUT"}, // STATUS_IO_TIMEOUT
+	0xC0000236: {model.NoticeRefused, "ECONNREFUSED"},     // STATUS_CONNECTION_REFUSED
+	0xC000020D: {model.NoticeRefused, "ECONNREFUSED"},     // STATUS_CONNECTION_RESET
+	0xC000023C: {model.NoticeUnreachable, "ENETUNREACH"},  // STATUS_NETWORK_UNREACHABLE
+	0xC000023D: {model.NoticeUnreachable, "EHOSTUNREACH"}, // STATUS_HOST_UNREACHABLE
+	0xC000023E: {model.NoticeUnreachable, "ENOPROTOOPT"},  // STATUS_PROTOCOL_UNREACHABLE
+	0xC000023F: {model.NoticeUnreachable, "ECONNREFUSED"}, // STATUS_PORT_UNREACHABLE
+	0xC0000241: {model.NoticeAbort, ""},                   // STATUS_CONNECTION_ABORTED
+	0xC0000120: {model.NoticeAbort, ""},                   // STATUS_CANCELLED
+}
+
+func failureOf(status uint32) failure {
+	if f, ok := failures[status]; ok {
+		return f
+	}
+	return failure{model.NoticeConnectFailed, ""}
+}
+
+// resetReasons are the texts of event 1479 in the order of tcpip.sys. Only
+// number 0 was seen in a real trace; the record says that the others are not
+// verified.
+var resetReasons = [...]string{
+	"receive discarded",
+	"listener got no SYN (unverified)",
+	"listener paused (unverified)",
+	"listener inspection rejected (unverified)",
+	"SYN not acknowledged (unverified)",
+	"invalid ACK (unverified)",
+	"SYN and ACK with fast open cookie request (unverified)",
+	"SYN in window (unverified)",
+	"invalid ACK in SYN_RECV (unverified)",
+	"SYN with flags in TIME_WAIT (unverified)",
+	"connection aborted (unverified)",
+}

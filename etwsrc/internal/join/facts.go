@@ -1,0 +1,136 @@
+package join
+
+import (
+	"strconv"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// name is the connection's ID: the TCB as Windows names it, and its generation.
+func (c *conn) name() string {
+	return strconv.FormatUint(c.tcb&0xFFFFFFFF, 16) + "-" + strconv.FormatUint(c.id, 16)
+}
+
+// facts tells everything that is known of c.
+func (j *Joiner) facts(c *conn) model.Facts {
+	f := model.Facts{
+		Time: c.ended, ID: c.name(), StartTime: c.start,
+		Network: model.Network{Local: c.tuple.local, Peer: c.tuple.peer},
+	}
+	if c.start != 0 && c.ended >= c.start {
+		f.Duration = model.Some(c.ended.Sub(c.start))
+	}
+	if c.pid != 0 {
+		f.Process.PID, f.Process.Source = int(c.pid), c.owner
+	}
+	e := &f.Evidence
+	e.Notices, e.AbortReason, e.Events = c.notices, c.reason, c.events
+	e.FirstFIN = c.firstFIN
+	e.Gap = j.gap || c.gap || c.losses != j.losses || c.close.done && c.close.uncertain
+	c.closerFacts(&f)
+	c.tcpFacts(&f)
+	if f.TCP.FIN.Sent.Is(true) {
+		e.Notices.Add(model.NoticeShutdown)
+	}
+	if f.TCP.FIN.Received.Is(true) {
+		e.Notices.Add(model.NoticePeerFIN)
+	}
+	if c.closed && neverOpen(c.path.Last()) && e.Notices&ends == 0 {
+		e.Notices.Add(model.NoticeConnectFailed)
+	}
+	c.closeFacts(&f)
+	return f
+}
+
+// ends are the notices that tell how a connection or an attempt ended.
+const ends = model.Notices(1<<model.NoticeRSTReceived | 1<<model.NoticeRefused | 1<<model.NoticeConnectTimeout |
+	1<<model.NoticeUnreachable | 1<<model.NoticeConnectFailed | 1<<model.NoticeAbort | 1<<model.NoticeRetransmitTimeout |
+	1<<model.NoticeKeepaliveTimeout | 1<<model.NoticeZeroWindowTimeout | 1<<model.NoticeDisconnectTimeout |
+	1<<model.NoticeSystemAbort | 1<<model.NoticeDestroyed | 1<<model.NoticePeerRestart)
+
+func neverOpen(s model.State) bool { return s == model.SynSent || s == model.SynRecv }
+
+func (c *conn) closerFacts(f *model.Facts) {
+	switch {
+	case c.close.done:
+		f.Closer = model.Closer{PID: int(c.close.pid), TID: int(c.close.tid), Call: model.CallClose}
+		if c.pid == 0 {
+			f.Process.PID, f.Process.Source = int(c.close.pid), model.OwnerCloser
+		}
+	case c.closer.tid != 0 && c.closer.pid != 0 && c.closer.pid == c.pid:
+		// The owner's thread asked; which call it made was not told.
+		f.Closer = model.Closer{PID: int(c.closer.pid), TID: int(c.closer.tid)}
+	}
+	if c.notices.Has(model.NoticeDestroyed) {
+		f.Closer = model.Closer{Call: model.CallDestroy}
+	}
+}
+
+func (c *conn) tcpFacts(f *model.Facts) {
+	t := &f.TCP
+	t.Role, t.Path, t.Error = c.role, c.path, c.errno
+	t.Loopback, t.Preexisting = f.Network.Loopback(), c.older
+	sent := c.path.Has(model.FinWait1) || c.path.Has(model.FinWait2) || c.path.Has(model.Closing) ||
+		c.path.Has(model.TimeWait) || c.path.Has(model.LastAck) || c.notices.Has(model.NoticeShutdown)
+	received := c.path.Has(model.CloseWait) || c.path.Has(model.Closing) || c.path.Has(model.TimeWait) ||
+		c.path.Has(model.LastAck) || c.notices.Has(model.NoticePeerFIN)
+	// What the states do not show did not happen only if all states were told.
+	all := c.states && c.closed && !f.Evidence.Gap
+	if sent || all {
+		t.FIN.Sent = model.Some(sent)
+	}
+	if received || all && c.path.Last() != model.FinWait2 {
+		t.FIN.Received = model.Some(received)
+	}
+	if c.rstSent {
+		t.RST.Sent, t.RST.Reason = model.Some(true), c.rstText
+	}
+	if c.notices.Has(model.NoticeRSTReceived) || c.notices.Has(model.NoticeRefused) {
+		t.RST.Received = model.Some(true)
+	}
+	if c.closed {
+		t.TimeWait = model.Some(c.path.Has(model.TimeWait))
+	}
+}
+
+// closeFacts tells how the closesocket went.
+func (c *conn) closeFacts(f *model.Facts) {
+	e, call := &f.Evidence, &c.close
+	if !call.done {
+		return
+	}
+	e.CloseTime = call.begin
+	f.Linger = call.linger.facts()
+	if c.aborted != 0 {
+		e.AbortInClose = c.abortInClose()
+	}
+	if call.begin == 0 || !call.linger.on || call.linger.seconds == 0 || c.reason == model.AbortUnread {
+		return
+	}
+	w := &e.Wait
+	w.Began = true
+	w.Returned = model.Some(call.end.Sub(call.begin))
+	switch {
+	case c.aborted != 0 && e.AbortInClose.Is(true):
+		// The wait ended by the abort, not by the data.
+	case c.finAcked != 0 && c.finAcked < call.end:
+		w.Left = model.Some(max(c.finAcked.Sub(call.begin), 0))
+	case f.TCP.FIN.Sent.Is(true) || c.ended < call.end:
+		w.Left = model.Some(min(call.end, max(c.ended, call.begin)).Sub(call.begin))
+	}
+}
+
+// abortInClose: the abort was asked for between the begin and the end of
+// closesocket; or, by another thread, just after it; or, where the begin was
+// not seen, in the same thread just before its end.
+func (c *conn) abortInClose() model.Opt[bool] {
+	call := &c.close
+	switch {
+	case call.begin != 0:
+		return model.Some(c.aborted >= call.begin && c.aborted <= call.end.Add(closedGrace))
+	case c.abortTID == call.tid && within(c.aborted, call.end, closedGrace):
+		return model.Some(true)
+	default:
+		return model.Opt[bool]{}
+	}
+}

@@ -1,0 +1,166 @@
+package join
+
+import (
+	"time"
+
+	"github.com/closetrace/closetrace/etwsrc/internal/payload"
+	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+	"github.com/closetrace/closetrace/model"
+)
+
+const (
+	// closedGrace is how long after its end a connection is reported: until
+	// then the events around the end have come. An abort belongs to a
+	// closesocket that returned at most this long before.
+	closedGrace = 250 * time.Millisecond
+	// quietGrace is the same after an event that means the end, where the
+	// transition to closed does not come.
+	quietGrace = 2 * time.Second
+)
+
+// limits bound the memory. They are far above what a server has; beyond them a
+// trace is hostile, or ends were not seen.
+type limits struct{ conns, sockets, threads, waiting int }
+
+var usual = limits{conns: 1 << 20, sockets: 1 << 20, threads: 1 << 16, waiting: 1 << 16}
+
+// Joiner turns events into facts. It is for one goroutine.
+type Joiner struct {
+	decoder *payload.Decoder
+	limits  limits
+	// now is the latest time seen; late says that the current event is older.
+	now  model.Time
+	late bool
+	// losses counts the moments at which events were lost.
+	losses uint32
+	// gap is set if all events may have gaps among them.
+	gap bool
+
+	conns     map[uint64]*conn
+	byTuple   map[tuple]*conn
+	byPeer    map[model.Endpoint]*conn
+	endpoints map[uint64]*endpoint
+	accepts   map[model.Endpoint]*endpoint
+	sockets   map[handle]*socket
+	threads   map[uint32]*thread
+	kernel    map[tuple]*conn
+	sawTCPIP  bool
+	down      interfaceDown
+	born      uint64
+	// refused counts events of connections that the table had no room for,
+	// since refusedTold.
+	refused     uint64
+	refusedTold model.Time
+
+	closed, quiet, forget queue
+	waiting               timeWaits
+	out                   []model.Event
+}
+
+// New returns a Joiner without connections.
+func New() *Joiner {
+	return &Joiner{
+		decoder:   payload.NewDecoder(),
+		limits:    usual,
+		conns:     make(map[uint64]*conn),
+		byTuple:   make(map[tuple]*conn),
+		byPeer:    make(map[model.Endpoint]*conn),
+		endpoints: make(map[uint64]*endpoint),
+		accepts:   make(map[model.Endpoint]*endpoint),
+		sockets:   make(map[handle]*socket),
+		threads:   make(map[uint32]*thread),
+		kernel:    make(map[tuple]*conn),
+		waiting:   timeWaits{set: make(map[uint64]struct{})},
+	}
+}
+
+// Decoder returns the decoder, for its counts of failures.
+func (j *Joiner) Decoder() *payload.Decoder { return j.decoder }
+
+// Add takes the next event.
+func (j *Joiner) Add(e *raw.Event) {
+	p := raw.ProviderOf(&e.Provider)
+	if p == raw.Other {
+		return
+	}
+	if j.late = e.Time < j.now; !j.late {
+		j.Advance(e.Time)
+	} else if j.now.Sub(e.Time) > closedGrace {
+		j.losses++ // what it is about may have been reported without it
+	}
+	switch p {
+	case raw.TCPIP:
+		j.tcp(e)
+	case raw.AFD:
+		j.afd(e)
+	case raw.Sockets:
+		j.call(e)
+	case raw.KernelNetwork, raw.KernelTCP:
+		j.disconnect(p, e)
+	case raw.LostEvents:
+		// RTLostEvent (32), RTLostBuffer (33), RTLostFile (34): the session
+		// lost at least one event here.
+		if e.Opcode >= 32 && e.Opcode <= 34 {
+			j.Lost(1, "session", e.Time)
+		}
+	case raw.Other:
+	}
+}
+
+// decode decodes the payload of e. Without it nothing is known of the event:
+// it counts as lost.
+func (j *Joiner) decode(p raw.Provider, e *raw.Event) (*payload.Payload, bool) {
+	f, err := j.decoder.Decode(p, e)
+	if err != nil {
+		j.losses++
+		return nil, false
+	}
+	return f, true
+}
+
+// Advance tells that it is now, and that events before now will not come.
+func (j *Joiner) Advance(now model.Time) {
+	j.now = max(j.now, now)
+	j.expire(&j.closed)
+	j.expire(&j.quiet)
+	j.expireForgotten()
+	if j.refused > 0 && j.now.Sub(j.refusedTold) > time.Second {
+		j.tellRefused()
+	}
+}
+
+// tellRefused reports the events of connections that the table had no room for.
+func (j *Joiner) tellRefused() {
+	j.Lost(j.refused, "connection-table", j.now)
+	j.refused, j.refusedTold = 0, j.now
+}
+
+// Lost reports that count events were lost in where, about now.
+func (j *Joiner) Lost(count uint64, where string, at model.Time) {
+	j.losses++
+	j.out = append(j.out, model.Event{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: count, Where: where}})
+}
+
+// Incomplete says that events were lost, and nobody knows when: there is a gap
+// around every connection.
+func (j *Joiner) Incomplete() { j.gap = true }
+
+// End says that no events will come: what has ended is reported at once.
+func (j *Joiner) End() {
+	j.drain(&j.closed)
+	j.drain(&j.quiet)
+	if j.refused > 0 {
+		j.tellRefused()
+	}
+}
+
+// Take returns the events that are known by now and forgets them. The slice is
+// valid until the next call of another method.
+func (j *Joiner) Take() []model.Event {
+	out := j.out
+	j.out = j.out[:0]
+	return out
+}
+
+// Open returns the number of connections that are followed at present.
+func (j *Joiner) Open() int { return len(j.conns) }

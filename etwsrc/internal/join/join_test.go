@@ -1,0 +1,195 @@
+package join
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/etwsrc/etltest"
+	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+	"github.com/closetrace/closetrace/model"
+)
+
+const (
+	ms  = time.Millisecond
+	sec = time.Second
+)
+
+// builder is for Windows 11 24H2.
+func builder(t *testing.T) *etltest.Builder {
+	all := etltest.Releases()
+	return etltest.NewBuilder(t, all[len(all)-1])
+}
+
+func connection(b *etltest.Builder, i int) *etltest.Conn {
+	return &etltest.Conn{
+		Builder: b, TCB: 0x1000 + uint64(i)*0x100, Endpoint: 0x9000000 + uint64(i)*0x100, Socket: 0x200 + uint64(i)*4,
+		Local: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.5"), uint16(10000+i)),
+		Peer:  netip.AddrPortFrom(netip.MustParseAddr("10.0.0.9"), uint16(20000+i)), PID: 812, TID: 3000,
+	}
+}
+
+// play puts the events of b through a Joiner.
+func play(j *Joiner, b *etltest.Builder) []model.Record {
+	var out []model.Record
+	take := func() {
+		for _, e := range j.Take() {
+			out = append(out, model.JudgeEvent(&e))
+		}
+	}
+	for _, e := range b.Trace().Events {
+		j.Add(&raw.Event{
+			Time: model.Time(sec + e.At), Provider: e.Provider, Keyword: e.Keyword, PID: e.PID, TID: e.TID,
+			ID: e.ID, Version: e.Version, Level: e.Level, Opcode: e.Opcode, PointerSize: uint8(b.PointerSize), Data: e.Data,
+		})
+		take()
+	}
+	j.End()
+	take()
+	return out
+}
+
+func TestResetAfterTheReportIsAnOutcome(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.Connect(0)
+	c.FIN(100*ms, etltest.Established, etltest.FinWait1)
+	c.State(120*ms, etltest.FinWait1, etltest.FinWait2, etltest.TimeWait)
+	c.Stack(900*ms, 1184, nil)
+	c.Stack(950*ms, 1040, nil)
+	got := play(New(), b)
+	if len(got) != 2 || got[0].Kind != model.KindTeardown || got[0].Teardown.Verdict != model.Graceful ||
+		got[1].Kind != model.KindOutcome || got[1].Teardown.Cause != model.CausePeerReset || got[1].Teardown.ID != got[0].Teardown.ID {
+		t.Errorf("records = %+v, want a graceful teardown and its outcome peer-reset", got)
+	}
+}
+
+func TestInterfaceThatWentAwayIsNamed(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.Connect(0)
+	c.Add(99*ms, 0, 0, raw.TCPIP, 1446, etltest.Fields{"Address": etltest.SockAddr(c.Local), "IfIndex": 17})
+	c.Stack(100*ms, 1468, nil)
+	c.State(101*ms, etltest.Established, etltest.Closed)
+	got := play(New(), b)
+	want := model.EventRef{Provider: "Microsoft-Windows-TCPIP", ID: 1446, Reason: model.Some(uint32(17))}
+	if len(got) != 1 || !slices.Contains(got[0].Teardown.Evidence.Events, want) {
+		t.Errorf("records = %+v, want one with %+v", got, want)
+	}
+}
+
+// The stack may abort another connection in a thread that is in closesocket:
+// it interrupts any thread.
+func TestAbortsOfOtherConnectionsInsideAClose(t *testing.T) {
+	for _, owner := range []uint32{812, 999} {
+		b := builder(t)
+		c, other := connection(b, 0), connection(b, 1)
+		other.PID = owner
+		other.NoSockets, other.NoAFD = true, true
+		other.Connect(0)
+		c.Connect(10 * ms)
+		c.Linger(50*ms, 1, 0)
+		c.EnterClose(100 * ms)
+		c.Abort(101*ms, etltest.Established, 2)
+		other.PID = c.PID // the header names the interrupted thread
+		other.TCP(102*ms, 1039, nil)
+		other.State(102*ms, etltest.Established, etltest.Closed)
+		c.LeaveClose(104*ms, 0)
+		for _, r := range play(New(), b) {
+			want := model.CauseLocalAbort
+			if r.Teardown.Network.Local.Port == c.Local.Port() {
+				want = model.CauseLingerZero
+			}
+			if r.Teardown.Cause != want {
+				t.Errorf("owner %d: port %d judged %v, want %v", owner, r.Teardown.Network.Local.Port, r.Teardown.Cause, want)
+			}
+		}
+	}
+}
+
+func TestEveryEndIsToldOnce(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.Connect(0)
+	disconnect := func(at time.Duration, port int) {
+		c.Add(at, 4, 0, raw.KernelNetwork, 13, etltest.Fields{
+			"PID": c.PID, "saddr": []byte{10, 0, 0, 5}, "daddr": []byte{10, 0, 0, 9},
+			"sport": []byte{0x27, 0x10}, "dport": []byte{byte(port >> 8), byte(port)},
+		})
+	}
+	disconnect(99*ms, 20000) // of c
+	disconnect(99*ms, 20777) // of one that the stack's provider did not tell of
+	c.Stack(100*ms, 1184, nil)
+	c.State(100*ms, etltest.Established, etltest.Closed)
+	got := play(New(), b)
+	if len(got) != 2 || got[0].Teardown.Cause != model.CausePeerReset || got[1].Teardown.Network.Peer.Port != 20777 || got[1].Teardown.Verdict != model.VerdictUnknown {
+		t.Errorf("records = %+v, want one of each connection", got)
+	}
+}
+
+func TestLossToldByTheSessionIsALoss(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.Connect(0)
+	b.Events = append(b.Events, etltest.Event{At: 50 * ms, Provider: raw.LostEvents.GUID(), Opcode: 33})
+	c.Stack(100*ms, 1184, nil)
+	got := play(New(), b)
+	if len(got) != 2 || got[0].Kind != model.KindLoss || got[0].Loss.Count != 1 || got[1].Teardown.Confidence != model.Inferred {
+		t.Errorf("records = %+v, want a loss and an inferred teardown", got)
+	}
+}
+
+// A trace that begins in the middle of a connect: the TCB's first event is not
+// the first of the connection.
+func TestConnectsUnderWayAreOneConnection(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.State(0, etltest.SynSent, etltest.Established)
+	c.Stack(1*ms, 1033, etltest.Fields{"ProcessId": c.PID})
+	c.Stack(100*ms, 1184, nil)
+	c.State(100*ms, etltest.Established, etltest.Closed)
+	got := play(New(), b)
+	if len(got) != 1 || got[0].Teardown.Cause != model.CausePeerReset || got[0].Teardown.Process.PID != 812 {
+		t.Errorf("records = %+v, want one", got)
+	}
+}
+
+func TestMemoryIsLimited(t *testing.T) {
+	j := New()
+	j.limits = limits{conns: 100, sockets: 100, threads: 100, waiting: 100}
+	b := builder(t)
+	for i := range 1000 {
+		c := connection(b, i)
+		c.TID = uint32(3000 + i)
+		b.Base = time.Duration(i) * 10 * ms
+		c.Connect(0)
+		c.EnterClose(1 * sec) // and never left
+		c.AFD(1*sec, 1021, etltest.Fields{"Endpoint": c.Endpoint + 1<<40, "Address": c.Peer})
+		c.Stack(1*sec, 1300, etltest.Fields{"State": etltest.TimeWait, "Tcb": c.TCB + 1<<40})
+	}
+	got := play(j, b)
+	if n := len(j.conns); n > 100 {
+		t.Errorf("%d connections, want at most 100", n)
+	}
+	if n := max(len(j.endpoints), len(j.sockets)); n > 100 {
+		t.Errorf("%d sockets, want at most 100", n)
+	}
+	if n := len(j.threads); n > 100 {
+		t.Errorf("%d threads, want at most 100", n)
+	}
+	if n := len(j.waiting.set); n > 100 {
+		t.Errorf("%d TIME_WAITs, want at most 100", n)
+	}
+	lost := uint64(0)
+	for _, r := range got {
+		if r.Kind != model.KindLoss || r.Loss.Where != "connection-table" {
+			t.Fatalf("record = %+v, want losses of the connections without room only", r)
+		}
+		lost += r.Loss.Count
+	}
+	// Connect makes four events of the stack, and 900 connections had no room.
+	if lost != 4*900 {
+		t.Errorf("%d events lost, want %d", lost, 4*900)
+	}
+}

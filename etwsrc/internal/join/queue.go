@@ -1,0 +1,93 @@
+package join
+
+import "github.com/closetrace/closetrace/model"
+
+// queue holds connections in the order in which they are due. An entry whose
+// connection has become due later goes to the end again.
+type queue struct {
+	entries []entry
+	head    int
+}
+
+type entry struct {
+	c   *conn
+	due model.Time
+}
+
+func (q *queue) push(c *conn, due model.Time) { q.entries = append(q.entries, entry{c, due}) }
+
+// pop returns the first connection that is due, or nil.
+func (q *queue) pop(now model.Time) *conn {
+	if q.head == len(q.entries) || q.entries[q.head].due > now {
+		return nil
+	}
+	c := q.entries[q.head].c
+	q.entries[q.head].c = nil
+	if q.head++; q.head > 64 && q.head*2 > len(q.entries) {
+		n := copy(q.entries, q.entries[q.head:])
+		clear(q.entries[n:])
+		q.entries, q.head = q.entries[:n], 0
+	}
+	return c
+}
+
+// expire reports the connections of q that are due.
+func (j *Joiner) expire(q *queue) {
+	for c := q.pop(j.now); c != nil; c = q.pop(j.now) {
+		switch {
+		case c.reported:
+		case c.due > j.now:
+			q.push(c, c.due)
+		default:
+			j.report(c)
+		}
+	}
+}
+
+// drain reports all connections of q.
+func (j *Joiner) drain(q *queue) {
+	for c := q.pop(never); c != nil; c = q.pop(never) {
+		if !c.reported {
+			j.report(c)
+		}
+	}
+}
+
+const never = model.Time(1<<63 - 1)
+
+// expireForgotten removes reported connections that can't be heard of any more.
+func (j *Joiner) expireForgotten() {
+	for c := j.forget.pop(j.now); c != nil; c = j.forget.pop(j.now) {
+		if c.due > j.now {
+			j.forget.push(c, c.due)
+			continue
+		}
+		j.remove(c)
+	}
+}
+
+// timeWaits remembers the newest TCBs that were reported and are in TIME_WAIT,
+// which lasts for minutes: what is heard of them is not of a new connection.
+type timeWaits struct {
+	set  map[uint64]struct{}
+	ring []uint64
+	next int
+}
+
+func (w *timeWaits) add(tcb uint64, limit int) {
+	if len(w.ring) < limit {
+		w.ring = append(w.ring, tcb)
+	} else {
+		delete(w.set, w.ring[w.next])
+		w.ring[w.next] = tcb
+		w.next = (w.next + 1) % limit
+	}
+	w.set[tcb] = struct{}{}
+}
+
+func (w *timeWaits) remove(tcb uint64) { delete(w.set, tcb) }
+
+func (w *timeWaits) has(tcb uint64) bool {
+	_, ok := w.set[tcb]
+	return ok
+}

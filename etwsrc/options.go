@@ -1,0 +1,46 @@
+package etwsrc
+
+import "github.com/closetrace/closetrace/etwsrc/internal/raw"
+
+// SessionName is the name of the live session. It is fixed, so that a session
+// that a crash left behind is found and stopped: sessions outlive their
+// programs.
+const SessionName = "closetrace"
+
+// Options are those of a live session. The zero value is right for most.
+type Options struct {
+	// Queue is how many events may wait between the system's callback and the
+	// consumer; 0 is 16384, of about 600 bytes each. What does not fit is
+	// counted as lost.
+	Queue int
+}
+
+// subscription is what is asked of a provider (windows-etw.md, section 4.1).
+type subscription struct {
+	provider raw.Provider
+	any      uint64
+	level    uint8
+	// ids is the filter by event, which Windows 8.1 and later have.
+	ids []uint16
+	// plainLevel is the level without the filter: AFD tells every send and
+	// receive at level 4; 0 leaves the provider out.
+	plainLevel uint8
+	// optional: that it can't be enabled is normal on older systems.
+	optional bool
+}
+
+// subscriptions returns what a live session enables. Kernel-Network is the
+// fallback: it tells of ends that the TCP stack's provider did not.
+func subscriptions() []subscription {
+	return []subscription{
+		{provider: raw.TCPIP, any: 0x84, level: 4, plainLevel: 4, ids: []uint16{
+			1002, 1017, 1033, 1034, 1038, 1039, 1040, 1043, 1044, 1045, 1046, 1047, 1048, 1051, 1183, 1184, 1185,
+			1200, 1201, 1300, 1468, 1479, 1555, 1603,
+		}},
+		{provider: raw.AFD, any: 0xE, level: 4, plainLevel: 2, optional: true, ids: []uint16{
+			7, 8, 1000, 1001, 1018, 1021, 1024, 1027, 1032, 3006,
+		}},
+		{provider: raw.Sockets, level: 5, plainLevel: 5, optional: true, ids: []uint16{2, 3, 4, 6, 8, 10}},
+		{provider: raw.KernelNetwork, any: 0x30, level: 4, optional: true, ids: []uint16{12, 13, 15, 28, 29, 31}},
+	}
+}

@@ -1,0 +1,257 @@
+//go:build cgo
+
+package etwsrc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bi-zone/etw"
+	"golang.org/x/sys/windows"
+
+	"github.com/closetrace/closetrace/etwsrc/internal/join"
+	"github.com/closetrace/closetrace/model"
+)
+
+var _ model.Source = (*Session)(nil)
+
+// latency is how long after its time an event may be delivered: the system
+// hands buffers over once a second.
+const latency = 3 * time.Second
+
+// Session is a live ETW session.
+type Session struct {
+	start    model.Start
+	session  *etw.Session
+	mutex    windows.Handle
+	receiver *receiver
+	joiner   *join.Joiner
+	owners   *owners
+	seen     state // at the latest query
+	missed   uint64
+	hidden   uint64
+	events   uint64
+	used     atomic.Bool
+	closed   atomic.Bool
+	stop     func() error
+}
+
+// Open starts the session: when it returns, its events are collected. It needs
+// an elevated process. A session that a crash left behind is replaced; if
+// another closetrace is running, the error is [ErrBusy].
+func Open(o Options) (_ *Session, err error) {
+	s := &Session{receiver: newReceiver(min(max(cmp.Or(o.Queue, 16384), 64), 1<<20)), joiner: join.New(), owners: newOwners()}
+	if s.mutex, err = lock(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, windows.CloseHandle(s.mutex))
+		}
+	}()
+	if s.session, err = newSession(); err != nil {
+		return nil, err
+	}
+	s.stop = sync.OnceValue(func() error {
+		s.closed.Store(true)
+		return errors.Join(s.session.Close(), windows.CloseHandle(s.mutex))
+	})
+	if err = s.enable(); err != nil {
+		return nil, errors.Join(err, s.session.Close())
+	}
+	host, _ := os.Hostname() // absent if not known
+	v := windows.RtlGetVersion()
+	s.start = model.Start{
+		Time: model.TimeOf(time.Now()), Host: model.Host{Name: host}, Backend: "etw",
+		OS: model.OS{Type: "windows", Version: fmt.Sprintf("%d.%d.%d", v.MajorVersion, v.MinorVersion, v.BuildNumber)},
+	}
+	return s, nil
+}
+
+// lock tells a running closetrace from a session that was left behind: the
+// mutex ends with its process.
+func lock() (windows.Handle, error) {
+	name, err := windows.UTF16PtrFromString(`Global\closetrace-session`)
+	if err != nil {
+		return 0, err
+	}
+	h, err := windows.CreateMutex(nil, false, name)
+	switch {
+	case errors.Is(err, windows.ERROR_ALREADY_EXISTS):
+		return 0, errors.Join(ErrBusy, windows.CloseHandle(h))
+	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
+		return 0, ErrBusy // it belongs to another user
+	case err != nil:
+		return 0, fmt.Errorf("create mutex: %w", err)
+	}
+	return h, nil
+}
+
+func newSession() (*etw.Session, error) {
+	guid := windows.GUID{Data1: 0x2f07e2ee, Data2: 0x15db, Data3: 0x40f1, Data4: [8]byte{0x90, 0xef, 0x9d, 0x7b, 0xa2, 0x82, 0x18, 0x8a}}
+	options := []etw.Option{etw.WithName(SessionName), etw.WithLevel(etw.TRACE_LEVEL_INFORMATION), etw.WithMatchKeywords(0x84, 0)}
+	session, err := etw.NewSession(guid, options...)
+	var exists etw.ExistsError
+	if errors.As(err, &exists) {
+		if err := etw.KillSession(SessionName); err != nil {
+			return nil, windowsError("stop the ETW session that was left behind", err)
+		}
+		session, err = etw.NewSession(guid, options...)
+	}
+	if err != nil {
+		return nil, windowsError("start ETW session", err)
+	}
+	return session, nil
+}
+
+func windowsError(what string, err error) error {
+	var code windows.Errno
+	if errors.As(err, &code) {
+		return explain(what, uint32(code), err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// enable subscribes to all providers in the one session: one clock, one order.
+func (s *Session) enable() (err error) {
+	if s.seen, err = query(); err != nil {
+		return err
+	}
+	if s.seen.handle == 0 {
+		return explain("query ETW session", codeCallNotThere, errors.New("the session has no handle"))
+	}
+	for _, sub := range subscriptions() {
+		if err := s.seen.enable(sub); err != nil && !sub.optional {
+			return err
+		}
+	}
+	return nil
+}
+
+// Start implements [model.Source].
+func (s *Session) Start() model.Start { return s.start }
+
+// Close implements [model.Source]: it stops the session.
+func (s *Session) Close() error { return s.stop() }
+
+// Stats tells how well the events could be read. Call it when Events has ended.
+func (s *Session) Stats() Stats {
+	return Stats{Events: s.events, Undecoded: undecoded(s.joiner.Decoder()), NoPayload: s.receiver.noPayload.Load()}
+}
+
+// Events implements [model.Source]. When ctx is done the session is stopped,
+// which delivers what the system still holds.
+func (s *Session) Events(ctx context.Context) iter.Seq2[model.Event, error] {
+	return func(yield func(model.Event, error) bool) {
+		if s.used.Swap(true) {
+			yield(model.Event{}, errRead)
+			return
+		}
+		done := make(chan error, 1)
+		go func() { done <- s.session.Process(s.receiver.take) }()
+		stopped := context.AfterFunc(ctx, func() { s.stop() }) // its error is Close's
+		err, more := s.consume(done, yield)
+		asked := s.closed.Load()
+		stopped()
+		stopErr := s.stop()
+		switch {
+		case !more || asked:
+		case err != nil:
+			yield(model.Event{}, processError(err))
+		default:
+			yield(model.Event{}, explain("process ETW events", codeNoSession, errors.Join(errEnded, stopErr)))
+		}
+	}
+}
+
+var (
+	errEnded = errors.New("the events ended")
+	errOpen  = errors.New("OpenTrace failed")
+)
+
+// processError explains why events could not be had. The package loses the
+// number of OpenTrace's error, which fails for lack of the right to.
+func processError(err error) error {
+	var code windows.Errno
+	if errors.As(err, &code) {
+		return explain("process ETW events", uint32(code), err)
+	}
+	return explain("process ETW events", codeAccessDenied, errOpen)
+}
+
+// consume delivers events until the session has ended. It waits for that in
+// any case; more is whether the consumer wants what follows.
+func (s *Session) consume(done <-chan error, yield func(model.Event, error) bool) (err error, more bool) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	filtered := false
+	for more = true; more; more = more && s.deliver(yield) {
+		select {
+		case slot := <-s.receiver.full:
+			s.add(slot)
+		case <-tick.C:
+			if !filtered {
+				// Process enables the provider again, without the filter.
+				filtered = true
+				_ = s.seen.enable(subscriptions()[0]) // it is enabled all the same
+			}
+			s.losses(true)
+			s.joiner.Advance(model.TimeOf(time.Now().Add(-latency)))
+		case err = <-done:
+			for len(s.receiver.full) > 0 {
+				s.add(<-s.receiver.full)
+			}
+			s.losses(false)
+			s.joiner.End()
+			return err, s.deliver(yield)
+		}
+	}
+	err = errors.Join(s.stop(), <-done)
+	return err, false
+}
+
+func (s *Session) add(slot *slot) {
+	s.events++
+	s.owners.see(slot.event.PID)
+	s.joiner.Add(&slot.event)
+	s.receiver.free <- slot
+}
+
+func (s *Session) deliver(yield func(model.Event, error) bool) bool {
+	for _, event := range s.joiner.Take() {
+		s.owners.fill(&event.Facts)
+		if !yield(event, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// losses reports what was lost since the last time: by the system, by the
+// queue, and events without a payload.
+func (s *Session) losses(ask bool) {
+	now := model.TimeOf(time.Now())
+	report := func(count uint64, where string) {
+		if count > 0 {
+			s.joiner.Lost(count, where, now)
+		}
+	}
+	if ask {
+		if seen, err := query(); err == nil {
+			report(uint64(seen.lost-s.seen.lost), "session")
+			report(uint64(seen.buffers-s.seen.buffers), "session-buffers")
+			s.seen = seen
+		}
+	}
+	missed, hidden := s.receiver.missed.Load(), s.receiver.noPayload.Load()
+	report(missed-s.missed, "channel")
+	report(hidden-s.hidden, "payload")
+	s.missed, s.hidden = missed, hidden
+}
