@@ -1,0 +1,56 @@
+package tui
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// TestMemoryIsBounded counts what is kept, in pauses as well.
+func TestMemoryIsBounded(t *testing.T) {
+	r := newRig(t, 80, 24, nil, func(c *Config) { c.Keep = 2000 })
+	records := feed(700, at, time.Millisecond)
+	for i := range 60 {
+		r.add(records...)
+		if i%7 == 3 {
+			r.press("space")
+		}
+		j := &r.in.deck.journal
+		if kept := j.next - j.first; kept > 2000+2*chunkSize || len(j.chunks)+len(j.spare) > 2*j.limit {
+			t.Fatalf("%d records are kept in %d chunks, and %d spare ones", kept, len(j.chunks), len(j.spare))
+		}
+		if n := r.in.deck.hits.len(); n > 2000+2*chunkSize {
+			t.Fatalf("%d hits are kept", n)
+		}
+	}
+	if got, want := r.in.deck.all.counts.total(), uint64(60*700); got != want {
+		t.Errorf("counted %d ends, want %d", got, want)
+	}
+}
+
+// TestGroupsAreBounded: a scan from many addresses folds into one row, and no
+// end is lost from the counts.
+func TestGroupsAreBounded(t *testing.T) {
+	d := newDeck(1000)
+	r := feedRecordAt(at)
+	heavy := netip.MustParseAddr("192.0.2.1")
+	for i := range 20_000 {
+		r.Teardown.Network.Peer.Address = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		if i%10 == 0 {
+			r.Teardown.Network.Peer.Address = heavy
+		}
+		d.add(&r)
+	}
+	table := d.all.tables[peerTable]
+	sum := table.others.counts.total()
+	for _, g := range table.groups {
+		sum += g.counts.total()
+	}
+	if sum != 20_000 || len(table.groups) > maxGroups {
+		t.Errorf("%d ends in %d groups, want 20000 in at most %d", sum, len(table.groups), maxGroups)
+	}
+	g := table.groups[groupKey{prefix: netip.PrefixFrom(heavy, 32)}]
+	if g == nil || g.counts.total() != 2000 {
+		t.Errorf("the peer of every tenth end has %+v, want 2000 ends", g)
+	}
+}

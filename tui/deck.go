@@ -1,0 +1,121 @@
+package tui
+
+import "github.com/closetrace/closetrace/model"
+
+// deck is what a screen shows: the records that are kept, those that the query
+// chooses, and the counts over both. One goroutine uses it at a time.
+type deck struct {
+	journal journal
+	hits    numbers // the records that match, of those that are kept
+	match   func(*model.Record) bool
+	all     *tally // over everything that came
+	shown   *tally // over what matches; all if there is no query
+	dims    [3]dimension
+	partial bool // shown began later than all: when the query was set
+}
+
+func newDeck(keep int) *deck {
+	d := &deck{journal: newJournal(keep), dims: [3]dimension{byCause, byProgram, byPeer}}
+	d.all = newTally(d.dims)
+	d.shown = d.all
+	return d
+}
+
+// add takes a copy of a record in and returns its number.
+func (d *deck) add(r *model.Record) uint64 {
+	first := d.journal.first
+	seq := d.journal.add(r)
+	if d.journal.first != first {
+		d.hits.dropBefore(d.journal.first)
+	}
+	d.count(seq)
+	return seq
+}
+
+// count makes the record seq, which is kept already, part of hits and counts.
+func (d *deck) count(seq uint64) {
+	r := d.journal.at(seq)
+	d.all.add(r)
+	if d.match != nil && !d.match(r) {
+		return
+	}
+	if d.shown != d.all {
+		d.shown.add(r)
+	}
+	d.hits.add(seq)
+}
+
+// choose sets the query and counts what is kept again. The counts of a query
+// begin with the oldest record that is kept; without one they are complete.
+func (d *deck) choose(match func(*model.Record) bool) {
+	d.match, d.hits = match, numbers{}
+	d.shown = d.all
+	if match != nil {
+		d.shown = newTally(d.dims)
+	}
+	for seq := d.journal.first; seq < d.journal.next; seq++ {
+		r := d.journal.at(seq)
+		if match != nil && !match(r) {
+			continue
+		}
+		d.hits.add(seq)
+		if match != nil {
+			d.shown.add(r)
+		}
+	}
+	d.partial = match != nil && d.journal.first > 0
+	for place, by := range d.dims {
+		if d.shown.tables[place].by != by {
+			d.group(place, by)
+		}
+	}
+}
+
+// group makes the table at place count by another dimension, from the oldest
+// record that is kept.
+func (d *deck) group(place int, by dimension) {
+	d.dims[place] = by
+	fresh := newTally(d.dims)
+	for seq := d.journal.first; seq < d.journal.next; seq++ {
+		if r := d.journal.at(seq); d.match == nil || d.match(r) {
+			fresh.add(r)
+		}
+	}
+	d.shown.tables[place] = fresh.tables[place]
+	d.partial = d.partial || d.journal.first > 0
+}
+
+// snapshot returns a copy that does not change when d does. match is the query
+// again, compiled for the copy's goroutine.
+func (d *deck) snapshot(match func(*model.Record) bool) *deck {
+	c := *d
+	c.journal, c.hits, c.match = d.journal.snapshot(), d.hits.copy(), match
+	c.all = d.all.copy()
+	c.shown = c.all
+	if d.shown != d.all {
+		c.shown = d.shown.copy()
+	}
+	return &c
+}
+
+// truncate makes a snapshot end before the record limit, as if no later one
+// had come yet; it can grow again up to end.
+func (d *deck) truncate(limit, end uint64) {
+	limit = min(max(limit, d.journal.first), end)
+	if limit < d.journal.next {
+		d.journal.next = d.journal.first
+		d.all = newTally(d.dims)
+		d.shown = d.all
+		if d.match != nil {
+			d.shown = newTally(d.dims)
+		}
+		d.hits = numbers{}
+	}
+	for d.journal.next < limit {
+		d.journal.next++
+		d.count(d.journal.next - 1)
+	}
+}
+
+// index returns the place of the record seq among the hits, or of the nearest later one.
+func (d *deck) index(seq uint64) int { return d.hits.search(seq) }

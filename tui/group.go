@@ -1,0 +1,223 @@
+package tui
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// dimension is what a grouped view groups by.
+type dimension uint8
+
+const (
+	byCause   dimension = iota
+	byProgram           // process name and container
+	byProcess           // the same and the pid
+	byPeer              // the peer's address
+	byPrefix            // the peer's /24 or /64
+)
+
+// groupKey is the identity of a row of a grouped view. Only the fields of its
+// dimension are set. The zero name and place are "not known".
+type groupKey struct {
+	cause  model.Cause
+	name   string
+	place  string
+	pid    int
+	prefix netip.Prefix
+	others bool // rows that were folded together for lack of room
+}
+
+// key returns the group of f's end, or false if f says nothing of it.
+func (d dimension) key(t *model.Teardown) groupKey {
+	switch d {
+	case byCause:
+		return groupKey{cause: t.Cause}
+	case byProgram:
+		return groupKey{name: ownerName(&t.Facts), place: ownerPlace(&t.Facts)}
+	case byProcess:
+		pid := t.Process.PID
+		if pid == 0 && t.Process.Name == "" {
+			pid = t.Closer.PID
+		}
+		return groupKey{name: ownerName(&t.Facts), place: ownerPlace(&t.Facts), pid: pid}
+	case byPeer:
+		a := t.Network.Peer.Address
+		return groupKey{prefix: netip.PrefixFrom(a, a.BitLen())}
+	default: // byPrefix
+		bits := 24
+		if t.Network.Peer.Address.Is6() {
+			bits = 64
+		}
+		p, err := t.Network.Peer.Address.WithZone("").Prefix(bits)
+		if err != nil {
+			return groupKey{} // the address is not known
+		}
+		return groupKey{prefix: p}
+	}
+}
+
+func ownerName(f *model.Facts) string {
+	if f.Process.Name == "" && f.Process.PID == 0 {
+		return f.Closer.Name
+	}
+	return f.Process.Name
+}
+
+// ownerPlace is where the owner runs: its pod, container or unit.
+func ownerPlace(f *model.Facts) string {
+	for _, s := range []string{f.K8s.Pod.Name, f.Container.Name, f.Container.ID} {
+		if s != "" {
+			return s
+		}
+	}
+	return f.Systemd.Unit
+}
+
+// A group's history is two minutes in spans of five seconds.
+const (
+	groupSpans = 24
+	groupSpan  = 5 * time.Second
+)
+
+// group is a row of a grouped view.
+type group struct {
+	key     groupKey
+	counts  perVerdict
+	causes  [causes]uint32
+	lost    uint64 // bytes
+	last    model.Time
+	history history
+}
+
+// causes is the number of causes, for arrays.
+const causes = int(model.CauseOrphanDropped) + 1
+
+// clampCause makes a cause of a later version an unknown one.
+func clampCause(c model.Cause) model.Cause {
+	if int(c) < causes {
+		return c
+	}
+	return model.CauseUnknown
+}
+
+// mostly returns the most frequent cause but fin, or fin if there is no other.
+func (g *group) mostly() model.Cause {
+	most, top := model.CauseFIN, uint32(0)
+	for c, n := range g.causes {
+		if n > top && model.Cause(c) != model.CauseFIN {
+			most, top = model.Cause(c), n
+		}
+	}
+	return most
+}
+
+// maxGroups bounds each table: a scan of addresses must not eat the memory.
+const maxGroups = 4096
+
+// table holds the groups of one dimension.
+type table struct {
+	by     dimension
+	groups map[groupKey]*group
+	others *group // what was folded together
+	free   []*group
+	recent [recentGroups]*group // groups by a part of their key: saves the search
+}
+
+// recentGroups is a power of two.
+const recentGroups = 256
+
+// slot returns the place of k among the recent groups.
+func (k *groupKey) slot() uint {
+	n := uint(k.cause) + uint(k.pid) + uint(len(k.name)) + uint(len(k.place))*7
+	if k.name != "" {
+		n += uint(k.name[0])*31 + uint(k.name[len(k.name)-1])
+	}
+	if a := k.prefix.Addr(); a.IsValid() {
+		b := a.As16()
+		n += uint(b[15]) + uint(b[14])*31 + uint(b[7])*17 + uint(b[13])
+	}
+	return n % recentGroups
+}
+
+func newTable(by dimension) *table { return &table{by: by, groups: map[groupKey]*group{}} }
+
+func (t *table) group(key groupKey) *group {
+	recent := &t.recent[key.slot()]
+	if g := *recent; g != nil && g.key == key {
+		return g
+	}
+	if g := t.groups[key]; g != nil {
+		*recent = g
+		return g
+	}
+	if len(t.groups) >= maxGroups {
+		t.fold()
+	}
+	g := &group{history: newHistory(groupSpans, groupSpan)}
+	if n := len(t.free); n > 0 {
+		g, t.free = t.free[n-1], t.free[:n-1]
+	}
+	g.key = key
+	t.groups[key] = g
+	return g
+}
+
+// fold moves a small group into the others: of a few taken at random, the one
+// with the fewest ends.
+func (t *table) fold() {
+	var least *group
+	tries := 8
+	for _, g := range t.groups {
+		if least == nil || g.counts.total() < least.counts.total() {
+			least = g
+		}
+		if tries--; tries == 0 {
+			break
+		}
+	}
+	if t.others == nil {
+		t.others = &group{key: groupKey{others: true}, history: newHistory(groupSpans, groupSpan)}
+	}
+	t.others.merge(least)
+	delete(t.groups, least.key)
+	t.recent[least.key.slot()] = nil
+	clear(least.history.spans)
+	*least = group{history: history{spans: least.history.spans, width: groupSpan}}
+	t.free = append(t.free, least)
+}
+
+func (g *group) merge(o *group) {
+	for v, n := range o.counts {
+		g.counts[v] += n
+	}
+	for c, n := range o.causes {
+		g.causes[c] += n
+	}
+	g.lost += o.lost
+	g.last = max(g.last, o.last)
+	oldest := max(o.history.newest-groupSpans+1, 0)
+	for i := oldest; i <= o.history.newest; i++ {
+		for v, n := range o.history.at(i) {
+			g.history.add(model.Time(i*int64(groupSpan)), model.Verdict(v), n)
+		}
+	}
+}
+
+func (t *table) copy() *table {
+	c := newTable(t.by)
+	for key, g := range t.groups {
+		c.groups[key] = g.copy()
+	}
+	if t.others != nil {
+		c.others = t.others.copy()
+	}
+	return c
+}
+
+func (g *group) copy() *group {
+	c := *g
+	c.history = g.history.copy()
+	return &c
+}

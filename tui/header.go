@@ -1,0 +1,249 @@
+package tui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// header draws the lines above the table. How many it takes depends on the
+// size only, but for the filter, which has a line of its own.
+func (s *screen) header() []string {
+	lines := []string{s.statusLine(), s.tabLine()}
+	lines = append(lines, s.verdictLines()...)
+	if line := s.filterLine(); line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// statusLine tells where the records come from, how long, how many. What is
+// loud is at its right end, and is the last to be cut.
+func (s *screen) statusLine() string {
+	loud := s.loudWords()
+	loudWidth := ansi.StringWidth(loud)
+	room := s.width - loudWidth
+	if loud != "" {
+		room--
+	}
+	parts := s.statusWords()
+	line := ""
+	for _, part := range parts {
+		w := ansi.StringWidth(line)
+		if line != "" {
+			part = "  " + part
+		}
+		if w+ansi.StringWidth(part) > room {
+			continue
+		}
+		line += part
+	}
+	if loud == "" {
+		return line
+	}
+	return line + blanks(s.width-ansi.StringWidth(line)-loudWidth) + loud
+}
+
+// statusWords returns the parts of the status, the most important first.
+func (s *screen) statusWords() []string {
+	start := &s.cfg.Start
+	source := safetext.Escape(start.Backend)
+	if s.replay != nil {
+		source = "replay " + safetext.Escape(s.cfg.Replay.Name)
+	}
+	words := []string{
+		s.pal.strong.Styled("closetrace"),
+		s.elapsed(),
+		fmt.Sprintf("%s closes/s", rateWord(s.sum.rate)),
+		countWord(s.sum.all) + " ends",
+		source,
+		safetext.Escape(strings.TrimSpace(start.OS.Type + " " + start.OS.Version)),
+		safetext.Escape(start.Host.Name),
+	}
+	out := words[:0]
+	for _, w := range words {
+		if w != "" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func rateWord(r float64) string {
+	if r >= 10 || r == 0 {
+		return countWord(uint64(r + 0.5))
+	}
+	return strconv.FormatFloat(r, 'f', 1, 64)
+}
+
+func (s *screen) elapsed() string {
+	begin := s.cfg.Start.Time
+	if begin == 0 {
+		begin = s.sum.first
+	}
+	d := time.Duration(0)
+	if begin != 0 && s.now > begin {
+		d = s.now.Sub(begin)
+	}
+	return fmt.Sprintf("%02d:%02d:%02d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
+}
+
+// loudWords returns what must not be missed.
+func (s *screen) loudWords() string {
+	var words []string
+	rec := &s.sum.recording
+	switch {
+	case rec.err != nil:
+		words = append(words, s.pal.loud.Styled(" RECORDING FAILED "))
+	case rec.running:
+		words = append(words, s.pal.strong.Styled(s.g.record+" REC "+countWord(rec.count)))
+	}
+	if s.sum.lost > 0 {
+		words = append(words, s.pal.loud.Styled(" "+s.g.warning+" LOST "+countWord(s.sum.lost)+" "))
+	}
+	switch {
+	case s.sum.err != nil:
+		words = append(words, s.pal.loud.Styled(" SOURCE FAILED "))
+	case s.sum.ended && s.replay == nil:
+		words = append(words, s.pal.strong.Styled("ended"))
+	}
+	return strings.Join(words, " ")
+}
+
+// tabLine names the views; the one that is shown is in brackets, so that it
+// can be told without colour.
+func (s *screen) tabLine() string {
+	var tabs []string
+	for i, b := range []viewID{streamView, causeView, processView, peerView, openView} {
+		tab := strconv.Itoa(i+1) + " " + b.String()
+		if b == s.view {
+			tabs = append(tabs, s.pal.selected.Styled("["+tab+"]"))
+		} else {
+			tabs = append(tabs, " "+tab+" ")
+		}
+	}
+	line := strings.Join(tabs, "")
+	if state := s.pauseWord(); state != "" {
+		return cut(line, s.width-ansi.StringWidth(state)-1, s.g.dots) + " " + state
+	}
+	if s.grouped() != nil && s.grouped().minute {
+		line += "  last minute"
+	}
+	return line
+}
+
+// pauseWord tells that the view stands still, and how much came in meanwhile.
+func (s *screen) pauseWord() string {
+	if !s.paused() {
+		return ""
+	}
+	return s.pal.match.Styled(s.g.pause + " PAUSED +" + countWord(s.sum.end-s.pausedAt) + " new")
+}
+
+// verdictLines shows counts and curves: one verdict per line on a high
+// screen, in two columns on a middle one, only numbers on a low one.
+func (s *screen) verdictLines() []string {
+	switch {
+	case s.height < 16:
+		return []string{s.countLine()}
+	case s.height < 30:
+		return s.curveGrid(2)
+	default:
+		return s.curveGrid(1)
+	}
+}
+
+// verdictHeight is the number of lines of verdictLines.
+func (s *screen) verdictHeight() int {
+	n := len(s.shownVerdicts())
+	switch {
+	case s.height < 16:
+		return 1
+	case s.height < 30:
+		return (n + 1) / 2
+	default:
+		return n
+	}
+}
+
+// shownVerdicts returns the four common verdicts, and the others if there are any.
+func (s *screen) shownVerdicts() []model.Verdict {
+	list := []model.Verdict{model.Graceful, model.Abortive, model.LingerTimeout, model.FailedOpen}
+	for _, v := range []model.Verdict{model.Silent, model.VerdictUnknown} {
+		if s.sum.counts[v] > 0 {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+func (s *screen) countLine() string {
+	var parts []string
+	for _, v := range s.shownVerdicts() {
+		word, _, _ := strings.Cut(v.String(), "-")
+		parts = append(parts, s.pal.of(v).Styled(s.g.of(v)+" "+word+" "+shortCount(s.sum.counts[v])))
+	}
+	return ansi.Truncate(strings.Join(parts, "  "), s.width, s.g.dots)
+}
+
+// labelWidth is what stands before a curve: glyph, word, count.
+const labelWidth = len("X linger-timeout 999,999,999 ")
+
+func (s *screen) curveGrid(columns int) []string {
+	width := s.width / columns
+	var lines []string
+	for i, v := range s.shownVerdicts() {
+		text := left(s.g.of(v)+" "+v.String(), labelWidth-13, s.g.dots) + right(countWord(s.sum.counts[v]), 11, s.g.dots) + "  "
+		curve := s.sum.curves[v]
+		if room := max(width-labelWidth-1, 0); len(curve) > room {
+			curve = curve[len(curve)-room:]
+		}
+		cell := s.pal.of(v).Styled(left(text+sparkline(curve, s.g.spark), width, ""))
+		if i%columns == 0 {
+			lines = append(lines, cell)
+		} else {
+			lines[len(lines)-1] += cell
+		}
+	}
+	return lines
+}
+
+// filterLine tells what is chosen, and how much of all that is.
+func (s *screen) filterLine() string {
+	var parts []string
+	if sc := s.query.scope; sc != nil {
+		parts = append(parts, sc.by.noun()+" is "+sc.key.title(sc.by, 60, s.g))
+	}
+	if s.query.text != "" {
+		parts = append(parts, "text "+safetext.Escape(s.query.text))
+	}
+	if s.query.expr != "" {
+		parts = append(parts, "where "+safetext.Escape(s.query.expr))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	tail := "  " + countWord(s.sum.counts.total()) + " of " + countWord(s.sum.all)
+	if s.sum.partial {
+		tail = "  " + countWord(s.sum.counts.total()) + " of the last " + countWord(s.sum.kept)
+	}
+	room := s.width - len(tail) - len("filter  ")
+	return s.pal.match.Styled("filter  "+cut(strings.Join(parts, " and "), room, s.g.dots)) + tail
+}
+
+func (d dimension) noun() string {
+	switch d {
+	case byCause:
+		return "cause"
+	case byProgram, byProcess:
+		return "process"
+	default:
+		return "peer"
+	}
+}

@@ -1,0 +1,119 @@
+package tui
+
+import "github.com/closetrace/closetrace/model"
+
+// chunkSize is how many records are allocated, and dropped, at a time.
+const chunkSize = 512
+
+type chunk [chunkSize]model.Record
+
+// journal keeps the last records. A record's sequence number is its identity
+// for ever: the n-th record that came has the number n, from 0.
+//
+// One goroutine appends. A snapshot may be read by another goroutine at the
+// same time, because a chunk that a snapshot holds is never used again.
+type journal struct {
+	chunks []*chunk
+	held   int      // snapshots that are still read
+	spare  []*chunk // dropped, free for use
+	heldTo uint64   // chunks that begin before this number are held
+	first  uint64   // the oldest record that is kept
+	next   uint64   // the number that the next record gets
+	limit  int      // in chunks
+}
+
+// newJournal returns a journal that keeps at least keep records and at most
+// one chunk more.
+func newJournal(keep int) journal {
+	return journal{limit: (max(keep, 1)+chunkSize-1)/chunkSize + 1}
+}
+
+// at returns the record with number seq, which must be one of [first, next).
+// It stays valid until it is dropped.
+func (j *journal) at(seq uint64) *model.Record {
+	return &j.chunks[(seq-j.first)/chunkSize][seq%chunkSize]
+}
+
+// add appends a copy of r and returns its number.
+func (j *journal) add(r *model.Record) uint64 {
+	if j.next%chunkSize == 0 {
+		j.grow()
+	}
+	seq := j.next
+	j.next++
+	*j.at(seq) = *r
+	return seq
+}
+
+// grow makes room for the next chunk and drops the oldest if there are too many.
+func (j *journal) grow() {
+	if len(j.chunks) >= j.limit {
+		oldest := j.chunks[0]
+		if j.held == 0 || j.first >= j.heldTo {
+			j.spare = append(j.spare, oldest)
+		}
+		copy(j.chunks, j.chunks[1:])
+		j.chunks = j.chunks[:len(j.chunks)-1]
+		j.first += chunkSize
+	}
+	if n := len(j.spare); n > 0 {
+		j.chunks = append(j.chunks, j.spare[n-1])
+		j.spare = j.spare[:n-1]
+		return
+	}
+	j.chunks = append(j.chunks, new(chunk))
+}
+
+// snapshot returns the records that are kept now, for reading. It costs the
+// journal nothing but that these chunks are not used again until release.
+func (j *journal) snapshot() journal {
+	j.held++
+	j.heldTo = j.next
+	return journal{
+		chunks: append([]*chunk(nil), j.chunks...),
+		first:  j.first, next: j.next, limit: j.limit,
+	}
+}
+
+// release says that a snapshot is not read any more.
+func (j *journal) release() { j.held = max(j.held-1, 0) }
+
+// numbers is a queue of ascending sequence numbers.
+type numbers struct {
+	all  []uint64
+	head int
+}
+
+func (n *numbers) len() int { return len(n.all) - n.head }
+
+func (n *numbers) at(i int) uint64 { return n.all[n.head+i] }
+
+func (n *numbers) add(seq uint64) { n.all = append(n.all, seq) }
+
+// dropBefore removes the numbers below first.
+func (n *numbers) dropBefore(first uint64) {
+	for n.head < len(n.all) && n.all[n.head] < first {
+		n.head++
+	}
+	if n.head > len(n.all)/2 {
+		n.all = n.all[:copy(n.all, n.all[n.head:])]
+		n.head = 0
+	}
+}
+
+// search returns the index of the first number that is not below seq.
+func (n *numbers) search(seq uint64) int {
+	low, high := 0, n.len()
+	for low < high {
+		if middle := (low + high) / 2; n.at(middle) < seq {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low
+}
+
+func (n *numbers) copy() numbers {
+	return numbers{all: append([]uint64(nil), n.all[n.head:]...)}
+}

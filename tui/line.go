@@ -1,0 +1,179 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// LineOptions says how [Line] prints. The zero value is text without colour,
+// in UTC.
+type LineOptions struct {
+	Color bool           // paint verdicts and losses with the 16 ANSI colours
+	ASCII bool           // no character outside of ASCII, except from names
+	Date  bool           // the date before the time of day
+	Zone  *time.Location // of the times; nil is UTC
+}
+
+// Widths of the columns of a line. Longer names are cut; addresses are not, so
+// that a long IPv6 address pushes the rest of its line to the right.
+const (
+	lineVerdict  = len("X linger-timeout~")
+	lineCause    = len("orphan-or-memory-limit")
+	lineProcess  = 24
+	lineEndpoint = len("255.255.255.255:65535")
+	lineBy       = len("unknown/local-kernel")
+)
+
+// LineHeader returns the headings of the columns of [Line].
+func LineHeader(o LineOptions) string {
+	g := glyphsFor(o.ASCII)
+	when := left("TIME", len("15:04:05.000000"), "")
+	if o.Date {
+		when = left("TIME", len("2006-01-02 15:04:05.000000"), "")
+	}
+	return paletteOf(o).strong.Styled(strings.TrimRight(strings.Join([]string{
+		when, left("VERDICT", lineVerdict, ""), left("CAUSE", lineCause, ""), left("PROCESS", lineProcess, ""),
+		left("LOCAL", lineEndpoint, "") + " " + blanks(ansi.StringWidth(g.arrow)),
+		left("PEER", lineEndpoint, ""), left("BEGAN/ENDED BY", lineBy, ""), "LOSSES",
+	}, " "), " "))
+}
+
+// Line returns r as one line of text for a terminal, a pipe or a screen
+// reader, without a newline. Names are escaped. A verdict is a glyph and a
+// word, with a tilde if it is inferred.
+func Line(r *model.Record, o LineOptions) string {
+	p, g := paletteOf(o), glyphsFor(o.ASCII)
+	layout := "15:04:05.000000"
+	if o.Date {
+		layout = "2006-01-02 15:04:05.000000"
+	}
+	when := left("-", len(layout), "")
+	if t := r.Time(); t != 0 {
+		when = inZone(t, o.Zone).Format(layout)
+	}
+	return when + " " + lineBody(r, p, g)
+}
+
+func paletteOf(o LineOptions) *palette {
+	if o.Color {
+		return &darkPalette
+	}
+	return &plainPalette
+}
+
+func lineBody(r *model.Record, p *palette, g *glyphs) string {
+	switch r.Kind {
+	case model.KindTeardown, model.KindOutcome:
+		return lineEnd(r, p, g)
+	case model.KindCloseFailed:
+		t := &r.Teardown
+		return p.strong.Styled(left(g.warning+" close-failed", lineVerdict, g.dots)) + " " +
+			left(safetext.Escape(r.Error), lineCause, g.dots) + " " + lineWho(&t.Facts, g) +
+			"the call failed, the socket is still open"
+	case model.KindLoss, model.KindStart, model.KindStop:
+		return noticeWord(r, p, g)
+	case model.KindUnknown:
+	}
+	return p.faint.Styled(g.note + " a record of a kind that this version does not know")
+}
+
+// lineEnd is the line of a teardown or of its outcome.
+func lineEnd(r *model.Record, p *palette, g *glyphs) string {
+	t := &r.Teardown
+	style := p.of(t.Verdict)
+	line := style.Styled(left(verdictWord(&t.Judgement, g), lineVerdict, g.dots)) + " " +
+		style.Styled(left(t.Cause.String(), lineCause, g.dots)) + " " + lineWho(&t.Facts, g)
+	var ends []string
+	ends = append(ends, left(byWord(&t.Judgement), lineBy, g.dots))
+	if r.Kind == model.KindOutcome {
+		ends = append(ends, outcomeWord(r, g))
+	}
+	if losses := lossesWord(t); losses != "" {
+		ends = append(ends, losses)
+	}
+	return strings.TrimRight(line+strings.Join(ends, " "), " ")
+}
+
+// lineWho is the process and the tuple.
+func lineWho(f *model.Facts, g *glyphs) string {
+	return left(processWord(f, lineProcess, g), lineProcess, g.dots) + " " +
+		padded(endpointWord(f.Network.Local, 0, g)) + " " + g.arrow + " " +
+		padded(endpointWord(f.Network.Peer, 0, g)) + " "
+}
+
+func padded(s string) string { return s + blanks(lineEndpoint-len(s)) }
+
+// outcomeWord tells a later record of an end from its teardown.
+func outcomeWord(r *model.Record, g *glyphs) string {
+	if r.Retracts {
+		return g.later + " takes back the verdict of " + safetext.Escape(r.Teardown.ID)
+	}
+	return g.later + " later, of " + safetext.Escape(r.Teardown.ID)
+}
+
+// lossesWord tells the bytes that were lost and how long close() waited.
+func lossesWord(t *model.Teardown) string {
+	var parts []string
+	if n := t.TCP.Bytes.Unacked.Or(0); n > 0 {
+		parts = append(parts, "unacked "+bytesWord(n))
+	}
+	if n := t.TCP.Bytes.Unread.Or(0); n > 0 {
+		parts = append(parts, "unread "+bytesWord(n))
+	}
+	if d, known := t.CloseBlocked.Get(); known && d > 0 {
+		parts = append(parts, "close blocked "+durationWord(d))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// noticeWord is the text of what is not about one connection.
+func noticeWord(r *model.Record, p *palette, g *glyphs) string {
+	switch r.Kind {
+	case model.KindLoss:
+		return p.loud.Styled(fmt.Sprintf("%s LOST %s events (%s): records around here are missing",
+			g.warning, countWord(r.Loss.Count), safetext.Escape(r.Loss.Where)))
+	case model.KindStart:
+		return p.faint.Styled(g.note + " " + startWord(&r.Start))
+	case model.KindStop:
+		return p.strong.Styled(g.note + " " + stopWord(&r.Stop))
+	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+	}
+	return ""
+}
+
+func startWord(s *model.Start) string {
+	text := "tracing"
+	if s.Host.Name != "" {
+		text += " " + s.Host.Name
+	}
+	if system := strings.TrimSpace(s.OS.Type + " " + s.OS.Version); system != "" {
+		text += " (" + system + ")"
+	}
+	text += " with " + s.Backend + ", closetrace " + s.Tool.Version
+	if s.Filter != "" {
+		text += ", filter: " + s.Filter
+	}
+	return safetext.Escape(text)
+}
+
+func stopWord(s *model.Stop) string {
+	var total uint64
+	var parts []string
+	for v := model.VerdictUnknown; v <= model.Silent; v++ {
+		if n := s.Teardowns[v.String()]; n > 0 {
+			total += n
+			parts = append(parts, countWord(n)+" "+v.String())
+		}
+	}
+	text := "stopped (" + s.Reason + "): " + countWord(total) + " ends"
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, ", ")
+	}
+	return safetext.Escape(text + "; lost " + countWord(s.Lost) + " events")
+}

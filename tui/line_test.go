@@ -1,0 +1,232 @@
+package tui
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// at is the time of the records in these tests.
+var at = model.TimeOf(time.Date(2026, 11, 20, 17, 23, 0, 123456789, time.UTC))
+
+func endpoint(s string) model.Endpoint {
+	a := netip.MustParseAddrPort(s)
+	return model.Endpoint{Address: a.Addr(), Port: a.Port()}
+}
+
+// teardown returns the record of a close with 512 unread bytes.
+func teardown() model.Record {
+	r := model.Record{Kind: model.KindTeardown}
+	r.Teardown = model.Teardown{
+		Judgement: model.Judgement{
+			Verdict: model.Abortive, Cause: model.CauseUnreadData, Initiator: model.InitiatorLocal,
+			Terminator: model.LocalApp, Confidence: model.Certain, Rule: "close-with-unread-data",
+		},
+		Facts: model.Facts{
+			Time: at, ID: "7f3a-1c",
+			Network: model.Network{Local: endpoint("10.0.0.5:443"), Peer: endpoint("10.0.0.9:51034")},
+			Process: model.Process{PID: 812, Name: "nginx"},
+			TCP:     model.TCP{Bytes: model.Bytes{Unread: model.Some(uint64(512))}},
+		},
+	}
+	return r
+}
+
+func TestLine(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*model.Record)
+		opts   LineOptions
+		want   string
+	}{
+		{
+			"a teardown", func(*model.Record) {},
+			LineOptions{},
+			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app      unread 512 B",
+		},
+		{
+			"ASCII with a date", func(*model.Record) {},
+			LineOptions{ASCII: true, Date: true},
+			"2026-11-20 17:23:00.123456 A abortive        unread-data            nginx[812]               10.0.0.5:443          -> 10.0.0.9:51034        local/local-app      unread 512 B",
+		},
+		{
+			"a long name keeps its pid", func(r *model.Record) {
+				r.Teardown.Process.Name = strings.Repeat("x", 40)
+				r.Teardown.TCP.Bytes = model.Bytes{}
+			},
+			LineOptions{},
+			"17:23:00.123456 ✗ abortive        unread-data            xxxxxxxxxxxxxxxxxx…[812] 10.0.0.5:443          → 10.0.0.9:51034        local/local-app",
+		},
+		{
+			"an inferred linger time-out", func(r *model.Record) {
+				j := &r.Teardown.Judgement
+				j.Verdict, j.Cause, j.Confidence = model.LingerTimeout, model.CauseLingerExpired, model.Inferred
+				j.CloseBlocked = model.Some(2 * time.Second)
+				r.Teardown.TCP.Bytes = model.Bytes{Unacked: model.Some(uint64(1_234_567))}
+			},
+			LineOptions{},
+			"17:23:00.123456 ◷ linger-timeout~ linger-expired         nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app      unacked 1.2 MB, close blocked 2.0s",
+		},
+		{
+			"its retraction", func(r *model.Record) { r.Kind, r.Retracts = model.KindOutcome, true },
+			LineOptions{},
+			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app      ↳ takes back the verdict of 7f3a-1c unread 512 B",
+		},
+		{
+			"a hostile name", func(r *model.Record) { r.Teardown.Process.Name = "ng\x1b[31m\n" },
+			LineOptions{},
+			`17:23:00.123456 ✗ abortive        unread-data            ng\x1b[31m\n[812]        10.0.0.5:443          → 10.0.0.9:51034        local/local-app      unread 512 B`,
+		},
+		{
+			"IPv6", func(r *model.Record) { r.Teardown.Network.Local = endpoint("[2001:db8::1]:443") },
+			LineOptions{},
+			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               [2001:db8::1]:443     → 10.0.0.9:51034        local/local-app      unread 512 B",
+		},
+		{
+			"nothing known", func(r *model.Record) { *r = model.Record{Kind: model.KindTeardown} },
+			LineOptions{},
+			"-               ? unknown         unknown                -                        -                     → -                     unknown/unknown",
+		},
+		{
+			"a loss", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: 1234, Where: "ring-buffer"}}
+			},
+			LineOptions{},
+			"17:23:00.123456 ! LOST 1,234 events (ring-buffer): records around here are missing",
+		},
+		{
+			"the start", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindStart, Start: model.Start{
+					Time: at, Backend: "fentry", Tool: model.Tool{Version: "1.0.0"},
+					Host: model.Host{Name: "web1"}, OS: model.OS{Type: "linux", Version: "6.18.44"}, Filter: "tcp.bytes.unread > 0",
+				}}
+			},
+			LineOptions{},
+			"17:23:00.123456 • tracing web1 (linux 6.18.44) with fentry, closetrace 1.0.0, filter: tcp.bytes.unread > 0",
+		},
+		{
+			"the end", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindStop, Stop: model.Stop{
+					Time: at, Reason: "signal", Lost: 7, Teardowns: map[string]uint64{"abortive": 2, "graceful": 1000},
+				}}
+			},
+			LineOptions{},
+			"17:23:00.123456 • stopped (signal): 1,002 ends: 1,000 graceful, 2 abortive; lost 7 events",
+		},
+		{
+			"a failed close", func(r *model.Record) { r.Kind, r.Error = model.KindCloseFailed, "WSAEWOULDBLOCK" },
+			LineOptions{},
+			"17:23:00.123456 ! close-failed    WSAEWOULDBLOCK         nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        the call failed, the socket is still open",
+		},
+		{
+			"a kind of a later version", func(r *model.Record) { *r = model.Record{} },
+			LineOptions{},
+			"-               • a record of a kind that this version does not know",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := teardown()
+			test.change(&r)
+			if got := Line(&r, test.opts); got != test.want {
+				t.Errorf("Line:\n got %q\nwant %q", got, test.want)
+			}
+			test.opts.Color = true
+			if got := ansi.Strip(Line(&r, test.opts)); strings.TrimRight(got, " ") != test.want {
+				t.Errorf("coloured line without its colours:\n got %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestLineColumnsLineUp(t *testing.T) {
+	r := teardown()
+	for _, o := range []LineOptions{{}, {ASCII: true}, {Date: true}} {
+		line, header := []rune(Line(&r, o)), []rune(LineHeader(o))
+		for heading, text := range map[string]string{
+			"VERDICT": "", "CAUSE": "unread-data", "PROCESS": "nginx", "LOCAL": "10.0.0.5", "PEER": "10.0.0.9", "BEGAN": "local/", "LOSSES": "unread 512",
+		} {
+			if text == "" {
+				continue
+			}
+			i, j := strings.Index(string(header), heading), strings.Index(string(line), text)
+			i, j = len([]rune(string(header)[:i])), len([]rune(string(line)[:j]))
+			if i != j {
+				t.Errorf("%+v: %s begins in column %d, its heading in %d", o, text, j, i)
+			}
+		}
+	}
+}
+
+func TestVerdictsAreToldWithoutColour(t *testing.T) {
+	for _, g := range []*glyphs{&unicodeGlyphs, &asciiGlyphs} {
+		seen := map[string]model.Verdict{}
+		for v := model.VerdictUnknown; v <= model.Silent; v++ {
+			glyph := g.of(v)
+			if other, twice := seen[glyph]; twice || ansi.StringWidth(glyph) != 1 {
+				t.Errorf("glyph %q of %v: same as %v, or not one column wide", glyph, v, other)
+			}
+			seen[glyph] = v
+			r := teardown()
+			r.Teardown.Verdict = v
+			if line := Line(&r, LineOptions{}); !strings.Contains(line, " "+v.String()+" ") {
+				t.Errorf("line %q does not hold the word %v", line, v)
+			}
+		}
+	}
+}
+
+func TestSizesFitTheirColumns(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 99_949: "99.9 kB", 100_000: "100 kB", 999_600: "1.0 MB", 1<<64 - 1: "18.4 EB"} {
+		if got := bytesWord(n); got != want || len(got) > 7 {
+			t.Errorf("bytesWord(%d) = %q, want %q", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0ns", 999: "999ns", 1500: "1us", 41 * time.Millisecond: "41ms", 59*time.Second + 990*time.Millisecond: "59.9s", 61 * time.Second: "1m01s", 25 * time.Hour: "25h00m", 1000 * time.Hour: "41d16h"} {
+		if got := durationWord(d); got != want || len(got) > 7 {
+			t.Errorf("durationWord(%d) = %q, want %q", d, got, want)
+		}
+	}
+	for n, want := range map[uint64]string{99_999: "99999", 100_000: "100k", 999_999: "999k", 1_500_000: "1.5M"} {
+		if got := shortCount(n); got != want || len(got) > 5 {
+			t.Errorf("shortCount(%d) = %q, want %q", n, got, want)
+		}
+	}
+	if got, want := countWord(1_234_567), "1,234,567"; got != want {
+		t.Errorf("countWord = %q, want %q", got, want)
+	}
+}
+
+func FuzzLine(f *testing.F) {
+	for kind := range uint8(8) {
+		f.Add("nginx", "ECONNRESET", "id", kind)
+		f.Add("\x1b]0;x\x07", "\u202e", "\n", kind)
+	}
+	f.Fuzz(func(t *testing.T, name, text, id string, kind uint8) {
+		r := teardown()
+		r.Kind, r.Retracts = model.Kind(kind%8), kind%2 == 0
+		r.Teardown.Process.Name, r.Error, r.Teardown.ID = name, text, id
+		r.Loss.Where, r.Start.Host.Name, r.Start.Filter, r.Stop.Reason = text, name, id, text
+		lines := Line(&r, LineOptions{})
+		r.Retracts = !r.Retracts
+		for _, c := range lines + Line(&r, LineOptions{}) {
+			if unicode.IsControl(c) || unicode.In(c, unicode.Bidi_Control, unicode.Cf) {
+				t.Fatalf("the line holds %U", c)
+			}
+		}
+	})
+}
+
+func BenchmarkLine(b *testing.B) {
+	r := teardown()
+	b.ReportAllocs()
+	for b.Loop() {
+		Line(&r, LineOptions{Color: true})
+	}
+}

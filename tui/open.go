@@ -1,0 +1,162 @@
+package tui
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// OpenConn is one connection that is open now.
+type OpenConn struct {
+	Network model.Network
+	Process model.Process
+	State   model.State
+	Age     model.Opt[time.Duration]
+	Linger  model.Linger
+	Bytes   model.Bytes // Unread and Unsent: what a close now would lose
+}
+
+// openList is the view of the connections that are open. It is read once a
+// second, and only while it is shown.
+type openList struct {
+	all     []OpenConn
+	err     error
+	asked   model.Time
+	loading bool
+	place   int
+	height  int
+}
+
+type connsMsg struct {
+	conns []OpenConn
+	err   error
+}
+
+// poll asks for the connections if it is time.
+func (l *openList) poll(open func() ([]OpenConn, error), now model.Time) tea.Cmd {
+	if open == nil || l.loading || l.asked != 0 && now.Sub(l.asked) < time.Second {
+		return nil
+	}
+	l.asked, l.loading = now, true
+	return func() tea.Msg {
+		conns, err := open()
+		return connsMsg{conns, err}
+	}
+}
+
+func (l *openList) take(msg connsMsg) {
+	l.loading = false
+	l.err = msg.err
+	if msg.err != nil {
+		return
+	}
+	var selected model.Network
+	if l.place < len(l.all) {
+		selected = l.all[l.place].Network
+	}
+	l.all = msg.conns
+	slices.SortFunc(l.all, func(a, b OpenConn) int {
+		return cmp.Or(
+			cmp.Compare(b.Bytes.Unread.Or(0)+b.Bytes.Unsent.Or(0), a.Bytes.Unread.Or(0)+a.Bytes.Unsent.Or(0)),
+			a.Network.Local.AddrPort().Compare(b.Network.Local.AddrPort()),
+			a.Network.Peer.AddrPort().Compare(b.Network.Peer.AddrPort()),
+		)
+	})
+	if i := slices.IndexFunc(l.all, func(c OpenConn) bool { return c.Network == selected }); i >= 0 {
+		l.place = i
+	}
+	l.move(0)
+}
+
+func (l *openList) move(n int) { l.place = min(max(l.place+n, 0), max(len(l.all)-1, 0)) }
+
+var openColumns = []column{
+	{title: "STATE", min: 11, ideal: 12, rank: 0},
+	{title: "PROCESS", min: 13, ideal: 24, rank: 1},
+	{title: "LOCAL", min: 21, ideal: longEndpoint, rank: 5},
+	{title: "PEER", min: 21, ideal: longEndpoint, rank: 2},
+	{title: "AGE", min: 7, ideal: 7, rank: 6, numeric: true},
+	{title: "LINGER", min: 6, ideal: 6, rank: 7, numeric: true},
+	{title: "UNREAD", min: 8, ideal: 8, rank: 3, numeric: true},
+	{title: "UNSENT", min: 8, ideal: 8, rank: 4, numeric: true},
+}
+
+// render draws the table.
+func (l *openList) render(s *screen, width int) []string {
+	switch {
+	case s.cfg.Open == nil:
+		return []string{"", " The list of open connections is not available here."}
+	case l.err != nil:
+		return []string{"", " " + s.pal.loud.Styled(cut(safetext.Escape(l.err.Error()), width-1, s.g.dots))}
+	case len(l.all) == 0:
+		return []string{"", " No connection is open."}
+	}
+	widths := fitColumns(openColumns, width-1)
+	lines := []string{s.pal.strong.Styled(" " + headings(openColumns, widths, -1, false, s.g))}
+	top := min(max(l.place-l.height/2, 0), max(len(l.all)-l.height, 0))
+	for i := top; i < min(top+l.height, len(l.all)); i++ {
+		var cells []string
+		for col := range openColumns {
+			if widths[col] > 0 {
+				cells = append(cells, openColumns[col].fitted(l.all[i].cell(col, widths[col], s.g), widths[col], s.g))
+			}
+		}
+		text := strings.Join(cells, " ")
+		lines = append(lines, s.row([2]string{text, text}, i == l.place, width))
+	}
+	return lines
+}
+
+// cell returns the text of one cell.
+func (c *OpenConn) cell(col, width int, g *glyphs) string {
+	switch col {
+	case 0:
+		return c.State.String()
+	case 1:
+		return processWord(&model.Facts{Process: c.Process}, width, g)
+	case 2:
+		return endpointWord(c.Network.Local, width, g)
+	case 3:
+		return endpointWord(c.Network.Peer, width, g)
+	case 4:
+		return knownDuration(c.Age)
+	case 5:
+		if on, known := c.Linger.On.Get(); !known || !on {
+			return ""
+		}
+		return durationWord(time.Duration(c.Linger.Seconds.Or(0)) * time.Second)
+	case 6:
+		return openBytes(c.Bytes.Unread)
+	default:
+		return openBytes(c.Bytes.Unsent)
+	}
+}
+
+func openBytes(n model.Opt[uint64]) string {
+	if v, known := n.Get(); known {
+		return bytesWord(v)
+	}
+	return ""
+}
+
+// text returns the whole table with tabs.
+func (l *openList) text(s *screen) string {
+	var b strings.Builder
+	for _, c := range openColumns {
+		b.WriteString(c.title + "\t")
+	}
+	b.WriteByte('\n')
+	for i := range l.all {
+		for col := range openColumns {
+			b.WriteString(l.all[i].cell(col, 1<<10, s.g) + "\t")
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

@@ -1,0 +1,92 @@
+package tui
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestTenQuestions asks the questions of docs/screen.md with the keys that are
+// given there, and finds the answers in the records in another way.
+func TestTenQuestions(t *testing.T) {
+	doc, err := os.ReadFile("../docs/screen.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := demoFeed()
+	abortive := func(d *model.Teardown) bool { return d.Verdict == model.Abortive }
+	name := func(d *model.Teardown) string { return d.Process.Name }
+	for _, question := range []struct {
+		text   string
+		keys   string
+		answer string // what the first row, or the screen, must show
+	}{
+		{"Who was reset most in the last minute?", "3 t", most(records, name, func(d *model.Teardown) bool { return abortive(d) && at.Sub(d.Time) < 55*time.Second })},
+		{"Which process closes with unread data?", "3 / e a d", most(records, name, func(d *model.Teardown) bool { return d.Cause == model.CauseUnreadData })},
+		{"Which connection lost most bytes?", "s", clockWord(largest(records, func(d *model.Teardown) int64 { return int64(d.TCP.Bytes.Lost()) }).Time, nil, 0)},
+		{"Which close() blocked longest?", "s s", "linger-expired"},
+		{"Why did the last abortive connection end?", "{ enter", records[nextAbortive(records, 400, -1)].Teardown.Cause.String()},
+		{"What is the most frequent cause of abortive ends?", "2", most(records, func(d *model.Teardown) string { return d.Cause.String() }, abortive)},
+		{"From which network do the resets come?", "4 x", most(records, func(d *model.Teardown) string {
+			p, _ := d.Network.Peer.Address.Prefix(map[bool]int{true: 24, false: 64}[d.Network.Peer.Address.Is4()])
+			return p.String()
+		}, abortive)},
+		{"Which process, by its pid?", "3 x", most(records, func(d *model.Teardown) string { return fmt.Sprintf("%s[%d]", d.Process.Name, d.Process.PID) }, abortive)},
+		{"What happened to the connections of that process?", "3 enter", "process is " + most(records, name, abortive)},
+	} {
+		t.Run(question.text, func(t *testing.T) {
+			keys := strings.Fields(question.keys)
+			if len(keys) > 5 {
+				t.Errorf("%d keys, want at most 5", len(keys))
+			}
+			row := "| " + question.text + " | `" + strings.Join(keys, "` `") + "` |"
+			if !strings.Contains(string(doc), row) {
+				t.Errorf("docs/screen.md has no row %q", row)
+			}
+			r := newRig(t, 120, 40, records, nil)
+			r.press(keys...)
+			for _, line := range strings.Split(r.text(), "\n") {
+				first := strings.HasPrefix(line, "▸") || strings.HasPrefix(line, "filter") || strings.HasPrefix(line, "✗ abortive:")
+				if first && strings.Contains(line, question.answer) {
+					return
+				}
+			}
+			t.Errorf("the answer %q is not in the first row:\n%s", question.answer, r.text())
+		})
+	}
+	t.Run("Did closetrace miss anything?", func(t *testing.T) {
+		r := newRig(t, 120, 40, records, nil)
+		r.hides("LOST 7")
+		r.add(lossRecord(at, 7))
+		r.tick(frame)
+		r.shows("LOST 7")
+	})
+}
+
+// most returns the name that has most of the ends that want chooses.
+func most(records []model.Record, name func(*model.Teardown) string, want func(*model.Teardown) bool) string {
+	counts, top := map[string]int{}, ""
+	for i := range records {
+		if d := &records[i].Teardown; want(d) {
+			n := name(d)
+			if counts[n]++; counts[n] > counts[top] {
+				top = n
+			}
+		}
+	}
+	return top
+}
+
+func largest(records []model.Record, value func(*model.Teardown) int64) *model.Teardown {
+	top := &records[0].Teardown
+	for i := range records {
+		if d := &records[i].Teardown; value(d) > value(top) {
+			top = d
+		}
+	}
+	return top
+}

@@ -1,0 +1,227 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// player moves through a recording that was read: the screen shows what had
+// come until its position.
+type player struct {
+	loaded  bool
+	playing bool
+	speed   float64    // recorded seconds per second
+	at      model.Time // the position
+	limit   uint64     // records before this number are shown
+	end     uint64
+	first   model.Time // of the records that are kept
+	last    model.Time
+}
+
+// pressedReplay handles the keys that step.
+func (s *screen) pressedReplay(msg tea.KeyPressMsg) bool {
+	k := &s.keys
+	switch {
+	case key.Matches(msg, k.step):
+		s.step(1, anyRecord)
+	case key.Matches(msg, k.stepBack):
+		s.step(-1, anyRecord)
+	case key.Matches(msg, k.abort):
+		s.step(1, abortiveRecord)
+	case key.Matches(msg, k.abortBack):
+		s.step(-1, abortiveRecord)
+	case s.replay != nil && key.Matches(msg, k.faster):
+		s.replay.speed = min(max(s.replay.speed, 0.5)*2, 1024)
+	case s.replay != nil && key.Matches(msg, k.slower):
+		s.replay.speed = max(s.replay.speed/2, 1.0/16)
+	default:
+		return false
+	}
+	return true
+}
+
+func anyRecord(*model.Record) bool { return true }
+
+func abortiveRecord(r *model.Record) bool {
+	return r.Kind == model.KindTeardown && r.Teardown.Verdict == model.Abortive
+}
+
+// step goes to the next record of the query that want chooses: in a replay the
+// position moves, otherwise the selection.
+func (s *screen) step(n int, want func(*model.Record) bool) {
+	if s.replay != nil && s.replay.loaded {
+		s.replay.playing = false
+		s.replay.step(s, n, want)
+		s.followStep()
+		return
+	}
+	s.with(func(d *deck) {
+		from := s.stream.selected
+		if s.stream.follow && d.hits.len() > 0 && s.stream.sort == sortTime {
+			from = d.hits.at(d.hits.len() - 1)
+		}
+		i := d.index(from) + n
+		for ; i >= 0 && i < d.hits.len(); i += n {
+			if seq := d.hits.at(i); want(d.journal.at(seq)) {
+				s.stream.sel(seq)
+				return
+			}
+		}
+	})
+	s.followStep()
+}
+
+// followStep opens the record that was stepped to if a detail is open.
+func (s *screen) followStep() {
+	if s.detail == nil {
+		return
+	}
+	s.with(func(d *deck) { s.stream.refresh(d, s.stream.height, s.now) })
+	s.openDetail()
+}
+
+// replayTick moves a running replay on.
+func (s *screen) replayTick(now, before model.Time) {
+	p := s.replay
+	if !p.loaded {
+		s.loadReplay()
+		return
+	}
+	if !p.playing || before == 0 {
+		return
+	}
+	p.at = p.at.Add(time.Duration(float64(now.Sub(before)) * p.speed))
+	limit := p.limit
+	j := s.frozen.journal
+	for j.next = p.end; limit < p.end && j.at(limit).Time() <= p.at; {
+		limit++
+	}
+	p.show(s, limit)
+	if limit == p.end {
+		p.playing, p.at = false, p.last
+		s.now = p.at
+	}
+}
+
+// loadReplay begins when the whole recording was read: at its end, or, with a
+// speed, at its beginning.
+func (s *screen) loadReplay() {
+	s.in.mu.Lock()
+	ended, last := s.in.ended, s.in.deck.all.last
+	s.in.mu.Unlock()
+	s.now = last
+	if !ended {
+		return
+	}
+	p := s.replay
+	s.frozen = s.takeSnapshot()
+	j := &s.frozen.journal
+	p.loaded, p.end, p.limit = true, j.next, j.next
+	p.last, p.at = last, last
+	p.first = last
+	for seq := j.first; seq < j.next && p.first == last; seq++ {
+		if t := j.at(seq).Time(); t != 0 {
+			p.first = t
+		}
+	}
+	if p.speed > 0 {
+		p.playing, p.at = true, p.first
+		p.show(s, j.first)
+	}
+}
+
+// show makes the screen show the records before limit.
+func (p *player) show(s *screen, limit uint64) {
+	p.limit = limit
+	s.frozen.truncate(limit, p.end)
+	s.now = p.at
+}
+
+// step moves the position by records of the query that want chooses.
+func (p *player) step(s *screen, n int, want func(*model.Record) bool) {
+	d := s.frozen
+	j := d.journal
+	j.next = p.end
+	limit := p.limit
+	for {
+		if n > 0 {
+			if limit >= p.end {
+				return
+			}
+			limit++
+		} else {
+			if limit <= j.first+1 {
+				return
+			}
+			limit--
+		}
+		r := j.at(limit - 1)
+		if (d.match == nil || d.match(r)) && want(r) {
+			break
+		}
+	}
+	if t := j.at(limit - 1).Time(); t != 0 {
+		p.at = t
+	}
+	p.show(s, limit)
+	s.stream.follow = true
+}
+
+// toggle plays or stops; from the end it begins anew.
+func (p *player) toggle(s *screen) {
+	if !p.loaded {
+		return
+	}
+	p.playing = !p.playing
+	if p.speed == 0 {
+		p.speed = 1
+	}
+	if p.playing && p.limit >= p.end {
+		p.at = p.first
+		p.show(s, s.frozen.journal.first)
+		s.stream.follow = true
+	}
+}
+
+// positionLine is the bar: where in the recording the screen is.
+func (s *screen) positionLine() string {
+	p := s.replay
+	if !p.loaded {
+		return "reading " + countWord(s.sum.end) + " records" + s.g.dots
+	}
+	state := s.g.pause
+	if p.playing {
+		state = s.g.play
+	}
+	dropped := s.frozen.journal.first
+	if p.speed > 0 {
+		state += fmt.Sprintf(" %gx", p.speed)
+	}
+	head := state + " " + clockWord(p.at, s.cfg.Zone, 3) + " "
+	tail := fmt.Sprintf(" %s  %s/%s", clockWord(p.last, s.cfg.Zone, 0), countWord(p.limit-dropped), countWord(p.end-dropped))
+	if dropped > 0 {
+		tail += " (the last of " + countWord(p.end) + ")"
+	}
+	room := s.width - ansi.StringWidth(head) - ansi.StringWidth(tail)
+	return head + s.pal.match.Styled(bar(p, room, s.g)) + tail
+}
+
+// bar draws the position between the first and the last record.
+func bar(p *player, width int, g *glyphs) string {
+	if width < 3 {
+		return ""
+	}
+	part := 1.0
+	if span := p.last.Sub(p.first); span > 0 {
+		part = min(max(float64(p.at.Sub(p.first))/float64(span), 0), 1)
+	}
+	done := int(part * float64(width-1))
+	return strings.Repeat(g.rule, done) + g.mark + strings.Repeat(g.waiting, width-1-done)
+}

@@ -1,0 +1,142 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// Background is whether the terminal is dark or light.
+type Background uint8
+
+const (
+	BackgroundAuto  Background = iota // ask the terminal; dark until it answers
+	BackgroundDark                    // light text on a dark ground
+	BackgroundLight                   // dark text on a light ground
+)
+
+// DefaultKeep is how many records a screen keeps, of 1.2 kB each and what
+// their strings take: about 60 MB. A pause may hold as many again.
+const DefaultKeep = 50_000
+
+// Config says what a screen shows and what it may do. What is nil is not
+// offered. The functions are called on goroutines of their own, not by the
+// screen's, and not two of a kind at a time; Explain and JSON are called by
+// the screen and must be quick.
+type Config struct {
+	// Start describes the trace.
+	Start model.Start
+	// Now is the clock; nil is time.Now. Only the tick reads it.
+	Now func() time.Time
+	// Zone is the zone of the times on the screen; nil is UTC.
+	Zone *time.Location
+	// Filter is the expression that is set at first.
+	Filter string
+	// Keep is how many records are kept; 0 is DefaultKeep. Counts go on beyond.
+	Keep int
+	// Stop ends the sequence of records. It is called when the user leaves, and
+	// is needed where the sequence may wait for records.
+	Stop func()
+	// Record makes a file for records; the path decides about its format. It
+	// must not replace a file.
+	Record func(path string) (Recorder, error)
+	// RecordTo is a path to record to from the beginning; needs Record.
+	RecordTo string
+	// Explain returns what a cause means and what to check next.
+	Explain func(model.Cause) string
+	// JSON appends r as one line of JSON.
+	JSON func(b []byte, r *model.Record) []byte
+	// Replay says that the records are a recording, which is read to its end
+	// before one moves in it.
+	Replay *Replay
+	// Open returns the connections that are open now.
+	Open func() ([]OpenConn, error)
+
+	// ASCII avoids characters outside of ASCII.
+	ASCII bool
+	// NoColor leaves bold, underline and reverse only.
+	NoColor bool
+	// Background chooses the colours.
+	Background Background
+
+	// Input and Output are the terminal; nil is the program's own.
+	Input  io.Reader
+	Output io.Writer
+}
+
+// Replay is how a recording is shown.
+type Replay struct {
+	// Name is the file.
+	Name string
+	// Speed plays the recording from its beginning, so many recorded seconds
+	// in one; 0 shows its end and stands still.
+	Speed float64
+}
+
+// ErrConfig is matched by the errors of a Config that can't be used.
+var ErrConfig = errors.New("screen")
+
+// Run shows records on the terminal until the user leaves or ctx is done. It
+// takes records in as fast as they come, whatever the terminal does, and
+// returns the error of the sequence. When it returns, the sequence has ended
+// and the file that was recorded to is closed.
+func Run(ctx context.Context, records iter.Seq2[model.Record, error], cfg Config) error {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Keep == 0 {
+		cfg.Keep = DefaultKeep
+	}
+	in := newIntake(cfg.Keep)
+	s := newScreen(cfg, in)
+	if cfg.Filter != "" {
+		if err := s.choose(query{expr: cfg.Filter}); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	if cfg.RecordTo != "" {
+		if cfg.Record == nil {
+			return fmt.Errorf("%w: record to %s: %w", ErrConfig, cfg.RecordTo, errors.ErrUnsupported)
+		}
+		if err := in.recording.begin(cfg.RecordTo, cfg.Record); err != nil {
+			return err
+		}
+	}
+	done, leave := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		in.run(records, leave)
+	}()
+	_, shown := tea.NewProgram(s, s.options(ctx)...).Run()
+	if errors.Is(shown, tea.ErrInterrupted) || ctx.Err() != nil {
+		shown = nil // ctrl-c and a signal end a trace as they end any other
+	}
+	if cfg.Stop != nil {
+		cfg.Stop()
+	} else {
+		close(leave)
+	}
+	<-done
+	_, _, recorded := in.recording.end()
+	return errors.Join(shown, in.err, recorded)
+}
+
+// options returns the program's options. 15 frames a second are enough for
+// data that changes ten times, and each costs a comparison of all cells.
+func (s *screen) options(ctx context.Context) []tea.ProgramOption {
+	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithFPS(15)}
+	if s.cfg.Input != nil {
+		options = append(options, tea.WithInput(s.cfg.Input))
+	}
+	if s.cfg.Output != nil {
+		options = append(options, tea.WithOutput(s.cfg.Output))
+	}
+	return options
+}

@@ -1,0 +1,238 @@
+package tui
+
+import (
+	"time"
+
+	"charm.land/bubbles/v2/help"
+	"charm.land/bubbles/v2/viewport"
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// viewID is one of the views.
+type viewID uint8
+
+const (
+	streamView viewID = iota
+	causeView
+	processView
+	peerView
+	openView
+	views
+)
+
+// String returns the name on the tab.
+func (v viewID) String() string {
+	return [...]string{"Stream", "Causes", "Processes", "Peers", "Open"}[v]
+}
+
+// The smallest screen on which the tables can be read.
+const (
+	minWidth  = 60
+	minHeight = 12
+)
+
+// wideDetail is the width from which the detail stands beside the table.
+const wideDetail = 160
+
+// frame is how often the view takes in what came: every change of state is
+// shown at once, new records ten times a second.
+const frame = 100 * time.Millisecond
+
+// screen is the one tea.Model. Its state is changed by Update only; View draws
+// it and reads nothing else.
+type screen struct {
+	cfg     Config
+	in      *intake
+	keys    keyMap
+	keyHelp help.Model
+	pal     *palette
+	g       *glyphs
+
+	width, height int
+	now           model.Time // of the last tick; in a replay, of its position
+	wall          model.Time // of the last tick
+	view          viewID
+	query         query
+	frozen        *deck  // what is shown while paused and in a replay
+	pausedAt      uint64 // the number of the next record when the pause began
+	sum           summary
+
+	stream streamList
+	groups [3]groupList
+	conns  openList
+	detail *detail
+	help   bool
+	pages  viewport.Model // of the help
+	prompt *prompt
+	notice notice
+	replay *player
+	mouse  bool
+}
+
+// notice is one line for the user, shown for a while.
+type notice struct {
+	text  string
+	loud  bool
+	until model.Time
+}
+
+// The messages of the screen.
+type (
+	tickMsg model.Time
+	doneMsg struct { // a command has done what a key asked for
+		text string
+		err  error
+	}
+	savedMsg struct{ doneMsg } // and does not read its snapshot any more
+)
+
+func newScreen(cfg Config, in *intake) *screen {
+	s := &screen{cfg: cfg, in: in, keys: newKeyMap(), g: glyphsFor(cfg.ASCII)}
+	s.stream.follow = true
+	for i := range s.groups {
+		s.groups[i].table = i
+	}
+	if cfg.Replay != nil {
+		s.replay = &player{speed: cfg.Replay.Speed}
+	}
+	s.setBackground(cfg.Background != BackgroundLight)
+	return s
+}
+
+func (s *screen) setBackground(dark bool) {
+	switch {
+	case s.cfg.NoColor:
+		s.pal = &monoPalette
+	case dark:
+		s.pal = &darkPalette
+	default:
+		s.pal = &lightPalette
+	}
+	s.keyHelp = newKeyHelp(s.pal, s.g)
+}
+
+// Init implements [tea.Model].
+func (s *screen) Init() tea.Cmd {
+	if s.cfg.Background == BackgroundAuto && !s.cfg.NoColor {
+		return tea.Batch(s.tick(), tea.RequestBackgroundColor)
+	}
+	return s.tick()
+}
+
+// tick is the only reader of the clock.
+func (s *screen) tick() tea.Cmd {
+	now := s.cfg.Now
+	return tea.Tick(frame, func(time.Time) tea.Msg { return tickMsg(model.TimeOf(now())) })
+}
+
+// Update implements [tea.Model].
+func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	var cmd tea.Cmd
+	_, ticked := msg.(tickMsg)
+	s.stream.stale = s.stream.stale || !ticked
+	switch msg := msg.(type) {
+	case tickMsg:
+		cmd = tea.Batch(s.tick(), s.ticked(model.Time(msg)))
+	case tea.WindowSizeMsg:
+		s.width, s.height = msg.Width, msg.Height
+	case tea.BackgroundColorMsg:
+		if s.cfg.Background == BackgroundAuto {
+			s.setBackground(msg.IsDark())
+		}
+	case tea.KeyPressMsg:
+		cmd = s.pressed(msg)
+	case tea.PasteMsg:
+		cmd = s.prompt.update(msg)
+		s.promptChanged()
+	case tea.MouseWheelMsg:
+		s.wheel(msg)
+	case tea.MouseClickMsg:
+		s.clicked(msg)
+	case doneMsg:
+		s.done(msg)
+	case savedMsg:
+		s.releaseSnapshot()
+		s.done(msg.doneMsg)
+	case connsMsg:
+		s.conns.take(msg)
+	}
+	s.refresh()
+	return s, cmd
+}
+
+// ticked moves time on.
+func (s *screen) ticked(now model.Time) tea.Cmd {
+	before := s.wall
+	s.wall = now
+	if s.replay != nil {
+		s.replayTick(now, before)
+	} else if !s.paused() {
+		s.now = now
+	}
+	if s.notice.until != 0 && now > s.notice.until {
+		s.notice = notice{}
+	}
+	if s.view == openView {
+		return s.conns.poll(s.cfg.Open, now)
+	}
+	return nil
+}
+
+// paused reports whether the view stands still; a replay has its own way.
+func (s *screen) paused() bool { return s.frozen != nil && s.replay == nil }
+
+// with calls f with what the screen shows. While it is live, the intake waits.
+func (s *screen) with(f func(*deck)) {
+	if s.frozen != nil {
+		f(s.frozen)
+		return
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	f(s.in.deck)
+}
+
+// refresh copies what the next frame shows.
+func (s *screen) refresh() {
+	s.takeState()
+	s.with(func(d *deck) {
+		s.sum.take(d, s.now, s.width)
+		height := s.tableHeight() - 1
+		if s.view == streamView {
+			s.stream.refresh(d, height, s.now)
+		}
+		if l := s.grouped(); l != nil {
+			l.refresh(d, height, s.now)
+		}
+		s.refreshDetail(d)
+	})
+	if s.paused() {
+		s.in.mu.Lock()
+		s.sum.end = s.in.deck.journal.next
+		s.sum.lost = s.in.deck.all.lost
+		s.in.mu.Unlock()
+	}
+	s.conns.height = s.tableHeight() - 1
+	s.pages.SetWidth(s.width)
+	s.pages.SetHeight(s.tableHeight())
+}
+
+// takeState copies what the intake says about itself.
+func (s *screen) takeState() {
+	s.sum.recording = s.in.recording.state(s.sum.recording)
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	s.sum.ended, s.sum.err, s.sum.stop = s.in.ended, s.in.err, s.in.stop
+}
+
+// grouped returns the list of the view if it is a grouped one.
+func (s *screen) grouped() *groupList {
+	switch s.view {
+	case causeView, processView, peerView:
+		return &s.groups[s.view-causeView]
+	default:
+		return nil
+	}
+}

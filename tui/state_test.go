@@ -1,0 +1,254 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestSelectionSticksToTheRecord: while others come in, and whatever the
+// order, the selected record stays selected, and in its line.
+func TestSelectionSticksToTheRecord(t *testing.T) {
+	for _, keys := range [][]string{nil, {"S"}, {"s"}, {"s", "S"}, {"s", "s", "s"}} {
+		t.Run(strings.Join(keys, " "), func(t *testing.T) {
+			r := newRig(t, 120, 24, demoFeed(), nil)
+			r.press(keys...)
+			r.press("g", "j", "j", "j", "j", "j", "k")
+			seq, line := r.s.stream.selected, r.s.stream.line
+			for i := range 50 {
+				r.add(feedRecord(rand.New(rand.NewPCG(uint64(i), 1)), i, r.time))
+				r.tick(150 * time.Millisecond)
+				if r.s.stream.selected != seq {
+					t.Fatalf("after %d records %d is selected, want %d", i+1, r.s.stream.selected, seq)
+				}
+			}
+			if len(keys) == 0 && r.s.stream.line != line {
+				t.Errorf("the selection moved from line %d to %d", line, r.s.stream.line)
+			}
+			r.press("enter")
+			if r.s.detail.seq != seq {
+				t.Errorf("the detail is that of record %d, want %d", r.s.detail.seq, seq)
+			}
+		})
+	}
+}
+
+// TestSelectionSurvivesItsRecord: when the journal drops the selected record,
+// the nearest one that is left is selected; an open detail stays.
+func TestSelectionSurvivesItsRecord(t *testing.T) {
+	r := newRig(t, 120, 24, demoFeed(), func(c *Config) { c.Keep = 500 })
+	r.press("g", "enter")
+	want := r.s.detail.rec.Teardown.ID
+	for i := range 5 {
+		r.add(feed(1000, r.time, time.Millisecond)...)
+		r.tick(frame)
+		if got := r.s.detail.rec.Teardown.ID; got != want {
+			t.Fatalf("after %d thousand records the detail is of %s, want %s", i+1, got, want)
+		}
+	}
+	r.press("esc")
+	if got, oldest := r.s.stream.selected, r.in.deck.journal.first; got != oldest {
+		t.Errorf("selected %d, want the oldest that is kept, %d", got, oldest)
+	}
+}
+
+// TestGroupSelectionSticks: the selected group stays selected when the order
+// of the groups changes.
+func TestGroupSelectionSticks(t *testing.T) {
+	r := newRig(t, 120, 24, demoFeed(), nil)
+	r.press("3", "j", "j")
+	want := r.s.groups[processTable].current().key
+	more := feedRecordAt(r.time)
+	for range 1000 {
+		more.Teardown.Process = model.Process{Name: "newcomer", PID: 1}
+		r.add(more)
+	}
+	r.tick(time.Second)
+	l := &r.s.groups[processTable]
+	if l.all[0].key.name != "newcomer" {
+		t.Fatalf("the first group is %q, want newcomer", l.all[0].key.name)
+	}
+	if got := l.current().key; got != want {
+		t.Errorf("selected %+v, want %+v", got, want)
+	}
+}
+
+// TestPauseFreezesTheView: nothing on the screen but the counter moves, even
+// when all that is shown was dropped meanwhile, and nothing is missed.
+func TestPauseFreezesTheView(t *testing.T) {
+	d := &disk{}
+	r := newRig(t, 80, 24, demoFeed(), func(c *Config) { c.Keep, c.Record = 500, d.create })
+	r.press("R")
+	r.run(r.press("enter"))
+	r.tick(10 * time.Second) // the notice goes
+	r.press("space")
+	before := strings.Split(r.text(), "\n")
+	for range 20 {
+		r.add(feed(500, r.time, time.Millisecond)...)
+		r.tick(frame)
+	}
+	after := strings.Split(r.text(), "\n")
+	for i := range before {
+		if i != 0 && i != 1 && before[i] != after[i] {
+			t.Errorf("line %d was\n%q, is\n%q", i, before[i], after[i])
+		}
+	}
+	r.shows("PAUSED +10,000 new", "REC 10,000")
+	r.press("g", "enter")
+	r.shows(clockWord(demoFeed()[0].Time(), nil, 6))
+	r.press("esc", "space")
+	r.shows("10,400 ends")
+	if len(d.records) != 10_000 {
+		t.Errorf("%d records were recorded, want 10000", len(d.records))
+	}
+}
+
+// TestCountsAgreeWithTheRecords counts all groups in another way.
+func TestCountsAgreeWithTheRecords(t *testing.T) {
+	records := demoFeed()
+	for _, expr := range []string{"", `verdict == "abortive"`} {
+		r := newRig(t, 120, 24, records, func(c *Config) { c.Filter = expr })
+		type row struct {
+			ends uint64
+			lost uint64
+		}
+		want := [3]map[string]row{{}, {}, {}}
+		for _, rec := range records {
+			d := &rec.Teardown
+			if expr != "" && d.Verdict != model.Abortive {
+				continue
+			}
+			lost := d.TCP.Bytes.Unread.Or(0) + d.TCP.Bytes.Unacked.Or(0)
+			for i, name := range []string{d.Cause.String(), d.Process.Name, d.Network.Peer.Address.String()} {
+				sum := want[i][name]
+				want[i][name] = row{sum.ends + 1, sum.lost + lost}
+			}
+		}
+		for i, keys := range []string{"2", "3", "4"} {
+			r.press(keys)
+			got := map[string]row{}
+			for _, g := range r.s.groups[i].all {
+				name := g.key.name
+				switch i {
+				case causeTable:
+					name = g.key.cause.String()
+				case peerTable:
+					name = g.key.prefix.Addr().String()
+				}
+				got[name] = row{g.total, g.lost}
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want[i]) {
+				t.Errorf("filter %q, view %s:\n got %v\nwant %v", expr, keys, got, want[i])
+			}
+		}
+	}
+}
+
+// TestRetraction: an outcome that takes a linger-timeout back moves it to the
+// verdict that holds.
+func TestRetraction(t *testing.T) {
+	d := newDeck(100)
+	r := teardown()
+	r.Teardown.Verdict, r.Teardown.Cause = model.LingerTimeout, model.CauseLingerExpired
+	d.add(&r)
+	r.Kind, r.Retracts = model.KindOutcome, true
+	r.Teardown.Verdict, r.Teardown.Cause = model.Graceful, model.CauseFIN
+	d.add(&r)
+	want := perVerdict{model.Graceful: 1}
+	if d.all.counts != want {
+		t.Errorf("counts %v, want %v", d.all.counts, want)
+	}
+	for key, g := range d.all.tables[causeTable].groups {
+		if n := g.counts.total(); n != 0 && key.cause != model.CauseFIN {
+			t.Errorf("%v has %d ends", key.cause, n)
+		}
+	}
+}
+
+// TestOtherEndAndOutcome: the detail of one end shows the other end of the
+// connection, and what was learnt later.
+func TestOtherEndAndOutcome(t *testing.T) {
+	here := teardown()
+	there := teardown()
+	there.Teardown.ID = "peer"
+	there.Teardown.Network = here.Teardown.Network.Reversed()
+	there.Teardown.Process.Name = "the-client"
+	there.Teardown.Time = at.Add(time.Millisecond)
+	later := teardown()
+	later.Kind = model.KindOutcome
+	later.Teardown.Verdict, later.Teardown.Cause = model.Abortive, model.CauseDataAfterClose
+	older := there // the same tuple an hour ago was another connection
+	older.Teardown.Time = at.Add(-time.Hour)
+	older.Teardown.Process.Name = "somebody-else"
+	r := newRig(t, 200, 60, []model.Record{older, here, there, later}, nil)
+	r.press("g", "j", "enter")
+	r.shows("THE OTHER END IS ON THIS HOST", "the-client", "LATER", "data-after-close")
+	r.hides("process            somebody-else")
+}
+
+// TestSourceStates: an ended source, a failed source and losses are told.
+func TestSourceStates(t *testing.T) {
+	r := newRig(t, 80, 24, nil, nil)
+	r.shows("Waiting for the first connection to end")
+	r.in.end(nil)
+	r.tick(frame)
+	r.shows("ended", "The source ended")
+	r = newRig(t, 80, 24, demoFeed(), nil)
+	r.in.end(errors.New("read ring buffer: broken"))
+	r.add(lossRecord(at, 7), lossRecord(at, 5))
+	r.tick(frame)
+	r.shows("SOURCE FAILED", "source: read ring buffer: broken", "LOST 12")
+}
+
+// TestRecordingThatFails: the error is loud and stays.
+func TestRecordingThatFails(t *testing.T) {
+	d := &disk{}
+	r := newRig(t, 80, 24, nil, func(c *Config) { c.Record = d.create })
+	r.press("R")
+	r.run(r.press("enter"))
+	d.fails = errors.New("no space left on device")
+	r.add(feedRecordAt(at))
+	r.tick(time.Minute)
+	r.shows("RECORDING FAILED", "no space left on device")
+	if d.closed != 1 {
+		t.Errorf("the file was closed %d times, want once", d.closed)
+	}
+}
+
+// TestStreamIsWrittenAsRecording: w in the stream writes what matches.
+func TestStreamIsWrittenAsRecording(t *testing.T) {
+	d := &disk{}
+	r := newRig(t, 80, 24, demoFeed(), func(c *Config) { c.Record = d.create })
+	r.press("/")
+	r.typed("unread-data")
+	r.press("enter", "w")
+	r.run(r.press("enter"))
+	want := count(demoFeed(), func(d *model.Teardown) bool { return d.Cause == model.CauseUnreadData })
+	if uint64(len(d.records)) != want || d.closed != 1 {
+		t.Errorf("wrote %d records and closed %d times, want %d and once", len(d.records), d.closed, want)
+	}
+	if held := r.in.deck.journal.held; held != 0 {
+		t.Errorf("%d snapshots are still held", held)
+	}
+	r.shows(fmt.Sprintf("wrote %d records to closetrace-stream-20261120-172300.jsonl", want))
+}
+
+// TestBackgroundIsAskedFor: the terminal's answer chooses the palette.
+func TestBackgroundIsAskedFor(t *testing.T) {
+	r := newRig(t, 80, 24, nil, func(c *Config) { c.Background = BackgroundAuto })
+	if r.s.pal != &darkPalette {
+		t.Error("the palette is not the dark one before the terminal answers")
+	}
+	r.send(tea.BackgroundColorMsg{Color: ansi.BrightWhite})
+	if r.s.pal != &lightPalette {
+		t.Error("the palette is not the light one on a white ground")
+	}
+}

@@ -1,0 +1,298 @@
+package tui
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// story tells everything that is known about one end. Its parts write lines.
+type story struct {
+	rec     *model.Record
+	related related
+	explain string // what the cause means and what to check next
+	pal     *palette
+	g       *glyphs
+	zone    *time.Location
+	width   int
+	lines   []string
+}
+
+// tell returns the story in lines of at most width columns.
+func (s *story) tell() []string {
+	t := &s.rec.Teardown
+	s.headline()
+	s.timeline()
+	s.heading("WHAT IT MEANS")
+	s.wrapped(s.explain)
+	s.heading("WHO")
+	s.who(&t.Facts)
+	s.heading("DATA")
+	s.data(t)
+	s.heading("TCP")
+	s.tcp(&t.TCP)
+	s.otherEnd()
+	s.later()
+	s.heading("EVIDENCE")
+	s.evidence(t)
+	for i := range s.lines {
+		s.lines[i] = ansi.Truncate(s.lines[i], s.width, s.g.dots)
+	}
+	return s.lines
+}
+
+func (s *story) line(text string) { s.lines = append(s.lines, text) }
+
+func (s *story) heading(title string) {
+	s.line("")
+	s.line(s.pal.strong.Styled(title))
+}
+
+// field writes a name and a value, unless there is none.
+func (s *story) field(name, value string) {
+	if value == "" {
+		return
+	}
+	indent := 2 + fieldWidth
+	for i, part := range strings.Split(ansi.Wrap(value, max(s.width-indent, 8), ""), "\n") {
+		if i > 0 {
+			name = ""
+		}
+		s.line("  " + s.pal.faint.Styled(left(name, fieldWidth, s.g.dots)) + part)
+	}
+}
+
+// fieldWidth is the width of the names of fields.
+const fieldWidth = 19
+
+// wrapped writes a text of several paragraphs; its headings are marked as in
+// Markdown.
+func (s *story) wrapped(text string) {
+	if strings.TrimSpace(text) == "" {
+		s.line("  not explained in this version")
+		return
+	}
+	for _, paragraph := range strings.Split(strings.TrimSpace(text), "\n") {
+		title := strings.TrimLeft(paragraph, "#")
+		heading := title != paragraph && strings.HasPrefix(title, " ")
+		if heading {
+			paragraph = strings.TrimSpace(title)
+		}
+		for _, part := range strings.Split(ansi.Wrap(safetext.Escape(paragraph), max(s.width-2, 8), ""), "\n") {
+			if heading {
+				part = s.pal.strong.Styled(part)
+			}
+			s.line(strings.TrimRight("  "+part, " "))
+		}
+	}
+}
+
+func (s *story) headline() {
+	t := &s.rec.Teardown
+	style := s.pal.of(t.Verdict)
+	if s.rec.Kind == model.KindCloseFailed {
+		s.line(s.pal.strong.Styled(s.g.warning+" close failed: "+safetext.Escape(s.rec.Error)) + "  the socket is still open")
+	} else {
+		s.line(style.Styled(s.g.of(t.Verdict)+" "+t.Verdict.String()+": "+t.Cause.String()) + "  " + confidenceWord(&t.Judgement))
+	}
+	s.line(processWord(&t.Facts, s.width, s.g) + "  " + endpointWord(t.Network.Local, 0, s.g) + " " + s.g.arrow + " " +
+		endpointWord(t.Network.Peer, 0, s.g))
+}
+
+func confidenceWord(j *model.Judgement) string {
+	if j.Confidence == model.Inferred {
+		return "inferred (~): " + safetext.Escape(j.ConfidenceReason)
+	}
+	return j.Confidence.String()
+}
+
+func (s *story) who(f *model.Facts) {
+	p, c := &f.Process, &f.Closer
+	owner := ""
+	if p.PID != 0 || p.Name != "" {
+		owner = processWord(f, 1<<10, s.g)
+		if p.Source != model.OwnerUnknown {
+			owner += ", known from " + p.Source.String()
+		}
+	}
+	s.field("owner", owner)
+	s.field("program", safetext.Escape(p.Executable.Path))
+	s.field("command", safetext.Escape(p.CommandLine))
+	if id, known := p.User.ID.Get(); known {
+		s.field("user", strings.TrimSpace(safetext.Escape(p.User.Name)+" "+strconv.FormatUint(uint64(id), 10)))
+	}
+	closer := ""
+	if c.PID != 0 || c.Name != "" {
+		closer = fmt.Sprintf("%s[%d/%d]", safetext.Escape(c.Name), c.PID, c.TID)
+	}
+	if call := c.Call.String(); call != "" {
+		closer = strings.TrimSpace(closer + " by " + call)
+	}
+	if c.Signal != 0 {
+		closer += fmt.Sprintf(", killed by signal %d", c.Signal)
+	}
+	s.field("closer", closer)
+	s.field("container", safetext.Escape(strings.TrimSpace(f.Container.Name+" "+f.Container.ID+" "+f.Container.Runtime)))
+	s.field("pod", safetext.Escape(strings.Trim(f.K8s.Namespace.Name+"/"+f.K8s.Pod.Name+" "+f.K8s.Pod.UID, "/ ")))
+	s.field("unit", safetext.Escape(f.Systemd.Unit))
+	s.field("cgroup", safetext.Escape(f.Cgroup.Path))
+}
+
+func (s *story) data(t *model.Teardown) {
+	b := &t.TCP.Bytes
+	s.field("sent", knownSize(b.Sent)+suffix(b.Sent, " acknowledged by the peer"))
+	s.field("received", knownSize(b.Received))
+	s.field("unacked", knownSize(b.Unacked)+suffix(b.Unacked, " written and never acknowledged: lost on this side"))
+	s.field("unsent", knownSize(b.Unsent)+suffix(b.Unsent, " of it never left"))
+	s.field("unread", knownSize(b.Unread)+suffix(b.Unread, " received and thrown away"))
+	on, known := t.Linger.On.Get()
+	switch {
+	case known && on:
+		text := fmt.Sprintf("on, %d s", t.Linger.Seconds.Or(0))
+		if outcome := t.Linger.Outcome; outcome != model.LingerUnknown {
+			text += ", outcome: " + outcome.String()
+		}
+		s.field("SO_LINGER", text)
+	case known:
+		s.field("SO_LINGER", "off")
+	}
+	s.field("close blocked", knownDuration(t.CloseBlocked))
+}
+
+func knownSize(n model.Opt[uint64]) string {
+	v, known := n.Get()
+	switch {
+	case !known:
+		return ""
+	case v < 1000:
+		return bytesWord(v)
+	default:
+		return countWord(v) + " B (" + bytesWord(v) + ")"
+	}
+}
+
+func suffix(n model.Opt[uint64], text string) string {
+	if n.Or(0) == 0 {
+		return ""
+	}
+	return text
+}
+
+func (s *story) tcp(t *model.TCP) {
+	if t.Role != model.RoleUnknown {
+		s.field("role", t.Role.String())
+	}
+	var states []string
+	for _, state := range t.Path.States() {
+		states = append(states, state.String())
+	}
+	s.field("states", strings.Join(states, " "+s.g.arrow+" "))
+	s.field("FIN", sides(t.FIN.Sent, t.FIN.Received))
+	reset := sides(t.RST.Sent, t.RST.Received)
+	if t.RST.Reason != "" {
+		reset = strings.TrimSpace(reset + " reason " + safetext.Escape(t.RST.Reason))
+	}
+	s.field("RST", reset)
+	s.field("socket error", safetext.Escape(t.Error))
+	if n, known := t.Retransmits.Get(); known {
+		s.field("retransmits", strconv.FormatUint(uint64(n), 10))
+	}
+	s.field("round trip", knownDuration(t.SRTT))
+	if wait, known := t.TimeWait.Get(); known {
+		s.field("TIME_WAIT", map[bool]string{true: "yes", false: "no"}[wait])
+	}
+}
+
+// sides tells in which directions something was seen.
+func sides(sent, received model.Opt[bool]) string {
+	var parts []string
+	for _, side := range []struct {
+		known model.Opt[bool]
+		name  string
+	}{{sent, "sent"}, {received, "received"}} {
+		if v, known := side.known.Get(); known && v {
+			parts = append(parts, side.name)
+		} else if known {
+			parts = append(parts, "not "+side.name)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s *story) otherEnd() {
+	o := s.related.otherEnd
+	if o == nil {
+		return
+	}
+	s.heading("THE OTHER END IS ON THIS HOST")
+	t := &o.Teardown
+	s.field("ended", clockWord(t.Time, s.zone, 6))
+	s.field("verdict", s.pal.of(t.Verdict).Styled(verdictWord(&t.Judgement, s.g)+": "+t.Cause.String()))
+	s.field("by", byWord(&t.Judgement))
+	s.field("process", processWord(&t.Facts, 1<<10, s.g))
+	s.field("losses", lossesWord(t))
+}
+
+func (s *story) later() {
+	o := s.related.outcome
+	if o == nil {
+		return
+	}
+	s.heading("LATER")
+	t := &o.Teardown
+	what := "how it ended after close() gave up"
+	if o.Retracts {
+		what = "the verdict above is taken back"
+	}
+	s.field(clockWord(t.Time, s.zone, 3), what)
+	s.field("verdict", s.pal.of(t.Verdict).Styled(verdictWord(&t.Judgement, s.g)+": "+t.Cause.String()))
+	s.field("why", safetext.Escape(t.ConfidenceReason))
+	s.field("losses", lossesWord(t))
+}
+
+func (s *story) evidence(t *model.Teardown) {
+	if s.rec.Kind != model.KindCloseFailed {
+		s.field("rule", safetext.Escape(t.Rule))
+		for _, r := range model.Rules() {
+			if r.Name == t.Rule {
+				s.field("which holds if", r.When)
+			}
+		}
+		s.field("confidence", confidenceWord(&t.Judgement))
+		s.field("began/ended by", byWord(&t.Judgement))
+	}
+	for _, fact := range factsOf(&t.Evidence) {
+		s.field(fact[0], fact[1])
+	}
+	if n := t.Network.NetNS; n != 0 {
+		s.field("net namespace", strconv.FormatUint(uint64(n), 10))
+	}
+	s.field("id", safetext.Escape(t.ID))
+}
+
+// factsOf returns what the classifier read, under the names that recordings
+// use: whatever [model.Evidence] gets in future is shown without a change here.
+func factsOf(e *model.Evidence) [][2]string {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return [][2]string{{"facts", safetext.Escape(err.Error())}}
+	}
+	var facts map[string]json.RawMessage
+	if err := json.Unmarshal(data, &facts); err != nil {
+		return [][2]string{{"facts", safetext.Escape(err.Error())}}
+	}
+	out := make([][2]string, 0, len(facts))
+	for name, value := range facts {
+		out = append(out, [2]string{name, safetext.Escape(string(value))})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i][0] < out[j][0] })
+	return out
+}

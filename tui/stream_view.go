@@ -1,0 +1,172 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// The columns of the stream, from left to right.
+const (
+	colTime = iota
+	colVerdict
+	colCause
+	colProcess
+	colPlace
+	colLocal
+	colPeer
+	colBy
+	colLost
+	colBlocked
+	colAge
+	streamColumns
+)
+
+// longEndpoint is the longest endpoint without an IPv6 zone.
+const longEndpoint = len("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")
+
+func streamTable(sorted streamSort, width int) []column {
+	columns := make([]column, streamColumns)
+	columns[colTime] = column{title: "TIME", min: 8, ideal: 12, rank: 0, late: true}
+	columns[colVerdict] = column{title: "VERDICT", min: 17, ideal: 17, rank: 1}
+	columns[colCause] = column{title: "CAUSE", min: 14, ideal: 22, rank: 2}
+	columns[colProcess] = column{title: "PROCESS", min: 13, ideal: 24, rank: 3}
+	columns[colPeer] = column{title: "PEER", min: 21, ideal: longEndpoint, rank: 4}
+	columns[colLost] = column{title: "LOST", min: 8, ideal: 8, rank: 5, numeric: true}
+	columns[colLocal] = column{title: "LOCAL", min: 21, ideal: longEndpoint, rank: 6}
+	columns[colBlocked] = column{title: "BLOCKED", min: 8, ideal: 8, rank: 7, numeric: true}
+	columns[colAge] = column{title: "AGE", min: 7, ideal: 7, rank: 8, numeric: true}
+	columns[colBy] = column{title: "BEGAN/ENDED", min: 18, ideal: 20, rank: 9}
+	columns[colPlace] = column{title: "WHERE", min: 12, ideal: 24, rank: 10}
+	if width >= 100 {
+		columns[colCause].min = columns[colCause].ideal
+	}
+	// The column that is sorted by is always seen, before the peer.
+	columns[sorted.column()].rank = min(columns[sorted.column()].rank, 3)
+	return columns
+}
+
+func (s streamSort) column() int {
+	switch s {
+	case sortLost:
+		return colLost
+	case sortBlocked:
+		return colBlocked
+	case sortAge:
+		return colAge
+	default:
+		return colTime
+	}
+}
+
+// render draws the table: a line of titles and the rows.
+func (l *streamList) render(s *screen, width int) []string {
+	columns := streamTable(l.sort, width)
+	widths := fitColumns(columns, width-1)
+	descending := l.reverse == (l.sort == sortTime)
+	lines := []string{s.pal.strong.Styled(" " + headings(columns, widths, l.sort.column(), descending, s.g))}
+	for i := range l.rows {
+		row := &l.rows[i]
+		lines = append(lines, s.row(l.renderRow(s, row, columns, widths, width), row.seq == l.selected, width))
+	}
+	return lines
+}
+
+// row puts the mark of the selection before a painted line, and paints a
+// selected one anew: colours would break the bar.
+func (s *screen) row(painted [2]string, selected bool, width int) string {
+	if !selected {
+		return " " + painted[0]
+	}
+	return s.pal.selected.Styled(s.g.selector + left(painted[1], width-1, s.g.dots))
+}
+
+// renderRow returns a row painted and not painted.
+func (l *streamList) renderRow(s *screen, row *streamRow, columns []column, widths []int, width int) [2]string {
+	r := &row.rec
+	switch r.Kind {
+	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+	default:
+		when := columns[colTime].fitted(clockWord(r.Time(), s.cfg.Zone, widths[colTime]-9), widths[colTime], s.g)
+		room := width - 2 - widths[colTime]
+		plain := when + " " + cut(noticeWord(r, &plainPalette, s.g), room, s.g.dots)
+		return [2]string{when + " " + cut(noticeWord(r, s.pal, s.g), room, s.g.dots), plain}
+	}
+	var painted, plain strings.Builder
+	for i := range columns {
+		if widths[i] == 0 {
+			continue
+		}
+		text := columns[i].fitted(s.streamCell(r, i, widths[i]), widths[i], s.g)
+		if i > 0 {
+			painted.WriteByte(' ')
+			plain.WriteByte(' ')
+		}
+		plain.WriteString(text)
+		switch i {
+		case colVerdict, colCause:
+			text = s.pal.of(r.Teardown.Verdict).Styled(text)
+		case colTime, colPlace, colBy:
+			text = s.pal.faint.Styled(text)
+		}
+		painted.WriteString(text)
+	}
+	return [2]string{painted.String(), plain.String()}
+}
+
+// streamCell returns the text of one cell.
+func (s *screen) streamCell(r *model.Record, col, width int) string {
+	t := &r.Teardown
+	switch col {
+	case colTime:
+		return clockWord(t.Time, s.cfg.Zone, width-9)
+	case colVerdict:
+		return s.verdictCell(r)
+	case colCause:
+		if r.Kind == model.KindCloseFailed {
+			return safetext.Escape(r.Error)
+		}
+		return t.Cause.String()
+	case colProcess:
+		return processWord(&t.Facts, width, s.g)
+	case colPlace:
+		return placeWord(&t.Facts)
+	case colLocal:
+		return endpointWord(t.Network.Local, width, s.g)
+	case colPeer:
+		return endpointWord(t.Network.Peer, width, s.g)
+	case colBy:
+		if r.Kind == model.KindCloseFailed {
+			return ""
+		}
+		return byWord(&t.Judgement)
+	case colLost:
+		return knownBytes(t.TCP.Bytes)
+	case colBlocked:
+		return knownDuration(t.CloseBlocked)
+	default:
+		return knownDuration(t.Duration)
+	}
+}
+
+func (s *screen) verdictCell(r *model.Record) string {
+	switch {
+	case r.Kind == model.KindCloseFailed:
+		return s.g.warning + " close-failed"
+	case r.Kind == model.KindOutcome && r.Retracts:
+		return s.g.later + " now " + r.Teardown.Verdict.String()
+	case r.Kind == model.KindOutcome:
+		return s.g.later + " " + r.Teardown.Verdict.String()
+	default:
+		return verdictWord(&r.Teardown.Judgement, s.g)
+	}
+}
+
+// knownBytes returns the bytes that were lost, "" if nobody saw.
+func knownBytes(b model.Bytes) string {
+	if !b.Unacked.Known() && !b.Unread.Known() {
+		return ""
+	}
+	return bytesWord(b.Lost())
+}
