@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+)
+
+const doctorHelp = `Tell what works on this host: kernel, BTF, capabilities, mounts, each program of
+each back end, and the back end that live and record choose. Everything that is
+loaded for this is removed again.
+
+--selftest plays every way for a connection to end that this kernel offers, on
+loopback in network namespaces of its own, and compares the verdicts with the
+truth. It takes about half a minute, touches no other connection and leaves
+nothing behind.`
+
+// errSelftest is matched when doctor --selftest found a wrong verdict.
+var errSelftest = fmt.Errorf("self-test failed")
+
+// check is one line of doctor.
+type check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitzero"`
+	// Advice says what to do if it is not OK.
+	Advice string `json:"advice,omitzero"`
+	// Optional: not OK costs precision, but not the trace.
+	Optional bool `json:"optional,omitzero"`
+}
+
+// diagnosis is what doctor found.
+type diagnosis struct {
+	Version string  `json:"version"`
+	Backend string  `json:"backend,omitzero"` // the chosen one
+	Checks  []check `json:"checks"`
+}
+
+func newDoctor(a *app) *cobra.Command {
+	var asJSON, selftest bool
+	var backend string
+	c := &cobra.Command{
+		Use:   "doctor [flags]",
+		Short: "Tell what works on this host",
+		Long:  doctorHelp,
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if selftest {
+				return a.selftest(c.Context(), backend)
+			}
+			d := diagnose()
+			d.Version = version()
+			if asJSON {
+				encoder := json.NewEncoder(a.stdout)
+				encoder.SetIndent("", "  ")
+				if err := encoder.Encode(d); err != nil {
+					return err
+				}
+			} else if err := a.printDiagnosis(&d); err != nil {
+				return err
+			}
+			if d.Backend == "" {
+				return fmt.Errorf("%w: no back end works here; the lines marked FAIL say what to do", errSource)
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	c.Flags().BoolVar(&selftest, "selftest", false, "play connections and check their verdicts")
+	c.Flags().StringVar(&backend, "backend", "", "test this `BACKEND`: "+backends)
+	return c
+}
+
+func (a *app) printDiagnosis(d *diagnosis) error {
+	for _, c := range d.Checks {
+		mark := "ok  "
+		switch {
+		case !c.OK && c.Optional:
+			mark = "-   "
+		case !c.OK:
+			mark = "FAIL"
+		}
+		line := fmt.Sprintf("%s  %-24s %s", mark, c.Name, safetext.Escape(c.Detail))
+		if c.Advice != "" && !c.OK {
+			line += ": " + c.Advice
+		}
+		if _, err := fmt.Fprintln(a.stdout, line); err != nil {
+			return err
+		}
+	}
+	chosen := d.Backend
+	if chosen == "" {
+		chosen = "none"
+	}
+	_, err := fmt.Fprintf(a.stdout, "\nback end: %s\n", chosen)
+	return err
+}

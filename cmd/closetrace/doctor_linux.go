@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/tracer"
+)
+
+// diagnose inspects this host and tries every back end.
+func diagnose() diagnosis {
+	host := tracer.Inspect()
+	d := diagnosis{Checks: hostChecks(&host)}
+	if len(host.Missing) > 0 {
+		return d
+	}
+	for _, s := range tracer.Probe() {
+		c := check{Name: "back end " + string(s.Mode), OK: s.Err == nil, Optional: true}
+		if s.Err != nil {
+			c.Detail = oneLine(s.Err)
+		} else if d.Backend == "" {
+			d.Backend = string(s.Mode)
+			c.Detail = "chosen"
+		}
+		d.Checks = append(d.Checks, c)
+		for _, p := range s.Programs {
+			pc := check{Name: "  " + p.Program, OK: p.Err == nil, Optional: true}
+			if p.Err != nil {
+				pc.Detail = oneLine(p.Err)
+			}
+			d.Checks = append(d.Checks, pc)
+		}
+	}
+	return d
+}
+
+func hostChecks(host *tracer.Host) []check {
+	checks := []check{
+		{Name: "kernel", OK: true, Detail: host.Release},
+		{
+			Name: "capabilities", OK: len(host.Missing) == 0, Detail: strings.Join(host.Missing, ", "),
+			Advice: "missing; run with sudo",
+		},
+		{Name: "BTF", OK: host.BTF == nil, Detail: "/sys/kernel/btf/vmlinux", Advice: "needs a kernel with CONFIG_DEBUG_INFO_BTF"},
+		{
+			Name: "cgroup v2", OK: host.Cgroup2 != "", Detail: host.Cgroup2, Optional: true,
+			Advice: "not mounted; tracepoint mode then sees the begin of close() later (mount -t cgroup2 none /mnt)",
+		},
+		{
+			Name: "tracefs", OK: host.Tracefs != "", Detail: host.Tracefs, Optional: true,
+			Advice: "not mounted; only kprobes of kernels before 4.17 need it",
+		},
+		{
+			Name: "RST reasons", OK: host.Reasons > 0, Detail: fmt.Sprint(host.Reasons), Optional: true,
+			Advice: "the kernel tells none (before 6.10); verdicts do not need them",
+		},
+	}
+	return checks
+}
+
+// oneLine shortens an error of the loader: of a verifier's log only the cause.
+func oneLine(err error) string {
+	var verifier *ebpf.VerifierError
+	if errors.As(err, &verifier) {
+		err = verifier.Cause
+	}
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return "the kernel does not permit it: no BPF trampolines, or locked down"
+	case strings.Contains(text, "tracefs"):
+		return "the kernel has no kprobes"
+	case errors.Is(err, os.ErrNotExist):
+		return "the kernel has no such function to probe"
+	default:
+		return text
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/closetrace/closetrace/etwsrc"
+	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// file is something to replay: a recording, or a trace of Windows.
+type file interface {
+	records(context.Context) iter.Seq2[model.Record, error]
+	// tell says what could not be read.
+	tell(io.Writer)
+	Close() error
+}
+
+func openFile(path string) (file, error) {
+	if path != "-" {
+		trace, err := etwsrc.OpenFile(path)
+		switch {
+		case err == nil:
+			return &etlFile{trace, path}, nil
+		case !errors.Is(err, etwsrc.ErrNotATrace), strings.HasSuffix(strings.ToLower(path), ".etl"):
+			return nil, err
+		}
+	}
+	r, err := record.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &recording{r, path}, nil
+}
+
+type recording struct {
+	*record.Reader
+	path string
+}
+
+func (f *recording) records(context.Context) iter.Seq2[model.Record, error] { return f.Records() }
+
+func (f *recording) tell(out io.Writer) {
+	name := safetext.Escape(f.path)
+	if s := f.Skipped(); s.Any() {
+		fmt.Fprintf(out, "closetrace: %s: %s\n", name, s.String())
+		for _, note := range s.First {
+			fmt.Fprintf(out, "  %s\n", safetext.Escape(note.String()))
+		}
+	}
+	if !f.Ended() {
+		fmt.Fprintf(out, "closetrace: %s: no stop line: the recording was cut, or is still being written\n", name)
+	}
+}
+
+type etlFile struct {
+	*etwsrc.File
+	path string
+}
+
+// records yields a start line, the judged events and a stop line, as a
+// recording has them.
+func (f *etlFile) records(ctx context.Context) iter.Seq2[model.Record, error] {
+	return func(yield func(model.Record, error) bool) {
+		start := f.Start()
+		start.Tool.Version = version()
+		if !yield(model.Record{Kind: model.KindStart, Start: start}, nil) {
+			return
+		}
+		stop := model.Stop{Time: start.Time, Teardowns: map[string]uint64{}, Reason: "source-ended"}
+		for r, err := range model.Judged(f.Events(ctx)) {
+			if err != nil {
+				yield(model.Record{}, err)
+				return
+			}
+			stop.Time = max(stop.Time, r.Time())
+			switch r.Kind {
+			case model.KindTeardown:
+				stop.Teardowns[r.Teardown.Verdict.String()]++
+			case model.KindLoss:
+				stop.Lost += r.Loss.Count
+			default:
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+		yield(model.Record{Kind: model.KindStop, Stop: stop}, nil)
+	}
+}
+
+func (f *etlFile) tell(out io.Writer) {
+	for _, u := range f.Stats().Undecoded {
+		fmt.Fprintf(out, "closetrace: %s: %v\n", safetext.Escape(f.path), u)
+	}
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+)
+
+// runnerCommand is the hidden command that runs the command to follow.
+const runnerCommand = "followed-command"
+
+const stillRuns = "still runs"
+
+// followed is a command that is traced alone, with all that it starts, in a
+// control group of its own. A second process of this program runs it: it is
+// started before this one drops its privileges, lets the command begin when
+// every hook is live, and keeps what it takes to remove the group.
+type followed struct {
+	name      string
+	runner    *exec.Cmd
+	start     *os.File // a byte lets the command begin; closing it ends the runner
+	report    *os.File // tells how the command ended
+	group     *tracer.Group
+	how       string
+	teardowns map[string]uint64
+}
+
+// follow starts the command after --, if there is one, and narrows the trace to
+// it. The command writes to output; nil also takes its input away, for a screen.
+// The caller closes what follow returns, which may be nil.
+func (a *app) follow(c *cobra.Command, args []string, flags *traceFlags, output io.Writer) (*followed, error) {
+	words, err := commandAfterDash(c, args)
+	if err != nil || len(words) == 0 {
+		return nil, err
+	}
+	path, err := exec.LookPath(words[0])
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	f := &followed{name: words[0]}
+	if f.group, err = tracer.NewGroup("closetrace-" + strconv.Itoa(os.Getpid())); err != nil {
+		return nil, &lacking{err}
+	}
+	condition := fmt.Sprintf("(cgroup.path == %q || cgroup.path startsWith %q)", f.group.Path(), f.group.Path()+"/")
+	if err := errors.Join(flags.narrow(condition), f.prepare(a, path, words, output)); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	flags.follow = f
+	return f, nil
+}
+
+// prepare starts the runner.
+func (f *followed) prepare(a *app, path string, words []string, output io.Writer) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	var hold, tell *os.File
+	if hold, f.start, err = os.Pipe(); err == nil {
+		defer hold.Close()
+		if f.report, tell, err = os.Pipe(); err == nil {
+			defer tell.Close()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", f.name, err)
+	}
+	c := exec.Command(self, append([]string{runnerCommand, f.group.Directory(), path}, words...)...)
+	if output != nil {
+		c.Stdin, c.Stdout, c.Stderr = a.stdin, output, output
+	}
+	c.ExtraFiles = []*os.File{hold, tell}
+	if err := c.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", f.name, err)
+	}
+	f.runner = c
+	return nil
+}
+
+// begin lets the command run. When it has ended, and the kernel has done with
+// its connections, the trace is ended. The returned function is to be called
+// when the trace has ended.
+func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, counts *model.Stop) (done func()) {
+	if f == nil {
+		return func() {}
+	}
+	ended := make(chan string, 1)
+	go func() {
+		how, err := f.run()
+		if err != nil {
+			cancel(fmt.Errorf("start %s: %w", f.name, err))
+			return
+		}
+		if how == "" {
+			return // the trace ended first
+		}
+		f.settle(ctx)
+		ended <- how
+		cancel(reason("child-exit"))
+	}()
+	return func() {
+		select {
+		case f.how = <-ended:
+		default:
+			f.how = stillRuns
+		}
+		f.teardowns = counts.Teardowns
+	}
+}
+
+// run returns how the command ended, or nothing if it is no longer followed.
+func (f *followed) run() (string, error) {
+	if _, err := f.start.Write([]byte{1}); err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(io.LimitReader(f.report, 4096))
+	if errors.Is(err, os.ErrClosed) {
+		return "", nil
+	}
+	return string(text), err
+}
+
+// settlePatience is how long the connections that a command leaves behind are
+// waited for: a FIN takes a round trip, an orphan may take minutes.
+const settlePatience = 2 * time.Second
+
+func (f *followed) settle(ctx context.Context) {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	limit := time.After(settlePatience)
+	for {
+		if n, err := conns.CountIn(f.group.ID()); err != nil || n == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-limit:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// tell writes how the command and its connections ended.
+func (f *followed) tell(out io.Writer) {
+	if f != nil && f.how != "" {
+		fmt.Fprintf(out, "closetrace: %s\n", followSummary(f.name, f.how, f.teardowns))
+	}
+}
+
+// close removes the control group. A command that still runs goes on.
+func (f *followed) close() error {
+	if f == nil {
+		return nil
+	}
+	for _, file := range []*os.File{f.start, f.report} {
+		if file != nil {
+			file.Close()
+		}
+	}
+	switch {
+	case f.runner == nil:
+		return f.group.Close()
+	case f.how == stillRuns:
+		return nil // the runner removes the group when the command has ended
+	}
+	if err := f.runner.Wait(); err != nil {
+		return fmt.Errorf("run %s: %w", f.name, err)
+	}
+	return nil
+}
+
+// newFollowed is the other side, the runner.
+func newFollowed(*app) *cobra.Command {
+	return &cobra.Command{
+		Use:                runnerCommand,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) < 3 {
+				return usage("%s is for closetrace live -- COMMAND", runnerCommand)
+			}
+			return runFollowed(args[0], args[1], args[2:])
+		},
+	}
+}
+
+// runFollowed waits for its start, runs the command in the group, reports how
+// it ended, waits until nobody is interested any more and removes the group.
+func runFollowed(directory, path string, words []string) error {
+	hold, tell := os.NewFile(3, "start"), os.NewFile(4, "report")
+	defer hold.Close()
+	syscall.CloseOnExec(3)
+	syscall.CloseOnExec(4)
+	// Signals of the terminal are for the command. They are caught, and not
+	// ignored, because what is ignored stays so in the command.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Reset(syscall.SIGPIPE)
+	group := tracer.GroupAt(directory)
+	if n, _ := hold.Read(make([]byte, 1)); n == 1 {
+		how := runIn(directory, path, words)
+		_, _ = io.WriteString(tell, how) // the trace may have ended
+	}
+	tell.Close()
+	_, _ = io.Copy(io.Discard, hold)
+	return group.Close()
+}
+
+func runIn(directory, path string, words []string) (how string) {
+	group, err := os.Open(directory)
+	if err != nil {
+		return err.Error()
+	}
+	defer group.Close()
+	c := &exec.Cmd{Path: path, Args: words, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
+	return howEnded(c.Run())
+}
+
+func howEnded(err error) string {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "exited with 0"
+	case errors.As(err, &exit):
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return "was killed: " + status.Signal().String()
+		}
+		return "exited with " + strconv.Itoa(exit.ExitCode())
+	default:
+		return "did not start: " + err.Error()
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tui"
+)
+
+// printer writes records in one format.
+type printer struct {
+	record func(*model.Record) error
+	end    func() error
+}
+
+// newPrinter returns the printer of flags.format. With --rejudge it shows just
+// the records whose judgement changes.
+func newPrinter(out, warn io.Writer, flags *replayFlags, options tui.LineOptions) (printer, error) {
+	end := func() error { return nil }
+	if flags.rejudge {
+		if flags.format != "text" {
+			return printer{}, usage("--rejudge writes text only")
+		}
+		return printer{printRejudged(out, options), end}, nil
+	}
+	switch flags.format {
+	case "text":
+		return printer{printText(out, options), end}, nil
+	case "json":
+		var line []byte
+		return printer{func(r *model.Record) error {
+			line = record.Append(line[:0], r)
+			_, err := out.Write(line)
+			return err
+		}, end}, nil
+	case "csv":
+		csv := record.NewCSV(out)
+		return printer{csv.Write, csv.Flush}, nil
+	case "pcap-filter":
+		var filter record.PcapFilter
+		return printer{
+			func(r *model.Record) error { filter.Add(r); return nil },
+			func() error {
+				if n := filter.Skipped(); n > 0 {
+					fmt.Fprintf(warn, "closetrace: %d more connections do not fit into one filter; choose fewer with --filter\n", n)
+				}
+				_, err := fmt.Fprintln(out, filter.String())
+				return err
+			},
+		}, nil
+	default:
+		return printer{}, usage("unknown format %q: want text, json, csv or pcap-filter", flags.format)
+	}
+}
+
+func printText(out io.Writer, options tui.LineOptions) func(*model.Record) error {
+	headed := false
+	return func(r *model.Record) error {
+		if !headed {
+			headed = true
+			fmt.Fprintln(out, tui.LineHeader(options))
+		}
+		_, err := fmt.Fprintln(out, tui.Line(r, options))
+		return err
+	}
+}
+
+func printRejudged(out io.Writer, options tui.LineOptions) func(*model.Record) error {
+	return func(r *model.Record) error {
+		now, changed := record.Rejudge(r)
+		if !changed {
+			return nil
+		}
+		changes := strings.Join(record.Differences(&r.Teardown.Judgement, &now.Judgement), ", ")
+		r.Teardown = now
+		_, err := fmt.Fprintf(out, "%s  was judged differently: %s\n", tui.Line(r, options), changes)
+		return err
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+	"github.com/closetrace/closetrace/tui"
+)
+
+// witness is a trace that runs while connections are ended. Where the
+// privileges do not allow one it is nil: then what the kernel's table shows
+// afterwards must do.
+type witness struct {
+	tracer  *tracer.Tracer
+	waiting map[model.Network]bool
+}
+
+// witnessPatience is how long the records are waited for: they come after
+// tracer's hold time of 100 ms.
+const witnessPatience = 3 * time.Second
+
+func openWitness(flags *killFlags, chosen []conns.Conn) *witness {
+	if flags.noTrace {
+		return nil
+	}
+	netns := chosen[0].Network.NetNS
+	for i := range chosen {
+		if chosen[i].Network.NetNS != netns {
+			netns = 0
+		}
+	}
+	t, err := tracer.Open(tracer.Options{NetNS: netns, RingSize: 1 << 20})
+	if err != nil {
+		return nil
+	}
+	return &witness{tracer: t, waiting: map[model.Network]bool{}}
+}
+
+func (w *witness) close() {
+	if w != nil {
+		w.tracer.Close()
+	}
+}
+
+// expect notes a connection whose record is to come. There is none of
+// listeners, of what was closed long ago, and of UDP.
+func (w *witness) expect(c *conns.Conn) {
+	if w != nil && c.Transport == "tcp" && c.State != model.Listen && c.State != model.Closed && !c.TCP.TimeWait {
+		w.waiting[c.Network] = true
+	}
+}
+
+// records waits for the records of all that is expected and returns what came.
+func (w *witness) records(ctx context.Context) []model.Record {
+	if w == nil || len(w.waiting) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, witnessPatience, errors.New("no more records came"))
+	defer cancel()
+	var found []model.Record
+	for r, err := range model.Judged(w.tracer.Events(ctx)) {
+		if err != nil {
+			break
+		}
+		n := r.Teardown.Network
+		if r.Kind != model.KindTeardown || !w.waiting[n] || r.Teardown.Closer.PID != os.Getpid() {
+			continue
+		}
+		delete(w.waiting, n)
+		if found = append(found, r); len(w.waiting) == 0 {
+			cancel()
+		}
+	}
+	return found
+}
+
+func recordLine(r *model.Record, terminal bool) string { return tui.Line(r, lineOptions(terminal)) }

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+const listHelp = `List open TCP connections, who holds them, and what close() would do to each now.
+
+Without flags: the connections of this network namespace, as ss shows them.
+Connections of other users have no process without sudo.
+
+  ON CLOSE         what close() would do: would reset: 512 bytes unread
+  RECV-Q, SEND-Q   bytes not read, bytes not acknowledged; of a listener the
+                   connections that wait for accept(), and how many may
+  ID               names the very connection: closetrace kill ID
+
+--filter and --sort take expressions over the names that --json shows.
+docs/questions.md has the commands for what netstat, TCPView, ss and
+Get-NetTCPConnection answer.
+
+Examples:
+  sudo closetrace list --filter 'on_close.effect == "reset"'
+  sudo closetrace list --state CLOSE_WAIT --sort -tcp.idle_ns
+  sudo closetrace list --listen --udp --tcp
+  sudo closetrace list --watch --sort -queue.send
+  sudo closetrace list --json | jq 'select(.linger.on)'`
+
+// listFlags choose and show open connections.
+type listFlags struct {
+	selection
+	sort        string
+	watch       string
+	asJSON      bool
+	wide        bool
+	commandLine bool
+}
+
+// selection is which open connections are meant.
+type selection struct {
+	expression string
+	pid        uint32
+	process    string
+	port       uint16
+	peer       string
+	states     []string
+	netns      uint32
+	allNetNS   bool
+	tcp, udp   bool
+	listen     bool
+	all        bool
+}
+
+func (s *selection) flags(set *pflag.FlagSet) {
+	set.StringVarP(&s.expression, "filter", "f", "", "only what this `EXPRESSION` holds for, e.g. 'tcp.bytes.unread > 0'")
+	set.Uint32Var(&s.pid, "pid", 0, "only connections of this process `ID`")
+	set.Uint16Var(&s.port, "port", 0, "only connections with this local or peer `PORT`")
+	set.StringVar(&s.peer, "peer", "", "only peers in this `CIDR` or with this address")
+	set.StringSliceVar(&s.states, "state", nil, "only these `STATES`: ESTABLISHED, CLOSE_WAIT, ...")
+	set.Uint32Var(&s.netns, "netns", 0, "only this network namespace, by its `INODE` number (lsns -t net)")
+	set.BoolVar(&s.allNetNS, "all-netns", false, "all network namespaces")
+	set.BoolVarP(&s.tcp, "tcp", "t", false, "TCP (the default without --udp)")
+	set.BoolVarP(&s.udp, "udp", "u", false, "UDP endpoints")
+	set.BoolVarP(&s.listen, "listen", "l", false, "only listeners; of UDP: what is bound but not connected")
+	set.BoolVarP(&s.all, "all", "a", false, "connections, listeners, TIME_WAIT and what is not accepted yet")
+}
+
+func newList(a *app) *cobra.Command {
+	var flags listFlags
+	c := &cobra.Command{
+		Use:     "list [flags]",
+		Aliases: []string{"ps"},
+		Short:   "List open connections, and what close() would do to them",
+		Long:    listHelp,
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return a.list(ctx, &flags)
+		},
+	}
+	set := c.Flags()
+	flags.flags(set)
+	set.StringVar(&flags.process, "process", "", "only connections of processes of this `NAME`")
+	set.StringVarP(&flags.sort, "sort", "s", "", "sort by this `EXPRESSION`; with a minus sign before it the greatest first")
+	set.StringVarP(&flags.watch, "watch", "w", "", "list again each `TIME`, as top does")
+	set.Lookup("watch").NoOptDefVal = "1s"
+	set.BoolVar(&flags.asJSON, "json", false, "as JSON Lines, all fields, names as in records")
+	set.BoolVar(&flags.wide, "wide", false, "more columns, nothing cut")
+	set.BoolVar(&flags.commandLine, "command-line", false, "command lines too, in --json and --filter (they may hold secrets)")
+	return c
+}
+
+// lister reads the table again and again with one set of caches.
+type lister struct {
+	flags   *listFlags
+	filter  *conns.Filter
+	order   *conns.Order
+	options conns.Options
+	skipped []string
+}
+
+func newLister(flags *listFlags) (*lister, error) {
+	l := &lister{flags: flags}
+	expression, err := flags.compile()
+	if err != nil {
+		return nil, err
+	}
+	if l.filter, err = conns.CompileFilter(expression); err != nil {
+		return nil, err
+	}
+	if l.order, err = conns.CompileOrder(flags.sort); err != nil {
+		return nil, err
+	}
+	l.options = flags.options()
+	l.options.Owners = newOwners(flags.commandLine)
+	l.options.Skipped = func(err error) { l.skipped = append(l.skipped, err.Error()) }
+	return l, nil
+}
+
+// read returns what is open, chosen and sorted.
+func (l *lister) read(ctx context.Context) ([]conns.Conn, error) {
+	l.skipped = l.skipped[:0]
+	all, err := conns.List(ctx, l.options)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, &lacking{err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if all, err = l.filter.Select(all); err != nil {
+		return nil, err
+	}
+	return all, l.order.Sort(all)
+}
+
+// tell writes what could not be looked into, once each.
+func (l *lister) tell(out io.Writer) {
+	told := map[string]bool{}
+	for _, text := range l.skipped {
+		if !told[text] {
+			fmt.Fprintf(out, "closetrace: not all is shown: %s\n", safetext.Escape(text))
+		}
+		told[text] = true
+	}
+}
+
+func (s *selection) options() conns.Options {
+	o := conns.Options{TCP: s.tcp, UDP: s.udp, AllNetNS: s.allNetNS || s.netns != 0}
+	switch {
+	case s.all, len(s.states) > 0:
+		o.Scope = conns.Everything
+	case s.listen:
+		o.Scope = conns.Listeners
+	case s.udp && !s.tcp:
+		o.Scope = conns.Everything // a UDP socket has no connection to wait for
+	}
+	return o
+}
+
+// compile turns the flags into one expression.
+func (s *selection) compile() (string, error) {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if s.pid != 0 {
+		add("process.pid == %d", s.pid)
+	}
+	if s.process != "" {
+		add("process.name == %s", strconv.Quote(s.process))
+	}
+	if s.port != 0 {
+		add("(network.local.port == %d || network.peer.port == %d)", s.port, s.port)
+	}
+	if s.peer != "" {
+		prefix, err := parsePrefix(s.peer)
+		if err != nil {
+			return "", err
+		}
+		add("cidr(network.peer.address, %q)", prefix)
+	}
+	if s.netns != 0 {
+		add("network.netns == %d", s.netns)
+	}
+	for i := range s.states {
+		s.states[i] = strings.ToUpper(strings.ReplaceAll(s.states[i], "-", "_"))
+	}
+	if err := oneOf[model.State]("state", s.states, &parts); err != nil {
+		return "", err
+	}
+	if s.expression != "" && len(parts) > 0 {
+		add("(%s)", s.expression)
+	} else if s.expression != "" {
+		add("%s", s.expression)
+	}
+	return strings.Join(parts, " && "), nil
+}
+
+func (a *app) list(ctx context.Context, flags *listFlags) error {
+	l, err := newLister(flags)
+	if err != nil {
+		return err
+	}
+	if flags.watch != "" {
+		every, err := time.ParseDuration(flags.watch)
+		if err != nil || every < 10*time.Millisecond {
+			return usage("--watch %q is no time such as 2s", flags.watch)
+		}
+		return a.watch(ctx, l, every)
+	}
+	all, err := l.read(ctx)
+	if err != nil {
+		return err
+	}
+	l.tell(a.stderr)
+	return a.printConns(all, flags)
+}
+
+func (a *app) printConns(all []conns.Conn, flags *listFlags) error {
+	if flags.asJSON {
+		return writeConns(a.stdout, all)
+	}
+	width, _ := a.terminalSize()
+	if flags.wide {
+		width = 0
+	}
+	_, err := io.WriteString(a.stdout, strings.Join(connTable(all, flags.wide, width), "\n")+"\n")
+	return err
+}
+
+// writeConns writes one line for each connection.
+func writeConns(out io.Writer, all []conns.Conn) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	for i := range all {
+		line := struct {
+			Kind   string `json:"kind"`
+			Schema string `json:"schema"`
+			conns.Conn
+		}{"connection", model.Schema, all[i]}
+		if err := encoder.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watch shows the table again and again until the context ends: in place on a
+// terminal, one after the other in a pipe.
+func (a *app) watch(ctx context.Context, l *lister, every time.Duration) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		all, err := l.read(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := a.refresh(all, l); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (a *app) refresh(all []conns.Conn, l *lister) error {
+	width, height := a.terminalSize()
+	if height == 0 || l.flags.asJSON {
+		if err := a.printConns(all, l.flags); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(a.stdout)
+		return err
+	}
+	lines := append([]string{fmt.Sprintf("%s   %d connections", time.Now().Format(time.TimeOnly), len(all))},
+		connTable(all, l.flags.wide, width)...)
+	if len(lines) >= height {
+		lines = lines[:height-1]
+	}
+	const home, clearLine, clearBelow = "\x1b[H", "\x1b[K", "\x1b[J"
+	_, err := io.WriteString(a.stdout, home+strings.Join(lines, clearLine+"\n")+clearLine+"\n"+clearBelow)
+	return err
+}
+
+// lacking is the want of a privilege or of a feature of the kernel.
+type lacking struct{ err error }
+
+func (e *lacking) Error() string { return e.err.Error() }
+func (e *lacking) Unwrap() error { return e.err }
+
+// Is makes the exit code that of a missing privilege.
+func (*lacking) Is(target error) bool { return target == errSource }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/closetrace/closetrace/tui"
+)
+
+const liveHelp = `Show connection teardowns as they happen.
+
+On a terminal this is a screen; with --plain, in a pipe, or where the terminal
+can do nothing but print (TERM=dumb), one line for each connection end:
+
+  TIME  VERDICT  CAUSE  PROCESS  LOCAL -> PEER  BEGAN/ENDED BY  LOSSES
+
+A tilde after the verdict means that it is inferred; record --output keeps the
+reason. closetrace explain CAUSE tells what a cause means.`
+
+type liveFlags struct {
+	traceFlags
+	plain bool
+}
+
+func newLive(a *app) *cobra.Command {
+	var flags liveFlags
+	c := &cobra.Command{
+		Use:   "live [flags] [-- COMMAND...]",
+		Short: "Show teardowns as they happen (the default)",
+		Long:  liveHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			f, err := a.follow(c, args, &flags.traceFlags, a.commandOutput(flags.plain))
+			if err != nil {
+				return err
+			}
+			defer f.close()
+			defer f.tell(a.stderr)
+			t, err := flags.open()
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			return a.show(c.Context(), t, flags.plain)
+		},
+	}
+	flags.flags(c.Flags())
+	c.Flags().BoolVar(&flags.plain, "plain", false, "one line for each teardown, also on a terminal (for screen readers and logs)")
+	return c
+}
+
+// printLines writes one line of text for each record, at once.
+func (a *app) printLines(ctx context.Context, t *trace, terminal bool) (err error) {
+	options := lineOptions(terminal)
+	out := bufio.NewWriter(a.stdout)
+	defer func() { err = errors.Join(err, out.Flush()) }()
+	if _, err := fmt.Fprintln(out, tui.LineHeader(options)); err != nil {
+		return err
+	}
+	for r, err := range t.records(ctx) {
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(out, tui.Line(&r, options)); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		if err := out.Flush(); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+	}
+	return nil
+}
+
+// lineOptions follows the terminal: colour unless NO_COLOR is set
+// (https://no-color.org) or the terminal is dumb, local time.
+func lineOptions(terminal bool) tui.LineOptions {
+	return tui.LineOptions{
+		Color: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		ASCII: !utf8Locale(),
+		Zone:  time.Local,
+	}
+}
+
+// utf8Locale reports whether the locale lets us print more than ASCII.
+func utf8Locale() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if value := os.Getenv(name); value != "" {
+			return containsFold(value, "utf-8") || containsFold(value, "utf8")
+		}
+	}
+	return true // ssh often passes no locale; terminals of today show UTF-8
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/model"
+)
+
+const recordHelp = `Record teardowns as JSON Lines (schema closetrace/1, docs/record.md).
+
+The file is for its owner only (0600) and is never overwritten without --force.
+A name that ends in .zst, or --compress, writes zstd frames that plain zstdcat
+reads, also when the file was cut. The first line has kind "start" and is
+written when every hook is live; the last has kind "stop".
+
+SIGINT and SIGTERM end a recording cleanly. SIGHUP does too, when the terminal
+is gone; where there is none, it begins a new file.
+
+Examples:
+  closetrace record -o incident.jsonl.zst --duration 10m
+  closetrace record -o - | jq -c 'select(.verdict=="abortive")'
+  closetrace record -o log.jsonl --rotate-size 100MB --rotate-keep 5`
+
+type recordFlags struct {
+	traceFlags
+	output     string
+	options    record.Options
+	maxSize    size
+	rotateSize size
+}
+
+func newRecord(a *app) *cobra.Command {
+	var flags recordFlags
+	c := &cobra.Command{
+		Use:   "record [flags] [-- COMMAND...]",
+		Short: "Record teardowns as JSON Lines",
+		Long:  recordHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			f, err := a.follow(c, args, &flags.traceFlags, a.stderr)
+			if err != nil {
+				return err
+			}
+			defer f.close()
+			defer f.tell(a.stderr)
+			return a.record(c.Context(), &flags)
+		},
+	}
+	flags.flags(c.Flags())
+	set := c.Flags()
+	set.StringVarP(&flags.output, "output", "o", "", "`FILE` to write, - for standard output (default closetrace-DATE-TIME.jsonl here)")
+	set.BoolVar(&flags.options.Force, "force", false, "overwrite an existing file")
+	set.BoolVar(&flags.options.Compress, "compress", false, "write zstd frames")
+	set.Var(&flags.rotateSize, "rotate-size", "begin a new file at this `SIZE`, e.g. 100MB")
+	set.DurationVar(&flags.options.RotateAge, "rotate-age", 0, "begin a new file after this `TIME`")
+	set.IntVar(&flags.options.RotateKeep, "rotate-keep", 0, "keep this `NUMBER` of full files (default all)")
+	set.Var(&flags.maxSize, "max-size", "stop at this `SIZE`; with rotation remove the oldest files instead")
+	return c
+}
+
+func (a *app) record(ctx context.Context, flags *recordFlags) error {
+	if flags.output == "" {
+		flags.output = time.Now().Format("closetrace-20060102-150405.jsonl")
+	}
+	if flags.output == "-" && isTerminal(a.stdout) && flags.options.Compress {
+		return usage("refusing to write compressed data to a terminal")
+	}
+	flags.options.MaxSize, flags.options.RotateSize = int64(flags.maxSize), int64(flags.rotateSize)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	flags.options.OnError = func(error) { cancel(reason("error")) }
+	w, err := record.Create(flags.output, flags.options)
+	if err != nil {
+		return createError(flags.output, err)
+	}
+	if flags.options.RotateSize > 0 || flags.options.RotateAge > 0 || !hasTerminal() {
+		flags.keep = rotationCapabilities // new files in a folder of whoever called sudo
+	}
+	t, err := flags.open()
+	if err != nil {
+		return errors.Join(err, w.Close(), discard(flags.output))
+	}
+	defer t.Close()
+	t.hangup = func() bool { return !hasTerminal() && w.Rotate() == nil }
+	status := a.newStatus(flags.output, w)
+	err = errors.Join(write(ctx, t, w, status), w.Close())
+	if errors.Is(err, syscall.EPIPE) {
+		err = syscall.EPIPE // the reader has seen enough: nothing to tell
+	}
+	status.finish(err != nil && !errors.Is(err, syscall.EPIPE))
+	return err
+}
+
+// write records until the trace ends. After an error of the file the rest is
+// dropped: what was written stays readable.
+func write(ctx context.Context, t *trace, w *record.Writer, status *status) error {
+	var failed error
+	for r, err := range t.records(ctx) {
+		if err != nil {
+			return err
+		}
+		status.add(&r)
+		switch err := w.Write(&r); {
+		case err == nil, errors.Is(err, record.ErrLine):
+		case errors.Is(err, record.ErrMaxSize):
+			return w.Write(&model.Record{Kind: model.KindStop, Stop: model.Stop{Time: r.Time(), Lost: t.stop.Lost, Reason: "size"}})
+		case r.Kind != model.KindStop:
+			failed = err
+			stop := model.Stop{Time: r.Time(), Lost: t.stop.Lost, Reason: "error"}
+			_ = w.Write(&model.Record{Kind: model.KindStop, Stop: stop}) // a full disk may have room for one more line
+			return failed
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// hasTerminal reports whether this process has a controlling terminal. SIGHUP
+// then tells that it is gone; a service is told to begin a new file.
+func hasTerminal() bool {
+	terminal, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	terminal.Close()
+	return true
+}
+
+func createError(path string, err error) error {
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists; choose another name, or --force to overwrite it", path)
+	}
+	return err
+}
+
+// discard removes the empty file of a recording that could not begin.
+func discard(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > 0 {
+		return nil //nolint:nilerr // nothing of ours to remove
+	}
+	return os.Remove(path)
+}
+
+// size is a flag such as 100MB or 1GiB.
+type size int64
+
+func (s *size) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return humanize.Bytes(uint64(*s))
+}
+
+// Set implements pflag.Value.
+func (s *size) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<62 {
+		return fmt.Errorf("%q is no size such as 100MB", text)
+	}
+	*s = size(n)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*size) Type() string { return "size" }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tui"
+)
+
+const replayHelp = `Read a recording on any machine, without privileges: plain, zstd, a Windows
+trace (.etl), or - for a recording on standard input.
+
+What could not be read (a cut end, a garbled line) is told on standard error,
+with line and byte, and the rest is shown. --rejudge judges the recorded facts
+by the rules of this version and shows only the records whose verdict changes.
+
+Examples:
+  closetrace replay incident.jsonl --verdict abortive
+  zstdcat log.jsonl.zst | closetrace replay - --json | jq .cause
+  closetrace replay incident.jsonl --rejudge`
+
+type replayFlags struct {
+	choice
+	format  string
+	asJSON  bool
+	rejudge bool
+	plain   bool
+	speed   float64
+}
+
+func newReplay(a *app) *cobra.Command {
+	var flags replayFlags
+	c := &cobra.Command{
+		Use:   "replay FILE|- [flags]",
+		Short: "Read a recording",
+		Long:  replayHelp,
+		Args:  oneFile,
+		RunE:  func(c *cobra.Command, args []string) error { return a.replay(c.Context(), args[0], &flags) },
+	}
+	flags.flags(c.Flags())
+	c.Flags().StringVar(&flags.format, "format", "text", "`FORMAT`: text, json, csv, or pcap-filter (an expression for tcpdump)")
+	c.Flags().BoolVar(&flags.asJSON, "json", false, "the same as --format json")
+	c.Flags().BoolVar(&flags.rejudge, "rejudge", false, "judge the facts again and show what changes")
+	c.Flags().Float64Var(&flags.speed, "speed", 0, "on the screen: play from the beginning, this `FACTOR` faster than it happened")
+	c.Flags().BoolVar(&flags.plain, "plain", false, "one line for each record, also on a terminal")
+	return c
+}
+
+func oneFile(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage("%s needs one file, or - for standard input; see %s --help", c.CommandPath(), c.CommandPath())
+	}
+	return nil
+}
+
+func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err error) {
+	filter, err := flags.compile()
+	if err != nil {
+		return err
+	}
+	if flags.asJSON {
+		flags.format = "json"
+	}
+	out := bufio.NewWriterSize(a.stdout, 64<<10)
+	print, err := newPrinter(out, a.stderr, flags, lineOptions(isTerminal(a.stdout)))
+	if err != nil {
+		return err
+	}
+	in, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if flags.format == "text" && !flags.rejudge && path != "-" && a.wantsScreen(flags.plain) {
+		err = a.screen(ctx, in.records(ctx), tui.Config{
+			Filter: filter.String(),
+			Replay: &tui.Replay{Name: path, Speed: flags.speed},
+		})
+	} else {
+		err = errors.Join(printAll(in.records(ctx), filter, print.record), print.end(), out.Flush())
+	}
+	if err == nil {
+		in.tell(a.stderr)
+	}
+	return err
+}
+
+func printAll(records iter.Seq2[model.Record, error], filter *model.Filter, print func(*model.Record) error) error {
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
+		if !filter.Match(&r) {
+			continue
+		}
+		if err := print(&r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/report"
+	"github.com/closetrace/closetrace/model"
+)
+
+const reportHelp = `Make one HTML page of a recording: time line, causes, processes, peers, the worst
+connections with their explanation, losses. The page loads nothing from
+elsewhere and is as large for a million records as for a hundred.
+
+Example:
+  closetrace report incident.jsonl.zst -o report.html`
+
+func newReport(a *app) *cobra.Command {
+	var flags choice
+	var output, title string
+	var force bool
+	c := &cobra.Command{
+		Use:   "report FILE|- -o PAGE [flags]",
+		Short: "Make an HTML page of a recording",
+		Long:  reportHelp,
+		Args:  oneFile,
+		RunE: func(c *cobra.Command, args []string) error {
+			if output == "" {
+				return usage("report needs -o PAGE.html, or -o - for standard output")
+			}
+			filter, err := flags.compile()
+			if err != nil {
+				return err
+			}
+			page, warnings, err := a.collect(c.Context(), args[0], filter)
+			if err != nil {
+				return err
+			}
+			return a.writePage(page, output, force, report.Options{Title: title, Version: version(), Warnings: warnings})
+		},
+	}
+	flags.flags(c.Flags())
+	c.Flags().StringVarP(&output, "output", "o", "", "`PAGE` to write, - for standard output")
+	c.Flags().StringVar(&title, "title", "", "heading of the page (default the traced host)")
+	c.Flags().BoolVar(&force, "force", false, "overwrite an existing page")
+	return c
+}
+
+// collect reads the whole recording; what could not be read is a warning on
+// the page as well.
+func (a *app) collect(ctx context.Context, path string, filter *model.Filter) (*report.Report, []string, error) {
+	in, err := openFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	done := a.progress(in)
+	defer done()
+	page := report.New()
+	var last model.Record
+	for r, err := range in.records(ctx) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if last = r; filter.Match(&last) {
+			page.Add(&last)
+		}
+	}
+	done()
+	var told strings.Builder
+	in.tell(io.MultiWriter(a.stderr, &told))
+	var warnings []string
+	for line := range strings.Lines(told.String()) {
+		warnings = append(warnings, strings.TrimPrefix(strings.TrimSpace(line), "closetrace: "))
+	}
+	return page, warnings, nil
+}
+
+func (a *app) writePage(page *report.Report, output string, force bool, o report.Options) error {
+	if output == "-" {
+		return page.Write(a.stdout, o)
+	}
+	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	file, err := os.OpenFile(output, how, 0o600)
+	if err != nil {
+		return createError(output, err)
+	}
+	if err := errors.Join(page.Write(file, o), file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", output, err)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// Exit codes; documented in the help of the root command and in the README.
+const (
+	exitOK         = 0
+	exitRuntime    = 1
+	exitUsage      = 2
+	exitPrivileges = 3
+	exitMismatch   = 4
+)
+
+const rootHelp = `closetrace traces every TCP connection teardown on this host and tells how it
+ended (graceful, abortive, linger-timeout, failed-open, silent), why, who did
+it, which process, and which bytes were lost.
+
+Without a command it is "closetrace live".
+
+Exit codes:
+  0  done; also after a signal or when the reader of a pipe has gone
+  1  something failed while running
+  2  the command line or a filter is wrong
+  3  a privilege or a feature of the kernel is missing
+  4  doctor --selftest: a verdict was wrong
+
+Examples:
+  sudo closetrace                                    what ends now, and why
+  sudo closetrace --verdict abortive --port 443      only resets and time-outs of one port
+  sudo closetrace record -o incident.jsonl           keep it for later
+  closetrace replay incident.jsonl                   on any machine
+  closetrace explain unread-data                     what a cause means
+  sudo closetrace demo                               see all verdicts in a few seconds
+  sudo closetrace doctor                             what works on this host`
+
+// app is what commands share: the standard streams of the process.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// run executes the command line and returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	// A reader that goes away must not kill us before the stop line and the
+	// detach: writes then fail with EPIPE.
+	signal.Ignore(syscall.SIGPIPE)
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(context.Background())
+	code := exitCode(err)
+	if code != exitOK {
+		fmt.Fprintf(stderr, "closetrace: %s\n", message(err))
+	}
+	return code
+}
+
+func newRoot(a *app) *cobra.Command {
+	live := newLive(a)
+	root := &cobra.Command{
+		Use:           "closetrace",
+		Short:         "Why do my TCP connections end?",
+		Long:          rootHelp,
+		Args:          noArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          live.RunE,
+	}
+	root.Flags().AddFlagSet(live.Flags())
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%w; see %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(live, newRecord(a), newReplay(a), newSummary(a), newDiff(a), newReport(a), newExplain(a), newDoctor(a), newDemo(a), newWorkload(a), newVersion(a), newList(a), newKill(a), newFollowed(a))
+	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	return root
+}
+
+// usageError is a mistake of the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("unknown command or argument %q; see %s --help", args[0], c.CommandPath())
+	}
+	return nil
+}
+
+func exitCode(err error) int {
+	var wrong *usageError
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, errStopped):
+		return exitOK
+	case errors.As(err, &wrong), errors.Is(err, model.ErrFilter):
+		return exitUsage
+	case errors.Is(err, errSelftest):
+		return exitMismatch
+	case errors.Is(err, errSource):
+		return exitPrivileges
+	default:
+		return exitRuntime
+	}
+}
+
+// message is what an error says to the user, safe for a terminal.
+func message(err error) string {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, model.ErrFilter):
+		return err.Error() // several lines with a caret; the text is the user's own
+	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
+		return safetext.Escape(path.Path) + ": no such file"
+	default:
+		return safetext.Escape(err.Error())
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tui"
+)
+
+// wantsScreen reports whether the standard streams are a terminal that can show
+// more than lines.
+func (a *app) wantsScreen(plain bool) bool {
+	return !plain && isTerminal(a.stdout) && isTerminal(a.stdin) && os.Getenv("TERM") != "dumb"
+}
+
+// show runs the live screen, or prints lines where there is none.
+func (a *app) show(ctx context.Context, t *trace, plain bool) error {
+	if !a.wantsScreen(plain) {
+		return a.printLines(ctx, t, isTerminal(a.stdout))
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	return a.screen(ctx, t.records(ctx), tui.Config{
+		Start:  t.start,
+		Filter: t.filter.String(),
+		Stop:   func() { cancel(reason("signal")) },
+		Record: func(path string) (tui.Recorder, error) { return newScreenRecorder(path, t.start) },
+		Open:   func() ([]tui.OpenConn, error) { return openConns(ctx) },
+	})
+}
+
+// openConns lists the connections that are open now. Privileges are dropped by
+// then: processes of other users are not told.
+func openConns(ctx context.Context) ([]tui.OpenConn, error) {
+	all, err := conns.List(ctx, conns.Options{})
+	if err != nil {
+		return nil, err
+	}
+	open := make([]tui.OpenConn, 0, len(all))
+	for i := range all {
+		c := &all[i]
+		open = append(open, tui.OpenConn{
+			Network: c.Network, Process: c.Process, State: c.State, Age: c.Duration, Linger: c.Linger,
+			Bytes: queued(c),
+		})
+	}
+	return open, nil
+}
+
+// queued is the payload that waits: SYN and FIN count one in a queue, too.
+func queued(c *conns.Conn) model.Bytes {
+	unread, unsent := uint64(c.Queue.Receive), uint64(c.Queue.Send)
+	switch c.State {
+	case model.SynSent, model.FinWait1:
+		unsent = max(unsent, 1) - 1
+	case model.CloseWait:
+		unread = max(unread, 1) - 1
+	case model.Closing, model.LastAck:
+		unsent, unread = max(unsent, 1)-1, max(unread, 1)-1
+	default:
+	}
+	return model.Bytes{Unread: model.Some(unread), Unsent: model.Some(unsent)}
+}
+
+// screen fills in what every screen has.
+func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error], c tui.Config) error {
+	c.Zone = time.Local
+	c.JSON = record.Append
+	c.Explain = func(cause model.Cause) string { return model.Explain(cause).Markdown() }
+	c.ASCII = !utf8Locale()
+	c.NoColor = os.Getenv("NO_COLOR") != ""
+	return tui.Run(ctx, records, c)
+}
+
+// screenRecorder is a recording that is started and stopped on the screen.
+type screenRecorder struct {
+	*record.Writer
+	lost uint64
+}
+
+func newScreenRecorder(path string, start model.Start) (*screenRecorder, error) {
+	w, err := record.Create(path, record.Options{})
+	if err != nil {
+		return nil, createError(path, err)
+	}
+	start.Time = model.TimeOf(time.Now())
+	if err := w.Write(&model.Record{Kind: model.KindStart, Start: start}); err != nil {
+		return nil, fmt.Errorf("begin recording: %w", errors.Join(err, w.Close()))
+	}
+	return &screenRecorder{Writer: w}, nil
+}
+
+// Write implements [tui.Recorder]; the recording has its own start and stop.
+func (r *screenRecorder) Write(rec *model.Record) error {
+	switch rec.Kind {
+	case model.KindStart, model.KindStop:
+		return nil
+	case model.KindLoss:
+		r.lost += rec.Loss.Count
+	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+	}
+	return r.Writer.Write(rec)
+}
+
+// Close implements [tui.Recorder].
+func (r *screenRecorder) Close() error {
+	stop := model.Stop{Time: model.TimeOf(time.Now()), Lost: r.lost, Reason: "signal"}
+	return errors.Join(r.Writer.Write(&model.Record{Kind: model.KindStop, Stop: stop}), r.Writer.Close())
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/closetrace/closetrace/internal/lab"
+)
+
+func TestMain(m *testing.M) {
+	lab.Main()
+	testscript.Main(m, map[string]func(){
+		"closetrace": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScript runs the command lines of testdata/script. The condition [trace]
+// holds where this kernel can be traced.
+func TestScript(t *testing.T) {
+	traceable := canTrace()
+	if !traceable && strings.Contains(os.Getenv("CLOSETRACE_REQUIRE"), "bpf") {
+		t.Fatal("this kernel cannot be traced, and CLOSETRACE_REQUIRE has bpf")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: false,
+		Condition: func(name string) (bool, error) {
+			return name == "trace" && traceable, nil
+		},
+	})
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"math/bits"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+)
+
+// rotationCapabilities let root make files in a folder of somebody else.
+var rotationCapabilities = []int{unix.CAP_DAC_OVERRIDE}
+
+const backends = "fentry, kprobe or tracepoint"
+
+// openSource starts the trace of this host and gives up the privileges that
+// only the start needs.
+func openSource(t *traceFlags) (model.Source, error) {
+	opts := tracer.Options{
+		NetNS: t.netns, PID: t.pid, Port: t.port,
+		RingSize: t.ringSize << 20, MaxConnections: t.maxConnections, CommandLine: t.commandLine,
+	}
+	if bits.OnesCount32(t.ringSize) > 1 || t.ringSize > 1024 {
+		return nil, usage("--ring-size %d is not a power of two up to 1024", t.ringSize)
+	}
+	if t.backend != "" {
+		mode, err := tracer.ParseMode(t.backend)
+		if err != nil {
+			return nil, usage("--backend: %w", err)
+		}
+		opts.Mode = mode
+	}
+	source, err := tracer.Open(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := tracer.DropPrivileges(t.keep...); err != nil {
+		source.Close()
+		return nil, err
+	}
+	return source, nil
+}

@@ -1,0 +1,19 @@
+//go:build !linux && !windows
+
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// rotationCapabilities is for Linux.
+var rotationCapabilities []int
+
+const backends = "none on this system"
+
+func openSource(*traceFlags) (model.Source, error) {
+	return nil, fmt.Errorf("live traces need Linux or Windows; closetrace replay reads recordings here: %w", errors.ErrUnsupported)
+}

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/closetrace/closetrace/etwsrc"
+	"github.com/closetrace/closetrace/model"
+)
+
+// rotationCapabilities is for Linux.
+var rotationCapabilities []int
+
+const backends = "etw"
+
+// openSource starts the ETW session. Filters run in this process: ETW has none
+// for a port or a process that acts on connections.
+func openSource(t *traceFlags) (model.Source, error) {
+	if t.backend != "" && t.backend != backends {
+		return nil, usage("--backend %q: Windows has only %s", t.backend, backends)
+	}
+	session, err := etwsrc.Open(etwsrc.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("start ETW session: %w", err)
+	}
+	return session, nil
+}

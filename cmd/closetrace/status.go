@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// status is the line on standard error that a recording keeps up to date, if
+// that is a terminal.
+type status struct {
+	out    io.Writer
+	live   bool
+	path   string
+	writer *record.Writer
+	began  time.Time
+
+	mu       sync.Mutex
+	verdicts [model.Silent + 1]uint64
+	total    uint64
+	lost     uint64
+	shown    uint64 // total when the line was last written
+	quit     chan struct{}
+	done     sync.WaitGroup
+}
+
+const statusEvery = 500 * time.Millisecond
+
+func (a *app) newStatus(path string, w *record.Writer) *status {
+	s := &status{out: a.stderr, live: isTerminal(a.stderr), path: path, writer: w, began: time.Now(), quit: make(chan struct{})}
+	if s.live {
+		s.done.Go(s.refresh)
+	}
+	return s
+}
+
+func (s *status) add(r *model.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch r.Kind {
+	case model.KindTeardown:
+		s.total++
+		if v := r.Teardown.Verdict; int(v) < len(s.verdicts) {
+			s.verdicts[v]++
+		}
+	case model.KindLoss:
+		s.lost += r.Loss.Count
+	case model.KindUnknown, model.KindStart, model.KindOutcome, model.KindCloseFailed, model.KindStop:
+	}
+}
+
+func (s *status) refresh() {
+	ticker := time.NewTicker(statusEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.quit:
+			return
+		case <-ticker.C:
+			fmt.Fprintf(s.out, "\r\x1b[K%s", s.line(true))
+		}
+	}
+}
+
+// line tells teardowns by verdict, rate, losses and size.
+func (s *status) line(rate bool) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s teardowns", safetext.Escape(s.path), humanize.Comma(int64(s.total)))
+	separator := " ("
+	for v, n := range s.verdicts {
+		if n > 0 {
+			fmt.Fprintf(&b, "%s%s %s", separator, humanize.Comma(int64(n)), model.Verdict(v))
+			separator = ", "
+		}
+	}
+	if separator == ", " {
+		b.WriteString(")")
+	}
+	if rate {
+		fmt.Fprintf(&b, ", %s/s", humanize.Comma(int64(float64(s.total-s.shown)/statusEvery.Seconds())))
+		s.shown = s.total
+	}
+	fmt.Fprintf(&b, ", %s lost, %s, %s", humanize.Comma(int64(s.lost)),
+		humanize.Bytes(uint64(s.writer.Counts().Bytes)), time.Since(s.began).Truncate(time.Second))
+	return b.String()
+}
+
+// finish replaces the line by the summary of the whole recording; after a
+// failure it is also told where nothing was shown before.
+func (s *status) finish(failed bool) {
+	close(s.quit)
+	s.done.Wait()
+	if s.live {
+		fmt.Fprint(s.out, "\r\x1b[K")
+	}
+	if s.live || failed {
+		fmt.Fprintln(s.out, s.line(false))
+		if n := s.writer.Counts().Unwritten; n > 0 {
+			fmt.Fprintf(s.out, "%s lines could not be written\n", humanize.Comma(int64(n)))
+		}
+	}
+}

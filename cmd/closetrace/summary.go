@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/summary"
+	"github.com/closetrace/closetrace/model"
+)
+
+const summaryHelp = `The incident in one screen of text: what ended by verdict, cause, process and
+peer, who aborts most, bytes lost, percentiles of durations, losses.
+
+It reads recordings, several as one, or with --live traces this host until it is
+stopped; --every prints it again and again.
+
+Examples:
+  closetrace summary incident.jsonl
+  sudo closetrace summary --live --duration 30s
+  sudo closetrace summary --live --every 10s`
+
+type summaryFlags struct {
+	traceFlags
+	live   bool
+	every  time.Duration
+	asJSON bool
+	rows   int
+}
+
+func newSummary(a *app) *cobra.Command {
+	var flags summaryFlags
+	c := &cobra.Command{
+		Use:   "summary [FILE|-]... [flags]",
+		Short: "The incident in one screen of text",
+		Long:  summaryHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case flags.live == (len(args) > 0):
+				return usage("summary needs recordings, or --live; see closetrace summary --help")
+			case flags.every > 0 && !flags.live:
+				return usage("--every needs --live")
+			case flags.live:
+				return a.summaryLive(c.Context(), &flags)
+			}
+			return a.summaryFiles(c.Context(), args, &flags)
+		},
+	}
+	flags.flags(c.Flags())
+	c.Flags().BoolVar(&flags.live, "live", false, "trace this host instead of reading files")
+	c.Flags().DurationVar(&flags.every, "every", 0, "with --live: print it again after each `TIME`")
+	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
+	c.Flags().IntVar(&flags.rows, "rows", 5, "`LINES` of each table")
+	return c
+}
+
+func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFlags) error {
+	filter, err := flags.compile()
+	if err != nil {
+		return err
+	}
+	s := summary.New()
+	for _, path := range paths {
+		if err := a.addFile(ctx, path, filter, s); err != nil {
+			return err
+		}
+	}
+	return a.printSummary(s, flags)
+}
+
+// addFile counts the records of a file.
+func (a *app) addFile(ctx context.Context, path string, filter *model.Filter, s *summary.Summary) error {
+	in, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	done := a.progress(in)
+	defer done()
+	var last model.Record
+	for r, err := range in.records(ctx) {
+		if err != nil {
+			return err
+		}
+		if last = r; filter.Match(&last) {
+			s.Add(&last)
+		}
+	}
+	done()
+	in.tell(a.stderr)
+	return nil
+}
+
+func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
+	t, err := flags.open()
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	s := summary.New()
+	var mutex sync.Mutex
+	print := func() error {
+		mutex.Lock()
+		defer mutex.Unlock()
+		return a.printSummary(s, flags)
+	}
+	if flags.every > 0 {
+		defer repeat(flags.every, print)()
+	}
+	var last model.Record
+	for r, err := range t.records(ctx) {
+		if err != nil {
+			return err
+		}
+		last = r
+		mutex.Lock()
+		s.Add(&last)
+		mutex.Unlock()
+	}
+	return print()
+}
+
+// repeat calls do again and again until the returned function is called or do
+// fails.
+func repeat(every time.Duration, do func() error) (stop func()) {
+	quit := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-ticker.C:
+				if do() != nil {
+					return
+				}
+			}
+		}
+	}()
+	return func() { close(quit); <-ended }
+}
+
+func (a *app) printSummary(s *summary.Summary, flags *summaryFlags) error {
+	out := bufio.NewWriter(a.stdout)
+	var err error
+	if flags.asJSON {
+		err = json.NewEncoder(out).Encode(s.Export(flags.rows))
+	} else {
+		err = s.Text(out, summary.TextOptions{Rows: flags.rows, ASCII: !utf8Locale()})
+	}
+	return errors.Join(err, out.Flush())
+}
+
+const diffHelp = `Compare two recordings, of before and after a change: what grew and what
+vanished, by verdict, cause and process, with a hint how sure that is.`
+
+func newDiff(a *app) *cobra.Command {
+	var flags summaryFlags
+	c := &cobra.Command{
+		Use:   "diff BEFORE AFTER [flags]",
+		Short: "Compare two recordings",
+		Long:  diffHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usage("diff needs two recordings; see closetrace diff --help")
+			}
+			return a.diff(c.Context(), args[0], args[1], &flags)
+		},
+	}
+	flags.choice.flags(c.Flags())
+	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
+	c.Flags().IntVar(&flags.rows, "rows", 10, "`LINES` of each table")
+	return c
+}
+
+func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlags) error {
+	filter, err := flags.compile()
+	if err != nil {
+		return err
+	}
+	var both [2]*summary.Summary
+	for i, path := range []string{before, after} {
+		both[i] = summary.New()
+		if err := a.addFile(ctx, path, filter, both[i]); err != nil {
+			return err
+		}
+	}
+	comparison := summary.Compare(both[0], both[1])
+	if flags.asJSON {
+		return json.NewEncoder(a.stdout).Encode(comparison)
+	}
+	return comparison.Text(a.stdout, summary.TextOptions{Rows: flags.rows, ASCII: !utf8Locale()})
+}
+
+// progress shows how far a large file was read, on a terminal and after a
+// second. The returned function ends it and may be called again.
+func (a *app) progress(in file) (done func()) {
+	sized, ok := in.(interface{ Progress() (read, size int64) })
+	if !ok || !isTerminal(a.stderr) {
+		return func() {}
+	}
+	quit := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		showProgress(a.stderr, sized.Progress, quit)
+	}()
+	stopped := false
+	return func() {
+		if !stopped {
+			stopped = true
+			close(quit)
+			<-ended
+		}
+	}
+}
+
+// showProgress draws a bar every quarter of a second, from the second on.
+func showProgress(out io.Writer, progress func() (read, size int64), quit <-chan struct{}) {
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for ticks := 1; ; ticks++ {
+		select {
+		case <-quit:
+			if ticks > 4 {
+				fmt.Fprint(out, "\r\x1b[K")
+			}
+			return
+		case <-ticker.C:
+		}
+		if read, size := progress(); ticks >= 4 && size > 0 {
+			const width = 40
+			full := int(read * width / size)
+			fmt.Fprintf(out, "\r[%-*s] %3d %%", width, "########################################"[:full], read*100/size)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/etwsrc/etltest"
+)
+
+// wineFolder holds a Debian 13 with Wine 10; make wine fills it.
+const wineFolder = "../../build/wine"
+
+// wine runs the Windows build of this program in that folder.
+type wine struct{ root string }
+
+// newWine cross-builds the program, or skips where Wine is not prepared.
+func newWine(t *testing.T) *wine {
+	t.Helper()
+	root, err := filepath.Abs(wineFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ready := os.Stat(filepath.Join(root, "ready"))
+	compiler, missing := exec.LookPath("x86_64-w64-mingw32-gcc")
+	if err := errors.Join(ready, missing); err != nil || os.Geteuid() != 0 {
+		if strings.Contains(os.Getenv("CLOSETRACE_REQUIRE"), "wine") {
+			t.Fatalf("Wine is required: run make wine as root, with gcc-mingw-w64-x86-64: %v", err)
+		}
+		t.Skipf("Wine is not prepared (make wine, as root): %v", err)
+	}
+	build := exec.Command("go", "build", "-o", filepath.Join(root, "closetrace.exe"), ".")
+	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=1", "CC="+compiler)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build for Windows: %v\n%s", err, out)
+	}
+	proc := filepath.Join(root, "proc")
+	if err := unix.Mount("proc", proc, "proc", 0, ""); err != nil {
+		t.Fatalf("mount proc for Wine: %v", err)
+	}
+	w := &wine{root}
+	t.Cleanup(func() {
+		stop := exec.Command("/usr/bin/wineserver", "--kill", "--wait")
+		stop.SysProcAttr = &unix.SysProcAttr{Chroot: root}
+		stop.Env = wineEnvironment
+		stop.Run() // nothing to stop is no failure
+		if err := unix.Unmount(proc, unix.MNT_DETACH); err != nil {
+			t.Errorf("unmount proc: %v", err)
+		}
+	})
+	return w
+}
+
+var wineEnvironment = []string{"PATH=/usr/bin:/bin", "HOME=/root", "WINEARCH=win64", "WINEDEBUG=-all"}
+
+// run returns what the program printed, and its exit code.
+func (w *wine) run(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // the first start makes Wine's folders
+	defer cancel()
+	c := exec.CommandContext(ctx, "/usr/bin/wine", append([]string{"/closetrace.exe"}, args...)...)
+	c.SysProcAttr = &unix.SysProcAttr{Chroot: w.root}
+	c.Dir = "/"
+	c.Env = wineEnvironment
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err := c.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		code = exit.ExitCode()
+	case err != nil:
+		t.Fatalf("run wine: %v", err)
+	}
+	return out.String(), errs.String(), code
+}
+
+// TestWine runs the Windows build for real: everything but the events, which
+// Wine cannot deliver.
+func TestWine(t *testing.T) {
+	w := newWine(t)
+	recording, err := os.ReadFile("testdata/wine/recording.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{
+		"trace.etl": etltest.Fixture(t, "Tx-KernelNetwork.etl"), "recording.jsonl": recording,
+	} {
+		if err := os.WriteFile(filepath.Join(w.root, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		args   []string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{args: []string{"version"}, stdout: "windows/amd64"},
+		{args: []string{"--help"}, stdout: "Exit codes:"},
+		{args: []string{"nosuch"}, code: exitUsage, stderr: "unknown command"},
+		{args: []string{"replay", "/trace.etl"}, stdout: "49155"},
+		{args: []string{"replay", "/trace.etl", "--json"}, stdout: `"backend":"etl"`},
+		{args: []string{"replay", "/recording.jsonl"}, stdout: "unread-data"},
+		{args: []string{"summary", "/recording.jsonl"}, stdout: "unread-data"},
+		{args: []string{"replay", "/nosuch"}, code: exitRuntime, stderr: "no such file"},
+		{args: []string{"live"}, code: exitPrivileges, stderr: "cannot trace"},
+		{args: []string{"doctor"}, code: exitPrivileges, stdout: "back end: none"},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			stdout, stderr, code := w.run(t, test.args...)
+			if code != test.code || !strings.Contains(stdout, test.stdout) || !strings.Contains(stderr, test.stderr) {
+				t.Errorf("got code %d, stdout %q, stderr %q; want %d, %q, %q", code, stdout, stderr, test.code, test.stdout, test.stderr)
+			}
+		})
+	}
+}
