@@ -1,0 +1,45 @@
+# closetrace; see CONTRIBUTING.md.
+export CGO_ENABLED = 0
+BIN = build/closetrace
+VERSION ?=
+
+.PHONY: run build generate check-generated test lint wine bench clean
+
+run: build          ## trace a demo workload (as root)
+	$(BIN) demo
+
+build:              ## build/closetrace; needs only Go
+	go build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BIN) ./cmd/closetrace
+
+generate:           ## BPF objects (clang 14), decoder tables, documents
+	go generate ./...
+
+check-generated: generate ## fails if what is committed is stale
+	git diff --exit-code --stat
+
+# One package at a time: they trace the same kernel and time it.
+test:               ## all tests; as root also those that trace this kernel
+	go test -p 1 -timeout 20m ./...
+	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test"
+	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) test-kernels RUN=TestSource;; *) \
+		echo "other kernels were not tested; run: make test-kernels (needs qemu-system-x86)";; esac
+
+lint:               ## formatting, vet for three systems, staticcheck, import table
+	@test -z "$$(go tool gofumpt -l $$(git ls-files '*.go'))" || { go tool gofumpt -l $$(git ls-files '*.go'); exit 1; }
+	for os in linux windows darwin; do GOOS=$$os go vet ./... || exit 1; done
+	go tool staticcheck ./...
+
+wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of the Windows build
+	cmd/closetrace/testdata/wine/prepare build/wine
+
+bench: build        ## Go benchmarks, then docs/benchmarks.md: closetrace beside the tools that are installed (as root)
+	go test -run '^$$' -bench . -benchmem ./...
+	go build -o build/bench ./internal/bench
+	build/bench run -closetrace $(BIN) -document docs/benchmarks.md -picture docs/img/benchmarks.svg
+
+clean:
+	rm -rf build
+
+-include tracer/tracer.mk
+-include tui/pictures.mk
+include internal/vmtest/kernels.mk
