@@ -19,6 +19,7 @@ check-generated: generate ## fails if what is committed is stale
 
 # One package at a time: they trace the same kernel and time it.
 test:               ## all tests; as root also those that trace this kernel
+	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) kernels;; esac
 	go test -p 1 -timeout 20m ./...
 	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test"
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) test-kernels RUN=TestSource;; *) \

@@ -55,11 +55,15 @@ func floodLoopback() error {
 	start := time.Now()
 	const clients = 4
 	errs := make(chan error, clients+1)
-	go func() { errs <- acceptAndClose(listener, count) }()
+	// A connection that is reset while the queue of the listener is full never
+	// comes out of accept: fewer are under way than the queue has room for.
+	underWay := make(chan struct{}, backlog/2)
+	go func() { errs <- acceptAndClose(listener, count, underWay) }()
 	var dialled sync.WaitGroup
 	for c := range clients {
 		dialled.Go(func() {
 			for i := c; i < count; i += clients {
+				underWay <- struct{}{}
 				if err := floodOnce(i, port); err != nil {
 					errs <- fmt.Errorf("connection %d: %w", i, err)
 					return
@@ -96,7 +100,7 @@ func floodOnce(i, port int) error {
 	return unix.Close(fd)
 }
 
-func acceptAndClose(listener, count int) error {
+func acceptAndClose(listener, count int, underWay <-chan struct{}) error {
 	for range count {
 		fd, _, err := unix.Accept(listener)
 		if err != nil {
@@ -105,6 +109,7 @@ func acceptAndClose(listener, count int) error {
 		if err := unix.Close(fd); err != nil {
 			return err
 		}
+		<-underWay
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,8 @@ var roles = map[string]func() error{
 func TestMain(m *testing.M) {
 	lab.Main()
 	if role := roles[os.Getenv(roleVariable)]; role != nil {
+		// The test that waits for an answer says what is wrong, not go test.
+		time.AfterFunc(3*time.Minute, func() { panic("the role did not end") })
 		if err := role(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -84,6 +87,9 @@ func bringLoopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
 }
 
+// backlog is how many connections wait for accept at most.
+const backlog = 1024
+
 // listenTCP returns a blocking listener on loopback and its port.
 func listenTCP() (fd, port int, err error) {
 	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
@@ -92,7 +98,7 @@ func listenTCP() (fd, port int, err error) {
 	if err = unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		return 0, 0, err
 	}
-	if err = unix.Listen(fd, 1024); err != nil {
+	if err = unix.Listen(fd, backlog); err != nil {
 		return 0, 0, err
 	}
 	name, err := unix.Getsockname(fd)

@@ -1,6 +1,6 @@
 # Tests on real kernels, in QEMU guests. See internal/vmtest/doc.go.
 #
-#   make kernels                                   fetch all kernels
+#   make kernels                                   fetch the kernels that are missing
 #   make test-kernel K=6.1 RUN=Linger PKG=./tracer one test on one kernel
 #   make test-kernels PKG="./tracer ./bpf"         the packages on all kernels
 #
@@ -24,7 +24,7 @@ VMTEST = $(CURDIR)/build/vmtest
 empty :=
 space := $(empty) $(empty)
 comma := ,
-fetch_kernels = $(VMTEST) fetch -dir $(KERNEL_DIR) -arch $(ARCH) -series $(subst $(space),$(comma),$(strip $(1)))
+fetch_kernels = $(VMTEST) fetch -dir $(KERNEL_DIR) -arch $(ARCH) -series $(subst $(space),$(comma),$(strip $(1))) -missing
 # Cgo is off because a guest has no libraries. One package at a time: emulation
 # takes a whole processor, and the limits in tests are for a guest that has one.
 test_in_guest = CGO_ENABLED=0 GOARCH=$(ARCH) go test -p 1 -count=1 -timeout $(KERNEL_TIMEOUT) $(GOTESTFLAGS) -run '$(RUN)' \
@@ -42,14 +42,13 @@ vmtest:
 kernels: vmtest
 	$(call fetch_kernels,$(KERNELS))
 
-# Without "make kernels" the mirror is asked only for a kernel that is missing.
 test-kernel: vmtest
-	$(call fetch_kernels,$(K)) -missing
+	$(call fetch_kernels,$(K))
 	$(call test_in_guest,$(K))
 
 # All kernels run, then any failure fails the target.
 test-kernels: vmtest
-	$(call fetch_kernels,$(KERNELS)) -missing
+	$(call fetch_kernels,$(KERNELS))
 	@failed=; for k in $(KERNELS); do \
 		echo "=== kernel $$k"; \
 		$(call test_in_guest,$$k) || failed="$$failed $$k"; \
