@@ -94,7 +94,7 @@ func (s state) enable(sub subscription) error {
 	id := (*C.GUID)(unsafe.Pointer(&guid))
 	code := C.closetrace_enable(s.handle, id, C.UCHAR(sub.level), C.ULONGLONG(sub.any), (*C.USHORT)(unsafe.Pointer(&sub.ids[0])), C.USHORT(len(sub.ids)))
 	if code == codeInvalidParameter && sub.plainLevel > 0 {
-		code = C.closetrace_enable(s.handle, id, C.UCHAR(sub.plainLevel), C.ULONGLONG(sub.any), nil, 0)
+		code = C.closetrace_enable(s.handle, id, C.UCHAR(sub.plainLevel), C.ULONGLONG(sub.plainAny), nil, 0)
 	}
 	if code != 0 {
 		return explain(fmt.Sprintf("enable %v", sub.provider), uint32(code), windows.Errno(code))

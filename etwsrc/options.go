@@ -22,9 +22,10 @@ type subscription struct {
 	level    uint8
 	// ids is the filter by event, which Windows 8.1 and later have.
 	ids []uint16
-	// plainLevel is the level without the filter: AFD tells every send and
-	// receive at level 4; 0 leaves the provider out.
+	// plainLevel and plainAny are what is asked for without the filter: AFD
+	// tells every send and receive at level 4. Level 0 leaves the provider out.
 	plainLevel uint8
+	plainAny   uint64
 	// optional: that it can't be enabled is normal on older systems.
 	optional bool
 }
@@ -33,11 +34,13 @@ type subscription struct {
 // fallback: it tells of ends that the TCP stack's provider did not.
 func subscriptions() []subscription {
 	return []subscription{
-		{provider: raw.TCPIP, any: 0x84, level: 4, plainLevel: 4, ids: []uint16{
+		// Beyond the keywords of every release: 1477 and 1480 of Windows 10,
+		// and 1446.
+		{provider: raw.TCPIP, any: 0x200000000094, level: 4, plainLevel: 4, plainAny: 0x84, ids: []uint16{
 			1002, 1017, 1033, 1034, 1038, 1039, 1040, 1043, 1044, 1045, 1046, 1047, 1048, 1051, 1183, 1184, 1185,
-			1200, 1201, 1300, 1468, 1479, 1555, 1603,
+			1200, 1201, 1300, 1446, 1468, 1477, 1479, 1480, 1555, 1603,
 		}},
-		{provider: raw.AFD, any: 0xE, level: 4, plainLevel: 2, optional: true, ids: []uint16{
+		{provider: raw.AFD, any: 0xE, level: 4, plainLevel: 2, plainAny: 0xE, optional: true, ids: []uint16{
 			7, 8, 1000, 1001, 1018, 1021, 1024, 1027, 1032, 3006,
 		}},
 		{provider: raw.Sockets, level: 5, plainLevel: 5, optional: true, ids: []uint16{2, 3, 4, 6, 8, 10}},

@@ -1,6 +1,8 @@
 package etwsrc
 
 import (
+	"time"
+
 	"github.com/closetrace/closetrace/etwsrc/etltest"
 	"github.com/closetrace/closetrace/model"
 )
@@ -29,6 +31,33 @@ var ends = []scenario{
 			c.Connect(0)
 			c.FIN(100*ms, etltest.Established, etltest.FinWait1)
 			c.State(110*ms, etltest.FinWait1, etltest.Closing, etltest.TimeWait)
+		},
+	},
+	{
+		name: "counters at the end", row: "1.2: 1477", needs: 1477, want: byUs,
+		play: func(c *etltest.Conn) {
+			c.Connect(0)
+			graceful(c, 100*ms)
+			c.Stack(130*ms, 1477, etltest.Fields{"DataBytesOut": 1 << 40, "DataBytesIn": 99, "RttUs": 182})
+		},
+		check: func(t *model.Teardown) string {
+			b := t.TCP.Bytes
+			return wrong(b.Sent.Is(1<<40) && b.Unacked.Is(0) && b.Received.Is(99) && t.TCP.SRTT.Is(182*time.Microsecond))
+		},
+	},
+	{
+		name: "counters of a connection that was reset", row: "1.2: 1477; what was acknowledged is not told", needs: 1477, want: reset,
+		play: func(c *etltest.Conn) {
+			c.Accept(0)
+			c.State(50*ms, etltest.Established, etltest.CloseWait)
+			c.FIN(100*ms, etltest.CloseWait, etltest.LastAck)
+			c.Stack(130*ms, 1477, etltest.Fields{"DataBytesOut": 5, "DataBytesIn": 99})
+			c.Stack(130*ms, 1184, nil)
+			c.State(130*ms, etltest.LastAck, etltest.Closed)
+		},
+		check: func(t *model.Teardown) string {
+			b := t.TCP.Bytes
+			return wrong(!b.Sent.Known() && !b.Unacked.Known() && b.Received.Is(99) && !t.TCP.SRTT.Known())
 		},
 	},
 	{
@@ -88,7 +117,7 @@ var ends = []scenario{
 	{name: "keepalive timeout", row: "4.3 row 8, 1047", want: abortiveByStack(model.CauseKeepaliveTimeout, model.InitiatorNone), play: by(1047)},
 	{name: "zero window timeout", row: "4.3 row 8, 1200", want: abortiveByStack(model.CauseZeroWindowTimeout, model.InitiatorNone), play: by(1200)},
 	{name: "system abort", row: "4.3 row 8, 1468", needs: 1468, want: abortiveByStack(model.CauseSystemAbort, model.InitiatorLocal), play: by(1468)},
-	{name: "peer restarted", row: "4.3 row 8, 1185", want: abortiveByStack(model.CausePeerRestart, model.InitiatorLocal), play: by(1185)},
+	{name: "peer restarted", row: "4.3 row 8, 1185", want: abortiveByStack(model.CausePeerRestart, model.InitiatorUnknown), play: by(1185)},
 	{
 		name: "ended by NSI", row: "4.3 row 8, 1555", needs: 1555, play: by(1555),
 		want: verdict{model.Abortive, model.CauseDestroyed, model.InitiatorLocal, model.Admin, model.Inferred},
@@ -104,13 +133,34 @@ var ends = []scenario{
 			c.State(120*sec, etltest.FinWait2, etltest.Closed)
 		},
 	},
-	// Row 11 calls this "abortive, cause unknown, low"; record.md, which wins,
-	// has no abortive without a cause: verdict and cause are unknown.
 	{
-		name: "closed with no other event", row: "4.3 row 11, record.md: no rule holds", want: unknown,
+		name: "closed with no other event", row: "4.3 row 11", want: cutOff(model.InitiatorUnknown),
 		play: func(c *etltest.Conn) {
 			c.Connect(0)
 			c.State(100*ms, etltest.Established, etltest.Closed)
+		},
+	},
+	{
+		name: "closed with no other event, our FIN not acknowledged", row: "4.3 row 11", want: cutOff(model.InitiatorLocal),
+		play: func(c *etltest.Conn) {
+			c.Connect(0)
+			c.FIN(100*ms, etltest.Established, etltest.FinWait1)
+			c.State(3*sec, etltest.FinWait1, etltest.Closed)
+		},
+	},
+	{
+		name: "closed with no other event, the peer's FIN not seen", row: "4.3 row 11", want: cutOff(model.InitiatorLocal),
+		play: func(c *etltest.Conn) {
+			c.Connect(0)
+			c.FIN(100*ms, etltest.Established, etltest.FinWait1)
+			c.State(120*ms, etltest.FinWait1, etltest.FinWait2, etltest.Closed)
+		},
+	},
+	{
+		name: "closed with no other event, after the peer's FIN", row: "4.3 row 11", want: cutOff(model.InitiatorPeer),
+		play: func(c *etltest.Conn) {
+			c.Connect(0)
+			c.State(100*ms, etltest.Established, etltest.CloseWait, etltest.Closed)
 		},
 	},
 	{

@@ -52,6 +52,10 @@ func abortiveByStack(cause model.Cause, initiator model.Initiator) verdict {
 	return verdict{model.Abortive, cause, initiator, model.LocalKernel, model.Certain}
 }
 
+func cutOff(initiator model.Initiator) verdict {
+	return verdict{model.Abortive, model.CauseUnknown, initiator, model.TerminatorUnknown, model.Inferred}
+}
+
 func failed(cause model.Cause, initiator model.Initiator, terminator model.Terminator) verdict {
 	return verdict{model.FailedOpen, cause, initiator, terminator, model.Certain}
 }

@@ -74,6 +74,8 @@ func initiator(f *Facts, first Initiator) Initiator {
 		return InitiatorPeer
 	case first == InitiatorLocal && neverOpen(f) && !f.TCP.RST.Sent.Or(false):
 		return InitiatorNone // an attempt that was given up: nothing is sent
+	case first == InitiatorUnknown && f.TCP.RST.Sent.Or(false):
+		return InitiatorLocal
 	default:
 		return first
 	}

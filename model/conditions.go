@@ -99,6 +99,9 @@ func doubtDestroyed(f *Facts) string {
 }
 
 func doubtPeerFIN(f *Facts) string {
+	if last(f) == Closing && f.Evidence.Notices != 0 {
+		return "TIME_WAIT did not follow: our FIN may not have been acknowledged" // Windows tells of it
+	}
 	if f.TCP.FIN.Received.Is(true) {
 		return ""
 	}

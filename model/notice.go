@@ -31,13 +31,14 @@ const (
 	NoticeClose                           // the application closed the socket
 	NoticeRSTSent                         // a RST left this host
 	NoticeDisconnect                      // a connection ended; the source cannot tell how
+	NoticeCutOff                          // closed from a state in which a FIN was still to come, and nothing said why
 )
 
 var noticeNames = []string{
 	"rst-received", "refused", "connect-timeout", "unreachable", "connect-failed", "abort",
 	"retransmit-timeout", "keepalive-timeout", "zero-window-timeout", "finwait2-timeout",
 	"disconnect-timeout", "system-abort", "destroyed", "peer-restart", "shutdown", "peer-fin",
-	"close", "rst-sent", "disconnect",
+	"close", "rst-sent", "disconnect", "cut-off",
 }
 
 // String returns the name used in files.

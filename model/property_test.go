@@ -14,7 +14,7 @@ import (
 // allowed is docs/record.md, section Causes: which verdicts a cause may come
 // with. An abortive cause is failed-open where the connection never opened.
 var allowed = map[Cause][]Verdict{
-	CauseUnknown:             {VerdictUnknown, FailedOpen},
+	CauseUnknown:             {VerdictUnknown, FailedOpen, Abortive},
 	CauseFIN:                 {Graceful},
 	CauseFinWait2Timeout:     {Graceful, Abortive},
 	CauseUnreadData:          {Abortive, FailedOpen},

@@ -10,7 +10,8 @@ type Rule struct {
 	Cause      Cause
 	Terminator Terminator
 	// First is who sent the first RST; it decides the initiator where the
-	// states show no FIN.
+	// states show no FIN. Where the rule does not know it, a RST that is known
+	// to have left was the first.
 	First Initiator
 
 	holds func(*Facts) bool
@@ -176,7 +177,7 @@ var rules = []Rule{
 	},
 	{
 		Name: "peer-restart", When: "SYN received on an open connection",
-		Verdict: Abortive, Cause: CausePeerRestart, Terminator: LocalKernel, First: InitiatorLocal,
+		Verdict: Abortive, Cause: CausePeerRestart, Terminator: LocalKernel,
 		holds: func(f *Facts) bool { return notice(f, NoticePeerRestart) },
 	},
 	{
@@ -201,6 +202,12 @@ var rules = []Rule{
 		Verdict: FailedOpen, Cause: CauseUnknown, First: InitiatorNone,
 		holds: func(f *Facts) bool { return notice(f, NoticeConnectFailed) },
 		doubt: func(*Facts) string { return "the reason of the failure is not one that is known" },
+	},
+	{
+		Name: "cut-off", When: "closed before both FINs were exchanged, and the platform does not say why",
+		Verdict: Abortive, Cause: CauseUnknown,
+		holds: func(f *Facts) bool { return notice(f, NoticeCutOff) },
+		doubt: func(*Facts) string { return "no event says who ended the connection, or why" },
 	},
 	{
 		Name: "fin-active", When: "from FIN_WAIT2, CLOSING or TIME_WAIT",

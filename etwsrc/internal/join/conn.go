@@ -38,6 +38,7 @@ type conn struct {
 	finAcked model.Time
 	rstSent  bool
 	rstText  string
+	counters model.Opt[counters]
 
 	// last is the thread that asked for the close or abort.
 	closer closer

@@ -17,6 +17,7 @@ const (
 	tellsOpen      // a connection that was open when the trace began
 	sendsReset     //
 	failedBefore   // a connect that failed, told again without a TCB
+	sumsUp         // the counters of a connection at its end
 	interfaceFalls //
 )
 
@@ -55,6 +56,7 @@ var tcpEvents = [...]tcpEvent{
 	1300 - 1000: {do: tellsOpen},
 	1446 - 1000: {do: interfaceFalls},
 	1468 - 1000: {do: announces, notice: model.NoticeSystemAbort, has: true, ends: true},
+	1477 - 1000: {do: sumsUp},
 	1479 - 1000: {do: sendsReset},
 	1480 - 1000: {do: failedBefore},
 	1555 - 1000: {do: announces, notice: model.NoticeDestroyed, has: true, ends: true},

@@ -35,20 +35,29 @@ func (j *Joiner) facts(c *conn) model.Facts {
 	if f.TCP.FIN.Received.Is(true) {
 		e.Notices.Add(model.NoticePeerFIN)
 	}
-	if c.closed && neverOpen(c.path.Last()) && e.Notices&ends == 0 {
-		e.Notices.Add(model.NoticeConnectFailed)
+	if c.closed && e.Notices&ends == 0 {
+		c.unexplained(e)
 	}
 	c.closeFacts(&f)
 	return f
+}
+
+// unexplained adds what the states alone say of an end that nothing explains.
+func (c *conn) unexplained(e *model.Evidence) {
+	switch c.path.Last() {
+	case model.SynSent, model.SynRecv:
+		e.Notices.Add(model.NoticeConnectFailed)
+	case model.Established, model.CloseWait, model.FinWait1, model.FinWait2:
+		e.Notices.Add(model.NoticeCutOff)
+	default:
+	}
 }
 
 // ends are the notices that tell how a connection or an attempt ended.
 const ends = model.Notices(1<<model.NoticeRSTReceived | 1<<model.NoticeRefused | 1<<model.NoticeConnectTimeout |
 	1<<model.NoticeUnreachable | 1<<model.NoticeConnectFailed | 1<<model.NoticeAbort | 1<<model.NoticeRetransmitTimeout |
 	1<<model.NoticeKeepaliveTimeout | 1<<model.NoticeZeroWindowTimeout | 1<<model.NoticeDisconnectTimeout |
-	1<<model.NoticeSystemAbort | 1<<model.NoticeDestroyed | 1<<model.NoticePeerRestart)
-
-func neverOpen(s model.State) bool { return s == model.SynSent || s == model.SynRecv }
+	1<<model.NoticeSystemAbort | 1<<model.NoticeDestroyed | 1<<model.NoticePeerRestart | 1<<model.NoticeFinWait2Timeout)
 
 func (c *conn) closerFacts(f *model.Facts) {
 	switch {
@@ -88,6 +97,7 @@ func (c *conn) tcpFacts(f *model.Facts) {
 	if c.notices.Has(model.NoticeRSTReceived) || c.notices.Has(model.NoticeRefused) {
 		t.RST.Received = model.Some(true)
 	}
+	c.summaryFacts(t)
 	if c.closed {
 		t.TimeWait = model.Some(c.path.Has(model.TimeWait))
 	}

@@ -39,6 +39,8 @@ func (j *Joiner) tcp(e *raw.Event) {
 		j.resetSent(e, f)
 	case failedBefore:
 		j.recentFailure(e, f)
+	case sumsUp:
+		j.summary(f)
 	case interfaceFalls:
 		address, _ := f.Uint(payload.FieldIfIndex)
 		j.down = interfaceDown{j.now, payload.SockAddr(f.Bytes(payload.FieldAddress)).Address, uint32(address)}
