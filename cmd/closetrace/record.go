@@ -22,8 +22,9 @@ A name that ends in .zst, or --compress, writes zstd frames that plain zstdcat
 reads, also when the file was cut. The first line has kind "start" and is
 written when every hook is live; the last has kind "stop".
 
-SIGINT and SIGTERM end a recording cleanly. SIGHUP does too, when the terminal
-is gone; where there is none, it begins a new file.
+SIGINT and SIGTERM end a recording cleanly. So does SIGHUP, which tells that the
+terminal is gone, unless it was started with nohup; a recording that was started
+without a terminal begins a new file.
 
 Examples:
   closetrace record -o incident.jsonl.zst --duration 10m
@@ -81,7 +82,8 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	if err != nil {
 		return createError(flags.output, err)
 	}
-	if flags.options.RotateSize > 0 || flags.options.RotateAge > 0 || !hasTerminal() {
+	service := !hasTerminal() // asked now: by the time of SIGHUP a terminal that is lost is gone
+	if flags.options.RotateSize > 0 || flags.options.RotateAge > 0 || service {
 		flags.keep = rotationCapabilities // new files in a folder of whoever called sudo
 	}
 	t, err := flags.open()
@@ -89,9 +91,12 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 		return errors.Join(err, w.Close(), discard(flags.output))
 	}
 	defer t.Close()
-	t.hangup = func() bool { return !hasTerminal() && w.Rotate() == nil }
+	t.hangup = func() bool { return service && w.Rotate() == nil }
 	status := a.newStatus(flags.output, w)
-	err = errors.Join(write(ctx, t, w, status), w.Close())
+	err = write(ctx, t, w, status)
+	if closed := w.Close(); err == nil {
+		err = closed // after a failure it says the same again
+	}
 	if errors.Is(err, syscall.EPIPE) {
 		err = syscall.EPIPE // the reader has seen enough: nothing to tell
 	}
@@ -102,7 +107,6 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 // write records until the trace ends. After an error of the file the rest is
 // dropped: what was written stays readable.
 func write(ctx context.Context, t *trace, w *record.Writer, status *status) error {
-	var failed error
 	for r, err := range t.records(ctx) {
 		if err != nil {
 			return err
@@ -113,10 +117,9 @@ func write(ctx context.Context, t *trace, w *record.Writer, status *status) erro
 		case errors.Is(err, record.ErrMaxSize):
 			return w.Write(&model.Record{Kind: model.KindStop, Stop: model.Stop{Time: r.Time(), Lost: t.stop.Lost, Reason: "size"}})
 		case r.Kind != model.KindStop:
-			failed = err
 			stop := model.Stop{Time: r.Time(), Lost: t.stop.Lost, Reason: "error"}
 			_ = w.Write(&model.Record{Kind: model.KindStop, Stop: stop}) // a full disk may have room for one more line
-			return failed
+			return err
 		default:
 			return err
 		}

@@ -106,7 +106,7 @@ func (s *status) finish(failed bool) {
 	if s.live || failed {
 		fmt.Fprintln(s.out, s.line(false))
 		if n := s.writer.Counts().Unwritten; n > 0 {
-			fmt.Fprintf(s.out, "%s lines could not be written\n", humanize.Comma(int64(n)))
+			fmt.Fprintf(s.out, "%s of these lines could not be written\n", humanize.Comma(int64(n)))
 		}
 	}
 }
