@@ -93,9 +93,9 @@ func closedBy(i Initiator) Terminator {
 	return TerminatorUnknown
 }
 
-// retracts reports whether the outcome j takes back a linger-timeout that was
-// reported because only a timer had run out.
-func retracts(f *Facts, j *Judgement) bool {
+// Retracts reports whether j, the judgement of an outcome with the facts f, takes
+// back a linger-timeout that was reported because only a timer had run out.
+func Retracts(f *Facts, j *Judgement) bool {
 	return f.Evidence.Wait.TimerExpired && j.LingerOutcome != LingerExpired && j.LingerOutcome != LingerUnknown
 }
 

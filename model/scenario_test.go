@@ -38,7 +38,7 @@ func wantedOf(f *Facts) wanted {
 	j := Classify(f)
 	return wanted{
 		j.Verdict, j.Cause, j.Initiator, j.Terminator, j.Confidence, j.Rule,
-		j.LingerOutcome, j.CloseBlocked, retracts(f, &j),
+		j.LingerOutcome, j.CloseBlocked, Retracts(f, &j),
 	}
 }
 

@@ -57,6 +57,6 @@ func (r *Record) judge(e *Event) {
 		t.Facts = e.Facts
 		t.Judgement = Classify(&t.Facts)
 		t.Linger.Outcome = t.LingerOutcome
-		r.Retracts = e.Kind == KindOutcome && retracts(&t.Facts, &t.Judgement)
+		r.Retracts = e.Kind == KindOutcome && Retracts(&t.Facts, &t.Judgement)
 	}
 }

@@ -74,9 +74,8 @@ func printRejudged(out io.Writer, options tui.LineOptions) func(*model.Record) e
 		if !changed {
 			return nil
 		}
-		changes := strings.Join(record.Differences(&r.Teardown.Judgement, &now.Judgement), ", ")
-		r.Teardown = now
-		_, err := fmt.Fprintf(out, "%s  was judged differently: %s\n", tui.Line(r, options), changes)
+		changes := strings.Join(record.Differences(r, &now), ", ")
+		_, err := fmt.Fprintf(out, "%s  was judged differently: %s\n", tui.Line(&now, options), changes)
 		return err
 	}
 }

@@ -91,10 +91,12 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 }
 
 func printAll(records iter.Seq2[model.Record, error], filter *model.Filter, print func(*model.Record) error) error {
-	for r, err := range records {
+	var r model.Record // one for all: the range's own would each move to the heap
+	for next, err := range records {
 		if err != nil {
 			return err
 		}
+		r = next
 		if !filter.Match(&r) {
 			continue
 		}

@@ -1,9 +1,9 @@
 package record
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"strconv"
 	"strings"
@@ -273,13 +273,12 @@ func (d *Decoder) intern(b []byte) string {
 	if len(b) > 64 {
 		return string(b)
 	}
-	h := uint32(2166136261)
-	for _, c := range b {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	slot := &d.seen[(h^h>>15)%uint32(len(d.seen))]
+	slot := &d.seen[maphash.Bytes(seed, b)%uint64(len(d.seen))]
 	if *slot != string(b) {
-		*slot = string(bytes.Clone(b))
+		*slot = string(b)
 	}
 	return *slot
 }
+
+// seed is that of the table of strings.
+var seed = maphash.MakeSeed()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -221,16 +222,38 @@ func TestRejudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	if now, changed := Rejudge(&again); changed {
-		t.Errorf("after a round trip: %v", Differences(&again.Teardown.Judgement, &now.Judgement))
+		t.Errorf("after a round trip: %v", Differences(&again, &now))
 	}
 	again.Teardown.Verdict, again.Teardown.Rule = model.Silent, "an-old-rule"
 	now, changed := Rejudge(&again)
-	got := strings.Join(Differences(&again.Teardown.Judgement, &now.Judgement), "; ")
-	want := "verdict silent -> abortive; rule an-old-rule -> " + now.Rule
+	got := strings.Join(Differences(&again, &now), "; ")
+	want := "verdict silent -> abortive; rule an-old-rule -> " + now.Teardown.Rule
 	if !changed || got != want {
 		t.Errorf("got %v, %q, want %q", changed, got, want)
 	}
 	if _, changed := Rejudge(&model.Record{Kind: model.KindLoss}); changed {
 		t.Error("a loss changes")
+	}
+}
+
+// TestRejudgeRetracts: an old version did not take back a linger time-out that
+// it had inferred from its timer, though the FIN was then acknowledged in time.
+func TestRejudgeRetracts(t *testing.T) {
+	old := sample()
+	old.Kind = model.KindOutcome
+	f := &old.Teardown.Facts
+	f.Linger.On, f.Linger.Seconds = model.Some(true), model.Some(2)
+	f.Evidence.Wait = model.LingerWait{Began: true, Left: model.Some(time.Second), TimerExpired: true}
+	old = model.JudgeEvent(&model.Event{Kind: old.Kind, Facts: *f})
+	if !old.Retracts {
+		t.Fatalf("a wait of 1 s of 2 s was judged %+v", old.Teardown.Judgement)
+	}
+	if _, changed := Rejudge(&old); changed {
+		t.Error("an outcome that was just judged changes")
+	}
+	old.Retracts = false
+	now, changed := Rejudge(&old)
+	if got := Differences(&old, &now); !changed || len(got) != 1 || got[0] != "retracts false -> true" {
+		t.Errorf("got %v, %q, want that it retracts", changed, got)
 	}
 }

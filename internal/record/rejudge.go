@@ -2,33 +2,40 @@ package record
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
 )
 
 // Rejudge judges the facts of a teardown or outcome again, by the rules of this
-// version, and reports whether anything of the judgement differs from what the
-// recording says. Other kinds never change.
-func Rejudge(r *model.Record) (now model.Teardown, changed bool) {
+// version. If anything of the judgement differs from what the recording says,
+// what an outcome takes back included, it reports so and returns the record as
+// it is judged now. Other kinds never change.
+func Rejudge(r *model.Record) (now model.Record, changed bool) {
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome:
-		now = model.Judge(r.Teardown.Facts)
-		return now, now.Judgement != r.Teardown.Judgement
+		t := &r.Teardown
+		j := model.Classify(&t.Facts)
+		if j == t.Judgement && r.Retracts == (r.Kind == model.KindOutcome && model.Retracts(&t.Facts, &j)) {
+			return now, false
+		}
+		return model.JudgeEvent(&model.Event{Kind: r.Kind, Facts: t.Facts}), true
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindStop:
 	}
-	return r.Teardown, false
+	return now, false
 }
 
 // Differences lists what differs between two judgements of the same facts, one
 // member each: "verdict abortive -> graceful".
-func Differences(before, now *model.Judgement) []string {
+func Differences(old, rejudged *model.Record) []string {
 	var list []string
 	add := func(member, a, b string) {
 		if a != b {
 			list = append(list, fmt.Sprintf("%s %s -> %s", member, orNone(a), orNone(b)))
 		}
 	}
+	before, now := &old.Teardown.Judgement, &rejudged.Teardown.Judgement
 	add("verdict", before.Verdict.String(), now.Verdict.String())
 	add("cause", before.Cause.String(), now.Cause.String())
 	add("initiator", before.Initiator.String(), now.Initiator.String())
@@ -38,6 +45,7 @@ func Differences(before, now *model.Judgement) []string {
 	add("rule", before.Rule, now.Rule)
 	add("linger.outcome", before.LingerOutcome.String(), now.LingerOutcome.String())
 	add("close_blocked", blocked(before.CloseBlocked), blocked(now.CloseBlocked))
+	add("retracts", strconv.FormatBool(old.Retracts), strconv.FormatBool(rejudged.Retracts))
 	return list
 }
 

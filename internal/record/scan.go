@@ -42,9 +42,7 @@ func (s *scanner) wrong(want string) {
 // peek returns the next byte that is not white space, or 0 at the end.
 func (s *scanner) peek() byte {
 	for ; s.pos < len(s.data); s.pos++ {
-		switch c := s.data[s.pos]; c {
-		case ' ', '\t', '\r', '\n':
-		default:
+		if c := s.data[s.pos]; c > ' ' || c != ' ' && c != '\t' && c != '\r' && c != '\n' {
 			return c
 		}
 	}
@@ -136,27 +134,36 @@ func (s *scanner) more() bool {
 // content, valid until the next call.
 func (s *scanner) text() ([]byte, bool) {
 	s.pos++
-	from := s.pos
-	for i := from; i < len(s.data); i++ {
-		if c := s.data[i]; c < utf8.RuneSelf && plain[c] || c == 0x7f {
-			continue
-		}
-		switch c := s.data[i]; {
-		case c == '"':
-			s.pos = i + 1
-			return s.data[from:i], true
-		case c < ' ':
-			s.pos = i
-			s.fail("control character in a string")
-			return nil, false
-		default:
-			s.pos = i
-			return s.escapedText(from)
-		}
+	from, n := s.pos, 0
+	rest := s.data[from:]
+	for n < len(rest) && !special[rest[n]] {
+		n++
 	}
-	s.fail("string without end")
+	if n == len(rest) {
+		s.fail("string without end")
+		return nil, false
+	}
+	s.pos += n
+	switch {
+	case rest[n] == '"':
+		s.pos++
+		return rest[:n], true
+	case rest[n] < ' ':
+		s.fail("control character in a string")
+	default:
+		return s.escapedText(from)
+	}
 	return nil, false
 }
+
+// special holds the bytes of a string that are not content as they are: its
+// end, escapes, what JSON forbids, and what may be no UTF-8.
+var special = func() (table [256]bool) {
+	for c := range table {
+		table[c] = c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf
+	}
+	return table
+}()
 
 // escapedText goes on where text met the first character that is not plain.
 func (s *scanner) escapedText(from int) ([]byte, bool) {
