@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The states of a connection, from SYN to CLOSE. */
+#pragma once
+
+/* The socket has another connection: all events of the last one's end were missed. */
+static __always_inline void end_missed(struct end *conn)
+{
+	missed_event();
+	if (!(conn->flags & FLAG_ENDED)) {
+		conn->path = conn->path << 4 | TCP_CLOSE;
+		conn->ended = bpf_ktime_get_ns();
+	}
+	conn->flags |= FLAG_UNTRACKED;
+	emit(conn, MESSAGE_END);
+}
+
+static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
+{
+	struct end fresh;
+	struct end *old_conn = find(sk);
+
+	if (old_conn && !(old_conn->flags & FLAG_EMITTED)) {
+		if (old_conn->path == new)
+			return; /* done by another copy */
+		end_missed(old_conn);
+	}
+	clear(&fresh, sizeof(fresh));
+	fresh.started = bpf_ktime_get_ns();
+	fresh.path = new;
+	if (new == TCP_SYN_SENT) {
+		fresh.flags = FLAG_ACTIVE;
+		set_owner(&fresh, SOURCE_CONNECT);
+	} else {
+		fresh.flags = FLAG_PASSIVE;
+		accepted_later(&fresh, sk, tp);
+	}
+	insert(sk, &fresh, BPF_ANY);
+}
+
+/* The FINs are exchanged and ours is acknowledged: an end in a system call is
+ * then the work of the backlog. */
+static __always_inline bool is_finished(struct sock *sk, struct tcp_sock *tp, int old)
+{
+	if (old == TCP_FIN_WAIT2)
+		return SOCK_FLAG(true, sk, SOCK_DONE);
+	return (old == TCP_LAST_ACK || old == TCP_CLOSING) && tp->write_seq == tp->snd_una;
+}
+
+/* Who is ending this side? Only a process that holds the socket's lock, or
+ * inet_csk_listen_stop(), which ends children without it. */
+static __always_inline void attribute(struct end *conn, struct sock *sk, struct tcp_sock *tp,
+				      int old, int new)
+{
+	__u8 holder;
+
+	/* tcp_abort(); an orphan's closer is not who ended it. */
+	if (new == TCP_CLOSE && sk->sk_err == ECONNABORTED && sk->sk_lock.owned) {
+		set_closer(conn, CALL_DESTROY);
+		return;
+	}
+	if (SOCK_FLAG(true, sk, SOCK_DEAD) || sk->sk_err || conn->flags & FLAG_RST_RECEIVED)
+		return;
+	holder = holder_of(true, sk);
+	if (!sk->sk_lock.owned) {
+		if (new == TCP_CLOSE && holder == HOLDER_NONE && !is_subflow(tp) &&
+		    (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
+			stopped_listener(conn);
+		return;
+	}
+	if (holder == HOLDER_OPEN)
+		learn_owner(conn, SOURCE_USE);
+	if (sk->sk_shutdown == 3 && (holder == HOLDER_CLOSING || holder == HOLDER_KERNEL))
+		close_begins(true, conn, tp, old);
+	else if (holder == HOLDER_OPEN && sends_fin(new) && new != old && new != TCP_CLOSING)
+		set_closer(conn, CALL_SHUTDOWN);
+	else if (holder == HOLDER_OPEN && new == TCP_CLOSE && !is_finished(sk, tp, old))
+		/* In SYN_SENT shutdown() calls tcp_disconnect too (inet_shutdown). */
+		set_closer(conn, old == TCP_SYN_SENT ? CALL_NONE : CALL_DISCONNECT);
+}
+
+/*
+ * tcp_v4_connect() found no free port or no route and takes SYN_SENT back: no
+ * SYN was sent, there was no connection.
+ */
+static __always_inline bool never_sent(struct sock *sk, struct tcp_sock *tp, int old, int new)
+{
+	return old == TCP_SYN_SENT && new == TCP_CLOSE && !tp->packets_out && !sk->sk_err &&
+	       !sk->sk_shutdown && sk->sk_lock.owned;
+}
+
+static __always_inline void end(struct end *conn, struct tcp_sock *tp, int old)
+{
+	read_end(conn, tp, old);
+	/* tcp_destroy_sock follows in the same call: close(), or an orphan. */
+	if (conn->flags & FLAG_DEAD)
+		return;
+	if (conn->flags & FLAG_OWNED && conn->shutdown == 3 &&
+	    (conn->holder == HOLDER_CLOSING || conn->holder == HOLDER_KERNEL))
+		return;
+	conn->flags |= FLAG_EMITTED;
+	emit(conn, MESSAGE_END);
+}
+
+/* The table is full: what the socket itself still tells, and no more. */
+static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, int old)
+{
+	struct end conn;
+
+	clear(&conn, sizeof(conn));
+	conn.flags = FLAG_UNTRACKED;
+	conn.sock = (__u64)sk;
+	conn.path = (__u64)old << 4 | TCP_CLOSE;
+	read_tuple(true, &conn, tp);
+	read_end(&conn, tp, old);
+	emit(&conn, MESSAGE_END);
+}
+
+/*
+ * tcp_set_state(), before sk_state changes; also called with old == new by
+ * every close() in a live state (tcp_close_state). In process context for
+ * system calls, in softirq for segments and timers; `current` means something
+ * only where the socket is owned. Since 4.16.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state, struct sock *sk, int old, int new)
+{
+	struct tcp_sock *tp;
+	struct end *conn;
+
+	/* MPTCP's own socket (262) is not a tcp_sock. */
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || copy_did(sk, old << 8 | new))
+		return 0;
+	if (new == TCP_LISTEN)
+		listening(sk, tp);
+	if (old == TCP_LISTEN && new == TCP_CLOSE)
+		stops_listening(sk);
+	if (new == TCP_LISTEN || (new == TCP_CLOSE && (old == TCP_LISTEN || old == TCP_CLOSE)))
+		return 0;
+	if (never_sent(sk, tp, old, new)) {
+		forget(sk);
+		return 0;
+	}
+	if ((old == TCP_CLOSE && new == TCP_SYN_SENT) ||
+	    (new == TCP_SYN_RECV && old != TCP_SYN_SENT)) {
+		open(sk, tp, new);
+		return 0;
+	}
+	conn = adopt(sk, old);
+	if (!conn) {
+		if (new == TCP_CLOSE)
+			end_untracked(sk, tp, old);
+		return 0;
+	}
+	if (!(conn->flags & FLAG_TUPLE)) {
+		read_tuple(true, conn, tp);
+		if (old == TCP_SYN_SENT || old == TCP_SYN_RECV || conn->flags & FLAG_PREEXISTING)
+			conn->flags |= FLAG_TUPLE;
+	}
+	if (new != old && (conn->path & 0xf) == new)
+		return 0; /* done by another copy */
+	if ((conn->path & 0xf) != old) {
+		missed_event();
+		conn->flags |= FLAG_UNTRACKED;
+		conn->path = conn->path << 4 | old;
+	}
+	if (new != old)
+		conn->path = conn->path << 4 | new;
+	if (!conn->first_fin &&
+	    (new == TCP_FIN_WAIT1 || new == TCP_CLOSE_WAIT || new == TCP_LAST_ACK))
+		conn->first_fin = bpf_ktime_get_ns();
+	attribute(conn, sk, tp, old, new);
+	if (conn->lingering && !(conn->flags & FLAG_WAITING) && sends_fin(new)) {
+		conn->flags |= FLAG_WAITING;
+		emit(conn, MESSAGE_LINGER);
+	}
+	if (conn->lingering && !(conn->flags & FLAG_LEFT) && sends_fin(old) && !sends_fin(new))
+		wait_ends(conn, sk, new);
+	if (new == TCP_CLOSE)
+		end(conn, tp, old);
+	return 0;
+}
