@@ -2,8 +2,6 @@ package model
 
 import (
 	"errors"
-	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -39,10 +37,9 @@ func CompileFilter(source string) (*Filter, error) {
 	}
 	f := &Filter{source: source}
 	finder := addressFinder{}
-	program, err := expr.Compile(source, expr.Env(view{}), expr.AsBool(), expr.Patch(&finder),
-		expr.Function("cidr", inCIDR, new(func(string, string) bool)))
+	program, err := CompileExpression(source, view{}, expr.AsBool(), expr.Patch(&finder))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFilter, err)
+		return nil, err
 	}
 	f.program, f.addresses = program, finder.found
 	f.machine.MemoryBudget = filterMemory
@@ -86,16 +83,4 @@ func (v *addressFinder) Visit(node *ast.Node) {
 	if s, ok := (*node).(*ast.StringNode); ok && s.Value == "address" {
 		v.found = true
 	}
-}
-
-func inCIDR(params ...any) (any, error) {
-	prefix, err := netip.ParsePrefix(params[1].(string))
-	if err != nil {
-		return nil, err
-	}
-	address, err := netip.ParseAddr(params[0].(string))
-	if err != nil {
-		return false, nil //nolint:nilerr // an address that is not known is in no network
-	}
-	return prefix.Contains(address), nil
 }

@@ -3,7 +3,6 @@ package conns
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -58,10 +57,9 @@ func CompileOrder(source string) (*Order, error) {
 }
 
 func compile(source string, options ...expr.Option) (compiled, error) {
-	options = append(options, expr.Env(view{}), expr.Function("cidr", inCIDR, new(func(string, string) bool)))
-	program, err := expr.Compile(source, options...)
+	program, err := model.CompileExpression(source, view{}, options...)
 	if err != nil {
-		return compiled{}, fmt.Errorf("%w: %w", model.ErrFilter, err)
+		return compiled{}, err
 	}
 	c := compiled{source: source, program: program}
 	c.machine.MemoryBudget = filterMemory
@@ -165,13 +163,4 @@ func compareValues(a, b any) int {
 		}
 	}
 	return 0
-}
-
-func inCIDR(params ...any) (any, error) {
-	prefix, err := netip.ParsePrefix(params[1].(string))
-	if err != nil {
-		return nil, err
-	}
-	address, err := netip.ParseAddr(params[0].(string))
-	return err == nil && prefix.Contains(address), nil
 }

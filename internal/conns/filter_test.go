@@ -57,12 +57,12 @@ func TestFilter(t *testing.T) {
 }
 
 func TestFilterErrors(t *testing.T) {
-	for _, source := range []string{"state ==", "stat == 1", "process.pid", `state == 5`} {
+	for _, source := range []string{"state ==", "stat == 1", "process.pid", `state == 5`, `cidr(network.peer.address, "nonsense")`} {
 		if _, err := CompileFilter(source); !errors.Is(err, model.ErrFilter) {
 			t.Errorf("%s: %v, want %v", source, err, model.ErrFilter)
 		}
 	}
-	f, err := CompileFilter(`cidr(network.peer.address, "nonsense")`)
+	f, err := CompileFilter(`cidr(network.peer.address, process.name)`)
 	if err != nil {
 		t.Fatal(err)
 	}
