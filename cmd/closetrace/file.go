@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"iter"
 	"strings"
 
@@ -23,11 +25,14 @@ type file interface {
 }
 
 func openFile(path string) (file, error) {
-	if path != "-" {
+	info, err := os.Stat(path)
+	if path != "-" && err == nil && info.Mode().IsRegular() { // a pipe can be opened once only
 		trace, err := etwsrc.OpenFile(path)
 		switch {
 		case err == nil:
 			return &etlFile{trace, path}, nil
+		case errors.Is(err, fs.ErrPermission):
+			return nil, fmt.Errorf("%w: recordings are for their owner alone; use sudo, or chown it to yourself", err)
 		case !errors.Is(err, etwsrc.ErrNotATrace), strings.HasSuffix(strings.ToLower(path), ".etl"):
 			return nil, err
 		}
