@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"iter"
+	"os"
 	"strings"
 
 	"github.com/closetrace/closetrace/etwsrc"

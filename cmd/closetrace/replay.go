@@ -66,7 +66,11 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	if flags.asJSON {
 		flags.format = "json"
 	}
+	toTerminal := clearing{a.stdout, func() {}}
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
+	if isTerminal(a.stdout) {
+		out.Reset(&toTerminal)
+	}
 	print, err := newPrinter(out, a.stderr, flags, lineOptions(isTerminal(a.stdout)))
 	if err != nil {
 		return err
@@ -82,7 +86,9 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 			Replay: &tui.Replay{Name: path, Speed: flags.speed},
 		})
 	} else {
+		toTerminal.done = a.progress(in)
 		err = errors.Join(printAll(in.records(ctx), filter, print.record), print.end(), out.Flush())
+		toTerminal.done()
 	}
 	if err == nil {
 		in.tell(a.stderr)

@@ -2,15 +2,16 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
@@ -57,7 +58,7 @@ func newSummary(a *app) *cobra.Command {
 	c.Flags().BoolVar(&flags.live, "live", false, "trace this host instead of reading files")
 	c.Flags().DurationVar(&flags.every, "every", 0, "with --live: print it again after each `TIME`")
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
-	c.Flags().IntVar(&flags.rows, "rows", 5, "`LINES` of each table")
+	c.Flags().IntVar(&flags.rows, "rows", 0, "`LINES` of each table (default 5; on a terminal what it has room for)")
 	return c
 }
 
@@ -154,11 +155,28 @@ func (a *app) printSummary(s *summary.Summary, flags *summaryFlags) error {
 	out := bufio.NewWriter(a.stdout)
 	var err error
 	if flags.asJSON {
-		err = json.NewEncoder(out).Encode(s.Export(flags.rows))
+		err = json.NewEncoder(out).Encode(s.Export(cmp.Or(flags.rows, 5)))
 	} else {
-		err = s.Text(out, summary.TextOptions{Rows: flags.rows, ASCII: !utf8Locale()})
+		err = s.Text(out, a.textOptions(flags))
 	}
 	return errors.Join(err, out.Flush())
+}
+
+// textOptions fit a terminal, unless a number of rows was asked for.
+func (a *app) textOptions(flags *summaryFlags) summary.TextOptions {
+	o := summary.TextOptions{Rows: flags.rows, ASCII: !utf8Locale()}
+	file, ok := a.stdout.(*os.File)
+	if !ok {
+		return o
+	}
+	width, height, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return o
+	}
+	if o.Width = width; o.Rows == 0 {
+		o.Rows, o.Height = 10, max(height-1, 1) // the prompt has the last line
+	}
+	return o
 }
 
 const diffHelp = `Compare two recordings, of before and after a change: what grew and what
@@ -179,7 +197,7 @@ func newDiff(a *app) *cobra.Command {
 	}
 	flags.choice.flags(c.Flags())
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
-	c.Flags().IntVar(&flags.rows, "rows", 10, "`LINES` of each table")
+	c.Flags().IntVar(&flags.rows, "rows", 0, "`LINES` of each table (default 10)")
 	return c
 }
 
@@ -199,49 +217,5 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 	if flags.asJSON {
 		return json.NewEncoder(a.stdout).Encode(comparison)
 	}
-	return comparison.Text(a.stdout, summary.TextOptions{Rows: flags.rows, ASCII: !utf8Locale()})
-}
-
-// progress shows how far a large file was read, on a terminal and after a
-// second. The returned function ends it and may be called again.
-func (a *app) progress(in file) (done func()) {
-	sized, ok := in.(interface{ Progress() (read, size int64) })
-	if !ok || !isTerminal(a.stderr) {
-		return func() {}
-	}
-	quit := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		showProgress(a.stderr, sized.Progress, quit)
-	}()
-	stopped := false
-	return func() {
-		if !stopped {
-			stopped = true
-			close(quit)
-			<-ended
-		}
-	}
-}
-
-// showProgress draws a bar every quarter of a second, from the second on.
-func showProgress(out io.Writer, progress func() (read, size int64), quit <-chan struct{}) {
-	ticker := time.NewTicker(250 * time.Millisecond)
-	defer ticker.Stop()
-	for ticks := 1; ; ticks++ {
-		select {
-		case <-quit:
-			if ticks > 4 {
-				fmt.Fprint(out, "\r\x1b[K")
-			}
-			return
-		case <-ticker.C:
-		}
-		if read, size := progress(); ticks >= 4 && size > 0 {
-			const width = 40
-			full := int(read * width / size)
-			fmt.Fprintf(out, "\r[%-*s] %3d %%", width, "########################################"[:full], read*100/size)
-		}
-	}
+	return comparison.Text(a.stdout, a.textOptions(flags))
 }

@@ -11,22 +11,26 @@ func (c *Comparison) Text(w io.Writer, o TextOptions) error {
 	if o.Rows == 0 {
 		o.Rows = 10
 	}
+	o.Width = max(o.Width, 80)
 	p := &page{options: o}
 	p.line("%-8s %s", "before", extent(c.Before))
 	p.line("%-8s %s", "after", extent(c.After))
 	for _, text := range c.Caution {
-		p.line("caution: %s", clip(text, 120))
+		p.line("caution: %s", clip(text, o.Width-9))
 	}
 	p.changes("verdict", c.Verdicts, func(c *Change) string { return c.Verdict })
 	p.changes("cause", c.Causes, func(c *Change) string { return c.Cause })
 	p.changes("process", c.Processes, func(c *Change) string { return known(c.Process) })
-	p.changes("process and cause, not graceful", c.Whys, func(c *Change) string { return known(c.Process) + " " + c.Cause })
-	p.line("\nclear: chance alone does that once in a thousand times; few: too few to tell")
+	p.changes("process, cause of bad ends", c.Whys, func(c *Change) string { return known(c.Process) + " " + c.Cause })
+	p.title("clear: chance alone does that once in a thousand times; few: too few to tell")
 	_, err := w.Write(p.Bytes())
 	return err
 }
 
 func extent(e *Export) string {
+	if e.First == 0 {
+		return "nothing was recorded"
+	}
 	span := e.Last.Sub(e.First)
 	text := fmt.Sprintf("%s ends in %s from %s UTC", Count(e.Teardowns), Round(span), e.First.Go().Format("2006-01-02 15:04:05"))
 	if span >= time.Second {
@@ -39,13 +43,14 @@ func (p *page) changes(title string, list []Change, name func(*Change) string) {
 	if len(list) == 0 {
 		return
 	}
-	p.line("\n%-40s %9s %9s %7s %7s  %s", title, "before", "after", "%", "%", "change")
+	width := p.options.Width - 54
+	p.title("%-*s %9s %9s %6s %6s  %s", width, title, "before", "after", "%", "%", "change")
 	for i, c := range list {
 		if i == p.options.Rows {
 			p.line("and %d more (--json lists all)", len(list)-i)
 			return
 		}
-		p.line("%s %9s %9s %7s %7s  %s", cell(name(&c), 40), Count(c.Before), Count(c.After),
+		p.line("%s %9s %9s %6s %6s  %s", cell(name(&c), width), Count(c.Before), Count(c.After),
 			percent64(c.ShareBefore), percent64(c.ShareAfter), c.words())
 	}
 }

@@ -18,8 +18,10 @@ func cell(name string, width int) string {
 }
 
 // clip returns a name made safe and cut to width columns.
-func clip(name string, width int) string {
-	name = strings.TrimSpace(safetext.Escape(name))
+func clip(name string, width int) string { return cut(strings.TrimSpace(safetext.Escape(name)), width) }
+
+// cut returns the first width columns of a text; a tilde says that there is more.
+func cut(name string, width int) string {
 	if columns(name) <= width {
 		return name
 	}

@@ -53,13 +53,13 @@ func low(bin int) uint64 {
 // Quantile returns the duration that a share q of all durations does not
 // exceed, to within 2 %; 0 of an empty histogram.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	rank := uint64(q * float64(h.count))
+	rank := uint64(math.Ceil(q * float64(h.count)))
 	if rank >= h.count {
 		return h.max
 	}
 	var seen uint64
 	for i := range h.bins {
-		if seen += h.bins[i]; seen > rank {
+		if seen += h.bins[i]; seen >= max(rank, 1) {
 			from, to := low(i), low(i+1)-1
 			return min(time.Duration(from+(to-from)/2), h.max)
 		}

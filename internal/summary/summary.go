@@ -195,6 +195,18 @@ func (s *Summary) outcome(r *model.Record) {
 			tally.retract(t.Verdict)
 		}
 	}
+	if s.whys.take(Why{name, model.CauseLingerExpired}) {
+		s.whys.add(Why{name, t.Cause})
+	}
+	talk := talkOf(name, t)
+	if tally := s.talks.get(talk); tally != nil && tally.Verdicts[model.LingerTimeout] > 0 {
+		tally.Verdicts[model.LingerTimeout]--
+		if t.Verdict == model.Abortive {
+			tally.Verdicts[t.Verdict]++
+		} else {
+			s.talks.take(talk)
+		}
+	}
 }
 
 func (s *Summary) loss(l *model.Loss) {

@@ -17,6 +17,11 @@ import (
 type TextOptions struct {
 	// Rows is how many lines each table has; 0 is 5.
 	Rows int
+	// Width is the number of columns; 0 is 80, and less is taken for 80.
+	Width int
+	// Height is the number of lines; tables are shortened to keep to it. 0 is
+	// any.
+	Height int
 	// ASCII leaves out characters that old terminals don't have.
 	ASCII bool
 }
@@ -26,25 +31,65 @@ func (s *Summary) Text(w io.Writer, o TextOptions) error {
 	if o.Rows == 0 {
 		o.Rows = 5
 	}
-	p := &page{options: o}
-	p.head(s)
-	p.verdicts(s)
-	p.causes(s)
-	p.groups("process", s.Processes(o.Rows), s.processes.evicted)
-	p.groups("peer", s.Peers(o.Rows), s.peers.evicted)
-	p.groups("aborted most", s.Aborted(o.Rows), s.talks.evicted)
-	p.quantiles(s)
-	p.losses(s)
+	o.Width = max(o.Width, 80)
+	var p *page
+	for _, p = range o.pages() {
+		p.summary(s)
+		if o.Height == 0 || bytes.Count(p.Bytes(), []byte("\n")) <= o.Height {
+			break
+		}
+	}
 	_, err := w.Write(p.Bytes())
 	return err
 }
 
-type page struct {
-	bytes.Buffer
-	options TextOptions
+// pages returns empty pages for ever smaller screens: fewer lines in the
+// tables, then none between them, then without the peers, whom the table of who
+// is aborted has too.
+func (o TextOptions) pages() (list []*page) {
+	for _, p := range []page{{least: 3}, {least: 2, tight: true}, {least: 1, tight: true, noPeers: true}} {
+		for rows := o.Rows; rows >= min(p.least, o.Rows); rows-- {
+			p.options = o
+			p.options.Rows = rows
+			list = append(list, &page{options: p.options, tight: p.tight, noPeers: p.noPeers})
+		}
+	}
+	return list
 }
 
-func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+func (p *page) summary(s *Summary) {
+	p.head(s)
+	p.verdicts(s)
+	p.causes(s)
+	rows := p.options.Rows
+	p.groups("process", s.Processes(rows), s.processes.evicted)
+	if !p.noPeers {
+		p.groups("peer", s.Peers(rows), s.peers.evicted)
+	}
+	p.groups("aborted most", s.Aborted(rows), s.talks.evicted)
+	p.quantiles(s)
+	p.losses(s)
+}
+
+type page struct {
+	bytes.Buffer
+	options        TextOptions
+	least          int  // rows of the last page of its sort
+	tight, noPeers bool // without empty lines, without the table of peers
+}
+
+// line writes a line, which is cut where the screen ends.
+func (p *page) line(format string, args ...any) {
+	fmt.Fprintf(p, "%s\n", cut(fmt.Sprintf(format, args...), p.options.Width))
+}
+
+// title begins a part.
+func (p *page) title(format string, args ...any) {
+	if !p.tight {
+		p.WriteByte('\n')
+	}
+	p.line(format, args...)
+}
 
 func (p *page) head(s *Summary) {
 	n := s.Total.Total()
@@ -55,7 +100,7 @@ func (p *page) head(s *Summary) {
 	where := []string{}
 	for _, part := range []string{s.Start.Host.Name, strings.TrimSpace(s.Start.OS.Type + " " + s.Start.OS.Version), s.Start.Backend} {
 		if part != "" {
-			where = append(where, clip(part, 30))
+			where = append(where, clip(part, 40))
 		}
 	}
 	span := s.Last.Sub(s.First)
@@ -95,7 +140,7 @@ func (p *page) verdicts(s *Summary) {
 	if total == 0 {
 		return
 	}
-	p.line("\n%-16s %11s %6s  over time", "verdict", "ends", "%")
+	p.title("%-16s %11s %6s  over time", "verdict", "ends", "%")
 	for _, v := range order {
 		n := s.Total.Verdicts[v]
 		if n == 0 {
@@ -110,12 +155,9 @@ var order = []model.Verdict{
 	model.Graceful, model.Abortive, model.LingerTimeout, model.FailedOpen, model.Silent, model.VerdictUnknown,
 }
 
-// sparkWidth is the number of columns of the line over time.
-const sparkWidth = 40
-
 func (p *page) spark(s *Summary, v model.Verdict) string {
 	buckets := s.Timeline.Buckets()
-	columns := min(sparkWidth, len(buckets))
+	columns := min(p.options.Width-40, len(buckets)) // beside name, count and share
 	if columns == 0 {
 		return ""
 	}
@@ -148,9 +190,9 @@ func (p *page) causes(s *Summary) {
 			continue
 		}
 		if rows++; rows == 1 {
-			p.line("\n%-24s %11s %6s %12s", "cause, not graceful", "ends", "%", "bytes lost")
+			p.title("%-24s %11s %6s %12s", "cause, not graceful", "ends", "%", "bytes lost")
 		}
-		if rows > p.options.Rows+3 {
+		if rows > p.options.Rows+3 || p.tight && rows > p.options.Rows+1 {
 			p.line("and more causes (--json lists all)")
 			return
 		}
@@ -165,9 +207,10 @@ func (p *page) groups(title string, list []Group, evicted bool) {
 	if evicted {
 		title += " (about)"
 	}
-	p.line("\n%-30s %9s %9s %8s %7s %7s %6s", title, "ends", "graceful", "abort", "linger", "failed", "lost")
+	width := min(p.options.Width-52, 48)
+	p.title("%-*s %9s %9s %8s %7s %7s %6s", width, title, "ends", "graceful", "abort", "linger", "failed", "lost")
 	for _, g := range list {
-		p.line("%s %9s %9s %8s %7s %7s %6s", cell(g.Name(p.options.ASCII), 30), about(g), Count(g.Verdicts["graceful"]), Count(g.Verdicts["abortive"]),
+		p.line("%s %9s %9s %8s %7s %7s %6s", cell(g.Name(p.options.ASCII), width), about(g), Count(g.Verdicts["graceful"]), Count(g.Verdicts["abortive"]),
 			Count(g.Verdicts["linger-timeout"]), Count(g.Verdicts["failed-open"]), Bytes(g.BytesLost))
 	}
 }
@@ -212,7 +255,7 @@ func (p *page) quantiles(s *Summary) {
 		}
 		if !headed {
 			headed = true
-			p.line("\n%-16s %11s %9s %9s %9s %9s %9s", "time", "ends", "median", "90 %", "99 %", "99.9 %", "longest")
+			p.title("%-16s %11s %9s %9s %9s %9s %9s", "time", "ends", "median", "90 %", "99 %", "99.9 %", "longest")
 		}
 		p.line("%-16s %11s %9s %9s %9s %9s %9s", row.name, Count(q.Count), Round(q.P50), Round(q.P90), Round(q.P99), Round(q.P999), Round(q.Max))
 	}
@@ -220,7 +263,7 @@ func (p *page) quantiles(s *Summary) {
 
 func (p *page) losses(s *Summary) {
 	if s.Lossy > 0 {
-		p.line("\n%s lost %s of payload", Count(s.Lossy)+plural(s.Lossy, " end", " ends"), Bytes(s.Total.Lost))
+		p.title("%s lost %s of payload", Count(s.Lossy)+plural(s.Lossy, " end", " ends"), Bytes(s.Total.Lost))
 	}
 	n := s.LostEvents()
 	if n == 0 {

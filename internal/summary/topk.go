@@ -59,6 +59,17 @@ func (t *topK[K]) get(key K) *Tally {
 	return nil
 }
 
+// take counts a key that is kept once less, and reports whether it is.
+func (t *topK[K]) take(key K) bool {
+	i, found := t.index[key]
+	if !found || t.heap[i].Count == 0 {
+		return false
+	}
+	t.heap[i].Count--
+	t.up(i)
+	return true
+}
+
 func (t *topK[K]) up(i int) int {
 	for i > 0 {
 		parent := (i - 1) / 2
@@ -92,10 +103,10 @@ func (t *topK[K]) swap(i, j int) {
 	t.index[t.heap[i].Key], t.index[t.heap[j].Key] = i, j
 }
 
-// list returns the kept keys, the most frequent first; equal ones in the order
+// list returns the kept keys that count, the most frequent first; equal ones in the order
 // of their names, so that the same file always gives the same list.
 func (t *topK[K]) list(name func(K) string) []slot[K] {
-	list := slices.Clone(t.heap)
+	list := slices.DeleteFunc(slices.Clone(t.heap), func(s slot[K]) bool { return s.Count == 0 })
 	slices.SortFunc(list, func(a, b slot[K]) int {
 		if c := cmp.Compare(b.Count, a.Count); c != 0 {
 			return c

@@ -1,0 +1,103 @@
+package summary
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestTextFitsAndIsInert: hostile names neither control the terminal nor break
+// the table.
+func TestTextFitsAndIsInert(t *testing.T) {
+	s := New()
+	r := rand.New(rand.NewPCG(6, 6))
+	for i := range 3000 {
+		rec := end(r, i)
+		s.Add(&rec)
+	}
+	s.Add(&model.Record{Kind: model.KindStart, Start: model.Start{Host: model.Host{Name: "h\x1b]0;x\a"}, Filter: "a\nb"}})
+	other := New()
+	rec := end(r, 1)
+	other.Add(&rec)
+	s.Add(&model.Record{Kind: model.KindLoss, Loss: model.Loss{Count: 17, Where: "ring-buffer\x1b[2J"}})
+	s.Add(&model.Record{Kind: model.KindLoss, Loss: model.Loss{Count: 18, Where: strings.Repeat("hook", 30)}})
+	for _, o := range []TextOptions{
+		{Height: 23}, {Height: 23, ASCII: true}, {Height: 43}, {Width: 120, Height: 30}, {Width: 200, Height: 50}, {Rows: 1, Height: 23}, {}, {Width: 40},
+	} {
+		var out bytes.Buffer
+		if err := s.Text(&out, o); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(out.String(), "\n"); n > o.Height && o.Height > 0 || n > 50 {
+			t.Errorf("%+v: got %d lines:\n%s", o, n, &out)
+		}
+		for _, want := range []string{"abortive", "35 events could not be recorded", "aborted most"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%+v: no %q in\n%s", o, want, &out)
+			}
+		}
+		if o.Height == 0 && !strings.Contains(out.String(), `evil\x1b[2J`) {
+			t.Errorf("%+v: the hostile name is not shown as text", o)
+		}
+		if err := Compare(s, New()).Text(&out, o); err != nil {
+			t.Fatal(err)
+		}
+		checkInert(t, out.String(), max(o.Width, 80))
+	}
+	if _, err := json.Marshal(s.Export(5)); err != nil {
+		t.Error(err)
+	}
+}
+
+// checkInert fails if a line is wider than the screen or controls the terminal.
+// The width is that of another library.
+func checkInert(t *testing.T, text string, width int) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if n := ansi.StringWidth(line); n > width {
+			t.Errorf("%d columns, want at most %d: %s", n, width, line)
+		}
+		for _, c := range line {
+			if c < ' ' || c == 0x7f || c == 0x202e {
+				t.Errorf("line holds %U: %q", c, line)
+			}
+		}
+	}
+}
+
+func TestEmptySummary(t *testing.T) {
+	var out bytes.Buffer
+	if err := New().Text(&out, TextOptions{}); err != nil || out.String() != "nothing was recorded\n" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+	out.Reset()
+	if err := Compare(New(), New()).Text(&out, TextOptions{}); err != nil || !strings.HasPrefix(out.String(), "before   nothing was recorded\n") {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+}
+
+func TestFormat(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0B", 999: "999B", 1000: "1.00k", 12345: "12.3k", 999499: "999k", 999500: "1.00M", 1e18: "1.00E"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("Bytes(%d): got %s, want %s", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{1234567: "1.23ms", 999: "999ns", 61 * time.Second: "1m1s", 25*time.Hour + 61*time.Second: "25h1m", 12345678901: "12.3s"} {
+		if got := Round(d); got != want {
+			t.Errorf("Round(%d): got %s, want %s", d, got, want)
+		}
+	}
+	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := Count(n); got != want {
+			t.Errorf("Count(%d): got %s, want %s", n, got, want)
+		}
+	}
+}
