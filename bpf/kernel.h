@@ -85,8 +85,13 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_ipv4 {
+	int sysctl_tcp_fin_timeout;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
@@ -135,6 +140,7 @@ struct file___ref {
 
 struct inode {
 	unsigned short i_mode;
+	unsigned long i_ino;
 };
 
 struct file {
@@ -213,6 +219,9 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct files_struct;
+struct seq_file;
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -222,6 +231,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	const struct cred *cred;
 	struct css_set *cgroups;
+	struct files_struct *files;
 	char comm[16];
 };
 
@@ -230,8 +240,13 @@ struct sk_buff {
 	__u16 transport_header;
 };
 
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
 /* kernel/bpf/task_iter.c */
 struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	__u32 fd;
 	struct file *file;

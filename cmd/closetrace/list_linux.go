@@ -1,11 +1,45 @@
 package main
 
 import (
+	"sync"
+
 	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
 
 // newOwners tells what connections alone do not say of their processes.
 func newOwners(commandLine bool) conns.Owners {
 	return tracer.NewOwners(tracer.OwnerOptions{CommandLine: commandLine, Lazy: true})
+}
+
+// newHeld begins to load the iterator over descriptors, which takes as long as
+// to list thousands of connections, and returns what reads it. The iterator
+// lives as long as the program.
+func newHeld() func() ([]conns.Held, error) {
+	open := sync.OnceValues(tracer.OpenHolders)
+	go open()
+	return func() ([]conns.Held, error) {
+		holders, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return heldBy(holders)
+	}
+}
+
+func heldBy(holders *tracer.Holders) ([]conns.Held, error) {
+	all, err := holders.Read()
+	if err != nil {
+		return nil, err
+	}
+	held := make([]conns.Held, len(all))
+	for i := range all {
+		h := &all[i]
+		held[i] = conns.Held{
+			Inode: uint32(h.Inode), PID: h.PID, Descriptor: h.Descriptor, Name: h.Name, UID: h.UID,
+			Started: h.Started, Cgroup: h.Cgroup, Linger: h.Linger, Linger2: h.Linger2, Source: model.OwnerIterator,
+		}
+	}
+	return held, nil
 }

@@ -68,10 +68,10 @@ func connTable(all []conns.Conn, wide bool, width int) []string {
 	for at, cells := range columns {
 		widest := 0
 		for _, cell := range cells {
-			widest = max(widest, ansi.StringWidth(cell))
+			widest = max(widest, cellWidth(cell))
 		}
 		for row, cell := range cells {
-			pad := strings.Repeat(" ", widest-ansi.StringWidth(cell))
+			pad := strings.Repeat(" ", widest-cellWidth(cell))
 			switch {
 			case chosen[at].right:
 				lines[row].WriteString(pad + cell)
@@ -93,6 +93,17 @@ func connTable(all []conns.Conn, wide bool, width int) []string {
 		}
 	}
 	return text
+}
+
+// cellWidth returns how many columns of a terminal a cell takes. To look at each
+// grapheme takes longer than all the rest of the table.
+func cellWidth(cell string) int {
+	for i := range len(cell) {
+		if cell[i] < ' ' || cell[i] > '~' {
+			return ansi.StringWidth(cell)
+		}
+	}
+	return len(cell)
 }
 
 func stateCell(c *conns.Conn) string {

@@ -80,15 +80,7 @@ func sent(from byte, n int) func(*testing.T, *pair) {
 }
 
 // stuffed: more data than the peer has room for, so that it stays here.
-func stuffed(t *testing.T, p *pair) {
-	must(t, unix.SetNonblock(p.a, true))
-	for {
-		if _, err := unix.Write(p.a, make([]byte, 65536)); err != nil {
-			break
-		}
-	}
-	must(t, unix.SetNonblock(p.a, false))
-}
+func stuffed(t *testing.T, p *pair) { stuff(t, p.a) }
 
 func shut(from byte) func(*testing.T, *pair) {
 	return func(t *testing.T, p *pair) {

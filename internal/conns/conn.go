@@ -1,7 +1,6 @@
 package conns
 
 import (
-	"context"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -127,10 +126,9 @@ type Options struct {
 	AllNetNS bool
 	// Owners describes processes further; nil leaves it.
 	Owners Owners
-	// Held tells who holds which socket, and its SO_LINGER, in place of a walk
-	// through /proc. Nil, or an error that is errors.ErrUnsupported or
-	// fs.ErrPermission: the walk. Linux.
-	Held func(context.Context) ([]Held, error)
+	// Held tells who holds which socket now, and its SO_LINGER, in place of a
+	// walk through /proc. Nil, or any error: the walk. Linux.
+	Held func() ([]Held, error)
 	// Skipped, if set, is told what could not be looked into.
 	Skipped func(error)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -67,7 +68,7 @@ func decodeDiag(b []byte, protocol byte, netns uint32) (Conn, error) {
 		UID: model.Some(native.Uint32(b[64:])), Inode: native.Uint32(b[68:]),
 		Interface: native.Uint32(c.key.id[36:]), Cookie: c.key.cookie(),
 	}
-	c.ID = fmt.Sprintf("%x-%x", netns, c.key.cookie())
+	c.ID = strconv.FormatUint(uint64(netns), 16) + "-" + strconv.FormatUint(c.key.cookie(), 16)
 	c.TCP.TimeWait = b[2] == timerTimeWait
 	if c.TCP.TimeWait { // a minisock has none of these
 		c.Socket.UID, c.Socket.Inode = model.Opt[uint32]{}, 0

@@ -101,26 +101,37 @@ func (f *Filter) Select(all []Conn) ([]Conn, error) {
 // Sort puts connections into the order of o; nil sorts by state, process and
 // addresses.
 func (o *Order) Sort(all []Conn) error {
-	if o == nil {
-		slices.SortStableFunc(all, func(a, b Conn) int { return natural(&a, &b) })
-		return nil
-	}
-	keys := make(map[string]any, len(all))
+	rows := make([]sortRow, len(all))
 	for i := range all {
+		rows[i].conn = &all[i]
+		if o == nil {
+			continue
+		}
 		value, err := o.machine.Run(o.program, viewOf(&all[i]))
 		if err != nil {
 			return fmt.Errorf("%w: %w", model.ErrFilter, err)
 		}
-		keys[all[i].ID] = value
+		rows[i].key = value
 	}
-	slices.SortStableFunc(all, func(a, b Conn) int {
-		c := compareValues(keys[a.ID], keys[b.ID])
-		if o.descending {
+	slices.SortFunc(rows, func(a, b sortRow) int {
+		c := compareValues(a.key, b.key)
+		if o != nil && o.descending {
 			c = -c
 		}
-		return cmp.Or(c, natural(&a, &b))
+		return cmp.Or(c, natural(a.conn, b.conn))
 	})
+	sorted := make([]Conn, len(all))
+	for i := range rows {
+		sorted[i] = *rows[i].conn
+	}
+	copy(all, sorted)
 	return nil
+}
+
+// sortRow stands for a connection while they are sorted: those are large.
+type sortRow struct {
+	conn *Conn
+	key  any
 }
 
 func natural(a, b *Conn) int {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 
 	"github.com/mdlayher/netlink"
@@ -31,12 +30,11 @@ func List(ctx context.Context, opts Options) ([]Conn, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		found, err := listNamespace(space, &opts)
-		if err != nil && space.own {
+		var err error
+		if all, err = listNamespace(all, space, &opts); err != nil && space.own {
 			return nil, err
 		}
 		opts.skip(err)
-		all = append(all, found...)
 	}
 	if err := own(ctx, all, &opts); err != nil {
 		return nil, err
@@ -47,13 +45,13 @@ func List(ctx context.Context, opts Options) ([]Conn, error) {
 	return all, nil
 }
 
-func listNamespace(space *namespace, opts *Options) ([]Conn, error) {
+// listNamespace appends the sockets of a namespace to all.
+func listNamespace(all []Conn, space *namespace, opts *Options) ([]Conn, error) {
 	c, err := space.dial()
 	if err != nil {
-		return nil, err
+		return all, err
 	}
 	defer c.Close()
-	var all []Conn
 	for _, transport := range opts.transports() {
 		protocol, states := byte(protocolTCP), opts.tcpStates()
 		if transport == "udp" {
@@ -65,7 +63,7 @@ func listNamespace(space *namespace, opts *Options) ([]Conn, error) {
 					break
 				}
 				if err != nil {
-					return nil, fmt.Errorf("list %s sockets: %w", transport, err)
+					return all, fmt.Errorf("list %s sockets: %w", transport, err)
 				}
 				all = append(all, conn)
 			}
@@ -138,78 +136,4 @@ func dump(c *netlink.Conn, k *key, states uint32, netns uint32) iter.Seq2[Conn, 
 			}
 		}
 	}
-}
-
-// own finds out who holds the sockets.
-func own(ctx context.Context, all []Conn, opts *Options) error {
-	byInode := make(map[uint32]*Conn, len(all))
-	for i := range all {
-		if inode := all[i].Socket.Inode; inode != 0 {
-			byInode[inode] = &all[i]
-		}
-	}
-	held, err := holders(ctx, byInode, opts)
-	if err != nil {
-		return err
-	}
-	started := make(map[*Conn]*Held, len(held))
-	for i := range held {
-		h := &held[i]
-		c := byInode[h.Inode]
-		if c == nil {
-			continue
-		}
-		c.Holders = append(c.Holders, Holder{PID: h.PID, Name: h.Name, Descriptor: h.Descriptor})
-		if h.Linger.On.Known() {
-			c.Linger, c.TCP.Linger2 = h.Linger, h.Linger2
-		}
-		if oldest := started[c]; oldest == nil || h.Started < oldest.Started {
-			started[c] = h
-		}
-	}
-	bootTime := bootTime()
-	for c, h := range started {
-		c.describe(h, opts.Owners, bootTime)
-	}
-	return nil
-}
-
-// holders asks the caller's source first, and looks into /proc where that
-// can't tell.
-func holders(ctx context.Context, wanted map[uint32]*Conn, opts *Options) ([]Held, error) {
-	if opts.Held != nil {
-		held, err := opts.Held(ctx)
-		if err == nil {
-			return held, nil
-		}
-		if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) {
-			return nil, fmt.Errorf("find holders: %w", err)
-		}
-	}
-	return walk(ctx, wanted, opts)
-}
-
-// describe fills in the process that holds the socket.
-func (c *Conn) describe(h *Held, owners Owners, bootTime int64) {
-	f := model.Facts{Process: model.Process{
-		PID: h.PID, Name: h.Name, Source: h.Source,
-		StartTime: model.Time(bootTime + int64(h.Started)),
-		User:      model.User{ID: model.Some(h.UID)},
-	}}
-	if owners != nil {
-		owners.Describe(&f, h.Started, h.Cgroup)
-		if path := owners.CgroupPath(c.cgroupID); path != "" && path != f.Cgroup.Path {
-			c.Socket.Cgroup = path
-		}
-	}
-	c.Process, c.Container, c.K8s, c.Cgroup, c.Systemd = f.Process, f.Container, f.K8s, f.Cgroup, f.Systemd
-}
-
-// bootTime returns the wall-clock time at which CLOCK_BOOTTIME was zero.
-func bootTime() int64 {
-	var wall, boot unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_REALTIME, &wall) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {
-		return 0
-	}
-	return wall.Nano() - boot.Nano()
 }

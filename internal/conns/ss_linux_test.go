@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
@@ -15,15 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
 )
 
 func lockThread() { runtime.LockOSThread() }
 
 // TestAgainstSS compares every field that ss shows of 5,000 connections in all
-// states, and the time that both take.
+// states. How long both take: TestListTakesAsLongAsSS of cmd/closetrace.
 func TestAgainstSS(t *testing.T) {
 	if _, err := exec.LookPath("ss"); err != nil {
 		t.Skip("needs ss of iproute2")
@@ -31,16 +29,20 @@ func TestAgainstSS(t *testing.T) {
 	inNamespace(t, func() {
 		keep := manyConnections(t, 2750)
 		defer keep()
-		compareWithSS(t)
-		compareTimes(t)
+		t.Log("processes by /proc")
+		compareWithSS(t, nil)
+		if held := iterated(t); held != nil {
+			t.Log("processes by the iterator over descriptors")
+			compareWithSS(t, held)
+		}
 	})
 }
 
 // compareWithSS lists between two runs of ss: what both of these show alike did
 // not change meanwhile, and must be what we show.
-func compareWithSS(t *testing.T) {
+func compareWithSS(t *testing.T, held func() ([]Held, error)) {
 	before := readSS(t)
-	ours, err := List(context.Background(), Options{Scope: Everything})
+	ours, err := List(context.Background(), Options{Scope: Everything, Held: held})
 	if err != nil {
 		t.Error(err)
 		return
@@ -68,7 +70,8 @@ func compareWithSS(t *testing.T) {
 	}
 	t.Logf("%d sockets compared: %v", len(before), states)
 	for state, least := range map[string]int{
-		"ESTABLISHED": 2500, "FIN_WAIT1": 10, "FIN_WAIT2": 500, "CLOSE_WAIT": 500, "TIME_WAIT": 100, "LISTEN": 2,
+		"ESTABLISHED": 2500, "FIN_WAIT1": 10, "FIN_WAIT2": 500, "CLOSE_WAIT": 500, "TIME_WAIT": 100, "LISTEN": 3,
+		"SYN_SENT": 2, "SYN_RECV": 5, "LAST_ACK": 5, "CLOSING": 5,
 	} {
 		if states[state] < least {
 			t.Errorf("%d sockets in %s compared, want %d at least", states[state], state, least)
@@ -79,32 +82,29 @@ func compareWithSS(t *testing.T) {
 	}
 }
 
-// compareTimes runs both in turn, and takes the best of each.
-func compareTimes(t *testing.T) {
-	best := [2]time.Duration{time.Hour, time.Hour}
-	for range 10 {
-		began := time.Now()
-		if _, err := List(context.Background(), Options{Scope: Everything}); err != nil {
+// iterated returns what reads the BPF iterator as the program does, or nil
+// where BPF is not allowed.
+func iterated(t *testing.T) func() ([]Held, error) {
+	holders, err := tracer.OpenHolders()
+	if err != nil {
+		if required() {
 			t.Error(err)
 		}
-		best[0] = min(best[0], time.Since(began))
-		began = time.Now()
-		c := exec.Command("ss", "-tanpoie")
-		out, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-		if err != nil {
-			t.Error(err)
-		}
-		c.Stdout = out
-		if err := c.Run(); err != nil {
-			t.Error(err)
-		}
-		out.Close()
-		best[1] = min(best[1], time.Since(began))
+		t.Log(err)
+		return nil
 	}
-	ratio := float64(best[0]) / float64(best[1])
-	t.Logf("list %v, ss -tanpoie %v, ratio %.2f", best[0], best[1], ratio)
-	if ratio > 1 && os.Getenv("CLOSETRACE_TIMING") != "" { // on a machine that does nothing else
-		t.Errorf("list takes %v, ss %v: want at most as long", best[0], best[1])
+	t.Cleanup(func() { holders.Close() })
+	return func() ([]Held, error) {
+		all, err := holders.Read()
+		held := make([]Held, len(all))
+		for i := range all {
+			h := &all[i]
+			held[i] = Held{
+				Inode: uint32(h.Inode), PID: h.PID, Descriptor: h.Descriptor, Name: h.Name, UID: h.UID,
+				Started: h.Started, Linger: h.Linger, Linger2: h.Linger2, Source: model.OwnerIterator,
+			}
+		}
+		return held, err
 	}
 }
 
@@ -158,7 +158,7 @@ func parseSS(t *testing.T, line string) (key string, row ssRow) {
 		state: state,
 		text: fmt.Sprint(state, " q ", f[1], " ", f[2], " users ", users, " ino ", zero(pairs["ino"]), " uid ", zero(pairs["uid"]),
 			" cookie ", cookie, " timer ", kind, " tw ", timeWait, " rtt ", milliseconds(rtt), " ", milliseconds(rttvar),
-			" mss ", zero(pairs["mss"]), " cwnd ", zero(pairs["cwnd"]), " sent ", bytes["bytes_sent"]-bytes["bytes_retrans"],
+			" rto ", milliseconds(pairs["rto"]), " retrans ", retransmits(pairs["retrans"]), " mss ", zero(pairs["mss"]), " cwnd ", zero(pairs["cwnd"]), " sent ", bytes["bytes_sent"]-bytes["bytes_retrans"],
 			" received ", bytes["bytes_received"], " notsent ", bytes["notsent"]),
 	}
 }
@@ -167,6 +167,12 @@ var ssStates = map[string]string{
 	"ESTAB": "ESTABLISHED", "SYN-SENT": "SYN_SENT", "SYN-RECV": "SYN_RECV", "FIN-WAIT-1": "FIN_WAIT1",
 	"FIN-WAIT-2": "FIN_WAIT2", "TIME-WAIT": "TIME_WAIT", "UNCONN": "CLOSE", "CLOSE-WAIT": "CLOSE_WAIT",
 	"LAST-ACK": "LAST_ACK", "LISTEN": "LISTEN", "CLOSING": "CLOSING",
+}
+
+// retransmits takes the total of "unanswered/total".
+func retransmits(s string) string {
+	_, total, _ := strings.Cut(s, "/")
+	return zero(total)
 }
 
 func zero(s string) string {
@@ -214,161 +220,5 @@ func asSS(c *Conn) string {
 	}
 	return fmt.Sprint(c.State, " q ", c.Queue.Receive, " ", c.Queue.Send, " users ", users, " ino ", c.Socket.Inode, " uid ", c.Socket.UID.Or(0),
 		" cookie ", c.Socket.Cookie, " timer ", c.TCP.Timer.Name, " tw ", c.TCP.TimeWait, " rtt ", c.TCP.SRTT.Or(0), " ", c.TCP.RTTVar.Or(0),
-		" mss ", c.TCP.MSS, " cwnd ", c.TCP.Window, " sent ", sent, " received ", received, " notsent ", notsent)
-}
-
-// manyConnections opens n connections on loopback and brings them into all
-// states that last. The caller closes them.
-func manyConnections(t *testing.T, n int) (keep func()) {
-	t.Helper()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil {
-		limit.Cur = limit.Max
-		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
-	}
-	var open []int
-	keep = func() {
-		for _, fd := range open {
-			unix.Close(fd)
-		}
-	}
-	listener := listen(t, unix.AF_INET6, 4096)
-	open = append(open, listener)
-	for i := range n {
-		to := &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16(), Port: portOf(t, listener)}
-		client := socketOf(t, unix.AF_INET6)
-		if i%2 == 0 { // v4-mapped
-			to.Addr = netip.MustParseAddr("::ffff:127.0.0.1").As16()
-		}
-		if err := unix.Connect(client, to); err != nil {
-			t.Fatal(err)
-		}
-		server, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
-		if err != nil {
-			t.Fatal(err)
-		}
-		open = append(open, bringInto(t, i, client, server)...)
-	}
-	for range 3 { // connections that nobody accepts
-		fd := socketOf(t, unix.AF_INET6)
-		if err := unix.Connect(fd, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16(), Port: portOf(t, listener)}); err != nil {
-			t.Fatal(err)
-		}
-		open = append(open, fd)
-	}
-	open = append(open, synSent(t))
-	return keep
-}
-
-// bringInto leaves one pair in a state chosen by i, and returns what stays open.
-func bringInto(t *testing.T, i, client, server int) []int {
-	check := func(err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	write := func(fd, n int) {
-		_, err := unix.Write(fd, make([]byte, n))
-		check(err)
-	}
-	switch i % 10 {
-	case 1: // unread
-		write(client, 512)
-	case 2: // half-closed: FIN_WAIT2 and CLOSE_WAIT, held
-		check(unix.Shutdown(client, unix.SHUT_WR))
-	case 3: // the same with data before the FIN
-		write(client, 100)
-		check(unix.Shutdown(client, unix.SHUT_WR))
-	case 4: // an orphan's minisock in FIN_WAIT2, and CLOSE_WAIT
-		check(unix.Close(client))
-		return []int{server}
-	case 5: // TIME_WAIT
-		check(unix.Close(client))
-		check(unix.Close(server))
-		return nil
-	case 6: // unsent data that the window holds back
-		if i < 300 {
-			check(unix.SetsockoptInt(server, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096))
-			check(unix.SetNonblock(client, true))
-			for {
-				if _, err := unix.Write(client, make([]byte, 65536)); err != nil {
-					break
-				}
-			}
-		}
-	case 7: // FIN_WAIT1: the FIN waits behind such data
-		if i < 300 {
-			check(unix.SetNonblock(client, true))
-			for {
-				if _, err := unix.Write(client, make([]byte, 65536)); err != nil {
-					break
-				}
-			}
-			check(unix.Shutdown(client, unix.SHUT_WR))
-		}
-	case 8:
-		check(unix.SetsockoptInt(client, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1))
-	}
-	return []int{client, server}
-}
-
-func socketOf(t *testing.T, family int) int {
-	t.Helper()
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fd
-}
-
-func listen(t *testing.T, family, backlog int) int {
-	t.Helper()
-	fd := socketOf(t, family)
-	var at unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
-	if family == unix.AF_INET6 {
-		at = &unix.SockaddrInet6{}
-	}
-	if err := unix.Bind(fd, at); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Listen(fd, backlog); err != nil {
-		t.Fatal(err)
-	}
-	return fd
-}
-
-func portOf(t *testing.T, fd int) int {
-	t.Helper()
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	switch a := name.(type) {
-	case *unix.SockaddrInet4:
-		return a.Port
-	case *unix.SockaddrInet6:
-		return a.Port
-	default:
-		t.Fatalf("name is %T", name)
-		return 0
-	}
-}
-
-// synSent returns a socket whose SYN nobody answers: the listener's queue is
-// full.
-func synSent(t *testing.T) int {
-	t.Helper()
-	full := listen(t, unix.AF_INET, 0)
-	t.Cleanup(func() { unix.Close(full) })
-	last := -1
-	for range 4 {
-		last = socketOf(t, unix.AF_INET)
-		fd := last
-		t.Cleanup(func() { unix.Close(fd) })
-		if err := unix.SetNonblock(last, true); err != nil {
-			t.Fatal(err)
-		}
-		_ = unix.Connect(last, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: portOf(t, full)})
-	}
-	return socketOf(t, unix.AF_INET)
+		" rto ", c.TCP.RTO.Or(0), " retrans ", c.TCP.Retransmits.Or(0), " mss ", c.TCP.MSS, " cwnd ", c.TCP.Window, " sent ", sent, " received ", received, " notsent ", notsent)
 }

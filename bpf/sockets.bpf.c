@@ -1,0 +1,81 @@
+//go:build ignore
+
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Who holds which socket now, with its SO_LINGER: one iterator over all
+ * descriptors of all processes, for the list of open connections. It is an
+ * object of its own, so that a list loads nothing of the trace.
+ */
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "sockets.h"
+
+char __license[] SEC("license") = "Dual BSD/GPL";
+
+/*
+ * sk_getsockopt(SO_LINGER) and do_tcp_getsockopt(TCP_LINGER2), in jiffies: the
+ * socket is not locked, as there.
+ */
+static __always_inline void read_options(struct holding *h, struct sock *sk)
+{
+	struct tcp_sock *tp = (void *)sk;
+	__u64 flags = BPF_CORE_READ(sk, __sk_common.skc_flags);
+
+	h->tcp = true;
+	h->linger = flags >> bpf_core_enum_value(enum sock_flags, SOCK_LINGER) & 1;
+	h->lingertime = BPF_CORE_READ(sk, sk_lingertime);
+	h->linger2 = BPF_CORE_READ(tp, linger2) ?:
+		     BPF_CORE_READ(sk, __sk_common.skc_net.net, ipv4.sysctl_tcp_fin_timeout);
+}
+
+/* A function of its own, so that the object's BTF has the type for bpf2go. */
+static __noinline void read_process(struct holding *h, struct task_struct *leader)
+{
+	h->start = BPF_CORE_READ(leader, start_boottime);
+	h->cgroup = BPF_CORE_READ(leader, cgroups, dfl_cgrp, kn, id);
+	h->tgid = BPF_CORE_READ(leader, tgid);
+	h->uid = BPF_CORE_READ(leader, cred, uid.val);
+	bpf_core_read(h->comm, sizeof(h->comm), &leader->comm);
+}
+
+/*
+ * bpf_seq_read() > task_file_seq_get_next(): the kernel holds the file, so that
+ * it and its socket stay. Since 5.8; before 5.11 a table that threads share comes
+ * once for each of them (203d7b054fc7).
+ */
+SEC("iter/task_file")
+int holders(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task, *leader;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct holding h;
+	struct sock *sk;
+	__u16 family;
+
+	if (!task || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	if (!socket || BPF_CORE_READ(socket, file) != file)
+		return 0;
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return 0;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	leader = BPF_CORE_READ(task, group_leader);
+	if (task != leader && BPF_CORE_READ(task, files) == BPF_CORE_READ(leader, files))
+		return 0;
+	__builtin_memset(&h, 0, sizeof(h));
+	read_process(&h, leader);
+	h.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	h.descriptor = ctx->fd;
+	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+		read_options(&h, sk);
+	bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
+	return 0;
+}

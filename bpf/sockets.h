@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What the iterator over descriptors tells; bpf2go makes the Go type from it. */
+#pragma once
+
+/* One descriptor that refers to an IPv4 or IPv6 socket. */
+struct holding {
+	__u64 start;  /* start_boottime of the process, ns */
+	__u64 cgroup; /* id of its cgroup v2 */
+	__u64 inode;  /* of the socket */
+	__u64 lingertime; /* jiffies */
+	__u32 tgid;
+	__u32 uid;
+	__u32 descriptor;
+	__s32 linger2; /* jiffies; negative: FIN_WAIT2 is not waited for */
+	__u8 comm[16]; /* of the thread group's leader */
+	__u8 tcp;      /* the options are those of TCP, and known */
+	__u8 linger;   /* SO_LINGER is on */
+	__u8 pad[6];
+};
+
+_Static_assert(sizeof(struct holding) == 72, "struct holding has no implicit padding");

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/closetrace/closetrace/internal/conns"
+)
+
+// victims returns the connections that are meant, if they are few enough.
+func (a *app) victims(ctx context.Context, flags *killFlags, args []string) ([]conns.Conn, error) {
+	if err := flags.take(args); err != nil {
+		return nil, err
+	}
+	meant := flags.selection
+	meant.process = "" // it is in the expression
+	l, err := newLister(&listFlags{selection: meant})
+	if err != nil {
+		return nil, err
+	}
+	if flags.process == "" { // of a process: its connections, not its listeners
+		l.options.Scope = conns.Everything
+	}
+	l.options.AllNetNS = l.options.AllNetNS || len(args) > 0 && !strings.Contains(args[0], ":")
+	chosen, err := l.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.tell(a.stderr)
+	if len(chosen) == 0 {
+		return nil, errors.New("no open connection matches: it may have ended; closetrace list --all shows what is open")
+	}
+	if flags.process != "" {
+		if err := oneProcess(chosen); err != nil {
+			return nil, err
+		}
+	}
+	if flags.max > 0 && len(chosen) > flags.max && !flags.dryRun {
+		return nil, usage("%d connections match, and at most %d may be ended; --dry-run shows them, --max %d allows it", len(chosen), flags.max, len(chosen))
+	}
+	return chosen, nil
+}
+
+// take turns the arguments into an expression beside that of --filter. There
+// must be one of them: a bare kill must not mean everything.
+func (k *killFlags) take(args []string) error {
+	var parts []string
+	switch {
+	case len(args) == 0 && k.expression == "" && k.process == "" && k.pid == 0:
+		return usage("tell what to end: an ID of closetrace list, a local and a peer address, --filter or --process")
+	case len(args) == 0:
+	case strings.Contains(args[0], ":"):
+		expression, err := tupleExpression(args)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, expression)
+	default:
+		quoted := make([]string, len(args))
+		for i, id := range args {
+			quoted[i] = strconv.Quote(id)
+		}
+		parts = append(parts, fmt.Sprintf("id in [%s]", strings.Join(quoted, ", ")))
+		k.max = max(k.max, len(args)) // each was named
+	}
+	if pid, err := strconv.ParseUint(k.process, 10, 32); err == nil {
+		parts = append(parts, fmt.Sprintf("process.pid == %d", pid))
+	} else if k.process != "" {
+		parts = append(parts, "process.name == "+strconv.Quote(k.process))
+	}
+	if k.expression != "" {
+		if _, err := conns.CompileFilter(k.expression); err != nil {
+			return err // shown as it was written
+		}
+		parts = append(parts, "("+k.expression+")")
+	}
+	k.expression = strings.Join(parts, " && ")
+	return nil
+}
+
+func tupleExpression(args []string) (string, error) {
+	if len(args) != 2 {
+		return "", usage("a connection has two addresses: closetrace kill LOCAL:PORT PEER:PORT")
+	}
+	var ends [2]netip.AddrPort
+	for i, text := range args {
+		end, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return "", usage("%q is no address with a port, such as 10.0.0.5:443 or [::1]:443", text)
+		}
+		ends[i] = netip.AddrPortFrom(end.Addr().Unmap(), end.Port())
+	}
+	return fmt.Sprintf("network.local.address == %q && network.local.port == %d && network.peer.address == %q && network.peer.port == %d",
+		ends[0].Addr(), ends[0].Port(), ends[1].Addr(), ends[1].Port()), nil
+}
+
+// oneProcess refuses a name that several processes have.
+func oneProcess(chosen []conns.Conn) error {
+	var pids []string
+	for i := range chosen {
+		if pid := strconv.Itoa(chosen[i].Process.PID); !slices.Contains(pids, pid) {
+			pids = append(pids, pid)
+		}
+	}
+	if len(pids) > 1 {
+		return usage("--process means %d processes (%s): give one PID", len(pids), strings.Join(pids, ", "))
+	}
+	return nil
+}

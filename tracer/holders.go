@@ -1,0 +1,244 @@
+//go:build linux
+
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// Holder is one descriptor that refers to an IPv4 or IPv6 socket.
+type Holder struct {
+	Inode      uint64 // of the socket
+	PID        int
+	Descriptor int
+	Name       string // of the process
+	UID        uint32
+	Started    uint64 // of the process: nanoseconds since boot
+	Cgroup     uint64 // id of its cgroup v2
+	// Linger and Linger2 are what getsockopt returns, of TCP only; seconds of -1
+	// are for ever.
+	Linger  model.Linger
+	Linger2 model.Opt[int]
+}
+
+// Holders finds out who holds which socket, with a BPF iterator over the
+// descriptors of all processes. It may be used by one goroutine at a time.
+type Holders struct {
+	program *ebpf.Program
+	link    *link.Iter
+	// marked is a socket of our own with SO_LINGER {1,markSeconds}: it tells how
+	// many jiffies a second has.
+	marked int
+}
+
+const markSeconds = 100
+
+// OpenHolders loads the iterator. It needs CAP_BPF and CAP_PERFMON, or
+// CAP_SYS_ADMIN; the error then matches [fs.ErrPermission]. It matches
+// [errors.ErrUnsupported] where the kernel lacks iterators or BTF, and inside a
+// PID namespace, whose numbers the iterator does not tell.
+func OpenHolders() (*Holders, error) {
+	if inPIDNamespace() {
+		return nil, fmt.Errorf("find holders of sockets inside a PID namespace: %w", errors.ErrUnsupported)
+	}
+	spec, err := bpf.LoadSockets()
+	if err != nil {
+		return nil, fmt.Errorf("read embedded programs: %w", err)
+	}
+	h := &Holders{marked: -1}
+	h.program, err = ebpf.NewProgramWithOptions(spec.Programs[bpf.SocketsProgHolders], ebpf.ProgramOptions{})
+	if err == nil {
+		h.link, err = link.AttachIter(link.IterOptions{Program: h.program})
+	}
+	if err == nil {
+		h.marked, err = markedSocket()
+	}
+	if err != nil {
+		h.Close()
+		return nil, fmt.Errorf("load the iterator over descriptors: %w", holdersError(err))
+	}
+	return h, nil
+}
+
+// holdersError tells a want of privilege from a want of the kernel.
+func holdersError(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w (needs CAP_BPF and CAP_PERFMON)", fs.ErrPermission)
+	case errors.Is(err, btf.ErrNotFound), errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.EINVAL), errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	default:
+		return err
+	}
+}
+
+func markedSocket() (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: markSeconds}); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func inPIDNamespace() bool {
+	link, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && !strings.HasSuffix(link, ":["+initialPIDNamespace+"]")
+}
+
+// Read looks at all descriptors once. The socket of this Holders is not told.
+func (h *Holders) Read() ([]Holder, error) {
+	text, err := h.run()
+	if err != nil {
+		return nil, fmt.Errorf("read the iterator over descriptors: %w", holdersError(err))
+	}
+	const size = int(unsafe.Sizeof(bpf.SocketsHolding{}))
+	if len(text)%size != 0 {
+		return nil, fmt.Errorf("the iterator over descriptors wrote %d bytes, want a multiple of %d", len(text), size)
+	}
+	var raw []bpf.SocketsHolding
+	if len(text) > 0 {
+		raw = unsafe.Slice((*bpf.SocketsHolding)(unsafe.Pointer(&text[0])), len(text)/size)
+	}
+	return h.decode(raw), nil
+}
+
+// iteratorChunk is what the kernel gives at most for one read (bpf_seq_read).
+const iteratorChunk = 32 << 10
+
+func (h *Holders) run() ([]byte, error) {
+	iterator, err := h.link.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer iterator.Close()
+	text := make([]byte, 0, 32*iteratorChunk) // 14,000 descriptors
+	for {
+		if cap(text)-len(text) < iteratorChunk {
+			text = append(make([]byte, 0, 2*cap(text)), text...)
+		}
+		n, err := iterator.Read(text[len(text) : len(text)+iteratorChunk])
+		text = text[:len(text)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			runtime.KeepAlive(h)
+			return text, nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+func (h *Holders) decode(raw []bpf.SocketsHolding) []Holder {
+	all := make([]Holder, 0, len(raw))
+	self, hertz := uint32(os.Getpid()), uint64(0)
+	for i := range raw {
+		if raw[i].Tgid == self && int(raw[i].Descriptor) == h.marked {
+			hertz = raw[i].Lingertime / markSeconds
+		}
+	}
+	names := map[[16]byte]string{}
+	for i := range raw {
+		r := &raw[i]
+		if r.Tgid == self && int(r.Descriptor) == h.marked {
+			continue
+		}
+		name, ok := names[r.Comm]
+		if !ok {
+			name = unix.ByteSliceToString(r.Comm[:])
+			names[r.Comm] = name
+		}
+		one := Holder{
+			Inode: r.Inode, PID: int(r.Tgid), Descriptor: int(r.Descriptor), Name: name,
+			UID: r.Uid, Started: r.Start, Cgroup: r.Cgroup,
+		}
+		if r.Tcp != 0 && hertz != 0 {
+			one.Linger, one.Linger2 = lingerOf(r, hertz), model.Some(linger2Of(r.Linger2, hertz))
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// lingerOf: a negative time was stored as MAX_SCHEDULE_TIMEOUT, LONG_MAX.
+func lingerOf(r *bpf.SocketsHolding, hertz uint64) model.Linger {
+	l := model.Linger{On: model.Some(r.Linger != 0)}
+	switch {
+	case r.Linger == 0:
+	case r.Lingertime >= 1<<63-1:
+		l.Seconds = model.Some(-1)
+	default:
+		l.Seconds = model.Some(int(r.Lingertime / hertz))
+	}
+	return l
+}
+
+func linger2Of(jiffies int32, hertz uint64) int {
+	if jiffies < 0 {
+		return -1
+	}
+	return int(jiffies) / int(hertz)
+}
+
+// StaysReadable reports whether Read works when all capabilities are gone. So
+// it does since 5.19 (c8644cd0efe7), and before where unprivileged BPF is not
+// disabled; elsewhere CAP_BPF must be kept for it.
+func (h *Holders) StaysReadable() bool {
+	return onBareThread(func() error {
+		iterator, err := h.link.Open()
+		if err == nil {
+			iterator.Close()
+		}
+		return err
+	}) == nil
+}
+
+// onBareThread calls f on a thread without capabilities, which then ends.
+func onBareThread(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocks: the thread ends with the goroutine
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		if err := unix.Capset(&header, &none[0]); err != nil {
+			done <- fmt.Errorf("drop capabilities: %w", err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
+
+// Close unloads the iterator.
+func (h *Holders) Close() error {
+	var errs []error
+	if h.marked >= 0 {
+		errs = append(errs, unix.Close(h.marked))
+		h.marked = -1
+	}
+	if h.link != nil {
+		errs = append(errs, h.link.Close())
+	}
+	if h.program != nil {
+		errs = append(errs, h.program.Close())
+	}
+	return errors.Join(errs...)
+}

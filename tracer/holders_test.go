@@ -1,0 +1,172 @@
+//go:build linux
+
+package tracer
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+func openHolders(t *testing.T) *Holders {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	h, err := OpenHolders()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// TestHolders compares what the iterator tells with what the system calls
+// return, for sockets of this process and of a child that inherited them.
+func TestHolders(t *testing.T) {
+	holders := openHolders(t)
+	var files []*os.File
+	for _, c := range []struct {
+		family, kind    int
+		linger, linger2 int // -2: not set
+	}{
+		{unix.AF_INET, unix.SOCK_STREAM, -2, -2},
+		{unix.AF_INET6, unix.SOCK_STREAM, 0, -1},
+		{unix.AF_INET, unix.SOCK_STREAM, 5, 30},
+		{unix.AF_INET6, unix.SOCK_STREAM, -1, 0},
+		{unix.AF_INET, unix.SOCK_STREAM, 1<<31 - 1, -2},
+		{unix.AF_INET, unix.SOCK_DGRAM, -2, -2},
+		{unix.AF_UNIX, unix.SOCK_STREAM, -2, -2},
+	} {
+		fd, err := unix.Socket(c.family, c.kind|unix.SOCK_CLOEXEC, 0)
+		fatal(t, err)
+		files = append(files, os.NewFile(uintptr(fd), "socket"))
+		if c.linger != -2 {
+			fatal(t, unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: int32(c.linger)}))
+		}
+		if c.linger2 != -2 {
+			fatal(t, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_LINGER2, c.linger2))
+		}
+	}
+	child := heir(t, files)
+	all, err := holders.Read()
+	fatal(t, err)
+	for i, f := range files {
+		compareHolder(t, all, int(f.Fd()), os.Getpid(), int(f.Fd()))
+		compareHolder(t, all, int(f.Fd()), child, 3+i)
+		f.Close()
+	}
+}
+
+// compareHolder: descriptor of process pid refers to the socket fd of ours.
+func compareHolder(t *testing.T, all []Holder, fd, pid, descriptor int) {
+	t.Helper()
+	var st unix.Stat_t
+	fatal(t, unix.Fstat(fd, &st))
+	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	fatal(t, err)
+	found := 0
+	for i := range all {
+		h := &all[i]
+		if h.Inode != st.Ino || h.PID != pid || h.Descriptor != descriptor {
+			continue
+		}
+		found++
+		p, ok := programNow(pid)
+		if !ok || h.Name != p.name || h.Started/startTick != p.start || h.UID != uint32(os.Getuid()) {
+			t.Errorf("holder is %+v, want the process %+v", h, p)
+		}
+		if want := optionsOf(t, fd); h.Linger != want.Linger || h.Linger2 != want.Linger2 {
+			t.Errorf("socket %d: SO_LINGER %v, TCP_LINGER2 %v; the system calls say %v, %v", fd, h.Linger, h.Linger2, want.Linger, want.Linger2)
+		}
+	}
+	if want := map[bool]int{true: 1, false: 0}[family != unix.AF_UNIX]; found != want {
+		t.Errorf("descriptor %d of %d, family %d, is told %d times, want %d", descriptor, pid, family, found, want)
+	}
+}
+
+// optionsOf asks the system calls.
+func optionsOf(t *testing.T, fd int) (h Holder) {
+	t.Helper()
+	if kind, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); kind != unix.IPPROTO_TCP {
+		return h
+	}
+	l, err := unix.GetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER)
+	fatal(t, err)
+	h.Linger.On = model.Some(l.Onoff != 0)
+	if l.Onoff != 0 {
+		h.Linger.Seconds = model.Some(max(int(l.Linger), -1)) // for ever comes back as LONG_MAX/HZ, cut
+	}
+	seconds, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_LINGER2)
+	fatal(t, err)
+	h.Linger2 = model.Some(seconds)
+	return h
+}
+
+// TestHoldersWithoutPrivileges: whether the iterator still reads when all
+// capabilities are gone is the kernel's choice; StaysReadable must know it.
+func TestHoldersWithoutPrivileges(t *testing.T) {
+	holders := openHolders(t)
+	want := holders.StaysReadable()
+	err := onBareThread(func() error { _, err := holders.Read(); return err })
+	if got := err == nil; got != want {
+		t.Errorf("StaysReadable says %v, and reading without capabilities returned %v", want, err)
+	}
+	t.Logf("this kernel: %v", want)
+}
+
+func TestHoldersNeedPrivileges(t *testing.T) {
+	openHolders(t) // works with them
+	err := onBareThread(func() error {
+		h, err := OpenHolders()
+		if err == nil {
+			h.Close()
+		}
+		return err
+	})
+	if !errors.Is(err, os.ErrPermission) {
+		t.Errorf("open without capabilities: %v, want %v", err, os.ErrPermission)
+	}
+}
+
+func BenchmarkHolders(b *testing.B) {
+	h, err := OpenHolders()
+	if err != nil {
+		b.Skip(err)
+	}
+	defer h.Close()
+	for b.Loop() {
+		if _, err := h.Read(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func fatal(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// heir starts a process that has the files from descriptor 3 on.
+func heir(t *testing.T, files []*os.File) (pid int) {
+	t.Helper()
+	c := exec.Command("/proc/self/exe", "-test.run=^TestSleep$")
+	c.Env = append(os.Environ(), "CLOSETRACE_TEST_SLEEP=1")
+	c.ExtraFiles = files
+	_, err := c.StdinPipe()
+	fatal(t, err)
+	fatal(t, c.Start())
+	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	await(t, "the heir to be executed", func() bool {
+		name, _ := os.ReadFile(procPath(c.Process.Pid, "comm"))
+		return string(name) == sleeperName+"\n"
+	})
+	return c.Process.Pid
+}
