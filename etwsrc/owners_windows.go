@@ -11,57 +11,77 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// owners remembers the names of processes, because one that ends its
-// connections by ending itself can't be asked any more.
+// owners remembers the processes that were seen with connections, because one
+// that ends its connections by ending itself can't be asked any more. As long
+// as its handle is open, a process's number is not used again, and it tells
+// when it exited.
 type owners struct {
-	known map[uint32]owner
+	known map[uint32]*owner
 }
 
 type owner struct {
-	path  string
-	start model.Time
-	asked time.Time
+	handle windows.Handle // 0 if it could not be opened
+	path   string
+	start  model.Time
+	asked  time.Time
 }
 
-// The limits of the memory for names, and how long one is believed: process
-// numbers are reused.
+// The limit of the memory for processes, and how long it is believed that one
+// can't be opened.
 const (
 	maxOwners   = 8192
 	ownerExpiry = 10 * time.Second
 )
 
-func newOwners() *owners { return &owners{known: make(map[uint32]owner)} }
+func newOwners() *owners { return &owners{known: make(map[uint32]*owner)} }
+
+// close gives the processes back.
+func (o *owners) close() {
+	for _, p := range o.known {
+		if p.handle != 0 {
+			windows.CloseHandle(p.handle)
+		}
+	}
+	clear(o.known)
+}
 
 // see learns the name of a process that is running now.
-func (o *owners) see(pid uint32) {
+func (o *owners) see(pid uint32) *owner {
 	if pid == 0 || pid == 4 {
-		return
+		return nil
 	}
 	now := time.Now()
-	if old, ok := o.known[pid]; ok && now.Sub(old.asked) < ownerExpiry {
-		return
+	old := o.known[pid]
+	if old != nil && now.Sub(old.asked) < ownerExpiry {
+		return old
+	}
+	if old != nil && old.handle != 0 && old.exited() == 0 {
+		old.asked = now
+		return old
+	}
+	fresh := ask(pid)
+	if fresh.handle == 0 && old != nil {
+		old.asked = now // it has ended
+		return old
+	}
+	if old != nil && old.handle != 0 {
+		windows.CloseHandle(old.handle)
 	}
 	if len(o.known) >= maxOwners {
-		clear(o.known)
+		o.close()
 	}
-	fresh := owner{asked: now}
-	if found, ok := ask(pid); ok {
-		fresh = found
-		fresh.asked = now
-	} else if old, ok := o.known[pid]; ok {
-		fresh.path, fresh.start = old.path, old.start // it has just ended
-	}
+	fresh.asked = now
 	o.known[pid] = fresh
+	return fresh
 }
 
 // ask asks Windows for a process's program and begin.
-func ask(pid uint32) (owner, bool) {
+func ask(pid uint32) *owner {
 	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, pid)
 	if err != nil {
-		return owner{}, false
+		return &owner{}
 	}
-	defer windows.CloseHandle(h)
-	var found owner
+	found := &owner{handle: h}
 	var created, exited, kernel, user windows.Filetime
 	if windows.GetProcessTimes(h, &created, &exited, &kernel, &user) == nil {
 		found.start = model.Time(created.Nanoseconds())
@@ -71,24 +91,59 @@ func ask(pid uint32) (owner, bool) {
 	if windows.QueryFullProcessImageName(h, 0, &path[0], &size) == nil {
 		found.path = windows.UTF16ToString(path[:size])
 	}
-	return found, true
+	return found
 }
 
-// fill adds the owner's name to facts. A process that began after the
-// connection is another one with the same number.
+// exited returns when the process exited, 0 if it is running or not known.
+func (p *owner) exited() model.Time {
+	const running = 259 // STILL_ACTIVE: until it exits, the time is not defined
+	var code uint32
+	var created, exited, kernel, user windows.Filetime
+	if p.handle == 0 || windows.GetExitCodeProcess(p.handle, &code) != nil || code == running ||
+		windows.GetProcessTimes(p.handle, &created, &exited, &kernel, &user) != nil {
+		return 0
+	}
+	return model.Time(exited.Nanoseconds())
+}
+
+// fill adds what is known of the owner to facts. A process that began after
+// the connection is another one with the same number.
 func (o *owners) fill(f *model.Facts) {
 	p := &f.Process
 	if p.PID == 4 {
 		p.Name = "System"
 		return
 	}
-	if p.PID == 0 {
-		return
-	}
-	o.see(uint32(p.PID))
-	found := o.known[uint32(p.PID)]
-	if found.path == "" || f.StartTime != 0 && found.start > f.StartTime {
+	found := o.see(uint32(p.PID))
+	if found == nil || found.path == "" || f.StartTime != 0 && found.start > f.StartTime {
 		return
 	}
 	p.Name, p.Executable.Path, p.StartTime = filepath.Base(found.path), found.path, found.start
+	closedByExit(f, found.exited())
+}
+
+// closedByExit tells the sockets that Windows closed because their process had
+// exited: this end was closed here, by no call that was seen, and the process
+// was gone just before. A socket that ends long after is another process's,
+// which it was given to.
+func closedByExit(f *model.Facts, exited model.Time) {
+	const (
+		clocks  = time.Millisecond // the two are not read at the same time
+		rundown = time.Second      // closing what a process has open
+	)
+	at := f.Time
+	switch {
+	case f.Closer.Call != model.CallUnknown:
+		return
+	case f.Evidence.Notices.Has(model.NoticeAbort):
+	case f.TCP.Path.Has(model.FinWait1) && f.Evidence.FirstFIN != 0:
+		at = f.Evidence.FirstFIN
+	default:
+		return
+	}
+	if after := at.Sub(exited); exited == 0 || after < -clocks || after > rundown {
+		return
+	}
+	f.Evidence.ProcessGone = true
+	f.Closer = model.Closer{PID: f.Process.PID, Call: model.CallExit}
 }

@@ -34,5 +34,11 @@ func (*Session) Events(context.Context) iter.Seq2[model.Event, error] {
 // Close implements [model.Source].
 func (*Session) Close() error { return nil }
 
+// Providers returns nothing.
+func (*Session) Providers() []Provider { return nil }
+
+// PayloadsReadable returns false.
+func (*Session) PayloadsReadable() bool { return false }
+
 // Stats returns nothing.
 func (*Session) Stats() Stats { return Stats{} }

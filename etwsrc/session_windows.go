@@ -35,12 +35,18 @@ type Session struct {
 	joiner   *join.Joiner
 	owners   *owners
 	seen     state // at the latest query
-	missed   uint64
-	hidden   uint64
-	events   uint64
-	used     atomic.Bool
-	closed   atomic.Bool
-	stop     func() error
+	// last is the state just before the session was stopped: then it is gone,
+	// and what it lost with it.
+	last atomic.Pointer[state]
+
+	providers []Provider
+
+	missed uint64
+	hidden uint64
+	events uint64
+	used   atomic.Bool
+	closed atomic.Bool
+	stop   func() error
 }
 
 // Open starts the session: when it returns, its events are collected. It needs
@@ -53,7 +59,7 @@ func Open(o Options) (_ *Session, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, windows.CloseHandle(s.mutex))
+			err = also(err, windows.CloseHandle(s.mutex))
 		}
 	}()
 	if s.session, err = newSession(); err != nil {
@@ -61,10 +67,13 @@ func Open(o Options) (_ *Session, err error) {
 	}
 	s.stop = sync.OnceValue(func() error {
 		s.closed.Store(true)
-		return errors.Join(s.session.Close(), windows.CloseHandle(s.mutex))
+		if last, err := query(); err == nil {
+			s.last.Store(&last)
+		}
+		return also(end(s.session), windows.CloseHandle(s.mutex))
 	})
 	if err = s.enable(); err != nil {
-		return nil, errors.Join(err, s.session.Close())
+		return nil, also(err, end(s.session))
 	}
 	host, _ := os.Hostname() // absent if not known
 	v := windows.RtlGetVersion()
@@ -73,6 +82,15 @@ func Open(o Options) (_ *Session, err error) {
 		OS: model.OS{Type: "windows", Version: fmt.Sprintf("%d.%d.%d", v.MajorVersion, v.MinorVersion, v.BuildNumber)},
 	}
 	return s, nil
+}
+
+// end stops the session. The package gives up where the provider can't be
+// disabled, and a session outlives its program.
+func end(session *etw.Session) error {
+	if err := session.Close(); err != nil && etw.KillSession(SessionName) != nil {
+		return windowsError("stop ETW session", err)
+	}
+	return nil
 }
 
 // lock tells a running closetrace from a session that was left behind: the
@@ -85,7 +103,7 @@ func lock() (windows.Handle, error) {
 	h, err := windows.CreateMutex(nil, false, name)
 	switch {
 	case errors.Is(err, windows.ERROR_ALREADY_EXISTS):
-		return 0, errors.Join(ErrBusy, windows.CloseHandle(h))
+		return 0, also(ErrBusy, windows.CloseHandle(h))
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
 		return 0, ErrBusy // it belongs to another user
 	case err != nil:
@@ -128,15 +146,24 @@ func (s *Session) enable() (err error) {
 		return explain("query ETW session", codeCallNotThere, errors.New("the session has no handle"))
 	}
 	for _, sub := range subscriptions() {
-		if err := s.seen.enable(sub); err != nil && !sub.optional {
+		err := s.seen.enable(sub)
+		if err != nil && !sub.optional {
 			return err
 		}
+		s.providers = append(s.providers, Provider{sub.provider.String(), err, sub.optional})
 	}
 	return nil
 }
 
 // Start implements [model.Source].
 func (s *Session) Start() model.Start { return s.start }
+
+// Providers tells which providers the session has.
+func (s *Session) Providers() []Provider { return s.providers }
+
+// PayloadsReadable reports whether the payloads of events can be reached in
+// this build. If not, every event counts as undecodable.
+func (s *Session) PayloadsReadable() bool { return s.receiver.layout.ok }
 
 // Close implements [model.Source]: it stops the session.
 func (s *Session) Close() error { return s.stop() }
@@ -161,12 +188,13 @@ func (s *Session) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 		asked := s.closed.Load()
 		stopped()
 		stopErr := s.stop()
+		s.owners.close()
 		switch {
 		case !more || asked:
 		case err != nil:
 			yield(model.Event{}, processError(err))
 		default:
-			yield(model.Event{}, explain("process ETW events", codeNoSession, errors.Join(errEnded, stopErr)))
+			yield(model.Event{}, explain("process ETW events", codeNoSession, also(errEnded, stopErr)))
 		}
 	}
 }
@@ -213,7 +241,7 @@ func (s *Session) consume(done <-chan error, yield func(model.Event, error) bool
 			return err, s.deliver(yield)
 		}
 	}
-	err = errors.Join(s.stop(), <-done)
+	err = also(s.stop(), <-done)
 	return err, false
 }
 
@@ -243,12 +271,16 @@ func (s *Session) losses(ask bool) {
 			s.joiner.Lost(count, where, now)
 		}
 	}
-	if ask {
-		if seen, err := query(); err == nil {
-			report(uint64(seen.lost-s.seen.lost), "session")
-			report(uint64(seen.buffers-s.seen.buffers), "session-buffers")
-			s.seen = seen
+	seen := s.last.Load()
+	if ask && seen == nil {
+		if now, err := query(); err == nil {
+			seen = &now
 		}
+	}
+	if seen != nil {
+		report(uint64(seen.lost-s.seen.lost), "session")
+		report(uint64(seen.buffers-s.seen.buffers), "session-buffers")
+		s.seen.lost, s.seen.buffers = seen.lost, seen.buffers
 	}
 	missed, hidden := s.receiver.missed.Load(), s.receiver.noPayload.Load()
 	report(missed-s.missed, "channel")

@@ -5,8 +5,11 @@ package etwsrc
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"os/exec"
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/bi-zone/etw"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/closetrace/closetrace/etwsrc/internal/join"
 	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+	"github.com/closetrace/closetrace/model"
 )
 
 // The guard holds for the version of the package that is built in: otherwise
@@ -78,10 +82,53 @@ func TestOpenStartsASessionOrSaysWhyNot(t *testing.T) {
 
 func TestOwnersKnowThisProcess(t *testing.T) {
 	o := newOwners()
-	self := windows.GetCurrentProcessId()
-	o.see(self)
-	if got := o.known[self]; got.path == "" || got.start == 0 {
-		t.Errorf("this process is %+v, want its program and begin", got)
+	defer o.close()
+	if got := o.see(windows.GetCurrentProcessId()); got.path == "" || got.start == 0 || got.exited() != 0 {
+		t.Errorf("this process is %+v, exited at %v; want its program and begin, and that it runs", got, got.exited())
+	}
+}
+
+// A process that was seen and has exited still tells its name, and when it
+// exited: what Windows closes after that it closed because of it.
+func TestOwnersTellThatTheirProcessIsGone(t *testing.T) {
+	child := exec.Command(os.Args[0], "-test.run", "NoSuchTest")
+	wait, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	o := newOwners()
+	defer o.close()
+	o.see(uint32(child.Process.Pid))
+	before := model.TimeOf(time.Now())
+	wait.Close()
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	exited := o.see(uint32(child.Process.Pid)).exited()
+	if now := model.TimeOf(time.Now()); exited == 0 || exited > now {
+		t.Fatalf("exited at %v, it is %v", exited.Go(), now.Go())
+	}
+	for _, tt := range []struct {
+		name string
+		at   model.Time
+		call model.Call
+		want bool
+	}{
+		{"aborted after the exit", exited + 1, model.CallUnknown, true},
+		{"aborted before the exit", min(before, exited) - model.Time(time.Second), model.CallUnknown, false},
+		{"aborted long after the exit", exited + model.Time(time.Minute), model.CallUnknown, false},
+		{"closed by a call", exited + 1, model.CallClose, false},
+	} {
+		f := model.Facts{Time: tt.at, Closer: model.Closer{Call: tt.call}}
+		f.Process.PID = child.Process.Pid
+		f.Evidence.Notices.Add(model.NoticeAbort)
+		o.fill(&f)
+		if f.Evidence.ProcessGone != tt.want || (f.Closer.Call == model.CallExit) != tt.want || f.Process.Name == "" {
+			t.Errorf("%s: gone %v, closer %+v, process %+v; want %v", tt.name, f.Evidence.ProcessGone, f.Closer, f.Process, tt.want)
+		}
 	}
 }
 
@@ -99,7 +146,7 @@ func TestEventsSayWhyThereAreNone(t *testing.T) {
 		t.Skip("this is a real Windows, where events would come")
 	}
 	s := &Session{session: session, receiver: newReceiver(64), joiner: join.New(), owners: newOwners()}
-	s.stop = sync.OnceValue(session.Close)
+	s.stop = sync.OnceValue(func() error { return end(session) })
 	n := 0
 	for _, err := range s.Events(t.Context()) {
 		if n++; !errors.Is(err, fs.ErrPermission) {

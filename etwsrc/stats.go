@@ -1,6 +1,10 @@
 package etwsrc
 
-import "github.com/closetrace/closetrace/etwsrc/internal/payload"
+import (
+	"fmt"
+
+	"github.com/closetrace/closetrace/etwsrc/internal/payload"
+)
 
 // Stats tells how well the events could be read.
 type Stats struct {
@@ -22,6 +26,12 @@ type Undecoded struct {
 	// Length is the size of the payload in bytes.
 	Length int
 	Count  uint64
+}
+
+// String returns one line.
+func (u Undecoded) String() string {
+	return fmt.Sprintf("%s event %d version %d with a payload of %d bytes is not as documented: %d not read; please report this line",
+		u.Provider, u.ID, u.Version, u.Length, u.Count)
 }
 
 func undecoded(d *payload.Decoder) []Undecoded {

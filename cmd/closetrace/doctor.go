@@ -9,14 +9,12 @@ import (
 	"github.com/closetrace/closetrace/internal/safetext"
 )
 
-const doctorHelp = `Tell what works on this host: kernel, BTF, capabilities, mounts, each program of
-each back end, and the back end that live and record choose. Everything that is
-loaded for this is removed again.
+const doctorHelp = `Tell what works on this host, and which back end live and record choose. On Linux:
+kernel, BTF, capabilities, mounts, each program of each back end; on Windows: the
+rights, the session, the providers of events. Everything that is loaded or
+started for this is removed again.
 
---selftest plays every way for a connection to end that this kernel offers, on
-loopback in network namespaces of its own, and compares the verdicts with the
-truth. It takes about half a minute, touches no other connection and leaves
-nothing behind.`
+` + selftestHelp
 
 // errSelftest is matched when doctor --selftest found a wrong verdict.
 var errSelftest = fmt.Errorf("self-test failed")

@@ -1,20 +1,48 @@
 package main
 
-import "github.com/closetrace/closetrace/etwsrc"
+import (
+	"fmt"
+
+	"golang.org/x/sys/windows"
+
+	"github.com/closetrace/closetrace/etwsrc"
+)
 
 // diagnose tries to start the ETW session and ends it again.
 func diagnose() diagnosis {
 	var d diagnosis
-	session, err := etwsrc.Open(etwsrc.Options{})
-	c := check{Name: "back end etw", OK: err == nil, Detail: "providers TCPIP, Winsock-AFD, Winsock-Sockets"}
-	if err != nil {
-		c.Detail, c.Advice = err.Error(), ""
-	} else {
-		d.Backend = backends
-		if err := session.Close(); err != nil {
-			c.Detail += "; " + err.Error()
-		}
+	v := windows.RtlGetVersion()
+	d.Checks = []check{
+		{Name: "Windows", OK: true, Detail: fmt.Sprintf("%d.%d.%d", v.MajorVersion, v.MinorVersion, v.BuildNumber)},
+		{
+			Name: "rights", OK: windows.GetCurrentProcessToken().IsElevated(), Detail: "administrator",
+			Advice: "missing; start it from an elevated prompt (Run as administrator)",
+		},
+		{
+			Name: "socket calls", OK: etwsrc.HasSocketCalls(), Detail: "Microsoft-Windows-Winsock-Sockets", Optional: true,
+			Advice: "not on this Windows (before 11); SO_LINGER and closes that failed are not known then",
+		},
 	}
-	d.Checks = []check{c}
+	session, err := etwsrc.Open(etwsrc.Options{})
+	if err != nil {
+		d.Checks = append(d.Checks, check{Name: "back end etw", Detail: err.Error()})
+		return d
+	}
+	d.Backend = backends
+	d.Checks = append(d.Checks, check{Name: "back end etw", OK: true, Detail: "session " + etwsrc.SessionName})
+	for _, p := range session.Providers() {
+		c := check{Name: "  " + p.Name, OK: p.Err == nil, Optional: p.Optional}
+		if p.Err != nil {
+			c.Detail = p.Err.Error()
+		}
+		d.Checks = append(d.Checks, c)
+	}
+	d.Checks = append(d.Checks, check{
+		Name: "payloads", OK: session.PayloadsReadable(), Detail: "of events",
+		Advice: "cannot be reached in this build: every event counts as undecodable; build the version that go.mod names",
+	})
+	if err := session.Close(); err != nil {
+		d.Checks = append(d.Checks, check{Name: "end of the session", Detail: err.Error()})
+	}
 	return d
 }

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package main
 
@@ -8,6 +8,8 @@ import (
 	"fmt"
 )
 
+const selftestHelp = `--selftest needs Linux or Windows.`
+
 func (*app) selftest(context.Context, string) error {
-	return fmt.Errorf("%w: the self-test needs Linux: %w", errSource, errors.ErrUnsupported)
+	return fmt.Errorf("%w: the self-test needs Linux or Windows: %w", errSource, errors.ErrUnsupported)
 }

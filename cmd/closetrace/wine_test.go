@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,10 +22,10 @@ import (
 // wineFolder holds a Debian 13 with Wine 10; make wine fills it.
 const wineFolder = "../../build/wine"
 
-// wine runs the Windows build of this program in that folder.
-type wine struct{ root string }
+// wine runs programs for Windows in that folder.
+type wine struct{ root, compiler string }
 
-// newWine cross-builds the program, or skips where Wine is not prepared.
+// newWine skips where Wine is not prepared.
 func newWine(t *testing.T) *wine {
 	t.Helper()
 	root, err := filepath.Abs(wineFolder)
@@ -39,16 +40,11 @@ func newWine(t *testing.T) *wine {
 		}
 		t.Skipf("Wine is not prepared (make wine, as root): %v", err)
 	}
-	build := exec.Command("go", "build", "-o", filepath.Join(root, "closetrace.exe"), ".")
-	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=1", "CC="+compiler)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build for Windows: %v\n%s", err, out)
-	}
 	proc := filepath.Join(root, "proc")
 	if err := unix.Mount("proc", proc, "proc", 0, ""); err != nil {
 		t.Fatalf("mount proc for Wine: %v", err)
 	}
-	w := &wine{root}
+	w := &wine{root, compiler}
 	t.Cleanup(func() {
 		stop := exec.Command("/usr/bin/wineserver", "--kill", "--wait")
 		stop.SysProcAttr = &unix.SysProcAttr{Chroot: root}
@@ -61,14 +57,25 @@ func newWine(t *testing.T) *wine {
 	return w
 }
 
+// build makes a program for Windows: with "build" a package's, with "test -c"
+// that of its tests.
+func (w *wine) build(t *testing.T, name string, command ...string) {
+	t.Helper()
+	build := exec.Command("go", slices.Insert(command, len(command)-1, "-o", filepath.Join(w.root, name))...)
+	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=1", "CC="+w.compiler)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build for Windows: %v\n%s", err, out)
+	}
+}
+
 var wineEnvironment = []string{"PATH=/usr/bin:/bin", "HOME=/root", "WINEARCH=win64", "WINEDEBUG=-all"}
 
-// run returns what the program printed, and its exit code.
-func (w *wine) run(t *testing.T, args ...string) (stdout, stderr string, code int) {
+// run returns what a program printed, and its exit code.
+func (w *wine) run(t *testing.T, program string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // the first start makes Wine's folders
 	defer cancel()
-	c := exec.CommandContext(ctx, "/usr/bin/wine", append([]string{"/closetrace.exe"}, args...)...)
+	c := exec.CommandContext(ctx, "/usr/bin/wine", append([]string{program}, args...)...)
 	c.SysProcAttr = &unix.SysProcAttr{Chroot: w.root}
 	c.Dir = "/"
 	c.Env = wineEnvironment
@@ -89,6 +96,7 @@ func (w *wine) run(t *testing.T, args ...string) (stdout, stderr string, code in
 // Wine cannot deliver.
 func TestWine(t *testing.T) {
 	w := newWine(t)
+	w.build(t, "closetrace.exe", "build", ".")
 	recording, err := os.ReadFile("testdata/wine/recording.jsonl")
 	if err != nil {
 		t.Fatal(err)
@@ -116,11 +124,72 @@ func TestWine(t *testing.T) {
 		{args: []string{"replay", "/nosuch"}, code: exitRuntime, stderr: "no such file"},
 		{args: []string{"live"}, code: exitPrivileges, stderr: "cannot trace"},
 		{args: []string{"doctor"}, code: exitPrivileges, stdout: "back end: none"},
+		{args: []string{"demo", "--plain"}, code: exitPrivileges, stderr: "cannot trace"},
+		{args: []string{"record", "-o", "/new.jsonl"}, code: exitPrivileges, stderr: "cannot trace"},
+		{args: []string{"explain", "linger-expired"}, stdout: "closesocket"},
+		{args: []string{"report", "/recording.jsonl", "-o", "/report.html"}},
+		{args: []string{"kill", "127.0.0.1:1", "127.0.0.1:2"}, code: exitRuntime, stderr: "no open connection matches"},
+		{args: []string{"list", "--all"}, stdout: "LOCAL"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
-			stdout, stderr, code := w.run(t, test.args...)
+			stdout, stderr, code := w.run(t, "/closetrace.exe", test.args...)
 			if code != test.code || !strings.Contains(stdout, test.stdout) || !strings.Contains(stderr, test.stderr) {
 				t.Errorf("got code %d, stdout %q, stderr %q; want %d, %q, %q", code, stdout, stderr, test.code, test.stdout, test.stderr)
+			}
+		})
+	}
+}
+
+// TestSelftestUnderWine: nothing can be traced there, and the closes are made
+// all the same. What they return is what Linux's sockets below Wine do: a hard
+// close resets, and Wine has no linger that waits.
+func TestSelftestUnderWine(t *testing.T) {
+	w := newWine(t)
+	w.build(t, "closetrace.exe", "build", ".")
+	stdout, stderr, code := w.run(t, "/closetrace.exe", "doctor", "--selftest")
+	if code != exitPrivileges || !strings.Contains(stderr, "no verdict was tested") || strings.Contains(stdout, "could not be played") {
+		t.Errorf("got code %d, stdout %q, stderr %q; want %d and that no verdict was tested", code, stdout, stderr, exitPrivileges)
+	}
+	for name, want := range map[string]string{
+		"linger-off":              "b recv: ok",
+		"linger-off-pending":      "b recv: ok",
+		"linger-zero":             "b recv: WSAECONNRESET",
+		"linger-zero-nonblocking": "b recv: WSAECONNRESET",
+		"unread-data":             "b recv: WSAECONNRESET",
+		"shutdown-first":          "b recv: ok",
+		"refused":                 "a connect: WSAECONNREFUSED",
+	} {
+		line := lineThatBegins(stdout, name+" ")
+		if !strings.HasSuffix(strings.TrimSpace(line), want) {
+			t.Errorf("%s: %q, want that it ends with %q", name, line, want)
+		}
+	}
+	if line := lineThatBegins(stdout, "-      linger-would-block: "); !strings.Contains(line, "not WSAEWOULDBLOCK") {
+		t.Errorf("got %q, want that Wine does otherwise than documented", line)
+	}
+}
+
+func lineThatBegins(text, prefix string) string {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, prefix) {
+			return line
+		}
+	}
+	return ""
+}
+
+// TestPackagesUnderWine runs the tests that only Windows has.
+func TestPackagesUnderWine(t *testing.T) {
+	w := newWine(t)
+	for _, test := range []struct{ pkg, run string }{
+		{"../../internal/conns", "List|Kill"},
+		{"../../etwsrc", "Payloads|Open|Owners|Events|Errors"},
+	} {
+		t.Run(filepath.Base(test.pkg), func(t *testing.T) {
+			w.build(t, "tests.exe", "test", "-c", test.pkg)
+			stdout, stderr, code := w.run(t, "/tests.exe", "-test.v", "-test.run", test.run)
+			if code != 0 || !strings.Contains(stdout, "--- PASS") {
+				t.Errorf("got code %d, stdout %s, stderr %s", code, stdout, stderr)
 			}
 		})
 	}

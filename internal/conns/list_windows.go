@@ -194,7 +194,7 @@ func isThere(c *Conn) (bool, error) {
 		return false, err
 	}
 	for i := range rows {
-		if rows[i].ID == c.ID {
+		if rows[i].ID == c.ID && rows[i].Network == c.Network {
 			return rows[i].State != model.Closed, nil
 		}
 	}
@@ -206,5 +206,7 @@ func (d Done) Why(*Conn) error {
 	if d != DoneNothing {
 		return nil
 	}
-	return errNothing
+	return errStillThere
 }
+
+var errStillThere = errors.New("SetTcpEntry succeeded, and the connection is still there")

@@ -3,6 +3,7 @@ package conns
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"time"
 
@@ -84,8 +85,16 @@ func (k tableKind) decode(row []byte) Conn {
 		c.Network.Peer = model.Endpoint{}
 	}
 	c.key = key{family: k.family, protocol: protocolTCP}
-	c.ID = fmt.Sprintf("%s-%s-%s-%x", c.Transport, c.Network.Local.AddrPort(), c.Network.Peer.AddrPort(), created)
+	c.ID = connID(&c, created)
 	return c
+}
+
+// connID names a connection by its addresses and the time of its creation: it
+// is one word, without the colons by which kill knows addresses.
+func connID(c *Conn, created uint64) string {
+	sum := fnv.New32a()
+	fmt.Fprint(sum, c.Transport, c.Network.Local.AddrPort(), c.Network.Peer.AddrPort())
+	return fmt.Sprintf("%08x-%x", sum.Sum32(), created)
 }
 
 func windowsState(n uint32) model.State {

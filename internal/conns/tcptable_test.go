@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,9 @@ func TestDecodeTables(t *testing.T) {
 				t.Fatalf("%d rows, %v, want 2", len(all), err)
 			}
 			got := all[1]
+			if strings.ContainsAny(got.ID, ": ") || got.ID == "" {
+				t.Errorf("ID %q is not one word that kill takes for an ID", got.ID)
+			}
 			if got.Network.Local.AddrPort() != c.local || got.Network.Peer.AddrPort() != c.peer || got.State != c.state {
 				t.Errorf("got %v -> %v %v, want %v -> %v %v", got.Network.Local, got.Network.Peer, got.State, c.local, c.peer, c.state)
 			}

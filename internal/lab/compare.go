@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -35,6 +36,7 @@ func Compare(results []Result, records []model.Record) []Finding {
 	for i := range results {
 		if r := &results[i]; r.Skipped == "" && r.Error == "" {
 			findings = append(findings, compareResult(r, during(r, byNamespace[r.NetNS]), outcomes)...)
+			findings = append(findings, compareFailed(r, records)...)
 		}
 	}
 	return findings
@@ -77,6 +79,32 @@ func compareResult(r *Result, records []*model.Record, outcomes map[string]*mode
 		})
 	}
 	return findings
+}
+
+// compareFailed holds the records of closes that tore nothing down against the
+// calls that failed, in number and error.
+func compareFailed(r *Result, records []model.Record) []Finding {
+	var want, got []string
+	for _, c := range r.Calls {
+		if c.Name == closesocket && c.Error != "" && !c.Untold {
+			want = append(want, c.Error)
+		}
+	}
+	for i := range r.Ends {
+		c := comparison{end: &r.Ends[i]}
+		for j := range records {
+			if records[j].Kind == model.KindCloseFailed && c.matches(&records[j]) {
+				got = append(got, records[j].Error)
+			}
+		}
+	}
+	if slices.Equal(want, got) {
+		return nil
+	}
+	return []Finding{{
+		Scenario: r.Name, End: "a", Kind: Wrong, Field: "close-failed",
+		Want: strings.Join(want, " "), Got: strings.Join(got, " "),
+	}}
 }
 
 // comparison collects the findings about one end.

@@ -25,4 +25,7 @@
 //
 // Scenarios run in processes that are this same program started again, so a
 // program that calls [Run] must call [Main] before anything else.
+//
+// On Windows the scenarios are the ways to call closesocket, on 127.0.0.1 and
+// in this process: there the witness is what the calls returned.
 package lab

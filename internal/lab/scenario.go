@@ -47,6 +47,9 @@ type Result struct {
 	Group string `json:"group"`
 	// Skipped says why the scenario cannot be played on this machine.
 	Skipped string `json:"skipped,omitzero"`
+	// Differs says what the system did otherwise than its documentation has it;
+	// the truths are those of what it did. Windows.
+	Differs string `json:"differs,omitzero"`
 	// Error says what went wrong in the lab itself; the rest is not to be
 	// trusted then.
 	Error string `json:"error,omitzero"`
@@ -133,6 +136,8 @@ type Call struct {
 	Error string `json:"error,omitzero"`
 	// Took is the time from its entry to its return.
 	Took time.Duration `json:"took"`
+	// Untold: that it failed is not traced on this system. Windows before 11.
+	Untold bool `json:"untold,omitzero"`
 }
 
 // Packet is a segment that opens or closes.

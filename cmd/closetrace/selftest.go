@@ -1,0 +1,92 @@
+//go:build linux || windows
+
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/closetrace/closetrace/internal/lab"
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// playTraced plays all scenarios of the lab, at most parallel side by side,
+// while source traces them.
+func playTraced(ctx context.Context, source model.Source, parallel int) ([]lab.Result, []model.Record, error) {
+	traced, stop := context.WithCancel(ctx)
+	defer stop()
+	var results []lab.Result
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer stop()
+		results, failed = lab.Run(ctx, lab.Scenarios(), parallel)
+	}()
+	var records []model.Record
+	for r, err := range model.Judged(source.Events(traced)) {
+		if err != nil {
+			return nil, nil, err
+		}
+		records = append(records, r)
+	}
+	<-done
+	return results, records, failed
+}
+
+// printSelftest tells which scenarios were judged right, and every finding.
+func (a *app) printSelftest(results []lab.Result, findings []lab.Finding, start model.Start) error {
+	wrong := map[string][]lab.Finding{}
+	for _, f := range findings {
+		if f.Kind != lab.Absent { // what is left out is not wrong
+			wrong[f.Scenario] = append(wrong[f.Scenario], f)
+		}
+	}
+	var right, ends, bad int
+	var unseen []string
+	for _, r := range results {
+		unseen = append(unseen, remarks(&r)...)
+		if r.Skipped != "" || r.Error != "" {
+			continue
+		}
+		ends += len(r.Ends)
+		if len(wrong[r.Name]) > 0 {
+			bad++
+			continue
+		}
+		right++
+	}
+	fmt.Fprintf(a.stdout, "self-test on %s with %s: %d of %d scenarios judged right, %d connection ends\n",
+		start.OS.Version, start.Backend, right, right+bad, ends)
+	for _, r := range results {
+		for _, f := range wrong[r.Name] {
+			fmt.Fprintf(a.stdout, "WRONG  %s\n", safetext.Escape(f.String()))
+		}
+	}
+	for _, line := range unseen {
+		fmt.Fprintf(a.stdout, "-      %s\n", safetext.Escape(line))
+	}
+	if bad > 0 {
+		return fmt.Errorf("%w: %d of %d scenarios were judged wrong; please report the lines above", errSelftest, bad, right+bad)
+	}
+	return nil
+}
+
+// remarks are what there is to say of a scenario beside its verdicts.
+func remarks(r *lab.Result) (lines []string) {
+	switch {
+	case r.Skipped != "":
+		return []string{fmt.Sprintf("%s: not possible here: %s", r.Name, r.Skipped)}
+	case r.Error != "":
+		return []string{fmt.Sprintf("%s: could not be played: %s", r.Name, r.Error)}
+	case r.Differs != "":
+		lines = append(lines, fmt.Sprintf("%s: not as documented: %s", r.Name, r.Differs))
+	}
+	for _, e := range r.Ends {
+		if e.Invisible != "" {
+			lines = append(lines, fmt.Sprintf("%s: not visible: %s", r.Name, e.Invisible))
+		}
+	}
+	return lines
+}
