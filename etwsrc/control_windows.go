@@ -106,3 +106,15 @@ func (s state) enable(sub subscription) error {
 	}
 	return nil
 }
+
+// also adds a second error to a first, on one line.
+func also(err, more error) error {
+	switch {
+	case more == nil:
+		return err
+	case err == nil:
+		return more
+	default:
+		return fmt.Errorf("%w; and %w", err, more)
+	}
+}

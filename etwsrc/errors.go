@@ -22,18 +22,6 @@ const (
 // ErrBusy: another closetrace is tracing on this machine.
 var ErrBusy = errors.New("another closetrace is tracing on this machine: stop it first")
 
-// also adds a second error to a first, on one line.
-func also(err, more error) error {
-	switch {
-	case more == nil:
-		return err
-	case err == nil:
-		return more
-	default:
-		return fmt.Errorf("%w; and %w", err, more)
-	}
-}
-
 // explain says what to do about an error of an ETW call. It wraps
 // [fs.ErrPermission] and [errors.ErrUnsupported] where they apply, and err.
 func explain(what string, code uint32, err error) error {
