@@ -32,6 +32,7 @@
 #include "process.h"
 #include "trampoline.h"
 #include "kprobe.h"
+#include "family.h"
 
 char __license[] SEC("license") = "Dual BSD/GPL";
 

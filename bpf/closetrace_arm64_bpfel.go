@@ -168,6 +168,11 @@ type TraceListenerKey struct {
 	Port  uint32
 }
 
+type TraceMarks struct {
+	_        structs.HostLayout
+	Followed [64]uint8
+}
+
 type TraceMessage uint32
 
 const (
@@ -188,6 +193,7 @@ const (
 	TraceMapClosing            = "closing"
 	TraceMapConns              = "conns"
 	TraceMapCounters           = "counters"
+	TraceMapFamily             = "family"
 	TraceMapListeners          = "listeners"
 	TraceMapMessages           = "messages"
 	TraceMapStopping           = "stopping"
@@ -198,6 +204,7 @@ const (
 	TraceProgFexitAccept2      = "fexit_accept2"
 	TraceProgFexitAccept4      = "fexit_accept4"
 	TraceProgFexitClose        = "fexit_close"
+	TraceProgFork              = "fork"
 	TraceProgGetpeername4      = "getpeername4"
 	TraceProgGetpeername6      = "getpeername6"
 	TraceProgKprobeActiveReset = "kprobe_active_reset"
@@ -213,9 +220,9 @@ const (
 	TraceProgSockRelease       = "sock_release"
 	TraceProgTaskFile          = "task_file"
 	TraceVarCopies             = "copies"
+	TraceVarFilterFamily       = "filter_family"
 	TraceVarFilterNetns        = "filter_netns"
 	TraceVarFilterPort         = "filter_port"
-	TraceVarFilterTgid         = "filter_tgid"
 	TraceVarHertz100           = "hertz100"
 	TraceVarHertzPort          = "hertz_port"
 	TraceVarLosses             = "losses"
@@ -272,6 +279,7 @@ type TraceProgramSpecs struct {
 	FexitAccept2      *ebpf.ProgramSpec `ebpf:"fexit_accept2"`
 	FexitAccept4      *ebpf.ProgramSpec `ebpf:"fexit_accept4"`
 	FexitClose        *ebpf.ProgramSpec `ebpf:"fexit_close"`
+	Fork              *ebpf.ProgramSpec `ebpf:"fork"`
 	Getpeername4      *ebpf.ProgramSpec `ebpf:"getpeername4"`
 	Getpeername6      *ebpf.ProgramSpec `ebpf:"getpeername6"`
 	KprobeActiveReset *ebpf.ProgramSpec `ebpf:"kprobe_active_reset"`
@@ -295,6 +303,7 @@ type TraceMapSpecs struct {
 	Closing   *ebpf.MapSpec `ebpf:"closing"`
 	Conns     *ebpf.MapSpec `ebpf:"conns"`
 	Counters  *ebpf.MapSpec `ebpf:"counters"`
+	Family    *ebpf.MapSpec `ebpf:"family"`
 	Listeners *ebpf.MapSpec `ebpf:"listeners"`
 	Messages  *ebpf.MapSpec `ebpf:"messages"`
 	Stopping  *ebpf.MapSpec `ebpf:"stopping"`
@@ -304,15 +313,15 @@ type TraceMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceVariableSpecs struct {
-	Copies      *ebpf.VariableSpec `ebpf:"copies"`
-	FilterNetns *ebpf.VariableSpec `ebpf:"filter_netns"`
-	FilterPort  *ebpf.VariableSpec `ebpf:"filter_port"`
-	FilterTgid  *ebpf.VariableSpec `ebpf:"filter_tgid"`
-	Hertz100    *ebpf.VariableSpec `ebpf:"hertz100"`
-	HertzPort   *ebpf.VariableSpec `ebpf:"hertz_port"`
-	Losses      *ebpf.VariableSpec `ebpf:"losses"`
-	LostLater   *ebpf.VariableSpec `ebpf:"lost_later"`
-	WakeAt      *ebpf.VariableSpec `ebpf:"wake_at"`
+	Copies       *ebpf.VariableSpec `ebpf:"copies"`
+	FilterFamily *ebpf.VariableSpec `ebpf:"filter_family"`
+	FilterNetns  *ebpf.VariableSpec `ebpf:"filter_netns"`
+	FilterPort   *ebpf.VariableSpec `ebpf:"filter_port"`
+	Hertz100     *ebpf.VariableSpec `ebpf:"hertz100"`
+	HertzPort    *ebpf.VariableSpec `ebpf:"hertz_port"`
+	Losses       *ebpf.VariableSpec `ebpf:"losses"`
+	LostLater    *ebpf.VariableSpec `ebpf:"lost_later"`
+	WakeAt       *ebpf.VariableSpec `ebpf:"wake_at"`
 }
 
 // TraceObjects contains all objects after they have been loaded into the kernel.
@@ -338,6 +347,7 @@ type TraceMaps struct {
 	Closing   *ebpf.Map `ebpf:"closing"`
 	Conns     *ebpf.Map `ebpf:"conns"`
 	Counters  *ebpf.Map `ebpf:"counters"`
+	Family    *ebpf.Map `ebpf:"family"`
 	Listeners *ebpf.Map `ebpf:"listeners"`
 	Messages  *ebpf.Map `ebpf:"messages"`
 	Stopping  *ebpf.Map `ebpf:"stopping"`
@@ -348,6 +358,7 @@ func (m *TraceMaps) Close() error {
 		m.Closing,
 		m.Conns,
 		m.Counters,
+		m.Family,
 		m.Listeners,
 		m.Messages,
 		m.Stopping,
@@ -358,15 +369,15 @@ func (m *TraceMaps) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceVariables struct {
-	Copies      *ebpf.Variable `ebpf:"copies"`
-	FilterNetns *ebpf.Variable `ebpf:"filter_netns"`
-	FilterPort  *ebpf.Variable `ebpf:"filter_port"`
-	FilterTgid  *ebpf.Variable `ebpf:"filter_tgid"`
-	Hertz100    *ebpf.Variable `ebpf:"hertz100"`
-	HertzPort   *ebpf.Variable `ebpf:"hertz_port"`
-	Losses      *ebpf.Variable `ebpf:"losses"`
-	LostLater   *ebpf.Variable `ebpf:"lost_later"`
-	WakeAt      *ebpf.Variable `ebpf:"wake_at"`
+	Copies       *ebpf.Variable `ebpf:"copies"`
+	FilterFamily *ebpf.Variable `ebpf:"filter_family"`
+	FilterNetns  *ebpf.Variable `ebpf:"filter_netns"`
+	FilterPort   *ebpf.Variable `ebpf:"filter_port"`
+	Hertz100     *ebpf.Variable `ebpf:"hertz100"`
+	HertzPort    *ebpf.Variable `ebpf:"hertz_port"`
+	Losses       *ebpf.Variable `ebpf:"losses"`
+	LostLater    *ebpf.Variable `ebpf:"lost_later"`
+	WakeAt       *ebpf.Variable `ebpf:"wake_at"`
 }
 
 // TracePrograms contains all programs after they have been loaded into the kernel.
@@ -380,6 +391,7 @@ type TracePrograms struct {
 	FexitAccept2      *ebpf.Program `ebpf:"fexit_accept2"`
 	FexitAccept4      *ebpf.Program `ebpf:"fexit_accept4"`
 	FexitClose        *ebpf.Program `ebpf:"fexit_close"`
+	Fork              *ebpf.Program `ebpf:"fork"`
 	Getpeername4      *ebpf.Program `ebpf:"getpeername4"`
 	Getpeername6      *ebpf.Program `ebpf:"getpeername6"`
 	KprobeActiveReset *ebpf.Program `ebpf:"kprobe_active_reset"`
@@ -405,6 +417,7 @@ func (p *TracePrograms) Close() error {
 		p.FexitAccept2,
 		p.FexitAccept4,
 		p.FexitClose,
+		p.Fork,
 		p.Getpeername4,
 		p.Getpeername6,
 		p.KprobeActiveReset,

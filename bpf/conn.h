@@ -78,9 +78,7 @@ static __always_inline bool wanted(const struct end *conn)
 		return false;
 	if (filter_port && conn->local_port != filter_port && conn->peer_port != filter_port)
 		return false;
-	/* An owner that is not known yet, or guessed, may be found in user space. */
-	if (filter_tgid && conn->source != SOURCE_NONE && conn->source != SOURCE_LISTENER &&
-	    conn->owner.tgid != filter_tgid && conn->closer.tgid != filter_tgid)
+	if (filter_family && !is_followed(conn->owner.tgid) && !is_followed(conn->closer.tgid))
 		return false;
 	return true;
 }

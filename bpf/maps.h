@@ -6,7 +6,7 @@
 const volatile __u32 copies = 1;       /* of programs that must see every event */
 const volatile __u64 wake_at = 0;      /* bytes in the ring from which the reader is woken */
 const volatile __u32 filter_netns = 0; /* 0: no filter */
-const volatile __u32 filter_tgid = 0;
+const volatile bool filter_family = false;
 const volatile __u32 filter_port = 0;
 
 /*
@@ -21,6 +21,33 @@ struct {
 	__type(key, __u64);
 	__type(value, struct end);
 } conns SEC(".maps");
+
+enum { MARKS = 64 };
+
+/* A byte for each PID, because 5.10 has no atomic operations on bits. */
+struct marks {
+	__u8 followed[MARKS];
+};
+
+/*
+ * Processes to follow, by PID / MARKS. Sized by package tracer: for all PIDs
+ * (PID_MAX_LIMIT, include/linux/threads.h) or, if none is followed, for none.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct marks);
+} family SEC(".maps");
+
+static __always_inline bool is_followed(__u32 tgid)
+{
+	__u32 key = tgid / MARKS;
+	struct marks *marks = bpf_map_lookup_elem(&family, &key);
+
+	return marks && marks->followed[tgid % MARKS];
+}
 
 struct listener_key {
 	__u32 netns;

@@ -76,6 +76,9 @@ var extra = map[Mode][]hook{
 	},
 }
 
+// following marks what a followed process starts.
+var following = hook{program: "fork", attach: attachTracing, copied: byTasks}
+
 // interruption says what may interrupt a program by another run of itself.
 type interruption uint8
 
@@ -139,14 +142,18 @@ func attachCgroup(how ebpf.AttachType) func(*ebpf.Program, *environment) (link.L
 	}
 }
 
-// hooksFor returns the core and what mode adds to it on this kernel.
-func hooksFor(mode Mode, types *btf.Cache) ([]hook, error) {
+// hooksFor returns the core and what mode and opts add to it on this kernel.
+func hooksFor(mode Mode, opts Options, types *btf.Cache) ([]hook, error) {
 	spec, err := types.Kernel()
 	if err != nil {
 		return nil, fmt.Errorf("read the kernel's BTF (CONFIG_DEBUG_INFO_BTF): %w", err)
 	}
+	all := slices.Concat(core, extra[mode])
+	if opts.PID != 0 {
+		all = append(all, following)
+	}
 	var hooks []hook
-	for _, h := range slices.Concat(core, extra[mode]) {
+	for _, h := range all {
 		if h.function != "" && parameters(spec, h.function) != h.parameters {
 			continue
 		}

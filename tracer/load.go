@@ -43,7 +43,7 @@ type Missing struct {
 
 // load loads and attaches what mode needs, or nothing.
 func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
-	hooks, err := hooksFor(mode, env.types)
+	hooks, err := hooksFor(mode, opts, env.types)
 	if err != nil {
 		return nil, err
 	}
@@ -141,15 +141,18 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 	}
 	spec.Maps["messages"].MaxEntries = opts.RingSize
 	spec.Maps["conns"].MaxEntries = opts.MaxConnections
+	if opts.PID != 0 {
+		spec.Maps["family"].MaxEntries = pidsMax / marks
+	}
 	if !preallocationNeeded(types) {
 		spec.Maps["conns"].Flags |= bpfNoPrealloc
 	}
 	for name, value := range map[string]any{
-		"copies":       copies,
-		"wake_at":      uint64(opts.RingSize / 2),
-		"filter_netns": opts.NetNS,
-		"filter_tgid":  opts.PID,
-		"filter_port":  uint32(opts.Port),
+		"copies":        copies,
+		"wake_at":       uint64(opts.RingSize / 2),
+		"filter_netns":  opts.NetNS,
+		"filter_family": opts.PID != 0,
+		"filter_port":   uint32(opts.Port),
 	} {
 		if v := spec.Variables[name]; v != nil {
 			if err := v.Set(value); err != nil {

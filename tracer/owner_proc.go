@@ -49,6 +49,17 @@ func parseStat(text []byte) (program, bool) {
 	return program{start: start, name: string(text[open+1 : end])}, err == nil
 }
 
+// parentOf reads the parent's PID from proc_pid_stat(5), or 0.
+func parentOf(text []byte) int {
+	_, after, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
+	fields := strings.Fields(after) // the first is number 3, the state
+	if len(fields) < 2 {
+		return 0
+	}
+	pid, _ := strconv.Atoi(fields[1])
+	return pid
+}
+
 // details is what /proc alone tells of a process.
 type details struct {
 	executable  string

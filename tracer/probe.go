@@ -38,7 +38,7 @@ func Probe() []Status {
 		s := Status{Mode: mode}
 		l, err := load(mode, opts, env)
 		s.Err = err
-		hooks, _ := hooksFor(mode, env.types)
+		hooks, _ := hooksFor(mode, opts, env.types)
 		for _, h := range hooks {
 			p := ProgramStatus{Program: h.program, Optional: h.optional}
 			if l != nil {

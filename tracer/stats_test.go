@@ -28,7 +28,7 @@ func TestVerifierStats(t *testing.T) {
 	}
 	loadedAny := false
 	for _, mode := range Modes() {
-		hooks, err := hooksFor(mode, btf.NewCache())
+		hooks, err := hooksFor(mode, Options{PID: 1}, btf.NewCache())
 		if err != nil {
 			t.Skip(err)
 		}

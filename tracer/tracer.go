@@ -25,11 +25,12 @@ import (
 type Options struct {
 	// Mode forces a way to attach; empty chooses the best that works.
 	Mode Mode
-	// NetNS, PID and Port drop other connections in the kernel; 0 is no filter.
-	// A connection whose owner is not known in the kernel passes PID.
+	// NetNS and Port drop other connections in the kernel; 0 is no filter.
 	NetNS uint32
-	PID   uint32
 	Port  uint16
+	// PID follows one process and all that it and its children start: only
+	// connections that one of them owns or closes are told. 0 is no filter.
+	PID uint32
 	// RingSize is the ring buffer's size in bytes, a power of two of at least a
 	// page; 0 is 32 MiB, room for 135,000 ends.
 	RingSize uint32
@@ -102,6 +103,9 @@ func Open(opts Options) (_ *Tracer, err error) {
 		return nil, fmt.Errorf("open ring buffer: %w", err)
 	}
 	if t.losses, err = newLossCounters(t.loaded.objects); err != nil {
+		return nil, err
+	}
+	if err := follow(opts.PID, t.loaded.objects); err != nil {
 		return nil, err
 	}
 	if err := runOnce(t.loaded.objects.Programs[once]); err != nil {

@@ -36,6 +36,9 @@ func (a *app) commandOutput(plain bool) io.Writer {
 	return a.stderr
 }
 
+// pidUsage is what --pid means where a trace is made: on Linux it follows.
+const pidUsage = "only this process `ID`; on Linux also what it starts, and the trace ends with it"
+
 // narrow adds a condition to the expression of --filter.
 func (c *choice) narrow(condition string) error {
 	if _, err := model.CompileFilter(c.expression); err != nil {

@@ -7,9 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,12 +22,14 @@ const runnerCommand = "followed-command"
 
 const stillRuns = "still runs"
 
-// followed is a command that is traced alone, with all that it starts, in a
-// control group of its own. A second process of this program runs it: it is
-// started before this one drops its privileges, lets the command begin when
-// every hook is live, and keeps what it takes to remove the group.
+// followed is what is traced alone: a running process, or a command, with all
+// that it starts. The command is in a control group of its own; a second process
+// of this program runs it, which is started before this one drops its privileges,
+// lets the command begin when every hook is live, and keeps what it takes to
+// remove the group.
 type followed struct {
 	name      string
+	process   *runningProcess // or nil: a command
 	runner    *exec.Cmd
 	start     *os.File // a byte lets the command begin; closing it ends the runner
 	report    *os.File // tells how the command ended
@@ -38,13 +38,20 @@ type followed struct {
 	teardowns map[string]uint64
 }
 
-// follow starts the command after --, if there is one, and narrows the trace to
-// it. The command writes to output; nil also takes its input away, for a screen.
+// follow starts the command after --, if there is one, or finds the process of
+// --pid, and narrows the trace to it. The command writes to output; nil also takes its input away, for a screen.
 // The caller closes what follow returns, which may be nil.
 func (a *app) follow(c *cobra.Command, args []string, flags *traceFlags, output io.Writer) (*followed, error) {
 	words, err := commandAfterDash(c, args)
-	if err != nil || len(words) == 0 {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(words) > 0 && flags.pid != 0:
+		return nil, usage("give a command after --, or --pid, not both")
+	case flags.pid != 0:
+		return followProcess(flags)
+	case len(words) == 0:
+		return nil, nil
 	}
 	path, err := exec.LookPath(words[0])
 	if err != nil {
@@ -123,6 +130,9 @@ func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, co
 
 // run returns how the command ended, or nothing if it is no longer followed.
 func (f *followed) run() (string, error) {
+	if f.process != nil {
+		return f.process.wait()
+	}
 	if _, err := f.start.Write([]byte{1}); err != nil {
 		return "", err
 	}
@@ -138,6 +148,10 @@ func (f *followed) run() (string, error) {
 const settlePatience = 2 * time.Second
 
 func (f *followed) settle(ctx context.Context) {
+	if f.process != nil {
+		f.process.settle(ctx)
+		return
+	}
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	limit := time.After(settlePatience)
@@ -167,6 +181,9 @@ func (f *followed) close() error {
 	if f == nil {
 		return nil
 	}
+	if f.process != nil {
+		return f.process.close()
+	}
 	for _, file := range []*os.File{f.start, f.report} {
 		if file != nil {
 			file.Close()
@@ -182,66 +199,4 @@ func (f *followed) close() error {
 		return fmt.Errorf("run %s: %w", f.name, err)
 	}
 	return nil
-}
-
-// newFollowed is the other side, the runner.
-func newFollowed(*app) *cobra.Command {
-	return &cobra.Command{
-		Use:                runnerCommand,
-		Hidden:             true,
-		DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) < 3 {
-				return usage("%s is for closetrace live -- COMMAND", runnerCommand)
-			}
-			return runFollowed(args[0], args[1], args[2:])
-		},
-	}
-}
-
-// runFollowed waits for its start, runs the command in the group, reports how
-// it ended, waits until nobody is interested any more and removes the group.
-func runFollowed(directory, path string, words []string) error {
-	hold, tell := os.NewFile(3, "start"), os.NewFile(4, "report")
-	defer hold.Close()
-	syscall.CloseOnExec(3)
-	syscall.CloseOnExec(4)
-	// Signals of the terminal are for the command. They are caught, and not
-	// ignored, because what is ignored stays so in the command.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
-	signal.Reset(syscall.SIGPIPE)
-	group := tracer.GroupAt(directory)
-	if n, _ := hold.Read(make([]byte, 1)); n == 1 {
-		how := runIn(directory, path, words)
-		_, _ = io.WriteString(tell, how) // the trace may have ended
-	}
-	tell.Close()
-	_, _ = io.Copy(io.Discard, hold)
-	return group.Close()
-}
-
-func runIn(directory, path string, words []string) (how string) {
-	group, err := os.Open(directory)
-	if err != nil {
-		return err.Error()
-	}
-	defer group.Close()
-	c := &exec.Cmd{Path: path, Args: words, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
-	return howEnded(c.Run())
-}
-
-func howEnded(err error) string {
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return "exited with 0"
-	case errors.As(err, &exit):
-		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-			return "was killed: " + status.Signal().String()
-		}
-		return "exited with " + strconv.Itoa(exit.ExitCode())
-	default:
-		return "did not start: " + err.Error()
-	}
 }

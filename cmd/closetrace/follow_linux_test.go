@@ -1,16 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
@@ -34,15 +40,35 @@ func TestFollowedActor(t *testing.T) {
 		}
 		c.Close()
 	}
+	var early *exec.Cmd
+	if part == "running" { // it is found when it runs already, and so is its child
+		early = exec.Command("/proc/self/exe", "-test.run=^TestFollowedActor$")
+		early.Env = append(os.Environ(), "CLOSETRACE_TEST_FOLLOW=early")
+		early.Stdin = os.Stdin
+		if err := early.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if part == "running" || part == "early" {
+		if _, err := os.Stdin.Read(make([]byte, 1)); err != nil { // one byte for each of the two
+			t.Fatal(err)
+		}
+	}
 	dial(-1)
-	if part == "child" {
+	if part == "child" || part == "early" {
 		return
 	}
 	dial(0)
 	child := exec.Command("/proc/self/exe", "-test.run=^TestFollowedActor$")
 	child.Env = append(os.Environ(), "CLOSETRACE_TEST_FOLLOW=child")
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := child.Run(); err != nil {
 		t.Fatal(err)
+	}
+	if early != nil {
+		if err := early.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	os.Exit(7)
 }
@@ -101,6 +127,21 @@ func TestFollow(t *testing.T) {
 	if r.code != 0 {
 		t.Fatalf("exit %d: %s", r.code, r.errors)
 	}
+	checkFollowed(t, &r, server, map[string]int{"fin": 2, "linger-zero": 1})
+	if !strings.Contains(r.errors, "exited with 7; connections: 3 (2 graceful, 1 abortive)") {
+		t.Errorf("standard error is %q, want the summary", r.errors)
+	}
+	for _, group := range groups(t, tracer.Inspect().Cgroup2) {
+		if !before[group] {
+			t.Errorf("the group %s is left behind", group)
+		}
+	}
+}
+
+// checkFollowed: the recording has the connections to the server with these
+// causes, no others, and ends because the process did.
+func checkFollowed(t *testing.T, r *result, server string, want map[string]int) {
+	t.Helper()
 	causes := map[string]int{}
 	var last struct{ Kind, Reason string }
 	for line := range strings.Lines(r.out) {
@@ -120,20 +161,74 @@ func TestFollow(t *testing.T) {
 			t.Errorf("a connection to %v is in the record, want only those to %s", record.Network.Peer, server)
 		}
 	}
-	if len(causes) != 2 || causes["fin"] != 2 || causes["linger-zero"] != 1 {
-		t.Errorf("causes are %v, want fin twice and linger-zero once", causes)
+	if !maps.Equal(causes, want) {
+		t.Errorf("causes are %v, want %v", causes, want)
 	}
 	if last.Kind != "stop" || last.Reason != "child-exit" {
-		t.Errorf("last line is %+v, want a stop because the child exited", last)
+		t.Errorf("last line is %+v, want a stop because the process exited", last)
 	}
-	if !strings.Contains(r.errors, "exited with 7; connections: 3 (2 graceful, 1 abortive)") {
-		t.Errorf("standard error is %q, want the summary", r.errors)
+}
+
+// TestFollowProcess follows a process that runs already, with a child that does
+// and one that it starts later, amid the connections of another one.
+func TestFollowProcess(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	server := serverWithNoise(t)
+	actor := exec.Command("/proc/self/exe", "-test.run=^TestFollowedActor$")
+	actor.Env = append(os.Environ(), "CLOSETRACE_TEST_FOLLOW=running", "CLOSETRACE_TEST_SERVER="+server)
+	in, err := actor.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, group := range groups(t, tracer.Inspect().Cgroup2) {
-		if !before[group] {
-			t.Errorf("the group %s is left behind", group)
+	if err := actor.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer actor.Process.Kill()
+	pid := strconv.Itoa(actor.Process.Pid)
+	awaitChild(t, pid)
+	c := exec.Command(closetrace, "record", "-o", "-", "--pid", pid)
+	begun := &whenBegun{do: func() { in.Write([]byte("gg")); actor.Wait() }}
+	var errs strings.Builder
+	c.Stdout, c.Stderr = begun, &errs
+	err = c.Run()
+	r := result{c.ProcessState.ExitCode(), begun.out.String(), errs.String()}
+	skipCgo(t, r)
+	if err != nil {
+		t.Fatalf("%v: %s", err, r.errors)
+	}
+	checkFollowed(t, &r, server, map[string]int{"fin": 3, "linger-zero": 1})
+	if want := "[" + pid + "] ended; connections: 4 (3 graceful, 1 abortive)"; !strings.Contains(r.errors, want) {
+		t.Errorf("standard error is %q, want %q in it", r.errors, want)
+	}
+}
+
+// whenBegun keeps what a recording writes, and does something once when its
+// first line is there: the hooks are live then.
+type whenBegun struct {
+	out  bytes.Buffer
+	do   func()
+	once sync.Once
+}
+
+func (w *whenBegun) Write(b []byte) (int, error) {
+	w.once.Do(func() { go w.do() })
+	return w.out.Write(b)
+}
+
+// awaitChild waits until a process has a child.
+func awaitChild(t *testing.T, pid string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if tasks, err := filepath.Glob("/proc/" + pid + "/task/*/children"); err == nil {
+			for _, path := range tasks {
+				if text, _ := os.ReadFile(path); len(text) > 0 {
+					return
+				}
+			}
 		}
 	}
+	t.Fatal("the actor has no child")
 }
 
 // groups returns the groups of followed commands.
@@ -157,6 +252,11 @@ func TestFollowUsage(t *testing.T) {
 	}{
 		{"live --", 2},
 		{"live -- /nonexistent/program", 2},
+		{"-- /nonexistent/program", 2},
+		{"--", 2},
+		{"program", 2},
+		{"--pid 1 -- true", 2},
+		{"live --pid 4194304", 2},
 		{"live program", 2},
 		{"record -o - program -- true", 2},
 		{"live --filter nonsense -- true", 2},
@@ -164,6 +264,20 @@ func TestFollowUsage(t *testing.T) {
 		if r := runProgram(t, exec.Command(closetrace, strings.Fields(c.line)...)); r.code != c.code || !strings.HasPrefix(r.errors, "closetrace: ") {
 			t.Errorf("%s: exit %d with %q, want %d", c.line, r.code, r.errors, c.code)
 		}
+	}
+}
+
+// TestFollowWithoutLive: closetrace -- COMMAND is closetrace live -- COMMAND.
+func TestFollowWithoutLive(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	if tracer.Inspect().Cgroup2 == "" {
+		t.Skip("cgroup v2 is not mounted")
+	}
+	r := runProgram(t, exec.Command(closetrace, "--plain", "--", "sh", "-c", "exit 3"))
+	skipCgo(t, r)
+	if want := "sh exited with 3; connections: 0"; r.code != 0 || !strings.Contains(r.errors, want) {
+		t.Errorf("exit %d with %q, want 0 and %q", r.code, r.errors, want)
 	}
 }
 

@@ -22,7 +22,10 @@ can do nothing but print (TERM=dumb), one line for each connection end:
   TIME  VERDICT  CAUSE  PROCESS  LOCAL -> PEER  BEGAN/ENDED BY  LOSSES
 
 A tilde after the verdict means that it is inferred; record --output keeps the
-reason. closetrace explain CAUSE tells what a cause means.`
+reason. closetrace explain CAUSE tells what a cause means.
+
+With a command after --, or with --pid, only the connections of that process and
+of what it starts are shown; the trace ends with it and says how they ended.`
 
 type liveFlags struct {
 	traceFlags
@@ -51,6 +54,7 @@ func newLive(a *app) *cobra.Command {
 		},
 	}
 	flags.flags(c.Flags())
+	c.Flags().Lookup("pid").Usage = pidUsage
 	c.Flags().BoolVar(&flags.plain, "plain", false, "one line for each teardown, also on a terminal (for screen readers and logs)")
 	return c
 }

@@ -41,6 +41,7 @@ Exit codes:
 Examples:
   sudo closetrace                                    what ends now, and why
   sudo closetrace --verdict abortive --port 443      only resets and time-outs of one port
+  sudo closetrace -- curl https://example.com        only what this command opens
   sudo closetrace record -o incident.jsonl           keep it for later
   closetrace replay incident.jsonl                   on any machine
   closetrace explain unread-data                     what a cause means
@@ -75,10 +76,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 func newRoot(a *app) *cobra.Command {
 	live := newLive(a)
 	root := &cobra.Command{
-		Use:           "closetrace",
+		Use:           "closetrace [flags] [-- COMMAND...]",
 		Short:         "Why do my TCP connections end?",
 		Long:          rootHelp,
-		Args:          noArgs,
+		Args:          cobra.ArbitraryArgs, // live looks at them
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          live.RunE,

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -33,8 +34,10 @@ type traceFlags struct {
 	commandLine    bool
 	// keep are capabilities that are needed after the start, by number.
 	keep []int
-	// follow, if set, is the command that is traced alone.
+	// follow, if set, is the command or process that is traced alone.
 	follow *followed
+	// family, if set, is that process.
+	family uint32
 }
 
 func (t *traceFlags) flags(set *pflag.FlagSet) {
@@ -73,6 +76,9 @@ func (t *traceFlags) open() (*trace, error) {
 	start := source.Start()
 	start.Tool.Version = version()
 	start.Filter = filter.String()
+	if t.family != 0 {
+		start.Filter = strings.TrimSuffix(fmt.Sprintf("process %d and what it starts; %s", t.family, filter), "; ")
+	}
 	return &trace{source: source, filter: filter, flags: t, start: start}, nil
 }
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Which processes are followed: one, and what it and its children start. */
+#pragma once
+
+/*
+ * kernel_clone(), in the context of the parent and before the child runs. A PID
+ * keeps its mark after the process has ended, because its last connections may
+ * end later; whoever gets the PID next is marked anew. Loaded only to follow.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 tgid = child->tgid, key = tgid / MARKS;
+	struct marks *marks;
+
+	if (tgid == parent->tgid) /* a thread */
+		return 0;
+	marks = bpf_map_lookup_elem(&family, &key);
+	if (marks)
+		marks->followed[tgid % MARKS] = is_followed(parent->tgid);
+	return 0;
+}

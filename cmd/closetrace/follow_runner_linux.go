@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/tracer"
+)
+
+// newFollowed is the other side, the runner.
+func newFollowed(*app) *cobra.Command {
+	return &cobra.Command{
+		Use:                runnerCommand,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) < 3 {
+				return usage("%s is for closetrace live -- COMMAND", runnerCommand)
+			}
+			return runFollowed(args[0], args[1], args[2:])
+		},
+	}
+}
+
+// runFollowed waits for its start, runs the command in the group, reports how
+// it ended, waits until nobody is interested any more and removes the group.
+func runFollowed(directory, path string, words []string) error {
+	hold, tell := os.NewFile(3, "start"), os.NewFile(4, "report")
+	defer hold.Close()
+	syscall.CloseOnExec(3)
+	syscall.CloseOnExec(4)
+	// Signals of the terminal are for the command. They are caught, and not
+	// ignored, because what is ignored stays so in the command.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Reset(syscall.SIGPIPE)
+	group := tracer.GroupAt(directory)
+	if n, _ := hold.Read(make([]byte, 1)); n == 1 {
+		how := runIn(directory, path, words)
+		_, _ = io.WriteString(tell, how) // the trace may have ended
+	}
+	tell.Close()
+	_, _ = io.Copy(io.Discard, hold)
+	return group.Close()
+}
+
+func runIn(directory, path string, words []string) (how string) {
+	group, err := os.Open(directory)
+	if err != nil {
+		return err.Error()
+	}
+	defer group.Close()
+	c := &exec.Cmd{Path: path, Args: words, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
+	return howEnded(c.Run())
+}
+
+func howEnded(err error) string {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "exited with 0"
+	case errors.As(err, &exit):
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return "was killed: " + status.Signal().String()
+		}
+		return "exited with " + strconv.Itoa(exit.ExitCode())
+	default:
+		return "did not start: " + err.Error()
+	}
+}
