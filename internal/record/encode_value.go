@@ -138,7 +138,7 @@ func (e *encoder) time(key string, t model.Time) {
 func (e *encoder) moment(t model.Time) {
 	const width = len("2006-01-02T15:04:05.")
 	second := int64(t) / 1e9
-	if t <= 0 || second != e.second {
+	if second <= 0 || second != e.second { // none was written yet, or its text may be of 1969
 		e.second, e.at = second, len(e.b)
 		e.b = appendTime(e.b, t)
 		return
