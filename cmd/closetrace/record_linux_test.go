@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -96,113 +95,20 @@ func (r *recorder) files(t *testing.T) map[string]string {
 	return reasons
 }
 
-// newTerminal returns the two sides of a new terminal.
-func newTerminal(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { master.Close() })
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return master, slave
-}
-
-// onTerminal makes a command the leader of a session on that terminal, as sshd
-// does.
-func onTerminal(slave *os.File) func(*exec.Cmd) {
-	return func(c *exec.Cmd) {
-		c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
-		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	}
-}
-
-// TestLostTerminal: a lost ssh session ends the recording cleanly. The kernel
-// takes the terminal from the session before it sends SIGHUP.
-func TestLostTerminal(t *testing.T) {
-	master, slave := newTerminal(t)
-	r := startRecorder(t, t.TempDir(), onTerminal(slave))
-	slave.Close()
-	master.Close()
-	if code := r.end(t); code != 0 {
-		t.Errorf("exit %d, want 0", code)
-	}
-	if got := r.files(t); len(got) != 1 || got["a.jsonl"] != "signal" {
-		t.Errorf("got %v, want one file that a signal ended", got)
-	}
-}
-
-// TestNohup: a recording that was started with nohup outlives its terminal.
-func TestNohup(t *testing.T) {
-	master, slave := newTerminal(t)
-	folder := t.TempDir()
-	r := startRecorder(t, folder, func(c *exec.Cmd) {
-		onTerminal(slave)(c)
-		*c = exec.Cmd{
-			Path: "/bin/sh", Args: append([]string{"sh", "-c", `trap "" HUP; exec "$@"`, "sh"}, c.Args...),
-			Stdin: slave, Stdout: slave, Stderr: slave, SysProcAttr: c.SysProcAttr,
-		}
-	})
-	slave.Close()
-	master.Close()
-	p := newPair(t)
-	p.client.Close()
-	p.server.Close()
-	r.until(t, func() bool {
-		data, _ := os.ReadFile(filepath.Join(folder, "a.jsonl"))
-		return bytes.Contains(data, []byte(`"local":{"address":"127.0.0.1","port":`+p.port()+`}`))
-	})
-	r.Process.Signal(syscall.SIGTERM)
-	if code := r.end(t); code != 0 {
-		t.Errorf("exit %d, want 0", code)
-	}
-	if got := r.files(t); len(got) != 1 || got["a.jsonl"] != "signal" {
-		t.Errorf("got %v, want one file that SIGTERM ended", got)
-	}
-}
-
-// TestHangupRotates: SIGHUP asks a service for a new file.
-func TestHangupRotates(t *testing.T) {
-	r := startRecorder(t, t.TempDir(), func(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} })
-	r.Process.Signal(syscall.SIGHUP)
-	r.until(t, func() bool {
-		files, _ := filepath.Glob(filepath.Join(r.folder, "a-*.jsonl"))
-		return len(files) == 1
-	})
-	r.Process.Signal(syscall.SIGTERM)
-	if code := r.end(t); code != 0 {
-		t.Errorf("exit %d: %s", code, &r.errors)
-	}
-	got := r.files(t)
-	reasons := []string{}
-	for name, reason := range got {
-		if name != "a.jsonl" {
-			reasons = append(reasons, reason)
-		}
-	}
-	if len(got) != 2 || got["a.jsonl"] != "signal" || reasons[0] != "rotate" {
-		t.Errorf("got %v, want a file that was rotated and one that was ended", got)
-	}
-}
-
-// connect makes n connections, and more until done.
-func connect(t *testing.T, n int, done func() bool) {
+// listen returns a listener of this test.
+func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// connect makes n connections, and more until done.
+func connect(t *testing.T, l net.Listener, n int, done func() bool) {
+	t.Helper()
 	for i := 0; i < n || !done(); i++ {
 		client, err := net.Dial("tcp4", l.Addr().String())
 		if err != nil {
@@ -217,6 +123,46 @@ func connect(t *testing.T, n int, done func() bool) {
 	}
 }
 
+// TestRotationUnderLoad: each connection is in one of the files, once.
+func TestRotationUnderLoad(t *testing.T) {
+	const connections = 3000
+	l := listen(t)
+	r := startRecorder(t, t.TempDir(), nil, "--rotate-size", "50KB", "--filter", "network.peer.port=="+portOf(l.Addr()))
+	connect(t, l, connections, func() bool { return true })
+	r.Process.Signal(syscall.SIGTERM)
+	if code := r.end(t); code != 0 {
+		t.Errorf("exit %d: %s", code, &r.errors)
+	}
+	seen := map[string]int{}
+	files := r.files(t)
+	for name, reason := range files {
+		if want := map[bool]string{true: "signal", false: "rotate"}[name == "a.jsonl"]; reason != want {
+			t.Errorf("%s ends with %q, want %q", name, reason, want)
+		}
+		data, err := os.ReadFile(filepath.Join(r.folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(data) {
+			var record struct{ Kind, ID string }
+			if json.Unmarshal(line, &record); record.Kind == "teardown" {
+				seen[record.ID]++
+			}
+		}
+	}
+	if len(files) < 10 {
+		t.Errorf("got %d files, want many", len(files))
+	}
+	for id, n := range seen {
+		if n > 1 {
+			t.Errorf("teardown %s is there %d times", id, n)
+		}
+	}
+	if len(seen) != connections {
+		t.Errorf("got %d teardowns, want %d", len(seen), connections)
+	}
+}
+
 // TestRecordFaults: what a user sees when the file can't be written any more.
 func TestRecordFaults(t *testing.T) {
 	needCapabilities(t)
@@ -226,7 +172,7 @@ func TestRecordFaults(t *testing.T) {
 		says string
 	}{
 		{"a full disk", func(t *testing.T, r *recorder) {
-			connect(t, 300, func() bool { return unix.Kill(r.Process.Pid, 0) != nil || full(r.folder) })
+			connect(t, listen(t), 300, func() bool { return unix.Kill(r.Process.Pid, 0) != nil || full(r.folder) })
 		}, "no space left on device: free some space, or bound the recording with --max-size\n"},
 		{"a folder that is removed", func(t *testing.T, r *recorder) {
 			if err := os.Remove(filepath.Join(r.folder, "a.jsonl")); err != nil {

@@ -54,7 +54,7 @@ func startClickHouse(t *testing.T, folder string) (port int) {
 
 // TestClickHouseQueries starts a server of its own.
 func TestClickHouseQueries(t *testing.T) {
-	need(t, "bash", "jq", "clickhouse-client", "clickhouse-server")
+	need(t, "clickhouse", "bash", "jq", "clickhouse-client", "clickhouse-server")
 	folder := queryFolder(t)
 	port := startClickHouse(t, folder)
 	bin := filepath.Join(folder, "bin")

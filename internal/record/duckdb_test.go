@@ -19,9 +19,9 @@ console.log(JSON.stringify((await c.runAndReadAll(process.argv[2])).getRowObject
 func TestDuckDBQueries(t *testing.T) {
 	modules := os.Getenv("CLOSETRACE_DUCKDB")
 	if modules == "" {
-		t.Skip("CLOSETRACE_DUCKDB names no folder with the npm package @duckdb/node-api")
+		lacking(t, "duckdb", "CLOSETRACE_DUCKDB names no folder with the npm package @duckdb/node-api")
 	}
-	need(t, "node")
+	need(t, "duckdb", "bash", "node")
 	folder := queryFolder(t)
 	if err := os.Symlink(filepath.Join(modules, "node_modules"), filepath.Join(folder, "node_modules")); err != nil {
 		t.Fatal(err)

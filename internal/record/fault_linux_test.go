@@ -22,7 +22,7 @@ func tmpfs(t *testing.T, size int) string {
 	t.Helper()
 	folder := t.TempDir()
 	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Skip("mount tmpfs:", err)
+		lacking(t, "bpf", "mount tmpfs:", err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(folder, unix.MNT_DETACH); err != nil {
@@ -111,18 +111,18 @@ func TestFullDevice(t *testing.T) {
 func TestInputOutputError(t *testing.T) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skip("open a terminal:", err)
+		lacking(t, "bpf", "open a terminal:", err)
 	}
 	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
 	}
 	if err != nil {
-		t.Skip("open a terminal:", err)
+		lacking(t, "bpf", "open a terminal:", err)
 	}
 	w, err := Create(fmt.Sprintf("/dev/pts/%d", n), Options{Force: true})
 	if err != nil {
-		t.Skip("open a terminal:", err)
+		lacking(t, "bpf", "open a terminal:", err)
 	}
 	master.Close()
 	if err := w.Write(ptr(startRecord())); !errors.Is(err, syscall.EIO) {
@@ -135,7 +135,7 @@ func TestInputOutputError(t *testing.T) {
 func TestReaderOfPipeDies(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Skip("mkfifo:", err)
+		lacking(t, "bpf", "mkfifo:", err)
 	}
 	lines := make(chan []string)
 	go func() {

@@ -50,13 +50,10 @@ func TestDamagedFrame(t *testing.T) {
 // TestZstdProgramReads: the plain tool is the witness that files are readable
 // without closetrace, a cut one up to its last frame.
 func TestZstdProgramReads(t *testing.T) {
-	program, err := exec.LookPath("zstd")
-	if err != nil {
-		t.Skip("program zstd is not installed")
-	}
+	need(t, "programs", "zstd")
 	packed, ends := recording(t, "a.jsonl.zst", 100, 10)
 	for _, end := range []int{len(packed), ends[4] + 20} {
-		command := exec.Command(program, "-dc")
+		command := exec.Command("zstd", "-dc")
 		command.Stdin = bytes.NewReader(packed[:end])
 		text, err := command.Output()
 		if (err == nil) != (end == len(packed)) {
@@ -70,7 +67,7 @@ func TestZstdProgramReads(t *testing.T) {
 			t.Errorf("%d of %d bytes: zstd gives %d lines, want %d", end, len(packed), got, want)
 		}
 	}
-	command := exec.Command(program, "-19", "-c")
+	command := exec.Command("zstd", "-19", "-c")
 	plain, _ := recording(t, "a.jsonl", 100, 10)
 	command.Stdin = bytes.NewReader(plain)
 	again, err := command.Output()

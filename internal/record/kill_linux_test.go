@@ -56,13 +56,13 @@ func writeUntilKilled(path string) int {
 // second before is there; every line but a cut last one is whole; nothing is
 // twice.
 func TestKill(t *testing.T) {
-	moments := 10
-	if n, err := strconv.Atoi(os.Getenv("CLOSETRACE_KILLS")); err == nil {
-		moments = n
+	moments := 50
+	if testing.Short() {
+		moments = 10
 	}
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	var wait sync.WaitGroup
-	slots := make(chan struct{}, 5)
+	slots := make(chan struct{}, 10)
 	for i := range moments {
 		after := time.Duration(random.Int64N(int64(4 * time.Second)))
 		name, rotate := "a.jsonl", 0

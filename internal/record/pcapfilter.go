@@ -58,10 +58,11 @@ func plainEndpoint(e model.Endpoint) netip.AddrPort {
 	return netip.AddrPortFrom(e.Address.WithZone(""), e.Port)
 }
 
-// String returns the expression, or "" if there was no connection.
+// String returns the expression. That of no connection takes no packet, which
+// tcpdump refuses: an empty one would take all.
 func (p *PcapFilter) String() string {
 	if len(p.parts) == 0 {
-		return ""
+		return "tcp and not tcp"
 	}
 	return "tcp and (" + strings.Join(p.parts, " or ") + ")"
 }

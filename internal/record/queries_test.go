@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -72,18 +71,9 @@ func shell(t *testing.T, folder, command string, env ...string) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("%s is not installed", p)
-		}
-	}
-}
-
 // TestJqQueries compares what jq says with the records.
 func TestJqQueries(t *testing.T) {
-	need(t, "bash", "jq", "zstdcat")
+	need(t, "programs", "bash", "jq", "zstdcat")
 	folder := queryFolder(t)
 	list := read(t, golden)
 	queries := queriesOf(t, "sh")
@@ -200,8 +190,8 @@ func same(t *testing.T, got, want []string) {
 	for i := range got {
 		got[i] = strings.Join(strings.Fields(got[i]), " ")
 	}
-	sort.Strings(got)
-	sort.Strings(want)
+	slices.Sort(got)
+	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

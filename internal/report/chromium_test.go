@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,11 +28,15 @@ type browser struct {
 	loaded   int
 }
 
-// startBrowser starts Chromium, or skips the test where there is none.
+// startBrowser starts Chromium, or skips the test where there is none, unless
+// CLOSETRACE_REQUIRE has "chromium".
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
+		if strings.Contains(os.Getenv("CLOSETRACE_REQUIRE"), "chromium") {
+			t.Fatal(err)
+		}
 		t.Skip("chromium is not installed (apt-get install chromium)")
 	}
 	toBrowser, in := pipe(t)

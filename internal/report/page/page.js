@@ -40,8 +40,12 @@ function timeline() {
     width: box.clientWidth, height: 260, series: series,
     tzDate: function (ts) { return uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"); },
     cursor: {drag: {x: true, y: false}},
-    scales: {x: {time: true}, y: {range: function (u, min, max) { return [0, Math.max(1, max)]; }}},
-    axes: [Object.assign({}, axis, {values: clock}), Object.assign({}, axis, {size: 60, incrs: [1, 2, 5, 10, 20, 50, 1e2, 2e2, 5e2, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6]})]
+    scales: {
+      // All of it is shown with whole first and last columns.
+      x: {time: true, range: function (u, min, max) { return min === xs[0] && max === xs[n - 1] ? [data.begin, data.begin + n * data.width] : [min, max]; }},
+      y: {range: function (u, min, max) { return [0, Math.max(1, max)]; }}
+    },
+    axes: [Object.assign({}, axis, {values: clock, space: 90}), Object.assign({}, axis, {size: 60, incrs: [1, 2, 5, 10, 20, 50, 1e2, 2e2, 5e2, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6]})]
   }, values, box);
   return plot;
 }
