@@ -101,8 +101,12 @@ func (f *File) losses() {
 	if info.BuffersLost > 0 {
 		f.joiner.Lost(uint64(info.BuffersLost), "session-buffers", info.Start)
 	}
-	if info.EventsLost > 0 || info.BuffersLost > 0 || info.End == 0 {
+	// Of a file that was cut, buffers of any time may be missing.
+	if info.EventsLost > 0 || info.BuffersLost > 0 || info.End == 0 || f.reader.Err() != nil {
 		f.joiner.Incomplete()
+	}
+	if since := f.reader.Since(); since != 0 {
+		f.joiner.IncompleteUntil(since)
 	}
 }
 
@@ -114,6 +118,7 @@ func (f *File) read(ctx context.Context, yield func(model.Event, error) bool) bo
 	loss := func() {
 		if now := f.reader.Damaged(); now > damaged && !f.closed.Load() {
 			f.joiner.Lost(uint64(now-damaged), "file", e.Time)
+			f.joiner.IncompleteUntil(f.reader.DamagedUntil())
 			damaged = now
 		}
 	}

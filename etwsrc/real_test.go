@@ -2,8 +2,10 @@ package etwsrc
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -29,10 +31,10 @@ func perfViewLines(t *testing.T) []perfView {
 	var list []perfView
 	for line := range strings.Lines(string(etltest.Fixture(t, "pv-net.4.5.2.x86.baseline.TcpIp-lines.txt"))) {
 		rest, ok := strings.CutPrefix(line, "EVENT ")
-		if !ok || !strings.Contains(line, "Kernel/TcpIp/") {
-			continue
+		if !ok || !strings.Contains(line, "addr=") {
+			continue // PerfView did not decode it further
 		}
-		stamp, rest, _ := strings.Cut(rest, ": Windows Kernel/TcpIp/")
+		stamp, rest, _ := strings.Cut(rest, ": Windows Kernel/")
 		name, rest, _ := strings.Cut(rest, " ")
 		l := perfView{strings.ReplaceAll(stamp, ",", ""), name, map[string]string{}}
 		for pair := range strings.SplitSeq(rest, "; ") {
@@ -47,25 +49,56 @@ func perfViewLines(t *testing.T) []perfView {
 	return list
 }
 
-// All lines about TCP that PerfView printed with their fields: addresses,
-// ports, process, sizes, window and time.
-func TestKernelLoggerEventsAgreeWithPerfView(t *testing.T) {
+// perfViewCounts are the last lines of the baseline: how many there are of each
+// event.
+func perfViewCounts(t *testing.T) map[string]int {
+	counts := map[string]int{}
+	for line := range strings.Lines(string(etltest.Fixture(t, "pv-net.4.5.2.x86.baseline.TcpIp-lines.txt"))) {
+		if rest, ok := strings.CutPrefix(line, "COUNT Windows Kernel/TcpIp/"); ok {
+			name, n, _ := strings.Cut(strings.TrimSpace(rest), ":")
+			counts["TcpIp/"+name], _ = strconv.Atoi(n)
+		}
+	}
+	return counts
+}
+
+// kernelLogger returns an event of the kernel logger under the names that
+// PerfView has, and the provider whose template it has. UDP, which closetrace
+// does not read, is laid out like TCP.
+func kernelLogger(e *raw.Event) (name string, p raw.Provider) {
 	names := map[uint16]string{10: "Send", 11: "Recv", 13: "Disconnect", 15: "Accept", 26: "SendIPV6", 27: "RecvIPV6"}
+	p = raw.KernelTCP
+	switch {
+	case raw.ProviderOf(&e.Provider) == raw.KernelTCP && (e.ID == 10 || e.ID == 26):
+		return "TcpIp/" + names[e.ID], raw.KernelNetwork // sends, which are not read either
+	case raw.ProviderOf(&e.Provider) == raw.KernelTCP:
+		return "TcpIp/" + names[e.ID], p
+	case e.Provider == raw.GUID{} && (e.ID == 10 || e.ID == 11) && len(e.Data) == 32:
+		name, e.ID = "UdpIp/"+names[e.ID], 11
+		return name, p
+	default:
+		return "", p
+	}
+}
+
+// All 25 lines that PerfView printed with all their fields, of TCP and UDP:
+// addresses, ports, process, sizes, window and time; and its counts.
+func TestKernelLoggerEventsAgreeWithPerfView(t *testing.T) {
 	data := etltest.Fixture(t, "pv-net.4.5.2.x86.etl.zip")
 	r, err := etl.New(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	have := map[string]int{}
+	have, counts := map[string]int{}, map[string]int{}
 	d := payload.NewDecoder()
 	var e raw.Event
 	for r.Next(&e) {
-		if raw.ProviderOf(&e.Provider) != raw.KernelTCP {
+		name, p := kernelLogger(&e)
+		if name == "" {
 			continue
 		}
-		p := raw.KernelTCP
-		if e.ID == 10 || e.ID == 26 {
-			p = raw.KernelNetwork // sends, which are not read, are laid out alike
+		if strings.HasPrefix(name, "TcpIp/") {
+			counts[name]++
 		}
 		f, err := d.Decode(p, &e)
 		if err != nil {
@@ -74,13 +107,16 @@ func TestKernelLoggerEventsAgreeWithPerfView(t *testing.T) {
 		us := (e.Time.Sub(r.Info().Start) + 500) / time.Microsecond
 		local := f.NetAddress(payload.NetSaddr, payload.NetSport)
 		peer := f.NetAddress(payload.NetDaddr, payload.NetDport)
-		have[describe(fmt.Sprintf("%d.%03d", us/1000, us%1000), names[e.ID], f.Uint32(payload.FieldPID),
+		have[describe(fmt.Sprintf("%d.%03d", us/1000, us%1000), name, f.Uint32(payload.FieldPID),
 			local.AddrPort(), peer.AddrPort(), f.Uint32(payload.NetSize), len(e.Data),
 			f.Uint32(payload.NetMss), f.Uint32(payload.NetRcvwin))]++
 	}
 	lines := perfViewLines(t)
-	if len(lines) != 15 {
-		t.Errorf("%d lines, want the 15 about TCP", len(lines))
+	if len(lines) != 25 {
+		t.Errorf("%d lines, want the 25 with addresses", len(lines))
+	}
+	if want := perfViewCounts(t); len(want) != 6 || !maps.Equal(counts, want) {
+		t.Errorf("counts = %v, PerfView has %v", counts, want)
 	}
 	for _, l := range lines {
 		number := func(key string) uint32 {
@@ -182,25 +218,44 @@ func TestRealAFDEventsAreTaken(t *testing.T) {
 			EnterExit, Location, Status     uint32
 			Process, Endpoint, ProcessId    string
 			AddressFamily, SocketType, Prot uint32
+			Address                         string
 		}
 	}
 	if err := json.Unmarshal(etltest.Fixture(t, "xrkk-afd-win10-sample.json"), &real); err != nil {
 		t.Fatal(err)
 	}
-	m, j := etltest.Load(t), join.New()
+	m, j, decoded := etltest.Load(t), join.New(), 0
 	for i, r := range real.Events {
-		if r.ID == 1007 || r.ID == 1030 {
-			continue // not read
-		}
 		number := func(s string) uint64 { n, _ := strconv.ParseUint(s, 0, 64); return n }
 		fields := etltest.Fields{"EnterExit": r.EnterExit, "Location": r.Location, "Endpoint": number(r.Endpoint), "Status": r.Status}
-		if r.ID == 1000 {
+		switch r.ID {
+		case 1000:
 			fields["ProcessId"], fields["SocketType"] = number(r.ProcessId), r.SocketType
+		case 1030:
+			address, err := hex.DecodeString(r.Address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fields["Address"] = address
+		case 1007:
+			continue // of datagrams: windows-events.json has no template
 		}
-		j.Add(&raw.Event{
+		e := raw.Event{
 			Time: model.Time(i + 1), Provider: raw.AFD.GUID(), ID: r.ID, Keyword: number(r.Keywords), PID: r.PID, TID: r.TID,
 			PointerSize: 8, Data: m.Payload(t, "Microsoft-Windows-Winsock-AFD", r.ID, 0, 8, fields),
-		})
+		}
+		f, err := payload.NewDecoder().Decode(raw.AFD, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Pointer(payload.FieldEndpoint); got != 0xffffb9046006fd70 { // as the sample has it in all events
+			t.Errorf("event %d: endpoint %#x", r.ID, got)
+		}
+		j.Add(&e)
+		decoded++
+	}
+	if decoded != 5 {
+		t.Errorf("%d events decoded, want the 5 with a template", decoded)
 	}
 	j.End()
 	if kinds, _ := j.Decoder().Failures(); len(kinds) > 0 || len(j.Take()) > 0 {

@@ -41,6 +41,8 @@ type Session struct {
 
 	providers []Provider
 
+	// held are the events since the latest query, of at most a second.
+	held   []model.Event
 	missed uint64
 	hidden uint64
 	events uint64
@@ -212,78 +214,4 @@ func processError(err error) error {
 		return explain("process ETW events", uint32(code), err)
 	}
 	return explain("process ETW events", codeAccessDenied, errOpen)
-}
-
-// consume delivers events until the session has ended. It waits for that in
-// any case; more is whether the consumer wants what follows.
-func (s *Session) consume(done <-chan error, yield func(model.Event, error) bool) (err error, more bool) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	filtered := false
-	for more = true; more; more = more && s.deliver(yield) {
-		select {
-		case slot := <-s.receiver.full:
-			s.add(slot)
-		case <-tick.C:
-			if !filtered {
-				// Process enables the provider again, without the filter.
-				filtered = true
-				_ = s.seen.enable(subscriptions()[0]) // it is enabled all the same
-			}
-			s.losses(true)
-			s.joiner.Advance(model.TimeOf(time.Now().Add(-latency)))
-		case err = <-done:
-			for len(s.receiver.full) > 0 {
-				s.add(<-s.receiver.full)
-			}
-			s.losses(false)
-			s.joiner.End()
-			return err, s.deliver(yield)
-		}
-	}
-	err = also(s.stop(), <-done)
-	return err, false
-}
-
-func (s *Session) add(slot *slot) {
-	s.events++
-	s.owners.see(slot.event.PID)
-	s.joiner.Add(&slot.event)
-	s.receiver.free <- slot
-}
-
-func (s *Session) deliver(yield func(model.Event, error) bool) bool {
-	for _, event := range s.joiner.Take() {
-		s.owners.fill(&event.Facts)
-		if !yield(event, nil) {
-			return false
-		}
-	}
-	return true
-}
-
-// losses reports what was lost since the last time: by the system, by the
-// queue, and events without a payload.
-func (s *Session) losses(ask bool) {
-	now := model.TimeOf(time.Now())
-	report := func(count uint64, where string) {
-		if count > 0 {
-			s.joiner.Lost(count, where, now)
-		}
-	}
-	seen := s.last.Load()
-	if ask && seen == nil {
-		if now, err := query(); err == nil {
-			seen = &now
-		}
-	}
-	if seen != nil {
-		report(uint64(seen.lost-s.seen.lost), "session")
-		report(uint64(seen.buffers-s.seen.buffers), "session-buffers")
-		s.seen.lost, s.seen.buffers = seen.lost, seen.buffers
-	}
-	missed, hidden := s.receiver.missed.Load(), s.receiver.noPayload.Load()
-	report(missed-s.missed, "channel")
-	report(hidden-s.hidden, "payload")
-	s.missed, s.hidden = missed, hidden
 }

@@ -71,7 +71,8 @@ type Evidence struct {
 	CloseTime Time `json:"close_time,omitzero"`
 
 	// Gap: the source lost events around this end, so that what is not among
-	// the facts may have happened all the same.
+	// the facts may have happened all the same; or an event among them may be
+	// another's.
 	Gap bool `json:"gap,omitzero"`
 	// Later: these facts came after the teardown of the same ID was reported.
 	Later bool `json:"later,omitzero"`

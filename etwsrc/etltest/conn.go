@@ -148,6 +148,7 @@ func (c *Conn) LeaveClose(at time.Duration, code int) { c.Call(at, 4, Fields{"Er
 func (c *Conn) FIN(at time.Duration, from, to int) {
 	c.TCP(at, 1038, nil)
 	c.TCP(at, 1044, nil)
+	c.TCP(at, 1603, Fields{"State": from})
 	c.TCP(at+1*ms, 1051, Fields{"OldState": from, "NewState": to})
 	c.TCP(at+1*ms, 1043, nil)
 }

@@ -16,6 +16,9 @@ type Windows struct {
 	PointerSize  int
 	// Sockets: the release has Microsoft-Windows-Winsock-Sockets.
 	Sockets bool
+	// WOW64: the process has 32 bits on a system of 64, so that the events of
+	// its own calls have pointers of 4 bytes.
+	WOW64 bool
 	// release is its place in releases.
 	release int
 }
@@ -32,7 +35,10 @@ func Releases() []Windows {
 	add := func(name string, major, minor byte, build uint32, sizes ...int) {
 		at := slices.Index(releases, name)
 		for _, size := range sizes {
-			list = append(list, Windows{name, major, minor, build, size, at >= slices.Index(releases, "Windows 11 21H2"), at})
+			list = append(list, Windows{
+				Name: name, Major: major, Minor: minor, Build: build, PointerSize: size,
+				Sockets: at >= slices.Index(releases, "Windows 11 21H2"), release: at,
+			})
 		}
 	}
 	add("Windows 7", 6, 1, 7601, 4, 8)
@@ -40,7 +46,9 @@ func Releases() []Windows {
 	add("Windows 10 2004", 10, 0, 19041, 4, 8)
 	add("Windows 11 21H2", 10, 0, 22000, 8)
 	add("Windows 11 24H2", 10, 0, 26100, 8)
-	return list
+	wow64 := list[len(list)-1]
+	wow64.Name, wow64.WOW64 = wow64.Name+" WOW64", true
+	return append(list, wow64)
 }
 
 // Builder lays out the events of one release.
@@ -92,10 +100,14 @@ func (b *Builder) Add(at time.Duration, pid, tid uint32, provider raw.Provider, 
 	if provider == raw.AFD {
 		keyword = 0x6
 	}
+	size := b.PointerSize
+	if provider == raw.Sockets && b.WOW64 {
+		size = 4
+	}
 	b.Events = append(b.Events, Event{
 		At: b.Base + at, CPU: int(tid) % 4, Provider: provider.GUID(), ID: id, Version: version, Level: 4,
-		Keyword: 1<<63 | keyword, PID: pid, TID: tid,
-		Data: b.m.Payload(b.tb, provider.String(), id, version, b.PointerSize, fields),
+		Keyword: 1<<63 | keyword, PID: pid, TID: tid, PointerSize: size,
+		Data: b.m.Payload(b.tb, provider.String(), id, version, size, fields),
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+	"github.com/closetrace/closetrace/model"
 )
 
 // ErrNotATrace: the file does not begin like an ETW trace.
@@ -29,6 +30,8 @@ type Reader struct {
 type damage struct {
 	buffers int
 	first   error
+	// until is the clock's value at which the last of them ends.
+	until int64
 }
 
 // New reads the header and the index of the trace in the first size bytes of
@@ -85,6 +88,40 @@ func (r *Reader) Err() error {
 // be read.
 func (r *Reader) Damaged() int { return r.damage.buffers }
 
+// DamagedUntil returns until when records are missing because of the damaged
+// buffers: to where their CPU's next buffer begins, or for ever.
+func (r *Reader) DamagedUntil() model.Time {
+	if r.damage.until == never {
+		return model.Time(never)
+	}
+	return r.clock.time(r.damage.until)
+}
+
+// Since returns from when on all records are there, 0 if from the begin. A
+// circular file that was written over lacks buffers that were full before the
+// oldest of those that it has was.
+func (r *Reader) Since() model.Time {
+	if !r.info.Circular || r.info.BuffersWritten <= r.buffers {
+		return 0
+	}
+	since := int64(never)
+	for _, s := range r.streams {
+		buffers := s.buffers
+		if buffers[0].offset == 0 {
+			buffers = buffers[1:] // the description is never written over
+		}
+		if len(buffers) > 1 { // where the second begins, the first was full
+			since = min(since, buffers[1].first)
+		}
+	}
+	if since == never {
+		return model.Time(never)
+	}
+	return r.clock.time(since)
+}
+
+const never = 1<<63 - 1
+
 // Next reads the next record in the order of time into e and reports whether
 // there was one. The payload of e is valid until the next call.
 func (r *Reader) Next(e *raw.Event) bool {
@@ -131,11 +168,15 @@ func (r *Reader) damaged(s *stream, err error) {
 		r.damage.first = err
 	}
 	r.damage.buffers++
+	until := int64(never)
+	if len(s.buffers) > 1 {
+		until = s.buffers[1].first
+	}
+	r.damage.until = max(r.damage.until, until)
 }
 
 // second returns when the earliest record of all streams but the first is.
 func (r *Reader) second() int64 {
-	const never = 1<<63 - 1
 	t := int64(never)
 	for i := 1; i < len(r.streams) && i <= 2; i++ {
 		t = min(t, r.streams[i].next)

@@ -184,9 +184,12 @@ func (j *Joiner) afdAborted(e *raw.Event, f *payload.Payload, pointer uint64) {
 	t.abort = a
 }
 
-// abortReason adds what AFD said of the abort of c.
+// abortReason adds what AFD said of the abort of c. Where only the thread joins
+// the two, the abort may be that of another socket: of a protocol that AFD
+// serves and the TCP stack does not know.
 func (j *Joiner) abortReason(c *conn, a *afdAbort) {
-	c.gap = c.gap || j.late
+	own := a.endpoint != nil && (a.endpoint.conn == c || complete(a.endpoint.peer) && a.endpoint.peer == c.tuple.peer)
+	c.gap = c.gap || j.late || !own
 	c.note(raw.AFD, &raw.Event{ID: a.id}, model.Some(a.reason))
 	reason := model.AbortOther
 	switch a.reason {

@@ -57,12 +57,11 @@ type closer struct{ pid, tid uint32 }
 
 // closeCall is a closesocket that returned.
 type closeCall struct {
-	pid, tid    uint32
-	begin, end  model.Time // begin is 0 if it was not seen
-	done        bool
-	linger      linger
-	uncertain   bool // events of the socket or thread may have been missed
-	socketKnown bool
+	pid, tid   uint32
+	begin, end model.Time // begin is 0 if it was not seen
+	done       bool
+	linger     linger
+	uncertain  bool // events of the socket or thread may have been missed
 }
 
 // maxEvents bounds the references to events in one connection.
@@ -78,7 +77,7 @@ func (c *conn) note(p raw.Provider, e *raw.Event, reason model.Opt[uint32]) {
 // newConn begins a generation of tcb.
 func (j *Joiner) newConn(tcb uint64) *conn {
 	j.born++
-	c := &conn{tcb: tcb, id: j.born, losses: j.losses, gap: j.late}
+	c := &conn{tcb: tcb, id: j.born, losses: j.losses, gap: j.late || j.now < j.gapUntil}
 	if tcb == 0 {
 		return c
 	}

@@ -33,8 +33,10 @@ type Joiner struct {
 	late bool
 	// losses counts the moments at which events were lost.
 	losses uint32
-	// gap is set if all events may have gaps among them.
-	gap bool
+	// gap is set if all events may have gaps among them, gapUntil if those
+	// before it may.
+	gap      bool
+	gapUntil model.Time
 
 	conns     map[uint64]*conn
 	byTuple   map[tuple]*conn
@@ -144,6 +146,13 @@ func (j *Joiner) Lost(count uint64, where string, at model.Time) {
 // Incomplete says that events were lost, and nobody knows when: there is a gap
 // around every connection.
 func (j *Joiner) Incomplete() { j.gap = true }
+
+// IncompleteUntil says that events before t were lost: there is a gap around
+// the connections that are or were open before it.
+func (j *Joiner) IncompleteUntil(t model.Time) {
+	j.losses++
+	j.gapUntil = max(j.gapUntil, t)
+}
 
 // End says that no events will come: what has ended is reported at once.
 func (j *Joiner) End() {

@@ -19,7 +19,7 @@ const (
 // builder is for Windows 11 24H2.
 func builder(t *testing.T) *etltest.Builder {
 	all := etltest.Releases()
-	return etltest.NewBuilder(t, all[len(all)-1])
+	return etltest.NewBuilder(t, all[len(all)-2])
 }
 
 func connection(b *etltest.Builder, i int) *etltest.Conn {
@@ -41,7 +41,7 @@ func play(j *Joiner, b *etltest.Builder) []model.Record {
 	for _, e := range b.Trace().Events {
 		j.Add(&raw.Event{
 			Time: model.Time(sec + e.At), Provider: e.Provider, Keyword: e.Keyword, PID: e.PID, TID: e.TID,
-			ID: e.ID, Version: e.Version, Level: e.Level, Opcode: e.Opcode, PointerSize: uint8(b.PointerSize), Data: e.Data,
+			ID: e.ID, Version: e.Version, Level: e.Level, Opcode: e.Opcode, PointerSize: uint8(e.PointerSize), Data: e.Data,
 		})
 		take()
 	}
@@ -191,5 +191,59 @@ func TestMemoryIsLimited(t *testing.T) {
 	// Connect makes four events of the stack, and 900 connections had no room.
 	if lost != 4*900 {
 		t.Errorf("%d events lost, want %d", lost, 4*900)
+	}
+}
+
+// AFD serves other protocols as well (AF_UNIX): what it aborts in a thread need
+// not be the TCP connection that is aborted there next.
+func TestAbortsOfOtherProtocolsGiveNoCertainReason(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		b := builder(t)
+		c := connection(b, 0)
+		c.Connect(0)
+		endpoint := c.Endpoint
+		if !own {
+			endpoint = 0xdead
+		}
+		c.AFD(100*ms, 1032, etltest.Fields{"EnterExit": 2, "Reason": 7, "Endpoint": endpoint})
+		c.TCP(101*ms, 1039, nil)
+		c.State(102*ms, etltest.Established, etltest.Closed)
+		want := model.Inferred
+		if own {
+			want = model.Certain
+		}
+		if got := play(New(), b); len(got) != 1 || got[0].Teardown.Confidence != want {
+			t.Errorf("endpoint of the connection %v: records = %+v, want one that is %v", own, got, want)
+		}
+	}
+}
+
+// SO_UPDATE_ACCEPT_CONTEXT gives a socket of AcceptEx the listener's options.
+func TestSocketsOfAcceptExMayHaveTheListenersLinger(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.Connect(0)
+	c.Call(50*ms, 8, etltest.Fields{"Level": 0xFFFF, "OptName": 0x700B, "OptVal": []byte{1, 0, 0, 0, 0, 0, 0, 0}})
+	c.EnterClose(100 * ms)
+	c.FIN(101*ms, etltest.Established, etltest.FinWait1)
+	c.LeaveClose(103*ms, 0)
+	c.State(104*ms, etltest.FinWait1, etltest.FinWait2, etltest.TimeWait)
+	got := play(New(), b)
+	if len(got) != 1 || got[0].Teardown.Linger.On.Known() {
+		t.Errorf("records = %+v, want one with SO_LINGER unknown", got)
+	}
+}
+
+// A RST that leaves after the report, in answer to a stray segment, does not
+// say that the end was another one.
+func TestResetsSentLaterAreNoOutcome(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.Connect(0)
+	c.FIN(100*ms, etltest.Established, etltest.FinWait1)
+	c.State(120*ms, etltest.FinWait1, etltest.FinWait2, etltest.TimeWait)
+	c.Stack(900*ms, 1479, etltest.Fields{"Tcb": 0, "Reason": 0})
+	if got := play(New(), b); len(got) != 1 || got[0].Kind != model.KindTeardown {
+		t.Errorf("records = %+v, want one teardown and no outcome", got)
 	}
 }

@@ -36,7 +36,9 @@ const (
 	solSocket    = 0xFFFF
 	soLinger     = 0x80
 	soDontLinger = 0xFFFFFF7F
-	stream       = 1
+	// soUpdateAccept makes a socket of AcceptEx like its listener.
+	soUpdateAccept = 0x700B
+	stream         = 1
 )
 
 // call takes an event of the Winsock calls; they come from the calling thread.
@@ -107,6 +109,8 @@ func (j *Joiner) optionSet(f *payload.Payload, h handle) {
 			known: true, on: binary.LittleEndian.Uint16(value) != 0,
 			seconds: binary.LittleEndian.Uint16(value[2:]),
 		}
+	case soUpdateAccept:
+		j.socket(h).linger = linger{}
 	case soDontLinger:
 		s := j.socket(h)
 		off := len(value) > 0 && value[0] != 0
@@ -188,7 +192,7 @@ func (j *Joiner) closeReturned(e *raw.Event, h handle, code uint32) {
 			uncertain: b.gap || j.late || b.losses != j.losses,
 		}
 		if s != nil {
-			c.close.linger, c.close.socketKnown = s.linger, s.conn == c
+			c.close.linger = s.linger
 			c.close.uncertain = c.close.uncertain || s.gap || s.losses != j.losses
 		}
 	}

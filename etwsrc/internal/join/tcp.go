@@ -158,7 +158,7 @@ func (j *Joiner) notice(c *conn, n model.Notice, errno string) {
 	if c.errno == "" {
 		c.errno = errno
 	}
-	if known || !c.reported || c.outcome || n == model.NoticeClose || n == model.NoticeShutdown || n == model.NoticePeerFIN {
+	if known || !c.reported || c.outcome || 1<<n&ends == 0 {
 		return
 	}
 	c.outcome = true
