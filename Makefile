@@ -29,6 +29,7 @@ lint:               ## formatting, vet for three systems, staticcheck, import ta
 	@test -z "$$(go tool gofumpt -l $$(git ls-files '*.go'))" || { go tool gofumpt -l $$(git ls-files '*.go'); exit 1; }
 	for os in linux windows darwin; do GOOS=$$os go vet ./... || exit 1; done
 	go tool staticcheck ./...
+	go test -run TestImportTable ./cmd/closetrace
 
 wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of the Windows build
 	cmd/closetrace/testdata/wine/prepare build/wine
