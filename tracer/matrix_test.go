@@ -56,6 +56,11 @@ func steady(p paired) map[string]string {
 	if t.Closer.Call != model.CallUnknown {
 		values["closer.call"] = t.Closer.Call.String()
 	}
+	if t.TCP.FIN.Sent.Is(false) && t.TCP.Path.Has(model.FinWait1) {
+		// Whether the FIN left before the retransmissions began is not the same
+		// in each run, and with it who sent the first FIN.
+		delete(values, "initiator")
+	}
 	if n, ok := t.TCP.Bytes.Unread.Get(); ok {
 		values["tcp.bytes.unread"] = fmt.Sprint(n)
 	}
