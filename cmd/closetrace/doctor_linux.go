@@ -15,7 +15,7 @@ import (
 // diagnose inspects this host and tries every back end.
 func diagnose() diagnosis {
 	host := tracer.Inspect()
-	d := diagnosis{Checks: hostChecks(&host)}
+	d := diagnosis{Checks: append(hostChecks(&host), ownerChecks()...)}
 	if len(host.Missing) > 0 {
 		return d
 	}
@@ -59,6 +59,29 @@ func hostChecks(host *tracer.Host) []check {
 			Name: "RST reasons", OK: host.Reasons > 0, Detail: fmt.Sprint(host.Reasons), Optional: true,
 			Advice: "the kernel tells none (before 6.10); verdicts do not need them",
 		},
+	}
+	return checks
+}
+
+// ownerChecks tells how owners and containers are found, and what can't be seen
+// from where this process runs.
+func ownerChecks() []check {
+	holders := check{
+		Name: "who holds a socket", OK: true, Detail: "BPF iterator over descriptors", Optional: true,
+		Advice: "list walks /proc and copies descriptors for SO_LINGER instead",
+	}
+	if h, err := tracer.OpenHolders(); err != nil {
+		holders.OK, holders.Detail = false, oneLine(err)
+	} else {
+		h.Close()
+	}
+	checks := []check{holders}
+	limits := blindSpots()
+	for _, limit := range limits {
+		checks = append(checks, check{Name: "owners and containers", Detail: limit, Optional: true})
+	}
+	if len(limits) == 0 {
+		checks = append(checks, check{Name: "owners and containers", OK: true, Detail: "all of this host"})
 	}
 	return checks
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -117,8 +118,14 @@ func (l *lister) read(ctx context.Context) ([]conns.Conn, error) {
 	if all, err = l.filter.Select(all); err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(all, unowned) {
+		l.skipped = append(l.skipped, blindSpots()...)
+	}
 	return all, l.order.Sort(all)
 }
+
+// unowned: a process has a descriptor of it, and none was found.
+func unowned(c conns.Conn) bool { return c.Socket.Inode != 0 && c.Process.PID == 0 }
 
 // tell writes what could not be looked into, once each.
 func (l *lister) tell(out io.Writer) {

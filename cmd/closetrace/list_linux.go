@@ -13,6 +13,11 @@ func newOwners(commandLine bool) conns.Owners {
 	return tracer.NewOwners(tracer.OwnerOptions{CommandLine: commandLine, Lazy: true})
 }
 
+// blindSpots says what of owners and containers can't be seen from here.
+func blindSpots() []string {
+	return tracer.NewOwners(tracer.OwnerOptions{Lazy: true}).View()
+}
+
 // newHeld begins to load the iterator over descriptors, which takes as long as
 // to list thousands of connections, and returns what reads it. The iterator
 // lives as long as the program.
