@@ -202,7 +202,7 @@ func linger2Of(jiffies int32, hertz uint64) int {
 // it does since 5.19 (c8644cd0efe7), and before where unprivileged BPF is not
 // disabled; elsewhere CAP_BPF must be kept for it.
 func (h *Holders) StaysReadable() bool {
-	return onBareThread(func() error {
+	return withoutCapabilities(func() error {
 		iterator, err := h.link.Open()
 		if err == nil {
 			iterator.Close()
@@ -211,20 +211,24 @@ func (h *Holders) StaysReadable() bool {
 	}) == nil
 }
 
-// onBareThread calls f on a thread without capabilities, which then ends.
-func onBareThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocks: the thread ends with the goroutine
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var none [2]unix.CapUserData
-		if err := unix.Capset(&header, &none[0]); err != nil {
-			done <- fmt.Errorf("drop capabilities: %w", err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
+// withoutCapabilities calls f on a thread whose capabilities are not effective
+// meanwhile. The thread must not stay different, nor end so: DropPrivileges
+// dies where threads disagree (syscall.AllThreadsSyscall).
+func withoutCapabilities(f func() error) (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var held [2]unix.CapUserData
+	if err := unix.Capget(&header, &held[0]); err != nil {
+		return fmt.Errorf("read capabilities: %w", err)
+	}
+	bare := held
+	bare[0].Effective, bare[1].Effective = 0, 0
+	if err := unix.Capset(&header, &bare[0]); err != nil {
+		return fmt.Errorf("lower capabilities: %w", err)
+	}
+	defer func() { err = errors.Join(err, unix.Capset(&header, &held[0])) }()
+	return f()
 }
 
 // Close unloads the iterator.

@@ -113,7 +113,7 @@ func optionsOf(t *testing.T, fd int) (h Holder) {
 func TestHoldersWithoutPrivileges(t *testing.T) {
 	holders := openHolders(t)
 	want := holders.StaysReadable()
-	err := onBareThread(func() error { _, err := holders.Read(); return err })
+	err := withoutCapabilities(func() error { _, err := holders.Read(); return err })
 	if got := err == nil; got != want {
 		t.Errorf("StaysReadable says %v, and reading without capabilities returned %v", want, err)
 	}
@@ -122,7 +122,7 @@ func TestHoldersWithoutPrivileges(t *testing.T) {
 
 func TestHoldersNeedPrivileges(t *testing.T) {
 	openHolders(t) // works with them
-	err := onBareThread(func() error {
+	err := withoutCapabilities(func() error {
 		h, err := OpenHolders()
 		if err == nil {
 			h.Close()

@@ -174,6 +174,8 @@ func (s *screen) pressedAction(msg tea.KeyPressMsg) tea.Cmd {
 		s.turnRound()
 	case key.Matches(msg, k.window):
 		s.toggleMinute()
+	case s.view == openView && key.Matches(msg, k.end):
+		s.askEnd()
 	case key.Matches(msg, k.group):
 		s.regroup()
 	case key.Matches(msg, k.copyJSON):

@@ -66,7 +66,14 @@ func scenes() []scene {
 		{"pids", demoFeed(), nil, func(r *rig) { r.press("3", "x") }},
 		{"peers", demoFeed(), nil, func(r *rig) { r.press("4", "t") }},
 		{"networks", demoFeed(), nil, func(r *rig) { r.press("4", "x") }},
-		{"open", demoFeed(), nil, func(r *rig) { r.press("5") }},
+		{"open", demoFeed(), func(c *Config) {
+			c.Open = func() ([]OpenConn, error) { return someOpen(), nil }
+			c.End = func(OpenConn) (string, error) { return "", nil }
+		}, func(r *rig) {
+			r.press("5")
+			r.send(connsMsg{conns: someOpen()})
+			r.press("x")
+		}},
 		{"help", demoFeed(), nil, func(r *rig) { r.press("?") }},
 		{"replay", demoFeed(), func(c *Config) { c.Replay = &Replay{Name: "night.jsonl.zst"} }, func(r *rig) {
 			r.in.end(nil)

@@ -9,7 +9,7 @@ type keyMap struct {
 	up, down, halfUp, halfDown, first, last    key.Binding
 	enter, back, nextOne, previousOne          key.Binding
 	text, expr, pause, sort, reverse           key.Binding
-	window, group                              key.Binding
+	window, group, end                         key.Binding
 	copyJSON, copyFilter, write, record, mouse key.Binding
 	stepBack, step, abortBack, abort           key.Binding
 	faster, slower                             key.Binding
@@ -46,6 +46,7 @@ func newKeyMap() keyMap {
 		reverse:     bind("S", "reverse", "S"),
 		window:      bind("t", "last minute", "t"),
 		group:       bind("x", "regroup", "x"),
+		end:         bind("x", "end a connection (in Open)", "x"),
 		copyJSON:    bind("y", "copy JSON", "y"),
 		copyFilter:  bind("Y", "copy tcpdump filter", "Y"),
 		write:       bind("w", "write to a file", "w"),
@@ -68,7 +69,7 @@ func (k *keyMap) groups() []keyGroup {
 	return []keyGroup{
 		{"Views", []key.Binding{k.stream, k.causes, k.processes, k.peers, k.open, k.next, k.previous}},
 		{"Move", []key.Binding{k.down, k.up, k.halfDown, k.halfUp, k.first, k.last, k.enter, k.back, k.nextOne, k.previousOne}},
-		{"Choose", []key.Binding{k.text, k.expr, k.pause, k.sort, k.reverse, k.window, k.group}},
+		{"Choose", []key.Binding{k.text, k.expr, k.pause, k.sort, k.reverse, k.window, k.group, k.end}},
 		{"Step", []key.Binding{k.step, k.stepBack, k.abort, k.abortBack, k.faster, k.slower}},
 		{"Take away", []key.Binding{k.copyJSON, k.copyFilter, k.write, k.record}},
 		{"Program", []key.Binding{k.help, k.mouse, k.quit, k.kill}},
@@ -94,6 +95,9 @@ func (s *screen) footer() []key.Binding {
 	case s.view == streamView:
 		return []key.Binding{k.help, k.next, k.enter, k.text, k.expr, k.pause, k.sort, k.record, k.quit}
 	case s.view == openView:
+		if s.cfg.End != nil {
+			return []key.Binding{k.help, k.next, k.end, k.down, k.up, k.quit}
+		}
 		return []key.Binding{k.help, k.next, k.down, k.up, k.quit}
 	default:
 		return []key.Binding{k.help, k.next, k.enter, k.sort, k.window, k.group, k.text, k.pause, k.quit}

@@ -36,6 +36,12 @@ var keyTests = map[string]func(*testing.T, *rig){
 	"processes": func(t *testing.T, r *rig) { r.press("3"); r.shows("[3 Processes]", "postgresql@") },
 	"peers":     func(t *testing.T, r *rig) { r.press("4"); r.shows("[4 Peers]", "10.0.1.5") },
 	"open":      func(t *testing.T, r *rig) { r.press("5"); r.shows("[5 Open]", "not available") },
+	"end": func(t *testing.T, r *rig) {
+		r.press("5")
+		r.send(connsMsg{conns: someOpen()})
+		r.press("x")
+		r.shows("--allow-kill")
+	},
 	"up": func(t *testing.T, r *rig) {
 		r.press("k", "up")
 		r.selected(t, 397)
@@ -313,7 +319,7 @@ func TestKeysAreNotBoundTwice(t *testing.T) {
 		for _, b := range group.keys {
 			helped++
 			for _, k := range b.Keys() {
-				if other := seen[k]; other != "" && k != "p" { // p pauses, and goes back in the detail
+				if other := seen[k]; other != "" && k != "p" && k != "x" { // p goes back in the detail, x ends in Open
 					t.Errorf("%q is bound to %q and %q", k, other, b.Help().Desc)
 				}
 				seen[k] = b.Help().Desc

@@ -14,12 +14,16 @@ import (
 
 // OpenConn is one connection that is open now.
 type OpenConn struct {
+	// ID names the very connection, also when another one has its addresses.
+	ID      string
 	Network model.Network
 	Process model.Process
+	Where   string // pod, container or unit
 	State   model.State
 	Age     model.Opt[time.Duration]
 	Linger  model.Linger
 	Bytes   model.Bytes // Unread and Unsent: what a close now would lose
+	OnClose string      // what close() would do now
 }
 
 // openList is the view of the connections that are open. It is read once a
@@ -56,9 +60,9 @@ func (l *openList) take(msg connsMsg) {
 	if msg.err != nil {
 		return
 	}
-	var selected model.Network
-	if l.place < len(l.all) {
-		selected = l.all[l.place].Network
+	selected := ""
+	if c := l.current(); c != nil {
+		selected = c.ID
 	}
 	l.all = msg.conns
 	slices.SortFunc(l.all, func(a, b OpenConn) int {
@@ -68,24 +72,40 @@ func (l *openList) take(msg connsMsg) {
 			a.Network.Peer.AddrPort().Compare(b.Network.Peer.AddrPort()),
 		)
 	})
-	if i := slices.IndexFunc(l.all, func(c OpenConn) bool { return c.Network == selected }); i >= 0 {
+	if i := slices.IndexFunc(l.all, func(c OpenConn) bool { return c.ID == selected }); i >= 0 {
 		l.place = i
 	}
 	l.move(0)
+}
+
+// current returns the selected connection, or nil.
+func (l *openList) current() *OpenConn {
+	if l.place >= len(l.all) {
+		return nil
+	}
+	return &l.all[l.place]
 }
 
 func (l *openList) move(n int) { l.place = min(max(l.place+n, 0), max(len(l.all)-1, 0)) }
 
 var openColumns = []column{
 	{title: "STATE", min: 11, ideal: 12, rank: 0},
-	{title: "PROCESS", min: 13, ideal: 24, rank: 1},
-	{title: "LOCAL", min: 21, ideal: longEndpoint, rank: 5},
-	{title: "PEER", min: 21, ideal: longEndpoint, rank: 2},
-	{title: "AGE", min: 7, ideal: 7, rank: 6, numeric: true},
-	{title: "LINGER", min: 6, ideal: 6, rank: 7, numeric: true},
-	{title: "UNREAD", min: 8, ideal: 8, rank: 3, numeric: true},
-	{title: "UNSENT", min: 8, ideal: 8, rank: 4, numeric: true},
+	{title: "PROCESS", min: 13, ideal: 24, rank: 1, late: true},
+	{title: "LOCAL", min: 21, ideal: longEndpoint, rank: 6, late: true},
+	{title: "PEER", min: 21, ideal: longEndpoint, rank: 2, late: true},
+	{title: "WHERE", min: 12, ideal: 20, rank: 7},
+	{title: "AGE", min: 7, ideal: 7, rank: 9, numeric: true},
+	{title: "LINGER", min: 6, ideal: 6, rank: 8, numeric: true},
+	{title: "UNREAD", min: 8, ideal: 8, rank: 4, numeric: true},
+	{title: "UNSENT", min: 8, ideal: 8, rank: 5, numeric: true},
+	{title: "ON CLOSE", min: 22, ideal: 32, rank: 3},
 }
+
+// The places of the columns that may be empty.
+const (
+	openWhere = 4
+	openAge   = 5
+)
 
 // render draws the table.
 func (l *openList) render(s *screen, width int) []string {
@@ -97,7 +117,7 @@ func (l *openList) render(s *screen, width int) []string {
 	case len(l.all) == 0:
 		return []string{"", " No connection is open."}
 	}
-	widths := fitColumns(openColumns, width-1)
+	widths := l.fit(width-1, s.g)
 	lines := []string{s.pal.strong.Styled(" " + headings(openColumns, widths, -1, false, s.g))}
 	top := min(max(l.place-l.height/2, 0), max(len(l.all)-l.height, 0))
 	for i := top; i < min(top+l.height, len(l.all)); i++ {
@@ -113,6 +133,19 @@ func (l *openList) render(s *screen, width int) []string {
 	return lines
 }
 
+// fit returns the widths of the columns. Where a connection runs and its age are
+// left out if they are not known of any.
+func (l *openList) fit(width int, g *glyphs) []int {
+	columns := slices.Clone(openColumns)
+	for _, col := range []int{openWhere, openAge} {
+		known := func(c OpenConn) bool { return c.cell(col, 1<<10, g) != "" }
+		if !slices.ContainsFunc(l.all, known) {
+			columns[col].min = width + 1
+		}
+	}
+	return fitColumns(columns, width)
+}
+
 // cell returns the text of one cell.
 func (c *OpenConn) cell(col, width int, g *glyphs) string {
 	switch col {
@@ -124,18 +157,31 @@ func (c *OpenConn) cell(col, width int, g *glyphs) string {
 		return endpointWord(c.Network.Local, width, g)
 	case 3:
 		return endpointWord(c.Network.Peer, width, g)
-	case 4:
+	case openWhere:
+		return cut(safetext.Escape(c.Where), width, g.dots)
+	case openAge:
 		return knownDuration(c.Age)
-	case 5:
-		if on, known := c.Linger.On.Get(); !known || !on {
-			return ""
-		}
-		return durationWord(time.Duration(c.Linger.Seconds.Or(0)) * time.Second)
 	case 6:
+		return lingerWord(c.Linger)
+	case 7:
 		return openBytes(c.Bytes.Unread)
-	default:
+	case 8:
 		return openBytes(c.Bytes.Unsent)
+	default:
+		return cut(c.OnClose, width, g.dots)
 	}
+}
+
+func lingerWord(l model.Linger) string {
+	switch on, known := l.On.Get(); {
+	case !known:
+		return ""
+	case !on:
+		return "off"
+	case l.Seconds.Or(0) < 0:
+		return "ever"
+	}
+	return durationWord(time.Duration(l.Seconds.Or(0)) * time.Second)
 }
 
 func openBytes(n model.Opt[uint64]) string {

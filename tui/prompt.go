@@ -18,6 +18,7 @@ const (
 	askRecord
 	askWrite
 	askQuit
+	askEnd
 )
 
 // prompt is the question at the foot of the screen.
@@ -26,6 +27,7 @@ type prompt struct {
 	input textinput.Model
 	err   string
 	was   query // before a text was typed
+	ends  OpenConn
 }
 
 // ask opens a prompt.
@@ -46,6 +48,7 @@ func (s *screen) ask(q question) {
 		p.input.SetValue(s.writeName())
 	case askQuit:
 		p.input.Prompt = "A recording is running. Stop it, keep the file and quit? (y/n) "
+	case askEnd: // the question is askEnd's
 	}
 	p.input.SetStyles(textinput.Styles{})
 	p.input.SetVirtualCursor(true)
@@ -70,6 +73,8 @@ func (s *screen) pressedPrompt(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case p.asks == askQuit:
 		return s.answeredQuit(msg.String())
+	case p.asks == askEnd:
+		return s.answeredEnd(msg.String())
 	case msg.String() == "esc":
 		s.prompt = nil
 		switch p.asks {
@@ -119,7 +124,7 @@ func (s *screen) answered() tea.Cmd {
 	case askWrite:
 		s.prompt = nil
 		return s.writeView(value)
-	case askText, askQuit:
+	case askText, askQuit, askEnd:
 	}
 	s.prompt = nil
 	return nil
@@ -145,7 +150,7 @@ func (s *screen) promptLines() []string {
 			lines = lines[n-4:]
 		}
 	}
-	if p.asks == askQuit {
+	if p.asks == askQuit || p.asks == askEnd {
 		return append(lines, s.pal.strong.Styled(cut(p.input.Prompt, s.width, s.g.dots)))
 	}
 	input := p.input

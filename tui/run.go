@@ -58,6 +58,8 @@ type Config struct {
 	Replay *Replay
 	// Open returns the connections that are open now.
 	Open func() ([]OpenConn, error)
+	// End ends one of them, and says what the kernel did.
+	End func(OpenConn) (string, error)
 
 	// ASCII avoids characters outside of ASCII.
 	ASCII bool

@@ -39,6 +39,8 @@ func newDemo(a *app) *cobra.Command {
 				return err
 			}
 			defer w.stop()
+			open := a.openView(&flags)
+			defer open.close()
 			t, err := flags.open()
 			if err != nil {
 				return err
@@ -48,7 +50,7 @@ func newDemo(a *app) *cobra.Command {
 			defer cancel(nil)
 			screen := a.wantsScreen(flags.plain)
 			go func() { cancel(w.play(screen)) }()
-			err = a.show(ctx, t, flags.plain)
+			err = a.show(ctx, t, flags.plain, open)
 			var why reason
 			if cause := context.Cause(ctx); err == nil && cause != nil && !errors.As(cause, &why) {
 				return cause

@@ -3,6 +3,8 @@ package main
 import (
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
@@ -31,6 +33,25 @@ func newHeld() func() ([]conns.Held, error) {
 		}
 		return heldBy(holders)
 	}
+}
+
+// newOpenView prepares what the view Open needs when the privileges are gone: the
+// iterator is loaded, and the kernel lets it be read without. Before 5.19 that
+// takes CAP_BPF, which is then kept.
+func newOpenView(flags *liveFlags) *openView {
+	v := &openView{allowKill: flags.allowKill, options: conns.Options{Owners: newOwners(false)}}
+	if flags.allowKill {
+		flags.keep = append(flags.keep, unix.CAP_NET_ADMIN)
+	}
+	holders, err := tracer.OpenHolders()
+	if err != nil {
+		return v // what this user may look into in /proc
+	}
+	v.options.Held = func() ([]conns.Held, error) { return heldBy(holders) }
+	if !holders.StaysReadable() {
+		flags.keep = append(flags.keep, unix.CAP_BPF)
+	}
+	return v
 }
 
 func heldBy(holders *tracer.Holders) ([]conns.Held, error) {

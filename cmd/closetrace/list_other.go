@@ -8,3 +8,5 @@ import "github.com/closetrace/closetrace/internal/conns"
 func newOwners(bool) conns.Owners           { return nil }
 func blindSpots() []string                  { return nil }
 func newHeld() func() ([]conns.Held, error) { return nil }
+
+func newOpenView(flags *liveFlags) *openView { return &openView{allowKill: flags.allowKill} }

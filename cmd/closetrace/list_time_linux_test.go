@@ -22,7 +22,7 @@ func TestListTakesAtMostAsLongAsSS(t *testing.T) {
 	done := make(chan struct{})
 	go func() { // in a thread that ends with it
 		defer close(done)
-		crowd(t, 2500)
+		defer closeAll(crowd(t, 2500))
 		list, ss := time.Hour, time.Hour
 		tries := 0
 		for tries < 10 || list > ss && tries < 60 {
@@ -48,8 +48,8 @@ func timeOf(t *testing.T, name string, arguments ...string) time.Duration {
 }
 
 // crowd moves this thread into a network namespace of its own and opens pairs
-// of connected sockets there, until the test ends.
-func crowd(t *testing.T, pairs int) {
+// of connected sockets there, which the caller closes.
+func crowd(t *testing.T, pairs int) (open []int) {
 	check := func(err error) {
 		if err != nil {
 			t.Error(err)
@@ -58,26 +58,35 @@ func crowd(t *testing.T, pairs int) {
 	}
 	runtime.LockOSThread()
 	check(unix.Unshare(unix.CLONE_NEWNET))
-	open := func(kind int) int {
+	socket := func(kind int) int {
 		fd, err := unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, 0)
 		check(err)
-		t.Cleanup(func() { unix.Close(fd) })
 		return fd
 	}
 	loopback, err := unix.NewIfreq("lo")
 	check(err)
 	loopback.SetUint16(unix.IFF_UP)
-	check(unix.IoctlIfreq(open(unix.SOCK_DGRAM), unix.SIOCSIFFLAGS, loopback))
+	control, listener := socket(unix.SOCK_DGRAM), socket(unix.SOCK_STREAM)
+	defer unix.Close(control)
+	defer unix.Close(listener)
+	check(unix.IoctlIfreq(control, unix.SIOCSIFFLAGS, loopback))
 	check(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 20_000, Max: 20_000}))
-	listener := open(unix.SOCK_STREAM)
 	check(unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	check(unix.Listen(listener, 64))
 	name, err := unix.Getsockname(listener)
 	check(err)
 	for range pairs {
-		check(unix.Connect(open(unix.SOCK_STREAM), name))
-		fd, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
+		client := socket(unix.SOCK_STREAM)
+		check(unix.Connect(client, name))
+		server, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
 		check(err)
-		t.Cleanup(func() { unix.Close(fd) })
+		open = append(open, client, server)
+	}
+	return open
+}
+
+func closeAll(open []int) {
+	for _, fd := range open {
+		unix.Close(fd)
 	}
 }

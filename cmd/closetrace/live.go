@@ -29,7 +29,8 @@ of what it starts are shown; the trace ends with it and says how they ended.`
 
 type liveFlags struct {
 	traceFlags
-	plain bool
+	plain     bool
+	allowKill bool
 }
 
 func newLive(a *app) *cobra.Command {
@@ -45,16 +46,19 @@ func newLive(a *app) *cobra.Command {
 			}
 			defer f.close()
 			defer f.tell(a.stderr)
+			open := a.openView(&flags)
+			defer open.close()
 			t, err := flags.open()
 			if err != nil {
 				return err
 			}
 			defer t.Close()
-			return a.show(c.Context(), t, flags.plain)
+			return a.show(c.Context(), t, flags.plain, open)
 		},
 	}
 	flags.flags(c.Flags())
 	c.Flags().Lookup("pid").Usage = pidUsage
+	c.Flags().BoolVar(&flags.allowKill, "allow-kill", false, "let x end a connection in the screen's view Open; keeps CAP_NET_ADMIN")
 	c.Flags().BoolVar(&flags.plain, "plain", false, "one line for each teardown, also on a terminal (for screen readers and logs)")
 	return c
 }

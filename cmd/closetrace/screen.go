@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
@@ -21,52 +20,23 @@ func (a *app) wantsScreen(plain bool) bool {
 }
 
 // show runs the live screen, or prints lines where there is none.
-func (a *app) show(ctx context.Context, t *trace, plain bool) error {
+func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) error {
 	if !a.wantsScreen(plain) {
 		return a.printLines(ctx, t, isTerminal(a.stdout))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	return a.screen(ctx, t.records(ctx), tui.Config{
+	config := tui.Config{
 		Start:  t.start,
 		Filter: t.filter.String(),
 		Stop:   func() { cancel(reason("signal")) },
 		Record: func(path string) (tui.Recorder, error) { return newScreenRecorder(path, t.start) },
-		Open:   func() ([]tui.OpenConn, error) { return openConns(ctx) },
-	})
-}
-
-// openConns lists the connections that are open now. Privileges are dropped by
-// then: processes of other users are not told.
-func openConns(ctx context.Context) ([]tui.OpenConn, error) {
-	all, err := conns.List(ctx, conns.Options{})
-	if err != nil {
-		return nil, err
+		Open:   func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
-	open := make([]tui.OpenConn, 0, len(all))
-	for i := range all {
-		c := &all[i]
-		open = append(open, tui.OpenConn{
-			Network: c.Network, Process: c.Process, State: c.State, Age: c.Duration, Linger: c.Linger,
-			Bytes: queued(c),
-		})
+	if open.allowKill {
+		config.End = open.end
 	}
-	return open, nil
-}
-
-// queued is the payload that waits: SYN and FIN count one in a queue, too.
-func queued(c *conns.Conn) model.Bytes {
-	unread, unsent := uint64(c.Queue.Receive), uint64(c.Queue.Send)
-	switch c.State {
-	case model.SynSent, model.FinWait1:
-		unsent = max(unsent, 1) - 1
-	case model.CloseWait:
-		unread = max(unread, 1) - 1
-	case model.Closing, model.LastAck:
-		unsent, unread = max(unsent, 1)-1, max(unread, 1)-1
-	default:
-	}
-	return model.Bytes{Unread: model.Some(unread), Unsent: model.Some(unsent)}
+	return a.screen(ctx, t.records(ctx), config)
 }
 
 // screen fills in what every screen has.

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tui"
+)
+
+// openView is the screen's list of open connections. It is made before the
+// privileges are dropped, and works without them.
+type openView struct {
+	options   conns.Options
+	allowKill bool
+	killer    conns.Killer
+
+	mutex sync.Mutex
+	byID  map[string]conns.Conn // what was listed last
+}
+
+// openView returns nil where there is no screen.
+func (a *app) openView(flags *liveFlags) *openView {
+	if !a.wantsScreen(flags.plain) {
+		return nil
+	}
+	return newOpenView(flags)
+}
+
+// list returns the connections that are open now.
+func (v *openView) list(ctx context.Context) ([]tui.OpenConn, error) {
+	all, err := conns.List(ctx, v.options)
+	if err != nil {
+		return nil, err
+	}
+	open := make([]tui.OpenConn, len(all))
+	byID := make(map[string]conns.Conn, len(all))
+	for i := range all {
+		c := &all[i]
+		byID[c.ID] = *c
+		open[i] = tui.OpenConn{
+			ID: c.ID, Network: c.Network, Process: c.Process, Where: whereCell(c), State: c.State, Age: c.Duration,
+			Linger: c.Linger, OnClose: strings.TrimPrefix(c.OnClose.String(), "would "),
+			Bytes: model.Bytes{Unread: c.TCP.Bytes.Unread, Unsent: c.TCP.Bytes.Unacked},
+		}
+	}
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	v.byID = byID
+	return open, nil
+}
+
+// end ends the very connection that was shown.
+func (v *openView) end(shown tui.OpenConn) (string, error) {
+	v.mutex.Lock()
+	c, ok := v.byID[shown.ID]
+	v.mutex.Unlock()
+	if !ok {
+		return "", fmt.Errorf("end %s: %w", shown.Network.Local.AddrPort(), conns.ErrGone)
+	}
+	done, err := v.killer.Kill(&c)
+	if err == nil {
+		err = done.Why(&c)
+	}
+	if err != nil {
+		return "", explained(&c, err)
+	}
+	return fmt.Sprintf("ended %s %s; its record is in Stream", c.Network.Local.AddrPort(), c.Network.Peer.AddrPort()), nil
+}
+
+func (v *openView) close() error {
+	if v == nil {
+		return nil
+	}
+	return v.killer.Close()
+}

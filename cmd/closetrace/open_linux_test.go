@@ -1,0 +1,178 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/vt"
+	"golang.org/x/sys/unix"
+)
+
+// console is the screen of a program on a pseudo-terminal.
+type console struct {
+	t       *testing.T
+	master  *os.File
+	command *exec.Cmd
+
+	mu     sync.Mutex
+	screen *vt.Emulator
+}
+
+// onConsole starts a program on a terminal that answers no questions.
+func onConsole(t *testing.T, c *exec.Cmd) *console {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudo-terminal here: %v", err)
+	}
+	t.Cleanup(func() { master.Close() })
+	check := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	check(err)
+	check(unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 160}))
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	check(err)
+	defer slave.Close()
+	p := &console{t: t, master: master, command: c, screen: vt.NewEmulator(160, 50)}
+	c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
+	c.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8")
+	check(c.Start())
+	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	go func() { _, _ = io.Copy(io.Discard, p.screen) }()
+	go p.read()
+	return p
+}
+
+func (p *console) read() {
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := p.master.Read(buffer)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		_, _ = p.screen.Write(buffer[:n])
+		p.mu.Unlock()
+	}
+}
+
+func (p *console) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.screen.String()
+}
+
+// press sends keys when the screen shows a text, for which it waits.
+func (p *console) press(keys, when string) {
+	p.t.Helper()
+	p.await(when)
+	if _, err := p.master.WriteString(keys); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *console) await(text string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.text(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("the screen does not show %q:\n%s", text, p.text())
+		}
+	}
+}
+
+// TestOpenView: with its privileges dropped, the screen names the process of
+// another user, and ends its connection when that was allowed.
+func TestOpenView(t *testing.T) {
+	needCapabilities(t)
+	if _, err := exec.LookPath("sleep"); err != nil {
+		t.Skip(err)
+	}
+	closetrace := program(t)
+	done := make(chan struct{})
+	go func() { // in a thread that ends with it
+		defer close(done)
+		pair := crowd(t, 1)
+		server := pair[1]
+		defer unix.Close(server)
+		owner := fmt.Sprintf("sleep[%d]", stranger(t, pair[0]))
+		p := onConsole(t, exec.Command(closetrace, "--allow-kill"))
+		p.press("5", "1 Stream")
+		p.await(owner)
+		checkCapabilities(t, p.command.Process.Pid)
+		for range 2 { // there are two ends; that of the stranger may be either
+			if line := selectedLine(p.text()); strings.Contains(line, owner) {
+				break
+			}
+			p.press("j", "[5 Open]")
+			time.Sleep(500 * time.Millisecond)
+		}
+		p.press("x", owner)
+		p.press("y", "(y/N)")
+		p.await("its record is in Stream")
+		if _, err := unix.Read(server, make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("the peer sees %v, want ECONNRESET", err)
+		}
+		p.press("1", "[5 Open]")
+		p.await("destroyed")
+		p.press("q", "[1 Stream]")
+		if err := p.command.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	<-done
+}
+
+func selectedLine(screen string) string {
+	for line := range strings.Lines(screen) {
+		if strings.HasPrefix(line, "▸") {
+			return line
+		}
+	}
+	return ""
+}
+
+// stranger starts a process of another user that holds a connection.
+func stranger(t *testing.T, connection int) (pid int) {
+	c := exec.Command("sleep", "600")
+	file := os.NewFile(uintptr(connection), "connection")
+	defer file.Close()
+	c.ExtraFiles = []*os.File{file}
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if err := c.Start(); err != nil {
+		t.Error(err)
+		runtime.Goexit()
+	}
+	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	return c.Process.Pid
+}
+
+// checkCapabilities: CAP_NET_ADMIN is kept, before 5.19 CAP_BPF, and no other.
+func checkCapabilities(t *testing.T, pid int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Error(err)
+	}
+	var permitted uint64
+	_, after, _ := strings.Cut(string(text), "CapPrm:")
+	if _, err := fmt.Sscanf(after, "%x", &permitted); err != nil {
+		t.Error(err)
+	}
+	if permitted&^(1<<unix.CAP_BPF) != 1<<unix.CAP_NET_ADMIN {
+		t.Errorf("permitted capabilities are %#x, want CAP_NET_ADMIN", permitted)
+	}
+	t.Logf("permitted capabilities are %#x", permitted)
+}

@@ -1,0 +1,49 @@
+package tui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// askEnd asks whether the selected connection is to be ended: that very one,
+// whatever the list shows when the answer comes.
+func (s *screen) askEnd() {
+	c := s.conns.current()
+	switch {
+	case c == nil:
+		return
+	case s.cfg.End == nil:
+		s.say("connections can be ended where the trace was started with --allow-kill")
+		return
+	}
+	s.ask(askEnd)
+	s.prompt.ends = *c
+	s.prompt.input.Prompt = c.question(s.g)
+}
+
+// question names the connection, what it is in and whose it is.
+func (c *OpenConn) question(g *glyphs) string {
+	text := fmt.Sprintf("End %s %s %s, %s", c.Network.Local.AddrPort(), g.arrow, c.Network.Peer.AddrPort(), c.State)
+	if c.Process.PID != 0 {
+		text += " of " + safetext.Escape(processWord(&model.Facts{Process: c.Process}, 1<<10, g))
+	}
+	return text + "? (y/N) "
+}
+
+// answeredEnd ends the connection if the answer is yes. Enter is no.
+func (s *screen) answeredEnd(k string) tea.Cmd {
+	c, end := s.prompt.ends, s.cfg.End
+	s.prompt = nil
+	if k != "y" && k != "Y" {
+		s.say("nothing was ended")
+		return nil
+	}
+	return func() tea.Msg {
+		text, err := end(c)
+		return doneMsg{text: text, err: err}
+	}
+}

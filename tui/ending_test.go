@@ -1,0 +1,89 @@
+package tui
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+func openEndpoint(text string) model.Endpoint {
+	a := netip.MustParseAddrPort(text)
+	return model.Endpoint{Address: a.Addr(), Port: a.Port()}
+}
+
+// someOpen are connections as internal/conns tells them.
+func someOpen() []OpenConn {
+	return []OpenConn{
+		{
+			ID: "f0-1", State: model.Established, OnClose: "reset: 512 bytes unread", Where: "shop/cart-0",
+			Network: model.Network{Local: openEndpoint("10.0.0.5:443"), Peer: openEndpoint("10.0.0.9:51034")},
+			Process: model.Process{PID: 812, Name: "nginx"}, Linger: model.Linger{On: model.Some(false)},
+			Bytes: model.Bytes{Unread: model.Some(uint64(512)), Unsent: model.Some(uint64(0))},
+		},
+		{
+			ID: "f0-2", State: model.CloseWait, OnClose: "block up to 5 s",
+			Network: model.Network{Local: openEndpoint("[2001:db8::5]:8080"), Peer: openEndpoint("[2001:db8::9]:40000")},
+			Process: model.Process{PID: 900, Name: "\x1b]0;evil"}, Linger: model.Linger{On: model.Some(true), Seconds: model.Some(5)},
+		},
+	}
+}
+
+// openRig shows them, and notes what is ended.
+func openRig(t *testing.T, all *[]OpenConn, ended *[]string) *rig {
+	r := newRig(t, 140, 30, demoFeed(), func(c *Config) {
+		c.Open = func() ([]OpenConn, error) { return *all, nil }
+		c.End = func(c OpenConn) (string, error) {
+			if c.ID == "f0-2" {
+				return "", errors.New("end it: the connection has ended already")
+			}
+			*ended = append(*ended, c.ID)
+			return "ended " + c.ID, nil
+		}
+	})
+	r.press("5")
+	r.send(connsMsg{conns: slices.Clone(*all)})
+	return r
+}
+
+func TestEndOpenConnection(t *testing.T) {
+	all, ended := someOpen(), []string{}
+	r := openRig(t, &all, &ended)
+	r.shows("reset: 512 bytes unread", "shop/cart-0", "x end a connection")
+	r.press("x")
+	r.shows("End 10.0.0.5:443", "10.0.0.9:51034, ESTABLISHED of nginx[812]? (y/N)")
+	for _, no := range []string{"enter", "n", "esc"} {
+		if cmd := r.press(no); cmd != nil {
+			t.Errorf("the answer %s does something", no)
+		}
+		r.shows("nothing was ended")
+		r.press("x")
+	}
+	// While the question stands the list changes; the answer means what was asked.
+	all = all[1:]
+	r.send(connsMsg{conns: slices.Clone(all)})
+	r.run(r.press("y"))
+	r.shows("ended f0-1")
+	r.press("x")
+	r.shows(`\x1b]0;evil[900]?`)
+	r.run(r.press("y"))
+	r.shows("the connection has ended already")
+	if len(ended) != 1 || ended[0] != "f0-1" {
+		t.Errorf("ended %v, want f0-1 alone", ended)
+	}
+}
+
+func TestEndNotAllowed(t *testing.T) {
+	all := someOpen()
+	r := newRig(t, 140, 30, demoFeed(), func(c *Config) {
+		c.Open = func() ([]OpenConn, error) { return all, nil }
+	})
+	r.press("5")
+	r.send(connsMsg{conns: slices.Clone(all)})
+	r.hides("x end a connection")
+	r.press("x")
+	r.shows("--allow-kill")
+	r.hides("(y/N)")
+}
