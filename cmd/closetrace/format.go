@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
@@ -24,7 +26,7 @@ func newPrinter(out, warn io.Writer, flags *replayFlags, options tui.LineOptions
 		if flags.format != "text" {
 			return printer{}, usage("--rejudge writes text only")
 		}
-		return printer{printRejudged(out, options), end}, nil
+		return printRejudged(out, warn, options), nil
 	}
 	switch flags.format {
 	case "text":
@@ -68,14 +70,26 @@ func printText(out io.Writer, options tui.LineOptions) func(*model.Record) error
 	}
 }
 
-func printRejudged(out io.Writer, options tui.LineOptions) func(*model.Record) error {
-	return func(r *model.Record) error {
+// printRejudged shows the records that change, and at the end how many were
+// judged.
+func printRejudged(out, told io.Writer, options tui.LineOptions) printer {
+	judged, different := 0, 0
+	judge := func(r *model.Record) error {
+		if r.Kind == model.KindTeardown || r.Kind == model.KindOutcome {
+			judged++
+		}
 		now, changed := record.Rejudge(r)
 		if !changed {
 			return nil
 		}
+		different++
 		changes := strings.Join(record.Differences(r, &now), ", ")
 		_, err := fmt.Fprintf(out, "%s  was judged differently: %s\n", tui.Line(&now, options), changes)
 		return err
 	}
+	end := func() error {
+		_, err := fmt.Fprintf(told, "closetrace: %s judged again, %s changed\n", humanize.Comma(int64(judged)), humanize.Comma(int64(different)))
+		return err
+	}
+	return printer{judge, end}
 }

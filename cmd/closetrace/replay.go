@@ -87,8 +87,9 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		})
 	} else {
 		toTerminal.done = a.progress(in)
-		err = errors.Join(printAll(in.records(ctx), filter, print.record), print.end(), out.Flush())
+		err = printAll(in.records(ctx), filter, print.record)
 		toTerminal.done()
+		err = errors.Join(err, print.end(), out.Flush())
 	}
 	if err == nil {
 		in.tell(a.stderr)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -94,8 +93,15 @@ func (a *app) writePage(page *report.Report, output string, force bool, o report
 	if err != nil {
 		return createError(output, err)
 	}
-	if err := errors.Join(page.Write(file, o), file.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", output, err)
+	err = page.Write(file, o)
+	if closed := file.Close(); err == nil {
+		err = closed
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	if info, failed := os.Lstat(output); failed == nil && info.Mode().IsRegular() {
+		err = errors.Join(err, os.Remove(output)) // half a page helps nobody
+	}
+	return err
 }

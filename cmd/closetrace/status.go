@@ -35,7 +35,11 @@ type status struct {
 const statusEvery = 500 * time.Millisecond
 
 func (a *app) newStatus(path string, w *record.Writer) *status {
-	s := &status{out: a.stderr, live: isTerminal(a.stderr), path: path, writer: w, began: time.Now(), quit: make(chan struct{})}
+	live := isTerminal(a.stderr) && path != "-" // what reads standard output may write to the same terminal
+	if path == "-" {
+		path = "standard output"
+	}
+	s := &status{out: a.stderr, live: live, path: path, writer: w, began: time.Now(), quit: make(chan struct{})}
 	if s.live {
 		s.done.Go(s.refresh)
 	}

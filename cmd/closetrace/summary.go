@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -107,9 +108,16 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 	defer t.Close()
 	s := summary.New()
 	var mutex sync.Mutex
+	before := "" // an empty line between two of them
 	print := func() error {
 		mutex.Lock()
 		defer mutex.Unlock()
+		if _, err := io.WriteString(a.stdout, before); err != nil {
+			return err
+		}
+		if !flags.asJSON {
+			before = "\n"
+		}
 		return a.printSummary(s, flags)
 	}
 	if flags.every > 0 {
