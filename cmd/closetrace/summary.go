@@ -22,7 +22,8 @@ const summaryHelp = `The incident in one screen of text: what ended by verdict, 
 peer, who aborts most, bytes lost, percentiles of durations, losses.
 
 It reads recordings, several as one, or with --live traces this host until it is
-stopped; --every prints it again and again.
+stopped; --every prints it again and again. On a terminal the tables are as long
+as its screen allows; --rows asks for more.
 
 Examples:
   closetrace summary incident.jsonl

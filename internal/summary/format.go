@@ -12,25 +12,42 @@ import (
 )
 
 // cell is clip, filled up to width columns.
-func cell(name string, width int) string {
-	name = clip(name, width)
-	return name + strings.Repeat(" ", max(width-columns(name), 0))
+func cell(name string, width int) string { return fill(clip(name, width), width) }
+
+func fill(text string, width int) string {
+	return text + strings.Repeat(" ", max(width-columns(text), 0))
 }
 
 // clip returns a name made safe and cut to width columns.
 func clip(name string, width int) string { return cut(strings.TrimSpace(safetext.Escape(name)), width) }
 
 // cut returns the first width columns of a text; a tilde says that there is more.
-func cut(name string, width int) string {
+func cut(text string, width int) string {
+	if columns(text) <= width {
+		return text
+	}
+	end := 0
+	for i := range text {
+		if columns(text[:i]) < width {
+			end = i
+		}
+	}
+	return strings.TrimRight(text[:end], " ") + "~"
+}
+
+// middle is clip that leaves out the middle: addresses differ at their end.
+func middle(name string, width int) string {
+	name = strings.TrimSpace(safetext.Escape(name))
 	if columns(name) <= width {
 		return name
 	}
+	head := cut(name, (width+1)/2)
 	for i := range name {
-		if columns(name[:i]) >= width-1 {
-			return strings.TrimRight(name[:i], " ") + "~"
+		if columns(name[i:]) <= width-columns(head) {
+			return head + name[i:]
 		}
 	}
-	return name
+	return head
 }
 
 // columns is how wide s is on a terminal, or a little more: a table that is

@@ -80,7 +80,7 @@ type page struct {
 
 // line writes a line, which is cut where the screen ends.
 func (p *page) line(format string, args ...any) {
-	fmt.Fprintf(p, "%s\n", cut(fmt.Sprintf(format, args...), p.options.Width))
+	fmt.Fprintf(p, "%s\n", cut(strings.TrimRight(fmt.Sprintf(format, args...), " "), p.options.Width))
 }
 
 // title begins a part.
@@ -210,7 +210,11 @@ func (p *page) groups(title string, list []Group, evicted bool) {
 	width := min(p.options.Width-52, 48)
 	p.title("%-*s %9s %9s %8s %7s %7s %6s", width, title, "ends", "graceful", "abort", "linger", "failed", "lost")
 	for _, g := range list {
-		p.line("%s %9s %9s %8s %7s %7s %6s", cell(g.Name(p.options.ASCII), width), about(g), Count(g.Verdicts["graceful"]), Count(g.Verdicts["abortive"]),
+		name := g.Name(p.options.ASCII)
+		if g.Peer == "" {
+			name = clip(name, width)
+		}
+		p.line("%s %9s %9s %8s %7s %7s %6s", fill(middle(name, width), width), about(g), Count(g.Verdicts["graceful"]), Count(g.Verdicts["abortive"]),
 			Count(g.Verdicts["linger-timeout"]), Count(g.Verdicts["failed-open"]), Bytes(g.BytesLost))
 	}
 }

@@ -101,3 +101,21 @@ func TestFormat(t *testing.T) {
 		}
 	}
 }
+
+func TestClip(t *testing.T) {
+	for _, c := range []struct {
+		got, want string
+	}{
+		{clip("nginx", 5), "nginx"},
+		{clip("postgres", 5), "post~"},
+		{clip("日本語プロセス", 9), "日本語プ~"},
+		{clip("日本語プロセス", 10), "日本語プ~"},
+		{clip("\x1b[2J", 40), `\x1b[2J`},
+		{middle("2001:db8:1234:5678:9abc:def0:1234:1", 28), "2001:db8:1234~bc:def0:1234:1"},
+		{middle("10.0.0.9", 28), "10.0.0.9"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
