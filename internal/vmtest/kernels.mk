@@ -27,7 +27,8 @@ comma := ,
 fetch_kernels = $(VMTEST) fetch -dir $(KERNEL_DIR) -arch $(ARCH) -series $(subst $(space),$(comma),$(strip $(1))) -missing
 # Cgo is off because a guest has no libraries. One package at a time: emulation
 # takes a whole processor, and the limits in tests are for a guest that has one.
-test_in_guest = CGO_ENABLED=0 GOARCH=$(ARCH) go test -p 1 -count=1 -timeout $(KERNEL_TIMEOUT) $(GOTESTFLAGS) -run '$(RUN)' \
+# A guest's settings may be changed for a moment by a scenario.
+test_in_guest = CLOSETRACE_LAB_GLOBAL=1 CGO_ENABLED=0 GOARCH=$(ARCH) go test -p 1 -count=1 -timeout $(KERNEL_TIMEOUT) $(GOTESTFLAGS) -run '$(RUN)' \
 	-exec "$(VMTEST) run -arch $(ARCH) -init $(VMTEST)-$(ARCH) -kernel $(KERNEL_DIR)/$(1) \
 	$(foreach f,$(FILES),-file $(CURDIR)/$(f)) $(VMFLAGS)" $(PKG)
 
