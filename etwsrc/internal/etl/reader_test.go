@@ -2,10 +2,12 @@ package etl
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +151,30 @@ func TestDamagedBuffersAreSkippedAndCounted(t *testing.T) {
 	}
 	if len(list) == 0 || len(list) >= 700 {
 		t.Errorf("%d events, want those of the other buffers", len(list))
+	}
+}
+
+// A small file whose buffers claim 16 MB each, on many CPUs, takes no more
+// memory than it has bytes to fill.
+func TestClaimedSizesTakeNoMemory(t *testing.T) {
+	tr := etltest.Trace{Compressed: true}
+	for i := range 200 {
+		tr.Events = append(tr.Events, etltest.Event{CPU: i, At: time.Duration(i), Provider: raw.TCPIP.GUID(), Data: make([]byte, 20)})
+	}
+	data := tr.Bytes()
+	le := binary.LittleEndian
+	for at := 8192; at < len(data); at += int(le.Uint32(data[at:])) {
+		le.PutUint32(data[at+0x30:], maxBuffer)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r, _ := read(t, data)
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
+		t.Errorf("%d MB were allocated for a file of %d kB", used>>20, len(data)>>10)
+	}
+	if r.Damaged() != 200 {
+		t.Errorf("%d buffers are damaged, want all 200: they are not as long as they say", r.Damaged())
 	}
 }
 

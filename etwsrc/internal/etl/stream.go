@@ -34,8 +34,10 @@ func (r *Reader) load(s *stream) error {
 			s.data = s.data[:0]
 			return fmt.Errorf("more than %d MB of buffers are needed at the same time", maxOpen>>20)
 		}
-		r.open += more
-		s.data = make([]byte, 0, size)
+		if !b.compressed {
+			r.open += more
+			s.data = make([]byte, 0, size)
+		}
 	}
 	if b.compressed {
 		return r.unpack(s, b, size)
@@ -61,7 +63,13 @@ func (r *Reader) unpack(s *stream, b *buffer, size int) error {
 	if n < len(s.packed) {
 		return fmt.Errorf("read buffer at offset %d: %w", b.offset, err)
 	}
+	// A hostile file says that a few bytes are many: room is made as they come.
+	before := cap(s.data)
+	if usual := min(size, 8*n); before < usual {
+		s.data = make([]byte, 0, usual)
+	}
 	s.data, err = decompress(s.data, s.packed, size, false)
+	r.open += int64(cap(s.data) - before)
 	if err == nil && len(s.data) != size {
 		err = fmt.Errorf("%d bytes of %d: %w", len(s.data), size, io.ErrUnexpectedEOF)
 	}
