@@ -11,7 +11,7 @@ package etwsrc
 #include <evntprov.h>
 
 // closetrace_query fills in the state of a session by its name.
-static ULONG closetrace_query(LPCWSTR name, TRACEHANDLE *handle, ULONG *lost, ULONG *buffers) {
+static ULONG closetrace_query(LPCWSTR name, TRACEHANDLE *handle, ULONG *mode, ULONG *lost, ULONG *buffers) {
 	struct { EVENT_TRACE_PROPERTIES p; WCHAR names[2048]; } q;
 	ZeroMemory(&q, sizeof q);
 	q.p.Wnode.BufferSize = sizeof q;
@@ -19,6 +19,7 @@ static ULONG closetrace_query(LPCWSTR name, TRACEHANDLE *handle, ULONG *lost, UL
 	q.p.LogFileNameOffset = sizeof q.p + 1024 * sizeof(WCHAR);
 	ULONG status = ControlTraceW(0, name, &q.p, EVENT_TRACE_CONTROL_QUERY);
 	*handle = q.p.Wnode.HistoricalContext;
+	*mode = q.p.LogFileMode;
 	*lost = q.p.EventsLost;
 	*buffers = q.p.RealTimeBuffersLost;
 	return status;
@@ -31,7 +32,7 @@ static ULONG closetrace_enable(TRACEHANDLE handle, const GUID *provider, UCHAR l
 	EVENT_FILTER_DESCRIPTOR d;
 	ENABLE_TRACE_PARAMETERS p;
 	ZeroMemory(&p, sizeof p);
-	p.Version = 2;
+	p.Version = count > 0 ? 2 : 1; // 2 came with the filters
 	if (count > 0) {
 		if (count > 64)
 			return ERROR_INVALID_PARAMETER;
@@ -66,7 +67,9 @@ import (
 
 // state is what Windows tells about a session.
 type state struct {
-	handle  C.TRACEHANDLE
+	handle C.TRACEHANDLE
+	// file: it writes a file, and is none of ours.
+	file    bool
 	lost    uint32 // events
 	buffers uint32 // real-time buffers
 }
@@ -78,11 +81,12 @@ func query() (state, error) {
 		return state{}, err
 	}
 	var s state
-	var lost, buffers C.ULONG
-	code := C.closetrace_query(C.LPCWSTR(unsafe.Pointer(name)), &s.handle, &lost, &buffers)
+	var mode, lost, buffers C.ULONG
+	code := C.closetrace_query(C.LPCWSTR(unsafe.Pointer(name)), &s.handle, &mode, &lost, &buffers)
 	if code != 0 {
 		return s, explain("query ETW session", uint32(code), windows.Errno(code))
 	}
+	s.file = mode&C.EVENT_TRACE_REAL_TIME_MODE == 0
 	s.lost, s.buffers = uint32(lost), uint32(buffers)
 	return s, nil
 }
@@ -95,6 +99,9 @@ func (s state) enable(sub subscription) error {
 	code := C.closetrace_enable(s.handle, id, C.UCHAR(sub.level), C.ULONGLONG(sub.any), (*C.USHORT)(unsafe.Pointer(&sub.ids[0])), C.USHORT(len(sub.ids)))
 	if code == codeInvalidParameter && sub.plainLevel > 0 {
 		code = C.closetrace_enable(s.handle, id, C.UCHAR(sub.plainLevel), C.ULONGLONG(sub.plainAny), nil, 0)
+	}
+	if code == codeTimeout {
+		code = 0 // it is enabled; some process has not answered yet
 	}
 	if code != 0 {
 		return explain(fmt.Sprintf("enable %v", sub.provider), uint32(code), windows.Errno(code))

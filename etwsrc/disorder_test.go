@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,5 +179,8 @@ func TestUndecodablePayloadsMakeInferred(t *testing.T) {
 	s := f.Stats()
 	if len(s.Undecoded) != 1 || s.Undecoded[0].ID != 1184 || s.Undecoded[0].Length != 30 || s.Undecoded[0].Count != 1 {
 		t.Errorf("undecoded = %+v, want event 1184 of 30 bytes", s.Undecoded)
+	}
+	if text := s.Undecoded[0].String(); !strings.Contains(text, "event 1184") || !strings.Contains(text, "30 bytes") {
+		t.Errorf("text = %q, want the event and its size", text)
 	}
 }

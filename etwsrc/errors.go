@@ -15,6 +15,7 @@ const (
 	codeCallNotThere     = 120
 	codeAlreadyExists    = 183
 	codeNoResources      = 1450
+	codeTimeout          = 1460
 	codeNoProvider       = 4200 // ERROR_WMI_GUID_NOT_FOUND
 	codeNoSession        = 4201 // ERROR_WMI_INSTANCE_NOT_FOUND
 )

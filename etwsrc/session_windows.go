@@ -120,6 +120,9 @@ func newSession() (*etw.Session, error) {
 	session, err := etw.NewSession(guid, options...)
 	var exists etw.ExistsError
 	if errors.As(err, &exists) {
+		if old, err := query(); err == nil && old.file {
+			return nil, errTaken
+		}
 		if err := etw.KillSession(SessionName); err != nil {
 			return nil, windowsError("stop the ETW session that was left behind", err)
 		}
@@ -130,6 +133,9 @@ func newSession() (*etw.Session, error) {
 	}
 	return session, nil
 }
+
+// errTaken: somebody traces to a file under the name.
+var errTaken = fmt.Errorf("start ETW session: a session named %s writes a trace file: stop it first (logman stop %s -ets)", SessionName, SessionName)
 
 func windowsError(what string, err error) error {
 	var code windows.Errno

@@ -46,6 +46,7 @@ func newDemo(a *app) *cobra.Command {
 				return err
 			}
 			defer t.Close()
+			defer t.tell(a.stderr)
 			ctx, cancel := context.WithCancelCause(c.Context())
 			defer cancel(nil)
 			screen := a.wantsScreen(flags.plain)

@@ -100,8 +100,11 @@ func (f *etlFile) records(ctx context.Context) iter.Seq2[model.Record, error] {
 	}
 }
 
-func (f *etlFile) tell(out io.Writer) {
-	for _, u := range f.Stats().Undecoded {
-		fmt.Fprintf(out, "closetrace: %s: %v\n", safetext.Escape(f.path), u)
+func (f *etlFile) tell(out io.Writer) { tellUndecoded(out, safetext.Escape(f.path), f.File) }
+
+// tellUndecoded names the kinds of events that are not as documented.
+func tellUndecoded(out io.Writer, name string, source interface{ Stats() etwsrc.Stats }) {
+	for _, u := range source.Stats().Undecoded {
+		fmt.Fprintf(out, "closetrace: %s: %v\n", name, u)
 	}
 }

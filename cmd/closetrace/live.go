@@ -53,6 +53,7 @@ func newLive(a *app) *cobra.Command {
 				return err
 			}
 			defer t.Close()
+			defer t.tell(a.stderr)
 			return a.show(c.Context(), t, flags.plain, open)
 		},
 	}

@@ -92,6 +92,7 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 		return errors.Join(err, w.Close(), discard(flags.output))
 	}
 	defer t.Close()
+	defer t.tell(a.stderr)
 	t.hangup = func() bool { return service && w.Rotate() == nil }
 	status := a.newStatus(flags.output, w)
 	err = write(ctx, t, w, status)

@@ -41,9 +41,7 @@ func (a *app) selftest(ctx context.Context, mode string) error {
 	}
 	printCalls(a.stdout, results)
 	if session, ok := source.(*etwsrc.Session); ok {
-		for _, u := range session.Stats().Undecoded {
-			fmt.Fprintf(a.stdout, "-      %v\n", u)
-		}
+		tellUndecoded(a.stdout, "self-test", session)
 	}
 	return a.printSelftest(results, lab.Compare(results, ownRecords(results, records)), source.Start())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"os/signal"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/closetrace/closetrace/etwsrc"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -175,6 +177,13 @@ func (t *trace) stopBySignal(cancel context.CancelCauseFunc) (stop func()) {
 		}
 	}()
 	return func() { close(done) }
+}
+
+// tell writes what of a trace that has ended could not be read.
+func (t *trace) tell(out io.Writer) {
+	if source, ok := t.source.(*etwsrc.Session); ok {
+		tellUndecoded(out, "live", source)
+	}
 }
 
 func (t *trace) Close() error { return t.source.Close() }
