@@ -44,16 +44,16 @@ func JudgeEvent(e *Event) Record {
 	return r
 }
 
-// judge makes r the record for e.
+// judge makes r the record for e. Start and stop are not judged, and stay as they are.
 func (r *Record) judge(e *Event) {
-	*r = Record{Kind: e.Kind}
+	r.Kind, r.Retracts, r.Error, r.Loss = e.Kind, false, "", Loss{}
+	t := &r.Teardown
 	switch e.Kind {
 	case KindLoss:
-		r.Loss = e.Loss
+		*t, r.Loss = Teardown{}, e.Loss
 	case KindCloseFailed:
-		r.Teardown.Facts, r.Error = e.Facts, e.Error
+		t.Facts, t.Judgement, r.Error = e.Facts, Judgement{}, e.Error
 	case KindUnknown, KindStart, KindTeardown, KindOutcome, KindStop:
-		t := &r.Teardown
 		t.Facts = e.Facts
 		t.Judgement = Classify(&t.Facts)
 		t.Linger.Outcome = t.LingerOutcome

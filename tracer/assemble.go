@@ -5,6 +5,7 @@ package tracer
 import (
 	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
@@ -44,6 +45,8 @@ type assembler struct {
 	bySock  map[uint64]*held // the latest held end of each socket
 	waits   waits
 	tw      timeWaits
+	ids     []byte      // of the last ends; see id
+	event   model.Event // the next one: it has 900 bytes, and is made in place
 }
 
 func newAssembler(t translator, session string) *assembler {
@@ -57,8 +60,9 @@ func (a *assembler) attached(mode Mode) {
 	}
 }
 
-// emit receives the events; it returns false to stop.
-type emit func(model.Event) bool
+// emit receives the events, which are its own only until it returns; it returns
+// false to stop.
+type emit func(*model.Event) bool
 
 // message takes the next message. It returns false when emit did.
 func (a *assembler) message(m *message, out emit) bool {
@@ -163,36 +167,44 @@ func isReturnOf(l *bpf.TraceLater, e *bpf.TraceEnd) bool {
 // expire reports the linger-timeout of a wait, if its facts make one; otherwise
 // the wait is over, and the connection's end tells the rest.
 func (a *assembler) expire(w *waiting, at ktime, timer bool, out emit) bool {
-	f := a.facts(&w.end)
+	f := a.next(model.KindTeardown)
+	a.facts(f, &w.end)
 	f.Time = a.clock.time(at)
 	f.Duration = model.Opt[time.Duration]{}
 	if w.end.Started != 0 {
 		f.Duration = model.Some(time.Duration(at - ktime(w.end.Started)))
 	}
 	f.Evidence.Wait.TimerExpired = timer
-	if model.Classify(&f).Verdict != model.LingerTimeout {
+	if model.Classify(f).Verdict != model.LingerTimeout {
 		a.waits.drop(w)
 		return true
 	}
 	w.id, w.timer = a.nextID(), timer
 	f.ID = w.id
-	return out(model.Event{Kind: model.KindTeardown, Facts: f})
+	return out(&a.event)
+}
+
+// next clears the event and returns its facts.
+func (a *assembler) next(kind model.Kind) *model.Facts {
+	a.event.Kind, a.event.Facts = kind, model.Facts{}
+	return &a.event.Facts
 }
 
 // resetFromTimeWait: data came for a connection that had ended gracefully.
 func (a *assembler) resetFromTimeWait(l *bpf.TraceLater, out emit) bool {
-	n := network(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns)
-	id, ok := a.tw.take(n)
+	id, ok := a.tw.take(tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns))
 	if !ok {
 		return true
 	}
-	f := model.Facts{Time: a.clock.time(ktime(l.Time)), ID: a.id(id), Network: n}
+	f := a.next(model.KindOutcome)
+	f.Time, f.ID = a.clock.time(ktime(l.Time)), a.id(id)
+	f.Network = network(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns)
 	f.TCP.Path = model.PathOf(model.TimeWait)
 	f.TCP.RST = model.RST{Sent: model.Some(true), Reason: a.reasons[l.Reason]}
-	f.TCP.Loopback = n.Loopback()
+	f.TCP.Loopback = f.Network.Loopback()
 	f.Evidence.RSTReplyTimeWait = true
 	f.Evidence.Later = true
-	return out(model.Event{Kind: model.KindOutcome, Facts: f})
+	return out(&a.event)
 }
 
 // advance tells that everything sent before at has been read. losses is the
@@ -243,8 +255,6 @@ func (a *assembler) releaseUntil(until ktime, losses uint32, out emit) bool {
 // that is the outcome; the teardown was when the time ran out.
 func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 	e, w := &h.end, h.wait
-	f := a.facts(e)
-	f.Evidence.Gap = f.Evidence.Gap || gap
 	if w == nil && e.Lingering != 0 && a.hertz != 0 { // the message of its begin was lost
 		w = newWaiting(e, a.hertz)
 	}
@@ -254,17 +264,21 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 			return false
 		}
 	}
+	f := a.next(model.KindTeardown)
+	a.facts(f, e)
+	f.Evidence.Gap = f.Evidence.Gap || gap
 	if w != nil && w.reported() {
+		a.event.Kind = model.KindOutcome
 		f.ID = w.id
 		f.Evidence.Later = true
 		f.Evidence.Wait.TimerExpired = w.timer
-		return out(model.Event{Kind: model.KindOutcome, Facts: f})
+		return out(&a.event)
 	}
 	f.ID = a.nextID()
 	if f.TCP.TimeWait.Is(true) {
-		a.tw.add(f.Network, a.ends, ktime(e.Ended))
+		a.tw.add(tupleOf(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns), a.ends, ktime(e.Ended))
 	}
-	return out(model.Event{Kind: model.KindTeardown, Facts: f})
+	return out(&a.event)
 }
 
 func (a *assembler) nextID() string {
@@ -272,7 +286,14 @@ func (a *assembler) nextID() string {
 	return a.id(a.ends)
 }
 
+// id returns the ID of an end. The text of many is in one piece of memory, which
+// is only ever appended to: one allocation for hundreds of them.
 func (a *assembler) id(n uint64) string {
-	var b [48]byte
-	return string(strconv.AppendUint(append(append(b[:0], a.session...), '-'), n, 16))
+	const piece, longest = 4096, 48
+	if cap(a.ids)-len(a.ids) < longest {
+		a.ids = make([]byte, 0, piece)
+	}
+	from := len(a.ids)
+	a.ids = strconv.AppendUint(append(append(a.ids, a.session...), '-'), n, 16)
+	return unsafe.String(&a.ids[from], len(a.ids)-from) //nolint:gosec // never written again
 }

@@ -35,7 +35,7 @@ func sampleEnd(sock, ended uint64) bpf.TraceEnd {
 func BenchmarkEnd(b *testing.B) {
 	asm := newAssembler(translator{clock: readClock(), hertz: 250, names: map[[16]byte]string{}}, "bench")
 	events := func(yield func(model.Event, error) bool) {
-		out := func(e model.Event) bool { return yield(e, nil) }
+		out := func(e *model.Event) bool { return yield(*e, nil) }
 		var m message
 		for i := range uint64(b.N) {
 			e := sampleEnd(0xffff888000000000+i%4096*2048, 1_000_000_000+i*5000)

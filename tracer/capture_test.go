@@ -133,8 +133,8 @@ func (c *Capture) Play(order []int, drop func(int) bool) []model.Record {
 		clock: clock{c.Realtime, c.Boottime}, hertz: c.Hertz, reasons: c.Reasons, names: map[[16]byte]string{},
 	}, "t")
 	a.attached(c.Mode)
-	out := func(e model.Event) bool {
-		records = append(records, model.JudgeEvent(&e))
+	out := func(e *model.Event) bool {
+		records = append(records, model.JudgeEvent(e))
 		return true
 	}
 	for at, i := range order {

@@ -9,26 +9,23 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-func (t *translator) evidence(e *bpf.TraceEnd) model.Evidence {
-	v := model.Evidence{
-		RSTReceivedBefore: has(e, bpf.TraceFlagFLAG_RST_RECEIVED),
-		RSTSentBefore:     has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_TRIED),
-		RSTSentAfter:      has(e, bpf.TraceFlagFLAG_RST_SENT_AFTER),
-		RSTReplyAfter:     has(e, bpf.TraceFlagFLAG_RST_REPLY_AFTER),
-		Repair:            has(e, bpf.TraceFlagFLAG_REPAIR),
-		MPTCP:             has(e, bpf.TraceFlagFLAG_MPTCP),
-		FirstFIN:          t.clock.time(ktime(e.FirstFin)),
-		CloseTime:         t.clock.time(ktime(e.CloseBegan)),
-		Gap:               has(e, bpf.TraceFlagFLAG_UNTRACKED),
-		Wait:              wait(e),
-	}
+func (t *translator) evidence(v *model.Evidence, e *bpf.TraceEnd) {
+	v.RSTReceivedBefore = has(e, bpf.TraceFlagFLAG_RST_RECEIVED)
+	v.RSTSentBefore = has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_TRIED)
+	v.RSTSentAfter = has(e, bpf.TraceFlagFLAG_RST_SENT_AFTER)
+	v.RSTReplyAfter = has(e, bpf.TraceFlagFLAG_RST_REPLY_AFTER)
+	v.Repair = has(e, bpf.TraceFlagFLAG_REPAIR)
+	v.MPTCP = has(e, bpf.TraceFlagFLAG_MPTCP)
+	v.FirstFIN = t.clock.time(ktime(e.FirstFin))
+	v.CloseTime = t.clock.time(ktime(e.CloseBegan))
+	v.Gap = has(e, bpf.TraceFlagFLAG_UNTRACKED)
+	v.Wait = wait(e)
 	if has(e, bpf.TraceFlagFLAG_RST_FLAG_SEEN) {
 		v.RSTFlag = model.Some(has(e, bpf.TraceFlagFLAG_RST_FLAG_SET))
 	}
 	if has(e, bpf.TraceFlagFLAG_ENDED) {
-		t.endEvidence(e, &v)
+		t.endEvidence(e, v)
 	}
-	return v
 }
 
 // endEvidence is what was read at ->CLOSE.

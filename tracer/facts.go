@@ -4,6 +4,7 @@ package tracer
 
 import (
 	"bytes"
+	"math/bits"
 	"net/netip"
 	"time"
 
@@ -20,28 +21,27 @@ type translator struct {
 	reasons map[uint8]string    // enum sk_rst_reason of this kernel, empty before 6.10
 	names   map[[16]byte]string // interned process names
 	owners  *Owners             // nil: only what the kernel's messages say
+	known   map[owner]*described
 }
 
 // namesMax bounds the interned names; a host has far fewer.
 const namesMax = 4096
 
-func (t *translator) facts(e *bpf.TraceEnd) model.Facts {
-	f := model.Facts{
-		Time:    t.clock.time(ktime(e.Ended)),
-		Network: network(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns),
-		Process: t.process(e),
-		Closer:  t.closer(e),
-		TCP:     t.tcp(e),
-		Linger:  t.linger(e),
-	}
+// facts fills in f, which is empty, in place: it has 850 bytes.
+func (t *translator) facts(f *model.Facts, e *bpf.TraceEnd) {
+	f.Time = t.clock.time(ktime(e.Ended))
+	f.Network = network(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns)
+	t.process(&f.Process, e)
+	t.closer(&f.Closer, e)
+	t.tcp(&f.TCP, e)
 	f.TCP.Loopback = f.Network.Loopback()
+	f.Linger = t.linger(e)
 	if e.Started != 0 {
 		f.StartTime = t.clock.time(ktime(e.Started))
 		f.Duration = model.Some(time.Duration(e.Ended - e.Started))
 	}
-	f.Evidence = t.evidence(e)
-	t.describe(&f, e)
-	return f
+	t.evidence(&f.Evidence, e)
+	t.describe(f, e)
 }
 
 func has(e *bpf.TraceEnd, flags bpf.TraceFlag) bool { return e.Flags&flags != 0 }
@@ -65,33 +65,26 @@ func address(family uint8, b *[16]byte) netip.Addr {
 	}
 }
 
-func (t *translator) process(e *bpf.TraceEnd) model.Process {
+func (t *translator) process(p *model.Process, e *bpf.TraceEnd) {
 	if e.Source == 0 || e.Owner.Tgid == 0 {
-		return model.Process{}
+		return
 	}
-	p := model.Process{
-		PID:       int(e.Owner.Tgid),
-		StartTime: t.clock.bootTime(e.Owner.Start),
-		Name:      t.name(e.Owner.Comm),
-		Source:    model.OwnerSource(e.Source),
-	}
+	p.PID = int(e.Owner.Tgid)
+	p.StartTime = t.clock.bootTime(e.Owner.Start)
+	p.Name = t.name(e.Owner.Comm)
+	p.Source = model.OwnerSource(e.Source)
 	if e.Owner.Start != 0 { // otherwise only the closer's name is known
 		p.User.ID = model.Some(e.Owner.Uid)
 	}
-	return p
 }
 
-func (t *translator) closer(e *bpf.TraceEnd) model.Closer {
+func (t *translator) closer(c *model.Closer, e *bpf.TraceEnd) {
 	if e.Closer.Tgid == 0 {
-		return model.Closer{}
+		return
 	}
-	return model.Closer{
-		PID:    int(e.Closer.Tgid),
-		TID:    int(e.Closer.Tid),
-		Name:   t.name(e.Closer.Comm),
-		Call:   model.Call(e.Call),
-		Signal: int(e.Signal),
-	}
+	c.PID, c.TID = int(e.Closer.Tgid), int(e.Closer.Tid)
+	c.Name = t.name(e.Closer.Comm)
+	c.Call, c.Signal = model.Call(e.Call), int(e.Signal)
 }
 
 func (t *translator) name(comm [16]byte) string {
@@ -110,7 +103,7 @@ func (t *translator) name(comm [16]byte) string {
 // path unpacks the states, which the kernel packs 4 bits each, the newest lowest.
 func path(packed uint64) model.Path {
 	var p model.Path
-	for shift := 60; shift >= 0; shift -= 4 {
+	for shift := bits.Len64(packed) &^ 3; shift >= 0; shift -= 4 {
 		if state := model.State(packed >> shift & 0xf); state != model.StateUnknown {
 			p.Append(state)
 		}
@@ -118,18 +111,16 @@ func path(packed uint64) model.Path {
 	return p
 }
 
-func (t *translator) tcp(e *bpf.TraceEnd) model.TCP {
-	p := path(e.Path)
+func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
+	tcp.Role = role(e)
+	tcp.Path = path(e.Path)
+	last := tcp.Path.Last()
 	sentRST := has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_SENT_AFTER|bpf.TraceFlagFLAG_RST_REPLY_AFTER)
-	tcp := model.TCP{
-		Role:        role(e),
-		Path:        p,
-		Error:       errno(e.Error),
-		FIN:         fin(e, p),
-		Bytes:       volume(e, p.Last()),
-		Preexisting: has(e, bpf.TraceFlagFLAG_PREEXISTING),
-		Retransmits: model.Some(e.Retransmits),
-	}
+	tcp.Error = errno(e.Error)
+	tcp.FIN = fin(e, tcp.Path)
+	tcp.Bytes = volume(e, last)
+	tcp.Preexisting = has(e, bpf.TraceFlagFLAG_PREEXISTING)
+	tcp.Retransmits = model.Some(e.Retransmits)
 	if !has(e, bpf.TraceFlagFLAG_UNTRACKED) {
 		tcp.RST.Sent = model.Some(sentRST)
 		tcp.RST.Received = model.Some(has(e, bpf.TraceFlagFLAG_RST_RECEIVED) && !has(e, bpf.TraceFlagFLAG_RST_REPLY_AFTER))
@@ -141,10 +132,8 @@ func (t *translator) tcp(e *bpf.TraceEnd) model.TCP {
 		tcp.SRTT = model.Some(time.Duration(e.SrttUs>>3) * time.Microsecond)
 	}
 	if has(e, bpf.TraceFlagFLAG_ENDED) {
-		last := p.Last()
 		tcp.TimeWait = model.Some((last == model.FinWait2 || last == model.Closing) && !sentRST && e.Error == 0)
 	}
-	return tcp
 }
 
 func role(e *bpf.TraceEnd) model.Role {

@@ -31,7 +31,8 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("a message of %d bytes was taken", len(raw))
 		}
 		tr := translator{hertz: 250, names: map[[16]byte]string{}}
-		facts := tr.facts(&m.end)
+		var facts model.Facts
+		tr.facts(&facts, &m.end)
 		model.Classify(&facts)
 	})
 }
@@ -124,7 +125,7 @@ type tellingOnce struct {
 	ends                int
 }
 
-func (c *tellingOnce) take(e model.Event) bool {
+func (c *tellingOnce) take(e *model.Event) bool {
 	f := &e.Facts
 	switch e.Kind {
 	case model.KindTeardown:

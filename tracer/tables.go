@@ -6,8 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/closetrace/closetrace/bpf"
-	"github.com/closetrace/closetrace/model"
 )
 
 // held is a message that waits: a connection end for late evidence, or a reset
@@ -147,20 +148,40 @@ func (t *waits) due(at ktime) *waiting {
 // timeWaits remembers the tuples of connections that went into TIME_WAIT, so
 // that a reset for late data finds its connection.
 type timeWaits struct {
-	byTuple map[model.Network]uint64
+	byTuple map[tuple]uint64
 	order   []timeWait
 	head    int
 }
 
 type timeWait struct {
-	tuple model.Network
+	tuple tuple
 	id    uint64
 	at    ktime
 }
 
-func newTimeWaits() timeWaits { return timeWaits{byTuple: map[model.Network]uint64{}} }
+// tuple is a [model.Network] that is quick to hash. IPv4 addresses are mapped,
+// as an IPv6 socket has them.
+type tuple struct {
+	local, peer         [16]byte
+	localPort, peerPort uint16
+	netns               uint32
+}
 
-func (t *timeWaits) add(n model.Network, id uint64, at ktime) {
+func tupleOf(family uint8, local, peer *[16]byte, localPort, peerPort uint16, netns uint32) tuple {
+	t := tuple{*local, *peer, localPort, peerPort, netns}
+	if family == unix.AF_INET {
+		t.local, t.peer = mapped(local), mapped(peer)
+	}
+	return t
+}
+
+func mapped(b *[16]byte) [16]byte {
+	return [16]byte{10: 0xff, 11: 0xff, 12: b[0], 13: b[1], 14: b[2], 15: b[3]}
+}
+
+func newTimeWaits() timeWaits { return timeWaits{byTuple: map[tuple]uint64{}} }
+
+func (t *timeWaits) add(n tuple, id uint64, at ktime) {
 	for t.head < len(t.order) && (t.order[t.head].at.add(timeWaitFor) < at || len(t.order)-t.head >= timeWaitMax) {
 		oldest := t.order[t.head]
 		if t.byTuple[oldest.tuple] == oldest.id {
@@ -177,7 +198,7 @@ func (t *timeWaits) add(n model.Network, id uint64, at ktime) {
 }
 
 // take returns the connection's number, once.
-func (t *timeWaits) take(n model.Network) (uint64, bool) {
+func (t *timeWaits) take(n tuple) (uint64, bool) {
 	id, ok := t.byTuple[n]
 	delete(t.byTuple, n)
 	return id, ok

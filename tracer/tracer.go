@@ -172,8 +172,8 @@ func (t *Tracer) Start() model.Start {
 func (t *Tracer) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 	return func(yield func(model.Event, error) bool) {
 		stopped := false
-		out := func(e model.Event) bool {
-			stopped = stopped || !yield(e, nil)
+		out := func(e *model.Event) bool {
+			stopped = stopped || !yield(*e, nil)
 			return !stopped
 		}
 		for !stopped && ctx.Err() == nil {

@@ -18,8 +18,8 @@ func Append(b []byte, r *model.Record) []byte {
 	e.b = append(e.b, `{"kind":"`...)
 	e.b = append(e.b, r.Kind.String()...)
 	e.b = append(e.b, `","schema":"`+model.Schema+`",`...)
-	e.time("time", r.Time())
-	e.key("time_unix_nano")
+	e.time(`"time":`, r.Time())
+	e.key(`"time_unix_nano":`)
 	e.b = append(e.b, '"')
 	e.b = strconv.AppendInt(e.b, int64(r.Time()), 10)
 	e.b = append(e.b, '"', ',')
@@ -33,11 +33,11 @@ func (e *encoder) body(r *model.Record) {
 	case model.KindTeardown, model.KindOutcome:
 		e.teardown(r)
 	case model.KindCloseFailed:
-		e.str("error", r.Error)
+		e.str(`"error":`, r.Error)
 		e.facts(&r.Teardown.Facts, omitEmpty)
 	case model.KindLoss:
-		e.uint("count", r.Loss.Count)
-		e.str("where", r.Loss.Where)
+		e.uint(`"count":`, r.Loss.Count)
+		e.str(`"where":`, r.Loss.Where)
 	case model.KindStart:
 		e.start(&r.Start)
 	case model.KindStop:
@@ -47,31 +47,31 @@ func (e *encoder) body(r *model.Record) {
 }
 
 func (e *encoder) start(s *model.Start) {
-	at := e.open("tool")
-	e.str("version", s.Tool.Version)
+	at := e.open(`"tool":`)
+	e.str(`"version":`, s.Tool.Version)
 	e.close(at, omitEmpty)
-	at = e.open("host")
-	e.str("name", s.Host.Name)
+	at = e.open(`"host":`)
+	e.str(`"name":`, s.Host.Name)
 	e.close(at, omitEmpty)
-	at = e.open("os")
-	e.str("type", s.OS.Type)
-	e.str("version", s.OS.Version)
+	at = e.open(`"os":`)
+	e.str(`"type":`, s.OS.Type)
+	e.str(`"version":`, s.OS.Version)
 	e.close(at, omitEmpty)
-	e.str("backend", s.Backend)
-	e.str("filter", s.Filter)
-	e.str("boot_id", s.BootID)
+	e.str(`"backend":`, s.Backend)
+	e.str(`"filter":`, s.Filter)
+	e.str(`"boot_id":`, s.BootID)
 }
 
 func (e *encoder) stop(s *model.Stop) {
-	at := e.open("teardowns")
+	at := e.open(`"teardowns":`)
 	for _, name := range sortedKeys(s.Teardowns) {
 		e.b = append(quote(e.b, name), ':')
 		e.b = strconv.AppendUint(e.b, s.Teardowns[name], 10)
 		e.b = append(e.b, ',')
 	}
 	e.close(at, keepEmpty)
-	e.uint("lost", s.Lost)
-	e.str("reason", s.Reason)
+	e.uint(`"lost":`, s.Lost)
+	e.str(`"reason":`, s.Reason)
 }
 
 func sortedKeys(m map[string]uint64) []string {
@@ -85,17 +85,17 @@ func sortedKeys(m map[string]uint64) []string {
 
 func (e *encoder) teardown(r *model.Record) {
 	t := &r.Teardown
-	e.str("id", t.ID)
-	e.name("verdict", t.Verdict.String())
-	e.name("cause", t.Cause.String())
-	e.name("initiator", t.Initiator.String())
-	e.name("terminator", t.Terminator.String())
-	e.name("confidence", t.Confidence.String())
-	e.str("confidence_reason", t.ConfidenceReason)
-	e.str("rule", t.Rule)
+	e.str(`"id":`, t.ID)
+	e.name(`"verdict":`, t.Verdict.String())
+	e.name(`"cause":`, t.Cause.String())
+	e.name(`"initiator":`, t.Initiator.String())
+	e.name(`"terminator":`, t.Terminator.String())
+	e.name(`"confidence":`, t.Confidence.String())
+	e.str(`"confidence_reason":`, t.ConfidenceReason)
+	e.str(`"rule":`, t.Rule)
 	if r.Retracts {
-		e.flag("retracts", true)
+		e.flag(`"retracts":`, true)
 	}
-	number(e, "close_blocked_ns", t.CloseBlocked)
+	number(e, `"close_blocked_ns":`, t.CloseBlocked)
 	e.factsBody(&t.Facts, keepEmpty)
 }

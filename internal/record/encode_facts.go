@@ -9,7 +9,7 @@ import (
 
 // facts writes the facts of a record that has no judgement.
 func (e *encoder) facts(f *model.Facts, empty emptiness) {
-	e.str("id", f.ID)
+	e.str(`"id":`, f.ID)
 	e.factsBody(f, empty)
 }
 
@@ -21,22 +21,22 @@ func (e *encoder) factsBody(f *model.Facts, empty emptiness) {
 	e.closer(&f.Closer)
 	e.place(f)
 	e.tcp(&f.TCP, empty)
-	at := e.open("linger")
-	boolean(e, "on", f.Linger.On)
-	number(e, "seconds", f.Linger.Seconds)
-	e.str("outcome", f.Linger.Outcome.String())
+	at := e.open(`"linger":`)
+	boolean(e, `"on":`, f.Linger.On)
+	number(e, `"seconds":`, f.Linger.Seconds)
+	e.word(`"outcome":`, f.Linger.Outcome.String())
 	e.close(at, omitEmpty)
-	e.timeIf("start_time", f.StartTime)
-	number(e, "duration_ns", f.Duration)
+	e.timeIf(`"start_time":`, f.StartTime)
+	number(e, `"duration_ns":`, f.Duration)
 	e.evidence(&f.Evidence, empty)
 }
 
 func (e *encoder) network(n *model.Network, empty emptiness) {
-	at := e.open("network")
-	e.str("type", n.Type())
-	e.endpoint("local", n.Local)
-	e.endpoint("peer", n.Peer)
-	e.uintIf("netns", uint64(n.NetNS))
+	at := e.open(`"network":`)
+	e.word(`"type":`, n.Type())
+	e.endpoint(`"local":`, n.Local)
+	e.endpoint(`"peer":`, n.Peer)
+	e.uintIf(`"netns":`, uint64(n.NetNS))
 	e.close(at, empty)
 }
 
@@ -45,95 +45,95 @@ func (e *encoder) endpoint(key string, p model.Endpoint) {
 	if p.Address.IsValid() {
 		e.address(p.Address)
 	}
-	e.uintIf("port", uint64(p.Port))
+	e.uintIf(`"port":`, uint64(p.Port))
 	e.close(at, omitEmpty)
 }
 
 // address writes an address; only its zone can hold a character that needs escaping.
 func (e *encoder) address(a netip.Addr) {
 	if a.Zone() != "" {
-		e.str("address", a.String())
+		e.str(`"address":`, a.String())
 		return
 	}
-	e.key("address")
+	e.key(`"address":`)
 	e.b = append(e.b, '"')
 	e.b = a.AppendTo(e.b)
 	e.b = append(e.b, '"', ',')
 }
 
 func (e *encoder) process(p *model.Process) {
-	at := e.open("process")
-	e.intIf("pid", int64(p.PID))
-	e.timeIf("start_time", p.StartTime)
-	e.str("name", p.Name)
-	e.nested("executable", "path", p.Executable.Path)
-	user := e.open("user")
-	number(e, "id", p.User.ID)
-	e.str("name", p.User.Name)
+	at := e.open(`"process":`)
+	e.intIf(`"pid":`, int64(p.PID))
+	e.timeIf(`"start_time":`, p.StartTime)
+	e.str(`"name":`, p.Name)
+	e.nested(`"executable":`, `"path":`, p.Executable.Path)
+	user := e.open(`"user":`)
+	number(e, `"id":`, p.User.ID)
+	e.str(`"name":`, p.User.Name)
 	e.close(user, omitEmpty)
-	e.str("source", p.Source.String())
-	e.str("command_line", p.CommandLine)
+	e.word(`"source":`, p.Source.String())
+	e.str(`"command_line":`, p.CommandLine)
 	e.close(at, omitEmpty)
 }
 
 func (e *encoder) closer(c *model.Closer) {
-	at := e.open("closer")
-	e.intIf("pid", int64(c.PID))
-	e.intIf("tid", int64(c.TID))
-	e.str("name", c.Name)
-	e.str("call", c.Call.String())
-	e.intIf("signal", int64(c.Signal))
+	at := e.open(`"closer":`)
+	e.intIf(`"pid":`, int64(c.PID))
+	e.intIf(`"tid":`, int64(c.TID))
+	e.str(`"name":`, c.Name)
+	e.word(`"call":`, c.Call.String())
+	e.intIf(`"signal":`, int64(c.Signal))
 	e.close(at, omitEmpty)
 }
 
 // place writes where the owner runs.
 func (e *encoder) place(f *model.Facts) {
-	at := e.open("container")
-	e.str("id", f.Container.ID)
-	e.str("runtime", f.Container.Runtime)
-	e.str("name", f.Container.Name)
+	at := e.open(`"container":`)
+	e.str(`"id":`, f.Container.ID)
+	e.str(`"runtime":`, f.Container.Runtime)
+	e.str(`"name":`, f.Container.Name)
 	e.close(at, omitEmpty)
-	at = e.open("k8s")
-	pod := e.open("pod")
-	e.str("uid", f.K8s.Pod.UID)
-	e.str("name", f.K8s.Pod.Name)
+	at = e.open(`"k8s":`)
+	pod := e.open(`"pod":`)
+	e.str(`"uid":`, f.K8s.Pod.UID)
+	e.str(`"name":`, f.K8s.Pod.Name)
 	e.close(pod, omitEmpty)
-	e.nested("namespace", "name", f.K8s.Namespace.Name)
-	e.nested("container", "name", f.K8s.Container.Name)
+	e.nested(`"namespace":`, `"name":`, f.K8s.Namespace.Name)
+	e.nested(`"container":`, `"name":`, f.K8s.Container.Name)
 	e.close(at, omitEmpty)
-	e.nested("cgroup", "path", f.Cgroup.Path)
-	e.nested("systemd", "unit", f.Systemd.Unit)
+	e.nested(`"cgroup":`, `"path":`, f.Cgroup.Path)
+	e.nested(`"systemd":`, `"unit":`, f.Systemd.Unit)
 }
 
 func (e *encoder) tcp(t *model.TCP, empty emptiness) {
-	at := e.open("tcp")
+	at := e.open(`"tcp":`)
 	if t.Role != model.RoleUnknown {
-		e.name("role", t.Role.String())
+		e.name(`"role":`, t.Role.String())
 	}
 	if t.Path.Len() > 0 {
 		e.path(&t.Path)
 	}
-	e.str("error", t.Error)
-	fin := e.open("fin")
-	boolean(e, "sent", t.FIN.Sent)
-	boolean(e, "received", t.FIN.Received)
+	e.str(`"error":`, t.Error)
+	fin := e.open(`"fin":`)
+	boolean(e, `"sent":`, t.FIN.Sent)
+	boolean(e, `"received":`, t.FIN.Received)
 	e.close(fin, omitEmpty)
-	rst := e.open("rst")
-	boolean(e, "sent", t.RST.Sent)
-	boolean(e, "received", t.RST.Received)
-	e.str("reason", t.RST.Reason)
+	rst := e.open(`"rst":`)
+	boolean(e, `"sent":`, t.RST.Sent)
+	boolean(e, `"received":`, t.RST.Received)
+	e.str(`"reason":`, t.RST.Reason)
 	e.close(rst, omitEmpty)
 	e.bytes(&t.Bytes)
-	number(e, "retransmits", t.Retransmits)
-	number(e, "srtt_ns", t.SRTT)
-	boolean(e, "time_wait", t.TimeWait)
-	e.flagIf("loopback", t.Loopback)
-	e.flagIf("preexisting", t.Preexisting)
+	number(e, `"retransmits":`, t.Retransmits)
+	number(e, `"srtt_ns":`, t.SRTT)
+	boolean(e, `"time_wait":`, t.TimeWait)
+	e.flagIf(`"loopback":`, t.Loopback)
+	e.flagIf(`"preexisting":`, t.Preexisting)
 	e.close(at, empty)
 }
 
 func (e *encoder) path(p *model.Path) {
-	e.key("path")
+	e.key(`"path":`)
 	e.b = append(e.b, '[')
 	for i, s := range p.States() {
 		if i > 0 {
@@ -147,67 +147,67 @@ func (e *encoder) path(p *model.Path) {
 }
 
 func (e *encoder) bytes(b *model.Bytes) {
-	at := e.open("bytes")
-	number(e, "sent", b.Sent)
-	number(e, "received", b.Received)
-	number(e, "unsent", b.Unsent)
-	number(e, "unacked", b.Unacked)
-	number(e, "unread", b.Unread)
+	at := e.open(`"bytes":`)
+	number(e, `"sent":`, b.Sent)
+	number(e, `"received":`, b.Received)
+	number(e, `"unsent":`, b.Unsent)
+	number(e, `"unacked":`, b.Unacked)
+	number(e, `"unread":`, b.Unread)
 	e.close(at, omitEmpty)
 }
 
 func (e *encoder) evidence(v *model.Evidence, empty emptiness) {
-	at := e.open("facts")
-	boolean(e, "owned", v.Owned)
-	boolean(e, "dead", v.Dead)
-	e.str("descriptor", v.Descriptor.String())
-	number(e, "shutdown", v.Shutdown)
-	boolean(e, "fin_acked", v.FINAcked)
-	e.str("soft_error", v.SoftError)
-	e.flagIf("rst_received_before", v.RSTReceivedBefore)
-	e.flagIf("rst_sent_before", v.RSTSentBefore)
-	e.flagIf("rst_sent_after", v.RSTSentAfter)
-	e.flagIf("rst_reply_after", v.RSTReplyAfter)
-	e.flagIf("rst_reply_time_wait", v.RSTReplyTimeWait)
-	boolean(e, "rst_flag", v.RSTFlag)
-	number(e, "timer_retransmits", v.TimerRetransmits)
-	number(e, "timer_probes", v.TimerProbes)
-	number(e, "user_timeout_ns", v.UserTimeout)
-	number(e, "linger2", v.Linger2)
-	boolean(e, "keepalive", v.Keepalive)
-	e.flagIf("repair", v.Repair)
-	e.flagIf("mptcp", v.MPTCP)
+	at := e.open(`"facts":`)
+	boolean(e, `"owned":`, v.Owned)
+	boolean(e, `"dead":`, v.Dead)
+	e.word(`"descriptor":`, v.Descriptor.String())
+	number(e, `"shutdown":`, v.Shutdown)
+	boolean(e, `"fin_acked":`, v.FINAcked)
+	e.str(`"soft_error":`, v.SoftError)
+	e.flagIf(`"rst_received_before":`, v.RSTReceivedBefore)
+	e.flagIf(`"rst_sent_before":`, v.RSTSentBefore)
+	e.flagIf(`"rst_sent_after":`, v.RSTSentAfter)
+	e.flagIf(`"rst_reply_after":`, v.RSTReplyAfter)
+	e.flagIf(`"rst_reply_time_wait":`, v.RSTReplyTimeWait)
+	boolean(e, `"rst_flag":`, v.RSTFlag)
+	number(e, `"timer_retransmits":`, v.TimerRetransmits)
+	number(e, `"timer_probes":`, v.TimerProbes)
+	number(e, `"user_timeout_ns":`, v.UserTimeout)
+	number(e, `"linger2":`, v.Linger2)
+	boolean(e, `"keepalive":`, v.Keepalive)
+	e.flagIf(`"repair":`, v.Repair)
+	e.flagIf(`"mptcp":`, v.MPTCP)
 	e.wait(&v.Wait)
 	if v.Notices != 0 {
 		e.notices(v.Notices)
 	}
-	e.str("abort_reason", v.AbortReason.String())
-	boolean(e, "abort_in_close", v.AbortInClose)
-	e.flagIf("process_gone", v.ProcessGone)
+	e.word(`"abort_reason":`, v.AbortReason.String())
+	boolean(e, `"abort_in_close":`, v.AbortInClose)
+	e.flagIf(`"process_gone":`, v.ProcessGone)
 	e.events(v.Events)
-	e.timeIf("first_fin_time", v.FirstFIN)
-	e.timeIf("close_time", v.CloseTime)
-	e.flagIf("gap", v.Gap)
-	e.flagIf("later", v.Later)
+	e.timeIf(`"first_fin_time":`, v.FirstFIN)
+	e.timeIf(`"close_time":`, v.CloseTime)
+	e.flagIf(`"gap":`, v.Gap)
+	e.flagIf(`"later":`, v.Later)
 	e.close(at, empty)
 }
 
 func (e *encoder) wait(w *model.LingerWait) {
-	at := e.open("linger_wait")
-	e.flagIf("began", w.Began)
-	e.flagIf("exiting", w.Exiting)
-	number(e, "left_ns", w.Left)
-	e.flagIf("left_dead", w.LeftDead)
-	e.flagIf("left_owned", w.LeftOwned)
-	number(e, "waiting_ns", w.Waiting)
-	number(e, "orphaned_ns", w.Orphaned)
-	number(e, "returned_ns", w.Returned)
-	e.flagIf("timer_expired", w.TimerExpired)
+	at := e.open(`"linger_wait":`)
+	e.flagIf(`"began":`, w.Began)
+	e.flagIf(`"exiting":`, w.Exiting)
+	number(e, `"left_ns":`, w.Left)
+	e.flagIf(`"left_dead":`, w.LeftDead)
+	e.flagIf(`"left_owned":`, w.LeftOwned)
+	number(e, `"waiting_ns":`, w.Waiting)
+	number(e, `"orphaned_ns":`, w.Orphaned)
+	number(e, `"returned_ns":`, w.Returned)
+	e.flagIf(`"timer_expired":`, w.TimerExpired)
 	e.close(at, omitEmpty)
 }
 
 func (e *encoder) notices(set model.Notices) {
-	e.key("notices")
+	e.key(`"notices":`)
 	e.b = append(e.b, '[')
 	for n := model.Notice(0); n < 32; n++ {
 		if set.Has(n) {
@@ -224,15 +224,15 @@ func (e *encoder) events(events []model.EventRef) {
 	if len(events) == 0 {
 		return
 	}
-	e.key("events")
+	e.key(`"events":`)
 	e.b = append(e.b, '[')
 	for i := range events {
 		e.b = append(e.b, '{')
-		e.str("provider", events[i].Provider)
-		e.key("id")
+		e.str(`"provider":`, events[i].Provider)
+		e.key(`"id":`)
 		e.b = strconv.AppendUint(e.b, uint64(events[i].ID), 10)
 		e.b = append(e.b, ',')
-		number(e, "reason", events[i].Reason)
+		number(e, `"reason":`, events[i].Reason)
 		e.b[len(e.b)-1] = '}'
 		e.b = append(e.b, ',')
 	}

@@ -16,8 +16,8 @@ const MaxString = 32 << 10
 // the last comma into the bracket.
 type encoder struct {
 	b []byte
-	// The times of a record are mostly of one second, whose text is then copied:
-	// the second, and where in b its text begins.
+	// The times of a record are mostly of the second of the first, whose text is
+	// then copied: that second, and where in b its text begins.
 	second int64
 	at     int
 }
@@ -30,20 +30,14 @@ const (
 	keepEmpty emptiness = true  // the object is written as {}
 )
 
-func (e *encoder) key(key string) { e.b = label(e.b, key) }
-
-// label appends the beginning of a member. That it works on b and not on the
-// encoder keeps the slice in registers.
-func label(b []byte, key string) []byte {
-	b = append(b, '"')
-	b = append(b, key...)
-	return append(b, '"', ':')
-}
+// key appends the beginning of a member. Keys are given as they are written, with
+// quotes and colon: one append for each of the sixty members of a line.
+func (e *encoder) key(key string) { e.b = append(e.b, key...) }
 
 // open begins an object and returns the position for close.
 func (e *encoder) open(key string) int {
 	at := len(e.b)
-	e.b = append(label(e.b, key), '{')
+	e.b = append(append(e.b, key...), '{')
 	return at
 }
 
@@ -71,19 +65,31 @@ func (e *encoder) nested(object, key, value string) {
 // str writes a string that may hold anything; an empty one is absent.
 func (e *encoder) str(key, value string) {
 	if value != "" {
-		e.b = append(quote(label(e.b, key), value), ',')
+		e.b = append(quote(append(e.b, key...), value), ',')
 	}
 }
 
 // name writes a name of the vocabulary, which needs no escaping.
 func (e *encoder) name(key, value string) {
-	b := append(label(e.b, key), '"')
+	b := append(append(e.b, key...), '"')
 	b = append(b, value...)
 	e.b = append(b, '"', ',')
 }
 
+// word is name where the name may be empty, which is then absent.
+func (e *encoder) word(key, value string) {
+	if value != "" {
+		e.name(key, value)
+	}
+}
+
 func (e *encoder) uint(key string, v uint64) {
-	e.b = append(strconv.AppendUint(label(e.b, key), v, 10), ',')
+	b := append(e.b, key...)
+	if v < 10 { // most are
+		e.b = append(b, byte('0'+v), ',')
+		return
+	}
+	e.b = append(strconv.AppendUint(b, v, 10), ',')
 }
 
 func (e *encoder) uintIf(key string, v uint64) {
@@ -101,7 +107,11 @@ func (e *encoder) intIf(key string, v int64) {
 }
 
 func (e *encoder) flag(key string, v bool) {
-	e.b = append(strconv.AppendBool(label(e.b, key), v), ',')
+	if v {
+		e.b = append(append(e.b, key...), "true,"...)
+	} else {
+		e.b = append(append(e.b, key...), "false,"...)
+	}
 }
 
 func (e *encoder) flagIf(key string, v bool) {
@@ -137,14 +147,15 @@ func (e *encoder) time(key string, t model.Time) {
 // moment appends t in [model.TimeLayout].
 func (e *encoder) moment(t model.Time) {
 	const width = len("2006-01-02T15:04:05.")
-	second := int64(t) / 1e9
-	if second <= 0 || second != e.second { // none was written yet, or its text may be of 1969
-		e.second, e.at = second, len(e.b)
-		e.b = appendTime(e.b, t)
+	switch second := int64(t) / 1e9; {
+	case second > 0 && second == e.second: // 0 may have been of 1969
+		e.b = append(e.b, e.b[e.at:e.at+width]...)
+		e.b = append(digits(e.b, int(int64(t)%1e9)/1000, 6), 'Z')
 		return
+	case second > 0 && e.second == 0: // the first, which is that of the record
+		e.second, e.at = second, len(e.b)
 	}
-	e.b = append(e.b, e.b[e.at:e.at+width]...)
-	e.b = append(digits(e.b, int(int64(t)%1e9)/1000, 6), 'Z')
+	e.b = appendTime(e.b, t)
 }
 
 func (e *encoder) timeIf(key string, t model.Time) {
@@ -168,16 +179,25 @@ func appendTime(b []byte, t model.Time) []byte {
 	return append(digits(b, when.Nanosecond()/1000, 6), 'Z')
 }
 
-// digits appends v with exactly width digits.
+// digits appends v with exactly width digits, an even number.
 func digits(b []byte, v, width int) []byte {
 	n := len(b)
 	b = append(b, "000000"[:width]...)
-	for i := n + width - 1; i >= n; i-- {
-		b[i] = byte('0' + v%10)
-		v /= 10
+	for i := n + width - 2; i >= n; i -= 2 {
+		pair := v % 100 * 2
+		b[i], b[i+1] = pairs[pair], pairs[pair+1]
+		v /= 100
 	}
 	return b
 }
+
+// pairs holds the two digits of each number below 100.
+const pairs = "" +
+	"0001020304050607080910111213141516171819" +
+	"2021222324252627282930313233343536373839" +
+	"4041424344454647484950515253545556575859" +
+	"6061626364656667686970717273747576777879" +
+	"8081828384858687888990919293949596979899"
 
 const hex = "0123456789abcdef"
 
@@ -190,7 +210,7 @@ func quote(b []byte, s string) []byte {
 	}
 	b = append(b, '"')
 	from := 0
-	for i := 0; i < len(s); {
+	for i := plainPrefix(s); i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
 			if plain[c] {
 				i++
@@ -218,6 +238,25 @@ func quote(b []byte, s string) []byte {
 	}
 	b = append(b, s[from:]...)
 	return append(b, '"')
+}
+
+// plainPrefix returns how many bytes at the beginning of s are certainly plain. It
+// looks at eight at once: paths are long, and plain to their end.
+func plainPrefix(s string) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		quotes, slashes, deletes := w^ones*'"', w^ones*'\\', w^ones*0x7f
+		// A byte has its high bit set after this if it was below its subtrahend;
+		// borrows make some plain bytes look otherwise, never the reverse.
+		special := w | (w - ones*' ') | (quotes - ones) | (slashes - ones) | (deletes - ones)
+		if special&high != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // cut returns the first MaxString bytes of s without half a character.
