@@ -219,14 +219,17 @@ const (
 	TraceProgSetState          = "set_state"
 	TraceProgSockRelease       = "sock_release"
 	TraceProgTaskFile          = "task_file"
+	TraceVarBlank              = "blank"
 	TraceVarCopies             = "copies"
 	TraceVarFilterFamily       = "filter_family"
 	TraceVarFilterNetns        = "filter_netns"
 	TraceVarFilterPort         = "filter_port"
 	TraceVarHertz100           = "hertz100"
 	TraceVarHertzPort          = "hertz_port"
+	TraceVarLive               = "live"
 	TraceVarLosses             = "losses"
 	TraceVarLostLater          = "lost_later"
+	TraceVarTypedTask          = "typed_task"
 	TraceVarWakeAt             = "wake_at"
 )
 
@@ -313,14 +316,17 @@ type TraceMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceVariableSpecs struct {
+	Blank        *ebpf.VariableSpec `ebpf:"blank"`
 	Copies       *ebpf.VariableSpec `ebpf:"copies"`
 	FilterFamily *ebpf.VariableSpec `ebpf:"filter_family"`
 	FilterNetns  *ebpf.VariableSpec `ebpf:"filter_netns"`
 	FilterPort   *ebpf.VariableSpec `ebpf:"filter_port"`
 	Hertz100     *ebpf.VariableSpec `ebpf:"hertz100"`
 	HertzPort    *ebpf.VariableSpec `ebpf:"hertz_port"`
+	Live         *ebpf.VariableSpec `ebpf:"live"`
 	Losses       *ebpf.VariableSpec `ebpf:"losses"`
 	LostLater    *ebpf.VariableSpec `ebpf:"lost_later"`
+	TypedTask    *ebpf.VariableSpec `ebpf:"typed_task"`
 	WakeAt       *ebpf.VariableSpec `ebpf:"wake_at"`
 }
 
@@ -369,14 +375,17 @@ func (m *TraceMaps) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceVariables struct {
+	Blank        *ebpf.Variable `ebpf:"blank"`
 	Copies       *ebpf.Variable `ebpf:"copies"`
 	FilterFamily *ebpf.Variable `ebpf:"filter_family"`
 	FilterNetns  *ebpf.Variable `ebpf:"filter_netns"`
 	FilterPort   *ebpf.Variable `ebpf:"filter_port"`
 	Hertz100     *ebpf.Variable `ebpf:"hertz100"`
 	HertzPort    *ebpf.Variable `ebpf:"hertz_port"`
+	Live         *ebpf.Variable `ebpf:"live"`
 	Losses       *ebpf.Variable `ebpf:"losses"`
 	LostLater    *ebpf.Variable `ebpf:"lost_later"`
+	TypedTask    *ebpf.Variable `ebpf:"typed_task"`
 	WakeAt       *ebpf.Variable `ebpf:"wake_at"`
 }
 

@@ -36,17 +36,19 @@ static __always_inline struct end *find(struct sock *sk)
 	return bpf_map_lookup_elem(&conns, &key);
 }
 
-static __always_inline struct end *insert(struct sock *sk, struct end *fresh, __u64 how)
+static __always_inline struct end *insert(struct sock *sk, const struct end *fresh)
 {
 	__u64 key = (__u64)sk;
+	struct end *conn;
 
-	fresh->sock = key;
-	if (bpf_map_update_elem(&conns, &key, fresh, how)) {
-		if (how != BPF_NOEXIST)
-			lost_entry();
+	if (bpf_map_update_elem(&conns, &key, fresh, BPF_ANY)) {
+		lost_entry();
 		return NULL;
 	}
-	return bpf_map_lookup_elem(&conns, &key);
+	conn = bpf_map_lookup_elem(&conns, &key);
+	if (conn)
+		conn->sock = key;
+	return conn;
 }
 
 static __always_inline void forget(struct sock *sk)
@@ -58,25 +60,27 @@ static __always_inline void forget(struct sock *sk)
 
 static __always_inline struct end *adopt(struct sock *sk, __u32 state)
 {
-	struct end fresh;
 	struct end *conn = find(sk);
 
-	if (conn)
+	if (conn || !live)
 		return conn;
-	clear(&fresh, sizeof(fresh));
-	fresh.flags = FLAG_PREEXISTING;
+	conn = insert(sk, &blank[state & 0xf]);
 	/* Once the table was full, it may be one that found no place. */
-	if (losses)
-		fresh.flags |= FLAG_UNTRACKED;
-	fresh.path = state;
-	return insert(sk, &fresh, BPF_ANY);
+	if (conn && losses)
+		conn->flags |= FLAG_UNTRACKED;
+	return conn;
+}
+
+static __always_inline bool wanted_address(__u32 netns, __u32 local_port, __u32 peer_port)
+{
+	if (filter_netns && netns != filter_netns)
+		return false;
+	return !filter_port || local_port == filter_port || peer_port == filter_port;
 }
 
 static __always_inline bool wanted(const struct end *conn)
 {
-	if (filter_netns && conn->netns != filter_netns)
-		return false;
-	if (filter_port && conn->local_port != filter_port && conn->peer_port != filter_port)
+	if (!wanted_address(conn->netns, conn->local_port, conn->peer_port))
 		return false;
 	if (filter_family && !is_followed(conn->owner.tgid) && !is_followed(conn->closer.tgid))
 		return false;
@@ -177,7 +181,7 @@ static __always_inline void close_begins(bool typed, struct end *conn, struct tc
 		state != TCP_SYN_SENT && !aborts;
 	if (!fin_was_sent(state) || aborts || waits)
 		set_closer(conn, CALL_CLOSE);
-	if (BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags) & PF_EXITING)
+	if (flags_of(current_task()) & PF_EXITING)
 		conn->skipped = conn->linger && conn->lingertime;
 	else
 		conn->lingering = waits;
@@ -204,7 +208,7 @@ static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u3
 
 	conn->ended = bpf_ktime_get_ns();
 	conn->last = old;
-	conn->holder = holder_of(true, sk);
+	conn->holder = holder_of(sk);
 	conn->shutdown = sk->sk_shutdown;
 	conn->error = sk->sk_err;
 	conn->soft_error = sk->sk_err_soft;

@@ -229,7 +229,7 @@ struct task_struct {
 	int exit_code;
 	__u64 start_boottime;
 	struct task_struct *group_leader;
-	const struct cred *cred;
+	struct cred *cred;
 	struct css_set *cgroups;
 	struct files_struct *files;
 	char comm[16];

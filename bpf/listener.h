@@ -7,15 +7,14 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 	struct listener_key key = {};
 	struct listener value = {};
 	struct listener *known;
-	struct task_struct *task = (void *)bpf_get_current_task();
 
-	key.netns = netns_of(true, sk);
+	key.netns = netns_of(sk);
 	key.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	if (hertz_port && key.port == hertz_port && SOCK_FLAG(true, sk, SOCK_LINGER)) {
 		hertz100 = sk->sk_lingertime;
 		return;
 	}
-	read_owner(&value.owner, task);
+	read_owner(&value.owner, current_task());
 	known = bpf_map_lookup_elem(&listeners, &key);
 	if (known && known->owner.tgid != value.owner.tgid &&
 	    BPF_CORE_READ_BITFIELD(&sk->__sk_common, skc_reuseport))
@@ -30,7 +29,7 @@ static __always_inline void accepted_later(struct end *fresh, struct sock *sk,
 	struct listener_key key = {};
 	struct listener *listener;
 
-	key.netns = netns_of(true, sk);
+	key.netns = netns_of(sk);
 	key.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	listener = bpf_map_lookup_elem(&listeners, &key);
 	if (listener && !listener->ambiguous) {
@@ -47,7 +46,7 @@ static __always_inline void accepted_later(struct end *fresh, struct sock *sk,
 static __always_inline void stops_listening(struct sock *sk)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
-	__u32 call = holder_of(true, sk) == HOLDER_OPEN ? CALL_NONE : CALL_CLOSE;
+	__u32 call = holder_of(sk) == HOLDER_OPEN ? CALL_NONE : CALL_CLOSE;
 
 	bpf_map_update_elem(&stopping, &thread, &call, BPF_ANY);
 }

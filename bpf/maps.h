@@ -8,6 +8,7 @@ const volatile __u64 wake_at = 0;      /* bytes in the ring from which the reade
 const volatile __u32 filter_netns = 0; /* 0: no filter */
 const volatile bool filter_family = false;
 const volatile __u32 filter_port = 0;
+const volatile bool typed_task = false; /* bpf_get_current_task_btf() is offered: since 5.15 */
 
 /*
  * Every connection, from SYN to tcp_destroy_sock; the programs at those two
@@ -48,6 +49,19 @@ static __always_inline bool is_followed(__u32 tgid)
 
 	return marks && marks->followed[tgid % MARKS];
 }
+
+/*
+ * What an entry begins as: [0] for a new connection, the others for one that is
+ * older than the trace, by its state. They are here and not on the stack because
+ * the verifier keeps an account of every eight bytes of that.
+ */
+#define OLDER(state) [state] = { .flags = FLAG_PREEXISTING, .path = state }
+
+const struct end blank[16] = {
+	OLDER(TCP_ESTABLISHED), OLDER(TCP_SYN_SENT),  OLDER(TCP_SYN_RECV), OLDER(TCP_FIN_WAIT1),
+	OLDER(TCP_FIN_WAIT2),   OLDER(TCP_TIME_WAIT), OLDER(TCP_CLOSE),    OLDER(TCP_CLOSE_WAIT),
+	OLDER(TCP_LAST_ACK),    OLDER(TCP_LISTEN),    OLDER(TCP_CLOSING),
+};
 
 struct listener_key {
 	__u32 netns;
@@ -101,6 +115,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cpu_counters);
 } counters SEC(".maps");
+
+/*
+ * Set when all programs are attached: until then nothing is followed. One after the
+ * other they would see a reset's end and not the reset, or an end and not what
+ * frees the socket, and on a busy machine the attach takes seconds.
+ */
+bool live;
 
 /*
  * Port of closetrace's own listener with SO_LINGER {1,100}, written by package

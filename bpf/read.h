@@ -2,7 +2,10 @@
 /*
  * Reading the kernel's structures. Where the verifier knows the pointer's type
  * (tp_btf, fentry, iterators) a field is loaded directly, elsewhere by a probe
- * read: `typed` is a constant, so that only one of the two is compiled.
+ * read: `typed` is a constant, so that only one of the two is compiled. Pointers
+ * are read by probes everywhere: for each load of one the verifier of newer
+ * kernels goes through the names of all the kernel's types (btf_find_by_name_kind),
+ * most of a millisecond, which was three fifths of the time that a start took.
  */
 #pragma once
 
@@ -25,7 +28,7 @@ static __always_inline bool flag(bool typed, struct sock *sk, __u64 bit)
 	flag(typed, sk, bpf_core_enum_value(enum sock_flags, name))
 
 /* The last reference to a file is gone while its socket is being closed. */
-static __always_inline bool file_is_dead(bool typed, struct file *file)
+static __always_inline bool file_is_dead(struct file *file)
 {
 	if (bpf_core_field_exists(((struct file___ref *)0)->f_ref)) {
 		struct file___ref *f = (void *)file;
@@ -36,9 +39,9 @@ static __always_inline bool file_is_dead(bool typed, struct file *file)
 	return BPF_CORE_READ(f, f_count.counter) == 0;
 }
 
-static __always_inline __u8 holder_of(bool typed, struct sock *sk)
+static __always_inline __u8 holder_of(struct sock *sk)
 {
-	struct socket *socket = GET(typed, sk, sk_socket);
+	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
 	struct file *file;
 
 	if (!socket)
@@ -46,12 +49,23 @@ static __always_inline __u8 holder_of(bool typed, struct sock *sk)
 	file = BPF_CORE_READ(socket, file);
 	if (!file)
 		return HOLDER_KERNEL;
-	return file_is_dead(typed, file) ? HOLDER_CLOSING : HOLDER_OPEN;
+	return file_is_dead(file) ? HOLDER_CLOSING : HOLDER_OPEN;
 }
 
-static __always_inline __u32 netns_of(bool typed, struct sock *sk)
+static __always_inline __u32 netns_of(struct sock *sk)
 {
-	return GET(typed, sk, __sk_common.skc_net.net, ns.inum);
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* The verifier sees only one of the two: typed_task is a constant for it. */
+static __always_inline struct task_struct *current_task(void)
+{
+	return typed_task ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
+}
+
+static __always_inline __u32 flags_of(struct task_struct *task)
+{
+	return GET(typed_task, task, flags);
 }
 
 static __always_inline void read_owner(struct owner *owner, struct task_struct *task)
@@ -65,44 +79,44 @@ static __always_inline void read_owner(struct owner *owner, struct task_struct *
 	bpf_core_read(owner->comm, sizeof(owner->comm), &leader->comm);
 }
 
-static __always_inline bool kernel_thread(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, flags) & PF_KTHREAD;
-}
-
 /* Only where the socket is owned: `current` is then its user. */
 static __always_inline void set_owner(struct end *conn, __u8 source)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 
-	if (kernel_thread(task))
+	if (flags_of(task) & PF_KTHREAD)
 		return;
 	read_owner(&conn->owner, task);
 	conn->source = source;
 }
 
 /* A listener's process is only a guess, so that anything seen is better. */
+static __always_inline bool guessed(const struct end *conn)
+{
+	return conn->source == SOURCE_NONE || conn->source == SOURCE_LISTENER;
+}
+
 static __always_inline void learn_owner(struct end *conn, __u8 source)
 {
-	if (conn->source == SOURCE_NONE || conn->source == SOURCE_LISTENER)
+	if (guessed(conn))
 		set_owner(conn, source);
 }
 
 static __always_inline void set_closer(struct end *conn, __u8 call)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct task_struct *named = task;
-	__u32 flags = BPF_CORE_READ(task, flags);
+	__u32 flags = flags_of(task);
 
 	if (flags & PF_KTHREAD)
 		return;
-	conn->closer.tgid = BPF_CORE_READ(task, tgid);
-	conn->closer.tid = BPF_CORE_READ(task, pid);
+	conn->closer.tgid = GET(typed_task, task, tgid);
+	conn->closer.tid = GET(typed_task, task, pid);
 	conn->call = call;
 	conn->signal = 0;
 	if (call == CALL_CLOSE && flags & PF_EXITING) {
 		conn->call = CALL_EXIT;
-		conn->signal = BPF_CORE_READ(task, exit_code) & 0x7f;
+		conn->signal = GET(typed_task, task, exit_code) & 0x7f;
 		/* Which thread drops the descriptors last is chance. */
 		named = BPF_CORE_READ(task, group_leader);
 	}
@@ -132,6 +146,6 @@ static __always_inline void read_tuple(bool typed, struct end *conn, struct tcp_
 	conn->family = GET(typed, sk, __sk_common.skc_family);
 	conn->local_port = bpf_ntohs(GET(typed, tp, inet_conn.icsk_inet.inet_sport));
 	conn->peer_port = bpf_ntohs(GET(typed, sk, __sk_common.skc_dport));
-	conn->netns = netns_of(typed, sk);
+	conn->netns = netns_of(sk);
 	read_addresses(typed, sk, conn->local, conn->peer, conn->family);
 }

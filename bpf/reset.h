@@ -50,7 +50,7 @@ int send_reset(struct bpf_raw_tracepoint_args *ctx)
 		later.family = BPF_CORE_READ(sk, __sk_common.skc_family);
 		later.local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 		later.peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-		later.netns = netns_of(false, sk);
+		later.netns = netns_of(sk);
 		read_addresses(false, sk, later.local, later.peer, later.family);
 		emit_later(sk, MESSAGE_RESET_TW, &later);
 		return 0;

@@ -16,25 +16,26 @@ static __always_inline void end_missed(struct end *conn)
 
 static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 {
-	struct end fresh;
-	struct end *old_conn = find(sk);
+	struct end *conn = find(sk);
 
-	if (old_conn && !(old_conn->flags & FLAG_EMITTED)) {
-		if (old_conn->path == new)
+	if (conn && !(conn->flags & FLAG_EMITTED)) {
+		if (conn->path == new)
 			return; /* done by another copy */
-		end_missed(old_conn);
+		end_missed(conn);
 	}
-	clear(&fresh, sizeof(fresh));
-	fresh.started = bpf_ktime_get_ns();
-	fresh.path = new;
+	/* Nobody else knows the socket yet: it may be filled in in its place. */
+	conn = insert(sk, &blank[0]);
+	if (!conn)
+		return;
+	conn->started = bpf_ktime_get_ns();
+	conn->path = new;
 	if (new == TCP_SYN_SENT) {
-		fresh.flags = FLAG_ACTIVE;
-		set_owner(&fresh, SOURCE_CONNECT);
+		conn->flags = FLAG_ACTIVE;
+		set_owner(conn, SOURCE_CONNECT);
 	} else {
-		fresh.flags = FLAG_PASSIVE;
-		accepted_later(&fresh, sk, tp);
+		conn->flags = FLAG_PASSIVE;
+		accepted_later(conn, sk, tp);
 	}
-	insert(sk, &fresh, BPF_ANY);
 }
 
 /* The FINs are exchanged and ours is acknowledged: an end in a system call is
@@ -51,22 +52,25 @@ static __always_inline bool is_finished(struct sock *sk, struct tcp_sock *tp, in
 static __always_inline void attribute(struct end *conn, struct sock *sk, struct tcp_sock *tp,
 				      int old, int new)
 {
+	bool owned = sk->sk_lock.owned;
 	__u8 holder;
 
 	/* tcp_abort(); an orphan's closer is not who ended it. */
-	if (new == TCP_CLOSE && sk->sk_err == ECONNABORTED && sk->sk_lock.owned) {
+	if (new == TCP_CLOSE && sk->sk_err == ECONNABORTED && owned) {
 		set_closer(conn, CALL_DESTROY);
 		return;
 	}
 	if (SOCK_FLAG(true, sk, SOCK_DEAD) || sk->sk_err || conn->flags & FLAG_RST_RECEIVED)
 		return;
-	holder = holder_of(true, sk);
-	if (!sk->sk_lock.owned) {
-		if (new == TCP_CLOSE && holder == HOLDER_NONE && !is_subflow(tp) &&
-		    (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
+	if (!owned) {
+		if (new == TCP_CLOSE && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) &&
+		    holder_of(sk) == HOLDER_NONE && !is_subflow(tp))
 			stopped_listener(conn);
 		return;
 	}
+	if (new == TCP_ESTABLISHED && sk->sk_shutdown != 3 && !guessed(conn))
+		return; /* nothing to learn */
+	holder = holder_of(sk);
 	if (holder == HOLDER_OPEN)
 		learn_owner(conn, SOURCE_USE);
 	if (sk->sk_shutdown == 3 && (holder == HOLDER_CLOSING || holder == HOLDER_KERNEL))
@@ -104,15 +108,26 @@ static __always_inline void end(struct end *conn, struct tcp_sock *tp, int old)
 /* The table is full: what the socket itself still tells, and no more. */
 static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, int old)
 {
-	struct end conn;
+	struct end *conn;
 
-	clear(&conn, sizeof(conn));
-	conn.flags = FLAG_UNTRACKED;
-	conn.sock = (__u64)sk;
-	conn.path = (__u64)old << 4 | TCP_CLOSE;
-	read_tuple(true, &conn, tp);
-	read_end(&conn, tp, old);
-	emit(&conn, MESSAGE_END);
+	if (filter_family || /* whose it was is not known */
+	    !wanted_address(netns_of(sk), bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
+			    bpf_ntohs(sk->__sk_common.skc_dport)))
+		return;
+	conn = bpf_ringbuf_reserve(&messages, sizeof(*conn), 0);
+	if (!conn) {
+		lost_message(true);
+		return;
+	}
+	clear(conn, sizeof(*conn));
+	conn->message = MESSAGE_END;
+	conn->flags = FLAG_UNTRACKED;
+	conn->sock = (__u64)sk;
+	conn->path = (__u64)old << 4 | TCP_CLOSE;
+	read_tuple(true, conn, tp);
+	read_end(conn, tp, old);
+	conn->lost = losses;
+	bpf_ringbuf_submit(conn, wakeup());
 }
 
 /*
@@ -128,10 +143,12 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	struct end *conn;
 
 	/* MPTCP's own socket (262) is not a tcp_sock. */
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (sk->sk_protocol != IPPROTO_TCP || !live)
+		return 0;
+	if (copy_did(sk, old << 8 | new))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || copy_did(sk, old << 8 | new))
+	if (!tp)
 		return 0;
 	if (new == TCP_LISTEN)
 		listening(sk, tp);

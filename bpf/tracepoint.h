@@ -77,6 +77,7 @@ int task_file(struct bpf_iter__task_file *ctx)
 	struct tcp_sock *tp;
 	struct sock *sk;
 	struct end fresh;
+	__u64 key;
 	__u8 state;
 
 	if (!task || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
@@ -97,7 +98,7 @@ int task_file(struct bpf_iter__task_file *ctx)
 		struct listener_key key = {};
 		struct listener value = {};
 
-		key.netns = netns_of(false, sk);
+		key.netns = netns_of(sk);
 		key.port = bpf_ntohs(BPF_CORE_READ(tp, inet_conn.icsk_inet.inet_sport));
 		value.owner = fresh.owner;
 		bpf_map_update_elem(&listeners, &key, &value, BPF_NOEXIST);
@@ -107,7 +108,8 @@ int task_file(struct bpf_iter__task_file *ctx)
 	fresh.path = state;
 	fresh.source = SOURCE_ITERATOR;
 	read_tuple(false, &fresh, tp);
-	if (!insert(sk, &fresh, BPF_NOEXIST))
+	fresh.sock = key = (__u64)sk;
+	if (bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST))
 		found(sk, &fresh);
 	return 0;
 }

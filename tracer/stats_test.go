@@ -59,6 +59,9 @@ func verifierStats(t *testing.T, name string) bool {
 		t.Fatal(err)
 	}
 	spec.Maps["messages"].MaxEntries = 1 << 16
+	if err := spec.Variables["typed_task"].Set(typedTask()); err != nil {
+		t.Fatal(err)
+	}
 	for other := range spec.Programs {
 		if other != name {
 			delete(spec.Programs, other)
