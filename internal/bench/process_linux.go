@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// settle is how long a tracer that does not say when it is live gets.
-	settle = 3 * time.Second
 	// patience is how long a tracer may take to be live, and to end.
 	patience = 20 * time.Second
 )
@@ -32,6 +30,8 @@ type tracer struct {
 	quit     chan struct{}
 	done     sync.WaitGroup
 	anon     uint64 // bytes, the highest seen
+	drawn    screen
+	began    time.Time
 	// complaint is the beginning of what came on standard error.
 	complaint beginning
 }
@@ -67,11 +67,11 @@ func (c *contender) begin(folder string, generator int) (*tracer, error) {
 	if err := t.connect(); err != nil {
 		return nil, err
 	}
-	began := time.Now()
+	t.began = time.Now()
 	if err := t.process.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
 	}
-	if err := t.await(began); err != nil {
+	if err := t.await(); err != nil {
 		return nil, errors.Join(err, t.end(), errors.New(string(t.complaint.text)))
 	}
 	t.startCPU = t.cpuNow()
@@ -122,28 +122,7 @@ func (t *tracer) openTerminal() error {
 	t.process.Env = append(os.Environ(), "TERM=xterm-256color")
 	t.process.SysProcAttr.Setsid, t.process.SysProcAttr.Setctty = true, true
 	t.terminal = master
-	go io.Copy(io.Discard, master) //nolint:errcheck // ends with the terminal
-	return nil
-}
-
-// await waits for the recording's start line, or for a time.
-func (t *tracer) await(began time.Time) error {
-	tells := t.ours && t.extension == ".jsonl"
-	for tells && time.Since(began) < patience || time.Since(began) < settle {
-		if text, err := os.ReadFile(t.path); tells && err == nil && bytes.Contains(text, []byte(ready)) {
-			t.startUp = time.Since(began)
-			return nil
-		}
-		var state unix.Siginfo
-		err := unix.Waitid(unix.P_PID, t.process.Process.Pid, &state, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		if err == nil && state.Signo != 0 {
-			return errors.New("it has ended")
-		}
-		time.Sleep(time.Millisecond)
-	}
-	if tells {
-		return errors.New("it wrote no start line")
-	}
+	go io.Copy(&t.drawn, master) //nolint:errcheck // ends with the terminal
 	return nil
 }
 
@@ -235,10 +214,11 @@ func (t *tracer) cpuNow() time.Duration {
 	return time.Duration(used.Nano())
 }
 
-// end stops the tracer; it gets SIGKILL where it does not obey.
+// end stops the tracer. One that does not obey is killed, which is an error:
+// what it had not written yet would look like a loss.
 func (t *tracer) end() error {
+	killed := errors.New("it did not end and was killed")
 	kill := time.AfterFunc(patience, func() { _ = t.process.Process.Kill() })
-	defer kill.Stop()
 	if t.contender.terminal {
 		if _, err := t.terminal.WriteString("q"); err != nil {
 			return fmt.Errorf("type q: %w", err)
@@ -250,10 +230,13 @@ func (t *tracer) end() error {
 	if err := t.process.Wait(); err != nil && !errors.As(err, &exit) {
 		return err
 	}
+	if kill.Stop() {
+		killed = nil
+	}
 	close(t.quit)
 	t.done.Wait()
 	if t.contender.terminal {
 		t.terminal.Close()
 	}
-	return nil
+	return killed
 }

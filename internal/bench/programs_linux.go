@@ -17,6 +17,8 @@ type program struct {
 	name string
 	runs uint64
 	ns   uint64 // all runs together; needs kernel.bpf_stats_enabled
+	// misses counts the runs that the kernel left out.
+	misses uint64
 }
 
 // programsOf returns the BPF programs that a process has open.
@@ -40,7 +42,7 @@ func programsOf(pid int) ([]program, error) {
 		if err != nil {
 			return nil, fmt.Errorf("ask for the statistics of %s: %w", info.Name, err)
 		}
-		all = append(all, program{info.Name, stats.RunCount, uint64(stats.Runtime)})
+		all = append(all, program{info.Name, stats.RunCount, uint64(stats.Runtime), stats.RecursionMisses})
 	}
 	return all, nil
 }

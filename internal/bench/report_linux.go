@@ -106,8 +106,8 @@ func (r *results) markdown() string {
 }
 
 func (r *results) table(out *bufio.Writer) {
-	out.WriteString("\n| tracer | connections/s | of untraced (lowest–highest) | generator, µs/connection | tracer, µs/end | added, µs/connection | memory, MB | ends reported | lost | bytes/end |\n")
-	out.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	out.WriteString("\n| tracer | connections/s | of untraced (lowest–highest) | generator, µs/connection | tracer, µs/end | added, µs/connection | memory, MB | ends reported | lost | unexplained | bytes/end |\n")
+	out.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	base := r.rounds[0]
 	rate, cpu := median(base, rateOf), median(base, (*round).perConnection)
 	for i, rounds := range r.rounds {
@@ -120,13 +120,13 @@ func (r *results) table(out *bufio.Writer) {
 		fmt.Fprintf(out, "| %s | %.0f | %.2f (%.2f–%.2f) | %.1f |", c.name, median(rounds, rateOf),
 			median(rounds, rateOf)/rate, low/rate, high/rate, load)
 		if c.command == nil {
-			out.WriteString(" | | | | | |\n")
+			out.WriteString(" | | | | | | |\n")
 			continue
 		}
 		tracer := median(rounds, (*round).perEnd)
 		fmt.Fprintf(out, " %.2f | %.1f | %.0f | %s |", tracer, load-cpu+2*tracer,
 			median(rounds, func(r *round) float64 { return float64(r.anon) })/1e6, seenWord(rounds, c))
-		fmt.Fprintf(out, " %s | %s |\n", lostWord(rounds, c), bytesWord(rounds, c))
+		fmt.Fprintf(out, " %s | %s | %s |\n", lostWord(rounds, c), unexplainedWord(rounds, c), bytesWord(rounds, c))
 	}
 	for i, rounds := range r.rounds {
 		if len(rounds) > 0 && rounds[0].startUp > 0 {
@@ -162,6 +162,18 @@ func lostWord(rounds []round, c *contender) string {
 	var total uint64
 	for i := range rounds {
 		total += rounds[i].kernel
+	}
+	return fmt.Sprint(total)
+}
+
+// unexplainedWord adds up what is missing and was not told as lost.
+func unexplainedWord(rounds []round, c *contender) string {
+	if !c.ours || c.terminal {
+		return ""
+	}
+	var total int64
+	for i := range rounds {
+		total += rounds[i].unexplained(c)
 	}
 	return fmt.Sprint(total)
 }

@@ -43,8 +43,9 @@ func (r *results) measure(all []contender) error {
 				return fmt.Errorf("%s: %w", all[i].name, err)
 			}
 			r.rounds[i] = append(r.rounds[i], one)
-			fmt.Fprintf(os.Stderr, "%d %-26s %8.0f/s  tracer %5.2f us/end  %3.0f MB  seen %.4f  lost %d %v, others %d\n", n+1, all[i].name,
-				one.rate, one.perEnd(), float64(one.anon)/1e6, one.seen(&all[i]), one.kernel, one.output.losses, one.output.others)
+			fmt.Fprintf(os.Stderr, "%d %-26s %8.0f/s  tracer %5.2f us/end  %3.0f MB  seen %.6f  lost %d %v, others %d, unexplained %d, programs skipped %d times\n", n+1, all[i].name,
+				one.rate, one.perEnd(), float64(one.anon)/1e6, one.seen(&all[i]), one.kernel, one.output.losses, one.output.others,
+				one.unexplained(&all[i]), one.skipped())
 			time.Sleep(time.Second) // the kernel takes the namespace apart
 		}
 	}

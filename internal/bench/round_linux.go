@@ -140,6 +140,24 @@ func (r *round) under(t *tracer, g *generator, during func(*tracer)) (err error)
 	return err
 }
 
+// unexplained is how many ends c neither reported nor told as lost. Only a
+// recording can be held to that.
+func (r *round) unexplained(c *contender) int64 {
+	if !c.ours || c.terminal {
+		return 0
+	}
+	return int64(2*r.load.Connections) - int64(r.output.ends) - int64(r.output.lost())
+}
+
+// skipped is how often the kernel did not run a program because it interrupted
+// itself; a copy of it has run then, see copy_did in bpf/maps.h.
+func (r *round) skipped() (times uint64) {
+	for _, p := range r.programs {
+		times += p.misses
+	}
+	return times
+}
+
 // seen is the share of the ends that c reported.
 func (r *round) seen(c *contender) float64 {
 	if c.terminal { // what the kernel handed over
