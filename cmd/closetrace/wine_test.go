@@ -157,6 +157,7 @@ func TestSelftestUnderWine(t *testing.T) {
 		"linger-zero-nonblocking": "b recv: WSAECONNRESET",
 		"unread-data":             "b recv: WSAECONNRESET",
 		"shutdown-first":          "b recv: ok",
+		"process-exit":            "a exit: ok b recv: ok",
 		"refused":                 "a connect: WSAECONNREFUSED",
 	} {
 		line := lineThatBegins(stdout, name+" ")

@@ -22,8 +22,9 @@ type closing struct {
 	// it begins to read while closesocket may wait. unread: what the peer sent
 	// was not read.
 	pending, drains, unread bool
-	// half: shutdown(SD_SEND) comes first. refused: there is no listener.
-	half, refused bool
+	// half: shutdown(SD_SEND) comes first. refused: there is no listener. exits:
+	// the socket is another process's, which exits without closesocket.
+	half, refused, exits bool
 }
 
 // closings are the lines of the table, and the other ends that closesocket and
@@ -40,6 +41,7 @@ var closings = []closing{
 	{name: "linger-would-block", group: "closesocket", quick: true, linger: true, seconds: 5, nonblocking: true, pending: true},
 	{name: "unread-data", group: "unread", quick: true, unread: true},
 	{name: "shutdown-first", group: "graceful", quick: true, half: true},
+	{name: "process-exit", group: "exit", exits: true},
 	{name: "refused", group: "connect", quick: true, refused: true},
 }
 
@@ -79,7 +81,7 @@ func (c *closing) differs(w *witnessed) string {
 	switch {
 	case c.refused && w.connect != wasRefused:
 		return "connect returned " + or(w.connect) + ", not " + wasRefused
-	case c.refused:
+	case c.refused, c.exits: // what becomes of an exiting process's sockets is not documented
 		return ""
 	case c.linger && c.seconds > 0 && c.nonblocking && w.failed != wouldBlock:
 		return "closesocket returned " + or(w.failed) + ", not " + wouldBlock
@@ -117,6 +119,9 @@ func (c *closing) truths(w *witnessed) (own, peer Truth) {
 	}
 	own = Truth{Initiator: model.InitiatorLocal, Terminator: model.LocalApp, Role: model.Active, Call: model.CallClose}
 	peer = Truth{Initiator: model.InitiatorPeer, Terminator: model.Peer, Role: model.Passive}
+	if c.exits {
+		own.Call = model.CallExit
+	}
 	if w.peer != wasReset {
 		own.Verdict, own.Cause = model.Graceful, model.CauseFIN
 		peer.Verdict, peer.Cause = model.Graceful, model.CauseFIN
@@ -129,6 +134,8 @@ func (c *closing) truths(w *witnessed) (own, peer Truth) {
 	switch {
 	case c.unread:
 		own.Cause = model.CauseUnreadData
+	case c.exits:
+		own.Cause = model.CauseLocalAbort
 	case c.linger && (c.seconds == 0 || w.failed != ""):
 		own.Cause = model.CauseLingerZero
 	case c.waits() && w.took >= time.Duration(c.seconds)*time.Second-clockTick:
@@ -138,10 +145,11 @@ func (c *closing) truths(w *witnessed) (own, peer Truth) {
 	return own, peer
 }
 
-// result is the closing as a scenario's result.
-func (c *closing) result(w *witnessed, local, peer netip.AddrPort, pid int) Result {
+// result is the closing as a scenario's result; pid is the process of the local
+// end, peerPID that of its peer's.
+func (c *closing) result(w *witnessed, local, peer netip.AddrPort, pid, peerPID int) Result {
 	own, other := c.truths(w)
-	own.Owner, other.Owner = Party{PID: pid}, Party{PID: pid}
+	own.Owner, other.Owner = Party{PID: pid}, Party{PID: peerPID}
 	r := Result{Name: c.name, Group: c.group, Differs: c.differs(w)}
 	r.Ends = []End{{Label: "a", Local: local, Peer: peer, Truth: own}}
 	if c.refused {
@@ -153,7 +161,11 @@ func (c *closing) result(w *witnessed, local, peer netip.AddrPort, pid int) Resu
 	if w.failed != "" {
 		r.Calls = append(r.Calls, Call{Actor: "a", Name: closesocket, Error: w.failed})
 	}
-	r.Calls = append(r.Calls, Call{Actor: "a", Name: closesocket, Took: w.took}, Call{Actor: "b", Name: "recv", Error: w.peer})
+	last := Call{Actor: "a", Name: closesocket, Took: w.took}
+	if c.exits {
+		last.Name = "exit"
+	}
+	r.Calls = append(r.Calls, last, Call{Actor: "b", Name: "recv", Error: w.peer})
 	return r
 }
 

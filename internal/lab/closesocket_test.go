@@ -42,6 +42,8 @@ func TestClosesThatWentAsDocumented(t *testing.T) {
 		{"linger-would-block", witnessed{failed: wouldBlock, peer: wasReset}, model.Abortive, model.CauseLingerZero, 0},
 		{"unread-data", witnessed{peer: wasReset}, model.Abortive, model.CauseUnreadData, 0},
 		{"shutdown-first", witnessed{}, model.Graceful, model.CauseFIN, 0},
+		{"process-exit", witnessed{}, model.Graceful, model.CauseFIN, 0},
+		{"process-exit", witnessed{peer: wasReset}, model.Abortive, model.CauseLocalAbort, 0},
 		{"refused", witnessed{connect: wasRefused}, model.FailedOpen, model.CauseRefused, 0},
 	} {
 		c := closingNamed(t, tt.name)
@@ -83,7 +85,7 @@ func TestClosesAreComparedWithRecords(t *testing.T) {
 	w := witnessed{failed: wouldBlock, peer: wasReset}
 	at := time.Date(2026, 11, 20, 17, 23, 0, 0, time.UTC)
 	played := func() []Result {
-		r := closingNamed(t, "linger-would-block").result(&w, local, peer, 812)
+		r := closingNamed(t, "linger-would-block").result(&w, local, peer, 812, 812)
 		r.Start, r.Stop = at, at.Add(time.Second)
 		return []Result{r}
 	}

@@ -20,8 +20,11 @@ const buffer = 8192
 
 // play makes the connection and closes it.
 func (c *closing) play() (Result, error) {
-	if c.refused {
+	switch {
+	case c.refused:
 		return c.playRefused()
+	case c.exits:
+		return c.playExit()
 	}
 	p, err := connected()
 	if err != nil {
@@ -36,7 +39,7 @@ func (c *closing) play() (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return c.result(&w, p.nearAddr, p.farAddr, os.Getpid()), nil
+	return c.result(&w, p.nearAddr, p.farAddr, os.Getpid(), os.Getpid()), nil
 }
 
 func connected() (p pair, err error) {
@@ -158,5 +161,5 @@ func (c *closing) playRefused() (Result, error) {
 	if err := s.connect(to); err != nil {
 		w.connect = nameOf(err)
 	}
-	return c.result(&w, local, to, os.Getpid()), nil
+	return c.result(&w, local, to, os.Getpid(), os.Getpid()), nil
 }

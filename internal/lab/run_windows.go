@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -11,8 +12,13 @@ import (
 // stage exists on Linux only.
 type stage struct{}
 
-// Main does nothing: the scenarios of Windows need no processes of their own.
-func Main() {}
+// Main is the other process of a scenario and exits, if this process was
+// started by [Run] for that. Otherwise it does nothing.
+func Main() {
+	if to := os.Getenv(roleVariable); to != "" {
+		os.Exit(connectAndExit(to))
+	}
+}
 
 // Scenarios returns the ways to call closesocket that closetrace can be tested
 // with on one machine.
