@@ -44,6 +44,8 @@ var connColumns = []connColumn{
 	{title: "ID", cell: func(c *conns.Conn) string { return c.ID }},
 }
 
+const gap = "  " // between two columns
+
 // connTable returns the lines of a table no wider than width, if that is not 0.
 // Columns that are empty everywhere are left out.
 func connTable(all []conns.Conn, wide bool, width int) []string {
@@ -64,14 +66,20 @@ func connTable(all []conns.Conn, wide bool, width int) []string {
 			columns, chosen = append(columns, cells), append(chosen, column)
 		}
 	}
-	lines := make([]strings.Builder, len(all)+1)
+	widths, room := make([]int, len(columns)), 0
 	for at, cells := range columns {
-		widest := 0
 		for _, cell := range cells {
-			widest = max(widest, cellWidth(cell))
+			widths[at] = max(widths[at], cellWidth(cell))
 		}
+		room += widths[at] + len(gap)
+	}
+	lines := make([]strings.Builder, len(all)+1)
+	for i := range lines {
+		lines[i].Grow(room)
+	}
+	for at, cells := range columns {
 		for row, cell := range cells {
-			pad := strings.Repeat(" ", widest-cellWidth(cell))
+			pad := strings.Repeat(" ", widths[at]-cellWidth(cell))
 			switch {
 			case chosen[at].right:
 				lines[row].WriteString(pad + cell)
@@ -81,7 +89,7 @@ func connTable(all []conns.Conn, wide bool, width int) []string {
 				lines[row].WriteString(cell + pad)
 			}
 			if at < len(columns)-1 {
-				lines[row].WriteString("  ")
+				lines[row].WriteString(gap)
 			}
 		}
 	}

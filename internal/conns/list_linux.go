@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -64,6 +65,9 @@ func listNamespace(all []Conn, space *namespace, opts *Options) ([]Conn, error) 
 				}
 				if err != nil {
 					return all, fmt.Errorf("list %s sockets: %w", transport, err)
+				}
+				if len(all) == cap(all) { // append alone would copy four times as much
+					all = slices.Grow(all, max(len(all), 256))
 				}
 				all = append(all, conn)
 			}
