@@ -13,6 +13,8 @@
 
 #include "sockets.h"
 
+enum { IPPROTO_MPTCP = 262 }; /* include/uapi/linux/in.h */
+
 char __license[] SEC("license") = "Dual BSD/GPL";
 
 /*
@@ -25,6 +27,7 @@ static __always_inline void read_options(struct holding *h, struct sock *sk)
 	__u64 flags = BPF_CORE_READ(sk, __sk_common.skc_flags);
 
 	h->tcp = true;
+	h->repair = BPF_CORE_READ_BITFIELD_PROBED(tp, repair);
 	h->linger = flags >> bpf_core_enum_value(enum sock_flags, SOCK_LINGER) & 1;
 	h->lingertime = BPF_CORE_READ(sk, sk_lingertime);
 	h->linger2 = BPF_CORE_READ(tp, linger2) ?:
@@ -54,7 +57,7 @@ int holders(struct bpf_iter__task_file *ctx)
 	struct socket *socket;
 	struct holding h;
 	struct sock *sk;
-	__u16 family;
+	__u16 family, protocol;
 
 	if (!task || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
@@ -74,7 +77,9 @@ int holders(struct bpf_iter__task_file *ctx)
 	read_process(&h, leader);
 	h.inode = BPF_CORE_READ(file, f_inode, i_ino);
 	h.descriptor = ctx->fd;
-	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+	protocol = BPF_CORE_READ(sk, sk_protocol);
+	h.mptcp = protocol == IPPROTO_MPTCP;
+	if (protocol == IPPROTO_TCP)
 		read_options(&h, sk);
 	bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
 	return 0;

@@ -15,7 +15,9 @@ struct holding {
 	__u8 comm[16]; /* of the thread group's leader */
 	__u8 tcp;      /* the options are those of TCP, and known */
 	__u8 linger;   /* SO_LINGER is on */
-	__u8 pad[6];
+	__u8 repair;   /* TCP_REPAIR: close() sends nothing */
+	__u8 mptcp;    /* of MPTCP, which closes its subflows by rules of its own */
+	__u8 pad[4];
 };
 
 _Static_assert(sizeof(struct holding) == 72, "struct holding has no implicit padding");

@@ -26,7 +26,9 @@ type SocketsHolding struct {
 	Comm       [16]uint8
 	Tcp        uint8
 	Linger     uint8
-	Pad        [6]uint8
+	Repair     uint8
+	Mptcp      uint8
+	Pad        [4]uint8
 }
 
 // Names of all BPF objects in the ELF.

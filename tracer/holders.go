@@ -34,6 +34,8 @@ type Holder struct {
 	// are for ever.
 	Linger  model.Linger
 	Linger2 model.Opt[int]
+	Repair  bool // TCP_REPAIR is on
+	MPTCP   bool
 }
 
 // Holders finds out who holds which socket, with a BPF iterator over the
@@ -168,7 +170,7 @@ func (h *Holders) decode(raw []bpf.SocketsHolding) []Holder {
 		}
 		one := Holder{
 			Inode: r.Inode, PID: int(r.Tgid), Descriptor: int(r.Descriptor), Name: name,
-			UID: r.Uid, Started: r.Start, Cgroup: r.Cgroup,
+			UID: r.Uid, Started: r.Start, Cgroup: r.Cgroup, Repair: r.Repair != 0, MPTCP: r.Mptcp != 0,
 		}
 		if r.Tcp != 0 && hertz != 0 {
 			one.Linger, one.Linger2 = lingerOf(r, hertz), model.Some(linger2Of(r.Linger2, hertz))

@@ -64,7 +64,7 @@ func heldBy(holders *tracer.Holders) ([]conns.Held, error) {
 		h := &all[i]
 		held[i] = conns.Held{
 			Inode: uint32(h.Inode), PID: h.PID, Descriptor: h.Descriptor, Name: h.Name, UID: h.UID,
-			Started: h.Started, Cgroup: h.Cgroup, Linger: h.Linger, Linger2: h.Linger2, Source: model.OwnerIterator,
+			Started: h.Started, Cgroup: h.Cgroup, Linger: h.Linger, Linger2: h.Linger2, Repair: h.Repair, MPTCP: h.MPTCP, Source: model.OwnerIterator,
 		}
 	}
 	return held, nil

@@ -92,6 +92,10 @@ type TCP struct {
 	Timer    Timer `json:"timer,omitzero"`
 	// Linger2 is TCP_LINGER2 in seconds; negative: no wait in FIN_WAIT2.
 	Linger2 model.Opt[int] `json:"linger2,omitzero"`
+	// Repair: in TCP_REPAIR mode, where close() sends nothing.
+	Repair bool `json:"repair,omitzero"`
+	// MPTCP: a subflow, which closes as MPTCP wants.
+	MPTCP bool `json:"mptcp,omitzero"`
 }
 
 // Timer is the timer that runs on a connection.
@@ -155,6 +159,8 @@ type Held struct {
 	// Linger and Linger2 are known if the holder could be looked into.
 	Linger  model.Linger
 	Linger2 model.Opt[int]
+	Repair  bool
+	MPTCP   bool
 	// Source says how this was learnt.
 	Source model.OwnerSource
 }

@@ -9,7 +9,7 @@ import (
 // readLingers asks each socket for SO_LINGER through a copy of its descriptor
 // (pidfd_getfd, since 5.6; needs CAP_SYS_PTRACE or the same user).
 //
-// The copy lives for three system calls. Should its owner close the socket
+// The copy lives for four system calls. Should its owner close the socket
 // just then, the close happens when the copy is closed, in our process; a BPF
 // iterator (Options.Held) has no such side effect and is preferred.
 func readLingers(pid, dir int, held []Held, wanted map[uint32]*Conn) {
@@ -41,6 +41,10 @@ func readLingers(pid, dir int, held []Held, wanted map[uint32]*Conn) {
 
 // readLinger reads the options, if the descriptor is still that socket.
 func readLinger(fd int, h *Held, cookie uint64) {
+	if protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err == nil && protocol == unix.IPPROTO_MPTCP {
+		h.MPTCP = true // the listed socket is a subflow of this one
+		return
+	}
 	number, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
 	if err != nil || number != cookie {
 		return
@@ -52,6 +56,9 @@ func readLinger(fd int, h *Held, cookie uint64) {
 	h.Linger = lingerOf(l.Onoff != 0, int64(l.Linger))
 	if seconds, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_LINGER2); err == nil {
 		h.Linger2 = model.Some(seconds)
+	}
+	if on, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_REPAIR); err == nil {
+		h.Repair = on == 1
 	}
 }
 

@@ -28,8 +28,9 @@ func own(ctx context.Context, all []Conn, opts *Options) error {
 			continue
 		}
 		c.Holders = append(c.Holders, Holder{PID: h.PID, Name: h.Name, Descriptor: h.Descriptor})
+		c.TCP.MPTCP = c.TCP.MPTCP || h.MPTCP
 		if h.Linger.On.Known() {
-			c.Linger, c.TCP.Linger2 = h.Linger, h.Linger2
+			c.Linger, c.TCP.Linger2, c.TCP.Repair = h.Linger, h.Linger2, h.Repair
 		}
 		if known := oldest[c]; known == nil || h.Started < known.Started {
 			oldest[c] = h

@@ -80,7 +80,7 @@ func predict(c *Conn) Prediction {
 	others := len(c.Holders) - 1
 	unread := c.TCP.Bytes.Unread.Or(0)
 	switch {
-	case c.Transport != "tcp":
+	case c.Transport != "tcp", c.TCP.MPTCP:
 		return Prediction{}
 	case c.State == model.Closed, c.TCP.TimeWait, c.Orphan:
 		return Prediction{Effect: EffectNothing}
@@ -90,6 +90,8 @@ func predict(c *Conn) Prediction {
 		return Prediction{Effect: EffectUnlisten, Others: int(c.Queue.Receive)}
 	case c.Unaccepted, c.State == model.SynRecv, c.State == model.NewSynRecv:
 		return Prediction{Effect: EffectReset, Cause: model.CauseListenerClosed, Bytes: c.TCP.Bytes.Lost()}
+	case c.TCP.Repair:
+		return Prediction{Effect: EffectSilent, Cause: model.CauseTCPRepair}
 	case unread > 0:
 		return Prediction{Effect: EffectReset, Cause: model.CauseUnreadData, Bytes: unread}
 	case c.Linger.On.Is(true) && c.Linger.Seconds.Is(0):
@@ -142,10 +144,14 @@ func closes(c *Conn) Prediction {
 	case model.FinWait1, model.Closing, model.LastAck:
 		return Prediction{Effect: EffectFinish, Bytes: unacked(c)}
 	case model.Established, model.CloseWait:
-		if n := unacked(c); n > 0 {
-			return Prediction{Effect: EffectDrain, Bytes: n}
+		p := Prediction{Effect: EffectFIN, Bytes: unacked(c)}
+		if p.Bytes > 0 {
+			p.Effect = EffectDrain
 		}
-		return Prediction{Effect: EffectFIN}
+		if c.State == model.Established && c.TCP.Linger2.Or(0) < 0 {
+			p.Cause = model.CauseLinger2Timeout
+		}
+		return p
 	default:
 		return Prediction{}
 	}
@@ -154,6 +160,9 @@ func closes(c *Conn) Prediction {
 // String returns the sentence: "would reset: 512 bytes unread".
 func (p Prediction) String() string {
 	text := p.sentence()
+	if p.Cause == model.CauseLinger2Timeout && p.Effect != EffectReset {
+		text += ", and not wait for the peer's (TCP_LINGER2)"
+	}
 	if p.Unsure {
 		text += " (SO_LINGER not known)"
 	}

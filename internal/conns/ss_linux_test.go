@@ -94,6 +94,10 @@ func iterated(t *testing.T) func() ([]Held, error) {
 		return nil
 	}
 	t.Cleanup(func() { holders.Close() })
+	return readerOf(holders)
+}
+
+func readerOf(holders *tracer.Holders) func() ([]Held, error) {
 	return func() ([]Held, error) {
 		all, err := holders.Read()
 		held := make([]Held, len(all))
@@ -101,7 +105,7 @@ func iterated(t *testing.T) func() ([]Held, error) {
 			h := &all[i]
 			held[i] = Held{
 				Inode: uint32(h.Inode), PID: h.PID, Descriptor: h.Descriptor, Name: h.Name, UID: h.UID,
-				Started: h.Started, Linger: h.Linger, Linger2: h.Linger2, Source: model.OwnerIterator,
+				Started: h.Started, Linger: h.Linger, Linger2: h.Linger2, Repair: h.Repair, MPTCP: h.MPTCP, Source: model.OwnerIterator,
 			}
 		}
 		return held, err

@@ -29,7 +29,11 @@ const (
 // Main plays a scenario and exits, if this process was started by [Run] for
 // that. Otherwise it does nothing. Programs that use Run call it first, tests
 // in TestMain.
-func Main() {
+func Main() { MainObserved(nil) }
+
+// MainObserved is [Main] with somebody who looks at each connection end before
+// it is closed.
+func MainObserved(observe Observer) {
 	role := os.Getenv(roleVariable)
 	if role == "" {
 		return
@@ -37,10 +41,10 @@ func Main() {
 	if name, ok := strings.CutPrefix(role, agentPrefix); ok {
 		serveAgent(name)
 	}
-	os.Exit(playNamed(role))
+	os.Exit(playNamed(role, observe))
 }
 
-func playNamed(name string) (code int) {
+func playNamed(name string, observe Observer) (code int) {
 	// Standard input ends when the parent has opened the namespace.
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "lab: wait for parent:", err)
@@ -51,7 +55,7 @@ func playNamed(name string) (code int) {
 			continue
 		}
 		result := Result{Name: sc.Name, Group: sc.Group}
-		play(&sc, &result)
+		play(&sc, &result, observe)
 		if err := json.NewEncoder(os.NewFile(resultFD, "result")).Encode(&result); err != nil {
 			fmt.Fprintln(os.Stderr, "lab:", err)
 			return 1

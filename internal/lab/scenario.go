@@ -84,10 +84,18 @@ type End struct {
 	// Deaf: segments to this end were dropped by a filter, so that what is on
 	// the wire towards it says nothing.
 	Deaf bool `json:"deaf,omitzero"`
+	// Observed is what the [Observer] said before the end was closed; empty
+	// where there is none, or where no descriptor of it was closed.
+	Observed string `json:"observed,omitzero"`
 	// Answered: after its end, the kernel answered for its tuple with RST, so
 	// that RSTs of it and FINs to it on the wire say nothing.
 	Answered bool `json:"answered,omitzero"`
 }
+
+// Observer looks at a connection end, by its addresses, just before a call or
+// the end of its process closes it, in the process and the namespace of the
+// scenario. What it returns is the [End]'s Observed.
+type Observer func(local, peer netip.AddrPort) string
 
 // Truth is what really happened to a connection end. Fields with the zero
 // value or an unknown [model.Opt] are not known and not compared, except

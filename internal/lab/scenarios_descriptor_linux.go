@@ -11,13 +11,13 @@ func descriptorScenarios() []Scenario {
 		{Name: "dup2", Group: "descriptor", run: func(s *stage) {
 			a, b := s.pair()
 			other := a.open(loopback4)
-			a.closer = a.party()
+			a.closes()
 			a.do(request{Op: "dup2", FD: other.fd, Args: []int{a.fd}})
 			endClosed(s, a, b, finActive(model.CallClose))
 		}},
 		{Name: "close-range", Group: "descriptor", run: func(s *stage) {
 			a, b := s.pair()
-			a.closer = a.party()
+			a.closes()
 			if o := a.start(request{Op: "close-range", FD: a.fd}).wait(); o.Errno == unix.ENOSYS {
 				panic(skip("needs close_range (Linux 5.9)"))
 			}
@@ -93,7 +93,7 @@ func descriptorScenarios() []Scenario {
 		}},
 		{Name: "descriptor-lost-in-flight", Group: "descriptor", run: func(s *stage) {
 			a, b := s.pair()
-			a.closer = a.party()
+			a.closes()
 			a.do(request{Op: "strand", FD: a.fd})
 			endClosed(s, a, b, finActive(model.CallClose))
 		}},
@@ -125,13 +125,13 @@ func descriptorScenarios() []Scenario {
 		}},
 		{Name: "io-uring-close", Group: "descriptor", Needs: []Feature{IOURing}, run: func(s *stage) {
 			a, b := s.pair()
-			a.closer = a.party()
+			a.closes()
 			a.do(request{Op: "io-uring-close", FD: a.fd})
 			endClosed(s, a, b, finActive(model.CallClose))
 		}},
 		{Name: "segfault", Group: "descriptor", run: func(s *stage) {
 			a, b := s.pair()
-			a.closer = a.party()
+			a.closes()
 			a.start(request{Op: "fault"})
 			a.reap()
 			endClosed(s, a, b, finActive(model.CallExit).signalled(11))

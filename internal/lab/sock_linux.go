@@ -193,8 +193,14 @@ func (k *sock) close() reply {
 }
 
 func (k *sock) startClose() *pending {
-	k.closer = k.party()
+	k.closes()
 	return k.start(request{Op: "close", FD: k.fd})
+}
+
+// closes notes who is about to close the socket.
+func (k *sock) closes() {
+	k.closer = k.party()
+	k.stage.look(k)
 }
 
 // finish closes a descriptor whose connection has ended before: the closer
@@ -203,12 +209,12 @@ func (k *sock) finish() { k.do(request{Op: "close", FD: k.fd}) }
 
 // exit ends the process that holds the socket.
 func (k *sock) exit() {
-	k.closer = k.party()
+	k.closes()
 	k.actor.exit()
 }
 
 func (k *sock) kill(signal unix.Signal) {
-	k.closer = k.party()
+	k.closes()
 	k.actor.kill(signal)
 }
 

@@ -22,6 +22,8 @@ type stage struct {
 	diag     *diag // nil: ask /proc
 	capture  *capture
 	before   map[string]uint64
+	observe  Observer // or nil
+	observed map[[2]netip.AddrPort]string
 }
 
 // failure ends a scenario; skip does so because the machine lacks a feature.
@@ -39,8 +41,8 @@ func (s *stage) check(what string, err error) {
 }
 
 // play runs the scenario in the calling process, which has its namespace.
-func play(sc *Scenario, result *Result) {
-	s := &stage{result: result, patience: time.Minute}
+func play(sc *Scenario, result *Result, observe Observer) {
+	s := &stage{result: result, patience: time.Minute, observe: observe, observed: map[[2]netip.AddrPort]string{}}
 	defer s.close()
 	defer func() {
 		switch reason := recover().(type) {
@@ -197,10 +199,31 @@ func (s *stage) end(k *sock, truth Truth) *End {
 	}
 	s.result.Ends = append(s.result.Ends, End{
 		Label: k.label, Local: unmap(k.local), Peer: unmap(k.peer), Truth: truth, Deaf: k.deafened,
+		Observed: s.observed[[2]netip.AddrPort{unmap(k.local), unmap(k.peer)}],
 	})
 	return &s.result.Ends[len(s.result.Ends)-1]
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// look asks the observer about a socket that is about to be closed, or about
+// all that wait in its queue if it listens.
+func (s *stage) look(k *sock) {
+	if s.observe == nil {
+		return
+	}
+	local, peer := unmap(k.local), unmap(k.peer)
+	if peer.IsValid() {
+		s.observed[[2]netip.AddrPort{local, peer}] = s.observe(local, peer)
+		return
+	}
+	rows, err := listSockets()
+	s.check("look before a close", err)
+	for _, r := range rows {
+		if r.local == local && r.state != model.Listen {
+			s.observed[[2]netip.AddrPort{local, r.peer}] = s.observe(local, r.peer)
+		}
+	}
 }
