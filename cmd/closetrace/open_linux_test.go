@@ -109,7 +109,7 @@ func TestOpenView(t *testing.T) {
 		server := pair[1]
 		defer unix.Close(server)
 		owner := fmt.Sprintf("sleep[%d]", stranger(t, pair[0]))
-		p := onConsole(t, exec.Command(closetrace, "--allow-kill"))
+		p := onConsole(t, exec.Command(closetrace, "--allow-kill", "--cause", "destroyed"))
 		p.press("5", "1 Stream")
 		p.await(owner)
 		checkCapabilities(t, p.command.Process.Pid)
