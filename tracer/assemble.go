@@ -40,8 +40,8 @@ type assembler struct {
 	session string        // prefix of the IDs
 	grace   time.Duration // lingerGrace or returnGrace
 	ends    uint64
-	held    queue            // connection ends
-	resets  queue            // from TIME_WAIT
+	held    queue[held, *held]
+	resets  queue[heldReset, *heldReset]
 	bySock  map[uint64]*held // the latest held end of each socket
 	waits   waits
 	tw      timeWaits
@@ -76,7 +76,9 @@ func (a *assembler) message(m *message, out emit) bool {
 	case bpf.TraceMessageMESSAGE_RETURNED:
 		return a.returned(&m.later, out)
 	case bpf.TraceMessageMESSAGE_RESET_TW:
-		a.resets.push(ktime(m.later.Time)).later = m.later
+		r := a.resets.next()
+		r.later = m.later
+		a.resets.push(r)
 	default:
 		a.amend(m)
 	}
@@ -84,8 +86,9 @@ func (a *assembler) message(m *message, out emit) bool {
 }
 
 func (a *assembler) hold(e *bpf.TraceEnd) {
-	h := a.held.push(ktime(e.Ended))
-	h.end, h.wait = *e, a.waits.of(e)
+	h := a.held.next()
+	h.at, h.end, h.wait = ktime(e.Ended), *e, a.waits.of(e)
+	a.held.push(h)
 	if h.wait != nil { // the socket's next connection may wait before this end is delivered
 		a.waits.drop(h.wait)
 	}
@@ -241,7 +244,7 @@ func (a *assembler) releaseUntil(until ktime, losses uint32, out emit) bool {
 			return false
 		}
 	}
-	for h := a.resets.front(); h != nil && h.at <= until.add(-hold); h = a.resets.front() {
+	for h := a.resets.front(); h != nil && h.time() <= until.add(-hold); h = a.resets.front() {
 		more := a.resetFromTimeWait(&h.later, out)
 		a.resets.pop()
 		if !more {

@@ -11,47 +11,58 @@ import (
 	"github.com/closetrace/closetrace/bpf"
 )
 
-// held is a message that waits: a connection end for late evidence, or a reset
-// from TIME_WAIT, which must not overtake the end before it.
+// held is a connection end that waits for late evidence.
 type held struct {
-	at    ktime
-	end   bpf.TraceEnd
-	wait  *waiting // of end, if its close() waited
-	later bpf.TraceLater
+	at   ktime
+	end  bpf.TraceEnd
+	wait *waiting // if its close() waited
 }
+
+func (h *held) time() ktime { return h.at }
+
+// heldReset is a reset from TIME_WAIT, which must not overtake the end before it.
+type heldReset struct{ later bpf.TraceLater }
+
+func (h *heldReset) time() ktime { return ktime(h.later.Time) }
 
 // queue holds messages in the order of their times, which is nearly that of the
 // ring buffer. Its elements do not move, and are used again.
-type queue struct {
-	items []*held
+type queue[T any, P interface {
+	*T
+	time() ktime
+}] struct {
+	items []P
 	head  int
-	free  []*held
+	free  []P
 }
 
-func (q *queue) push(at ktime) *held {
-	var h *held
-	if n := len(q.free); n > 0 {
-		h, q.free = q.free[n-1], q.free[:n-1]
-		*h = held{}
-	} else {
-		h = new(held)
+// next returns an element to fill in before it is pushed. What it held is
+// whatever its last use left.
+func (q *queue[T, P]) next() P {
+	n := len(q.free)
+	if n == 0 {
+		return new(T)
 	}
-	h.at = at
-	q.items = append(q.items, h)
-	for i := len(q.items) - 1; i > q.head && q.items[i-1].at > at; i-- {
+	p := q.free[n-1]
+	q.free = q.free[:n-1]
+	return p
+}
+
+func (q *queue[T, P]) push(p P) {
+	q.items = append(q.items, p)
+	for i := len(q.items) - 1; i > q.head && q.items[i-1].time() > p.time(); i-- {
 		q.items[i-1], q.items[i] = q.items[i], q.items[i-1]
 	}
-	return h
 }
 
-func (q *queue) front() *held {
+func (q *queue[T, P]) front() P {
 	if q.head == len(q.items) {
 		return nil
 	}
 	return q.items[q.head]
 }
 
-func (q *queue) pop() {
+func (q *queue[T, P]) pop() {
 	q.free = append(q.free, q.items[q.head])
 	q.items[q.head] = nil
 	q.head++
