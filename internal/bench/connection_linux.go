@@ -132,28 +132,3 @@ func endUnread(client, server int) error {
 	}
 	return endGraceful(client, server)
 }
-
-// openIdle opens connections that stay: two descriptors each.
-func openIdle(count int) ([]int, error) {
-	if count == 0 {
-		return nil, nil
-	}
-	limit := unix.Rlimit{Cur: uint64(2*count + 1024), Max: uint64(2*count + 1024)}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return nil, fmt.Errorf("raise the limit of descriptors: %w", err)
-	}
-	server := &unix.SockaddrInet4{Addr: [4]byte{127, 254, 0, 1}, Port: 9}
-	listener, err := listen(server)
-	if err != nil {
-		return nil, err
-	}
-	fds := []int{listener}
-	for n := range count {
-		client, accepted, err := connection(listener, server, 63, uint64(n))
-		if err != nil {
-			return nil, err
-		}
-		fds = append(fds, client, accepted)
-	}
-	return fds, nil
-}

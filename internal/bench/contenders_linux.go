@@ -18,6 +18,7 @@ type contender struct {
 	// empty the output comes on standard output.
 	extension string
 	terminal  bool // it draws on a terminal, and writes no lines
+	discards  bool // its lines go to /dev/null
 	inside    bool // it must run in the namespace; others trace the whole host
 	tracefs   bool // it needs tracefs mounted
 	// packets: it sees segments, not ends.
@@ -61,6 +62,9 @@ func closetraces(s *settings) []contender {
 		{name: "none"},
 		file("closetrace record", ".jsonl"),
 		file("closetrace record .zst", ".jsonl.zst"),
+		{name: "closetrace record, /dev/null", ours: true, discards: true, command: func(string) []string {
+			return own("record", "--force", "--output", "/dev/null")
+		}},
 		{name: "closetrace live", ours: true, terminal: true, command: func(string) []string { return own("live") }},
 	}
 }
@@ -88,6 +92,9 @@ func peers() []contender {
 		{name: "ss -E", inside: true, marks: []string{":"}, command: fixed("ss", "-tnHE")},
 	}
 }
+
+// accounts reports whether each of the generator's ends is in a recording that c made.
+func (c *contender) accounts() bool { return c.ours && !c.terminal && !c.discards }
 
 func installed(program string) bool {
 	_, err := exec.LookPath(program)

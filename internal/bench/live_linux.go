@@ -28,13 +28,13 @@ func (s *screen) Write(p []byte) (int, error) {
 // that nobody can see, and they would look like a silent loss: once, on a busy
 // machine, a start took longer than the time that was given to it.
 func (t *tracer) await() error {
-	limit := settle
-	if t.ours {
+	limit, tells := settle, t.ours && !t.discards
+	if tells {
 		limit = patience
 	}
 	for time.Since(t.began) < limit {
 		switch {
-		case t.ours && t.isLive():
+		case tells && t.isLive():
 			t.startUp = time.Since(t.began)
 			return nil
 		case t.hasEnded():
@@ -42,7 +42,7 @@ func (t *tracer) await() error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if t.ours {
+	if tells {
 		return errors.New("it did not say that it is live")
 	}
 	return nil

@@ -45,10 +45,7 @@ func (l *load) serve(rate float64) error {
 		return err
 	}
 	commands.Scan()
-	for _, fd := range idle {
-		unix.Close(fd)
-	}
-	return nil
+	return idle.Close()
 }
 
 // run opens and closes connections for a time, as fast as it can, or up to

@@ -20,6 +20,7 @@ type settings struct {
 	workers    int
 	open       int // connections that stay open and idle
 	length     time.Duration
+	peerLength time.Duration
 	rate       float64 // connections a second, 0: as fast as possible
 	rounds     int
 	peerRounds int
@@ -38,6 +39,8 @@ func main() {
 			err = runMain(os.Args[2:])
 		case "load":
 			err = loadMain(os.Args[2:])
+		case "hold":
+			err = holdMain(os.Args[2:])
 		}
 	}
 	if err != nil {
@@ -52,18 +55,19 @@ func runMain(args []string) error {
 	set.StringVar(&s.closetrace, "closetrace", "build/closetrace", "program to measure")
 	set.StringVar(&s.document, "document", "", "Markdown file whose results are replaced")
 	set.StringVar(&s.picture, "picture", "", "SVG file to write")
-	set.StringVar(&s.folder, "folder", os.TempDir(), "where the tracers write; needs room for 500 MB for each second")
+	set.StringVar(&s.folder, "folder", memoryFolder(), "where the tracers write; needs room for 300 MB for each second of a round")
 	set.StringVar(&s.mode, "mode", "mixed", "how connections end: graceful, linger0, unread, mixed")
 	set.IntVar(&s.workers, "workers", 2, "threads of the generator")
 	set.IntVar(&s.open, "open", 0, "idle connections that are open all the time")
-	set.DurationVar(&s.length, "length", 15*time.Second, "how long a round takes")
+	set.DurationVar(&s.length, "length", 30*time.Second, "how long a round takes")
+	set.DurationVar(&s.peerLength, "peer-length", 10*time.Second, "how long a round of another tool takes, if that is less")
 	set.Float64Var(&s.rate, "rate", 0, "connections a second, 0: as fast as possible")
 	set.IntVar(&s.rounds, "rounds", 5, "rounds of closetrace and of none")
 	set.IntVar(&s.peerRounds, "peer-rounds", 3, "rounds of the other tools")
 	set.IntVar(&s.ring, "ring", 16, "closetrace's ring buffer in MiB")
 	set.DurationVar(&s.stall, "stall", 10*time.Second, "how long the reader is stopped in the stall test")
 	set.StringVar(&s.only, "only", "", "contenders to measure, a regular expression")
-	set.BoolVar(&s.extras, "extras", true, "also: programs, a load that closes nothing, stall")
+	set.BoolVar(&s.extras, "extras", true, "also: programs, scale, a load that closes nothing, stall")
 	if err := set.Parse(args); err != nil {
 		return err
 	}
@@ -82,6 +86,16 @@ func runMain(args []string) error {
 	}
 	r.machine.loadAfter = loadAverage()
 	return r.write()
+}
+
+// memoryFolder is a file system in memory, if there is one: what a disk does is not
+// what is measured.
+func memoryFolder() string {
+	const folder = "/dev/shm"
+	if info, err := os.Stat(folder); err == nil && info.IsDir() {
+		return folder
+	}
+	return os.TempDir()
 }
 
 func loadMain(args []string) error {

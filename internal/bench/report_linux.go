@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -90,8 +89,8 @@ func (r *results) markdown() string {
 	m := &r.machine
 	fmt.Fprintf(&b, "Measured on %s at commit %s: Linux %s, %d × %s, %d GB; load average %s before and %s after.\n",
 		m.date, m.commit, m.kernel, m.processors, m.processor, m.memory>>30, m.loadBefore, m.loadAfter)
-	fmt.Fprintf(&b, "Generator: mode %s, %d workers, rounds of %v, medians of %d rounds (other tools: %d), ring buffer of %d MiB",
-		r.mode, r.workers, r.length, r.settings.rounds, r.peerRounds, r.ring)
+	fmt.Fprintf(&b, "Generator: mode %s, %d workers, rounds of %v, medians of %d (other tools: %d of %v), ring buffer of %d MiB, output in %s",
+		r.mode, r.workers, r.length, r.settings.rounds, r.peerRounds, min(r.length, r.peerLength), r.ring, r.folder)
 	if r.open > 0 {
 		fmt.Fprintf(&b, ", %d idle connections", r.open)
 	}
@@ -99,6 +98,7 @@ func (r *results) markdown() string {
 	out := bufio.NewWriter(&b)
 	r.table(out)
 	r.programTable(out)
+	r.scaleTable(out)
 	r.quietText(out)
 	r.stallText(out)
 	out.Flush() //nolint:errcheck // a Builder takes everything
@@ -168,7 +168,7 @@ func lostWord(rounds []round, c *contender) string {
 
 // unexplainedWord adds up what is missing and was not told as lost.
 func unexplainedWord(rounds []round, c *contender) string {
-	if !c.ours || c.terminal {
+	if !c.accounts() {
 		return ""
 	}
 	var total int64
@@ -179,68 +179,10 @@ func unexplainedWord(rounds []round, c *contender) string {
 }
 
 func bytesWord(rounds []round, c *contender) string {
-	if c.terminal {
+	if c.terminal || c.discards {
 		return ""
 	}
 	return fmt.Sprintf("%.0f", median(rounds, func(r *round) float64 {
 		return float64(r.output.bytes) / float64(max(r.output.ends, 1))
 	}))
-}
-
-func (r *results) programTable(out *bufio.Writer) {
-	if r.timed == nil {
-		return
-	}
-	connections := float64(r.timed.load.Connections)
-	out.WriteString("\n| BPF program | runs per connection | ns per run | µs per connection |\n|---|--:|--:|--:|\n")
-	programs := slices.Clone(r.timed.programs)
-	slices.SortFunc(programs, func(a, b program) int { return cmp.Compare(b.ns, a.ns) })
-	var total float64
-	seen := map[string]bool{}
-	for _, p := range programs {
-		if p.runs == 0 {
-			continue
-		}
-		if seen[p.name] {
-			p.name += " (twin)"
-		}
-		seen[p.name] = true
-		us := float64(p.ns) / connections / 1000
-		total += us
-		fmt.Fprintf(out, "| %s | %.2f | %.0f | %.2f |\n", p.name, float64(p.runs)/connections, float64(p.ns)/float64(p.runs), us)
-	}
-	fmt.Fprintf(out, "| together | | | %.2f |\n", total)
-}
-
-func (r *results) quietText(out *bufio.Writer) {
-	without, with := &r.quiet[0], &r.quiet[1]
-	if with.load.Connections == 0 {
-		return
-	}
-	var runs uint64
-	for _, p := range with.programs {
-		runs += p.runs
-	}
-	for _, p := range with.before {
-		runs -= p.runs
-	}
-	const calls = 5 // getppid, and write and read in both directions
-	fmt.Fprintf(out, "\nA load that closes nothing (getppid, send and receive on open connections): %d system calls and %d runs of BPF programs,\n"+
-		"those of the generator's %d connections included; %.2f of the untraced rate.\n",
-		calls*with.load.Connections, runs, with.load.Workers, with.rate/without.rate)
-}
-
-func (r *results) stallText(out *bufio.Writer) {
-	for _, c := range []struct {
-		round *round
-		ring  int
-	}{{r.stalled, 32}, {r.overrun, 4}} {
-		if c.round == nil {
-			continue
-		}
-		ends := 2 * c.round.load.Connections
-		fmt.Fprintf(out, "\nA reader stopped for %v at %.0f ends/s, ring buffer of %d MiB: %d ends, %d written, %d told as lost (%d by the kernel's counter); %d unaccounted for.\n",
-			r.stall, float64(ends)/c.round.load.Seconds, c.ring, ends, c.round.output.ends, c.round.output.lost(), c.round.kernel,
-			int64(ends)-int64(c.round.output.ends)-int64(c.round.output.lost()))
-	}
 }

@@ -18,6 +18,7 @@ type results struct {
 	rounds     [][]round // by contender
 	timed      *round    // with the kernel's statistics
 	quiet      [2]round  // the load that closes nothing: without, with closetrace
+	scale      []round
 	stalled    *round
 	overrun    *round // the same for longer than the ring lasts
 }
@@ -34,7 +35,11 @@ func (r *results) measure(all []contender) error {
 			if n >= wanted || r.rounds[i] == nil && n > 0 {
 				continue // had its rounds, or does not run here
 			}
-			one, err := r.round(&all[i], nil)
+			s := r.settings
+			if all[i].command != nil && !all[i].ours {
+				s.length = min(s.length, s.peerLength)
+			}
+			one, err := s.round(&all[i], nil)
 			if err != nil && all[i].command != nil && !all[i].ours {
 				fmt.Fprintf(os.Stderr, "%s is left out: %v\n", all[i].name, err)
 				continue
@@ -62,6 +67,9 @@ func (r *round) perConnection() float64 { return r.load.CPU / float64(r.load.Con
 func (r *results) measureExtras() error {
 	own := &closetraces(&r.settings)[1]
 	if err := r.measurePrograms(own); err != nil {
+		return err
+	}
+	if err := r.measureScale(); err != nil {
 		return err
 	}
 	quiet := r.settings
@@ -95,6 +103,31 @@ func (r *results) measurePrograms(own *contender) error {
 	one, err := short.round(own, nil)
 	r.timed = &one
 	return err
+}
+
+// scales are what the cost of a connection should not depend on.
+var scales = []struct {
+	open   int
+	length time.Duration
+}{{10, 30 * time.Millisecond}, {10, time.Second}, {10, 20 * time.Second}, {200_000, 5 * time.Second}}
+
+// measureScale runs rounds of few and many connections, with few and many open.
+func (r *results) measureScale() error {
+	stats, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
+	if err != nil {
+		return fmt.Errorf("enable BPF statistics: %w", err)
+	}
+	defer stats.Close()
+	for _, scale := range scales {
+		s := r.settings
+		s.open, s.length = scale.open, scale.length
+		one, err := s.round(&closetraces(&s)[1], nil)
+		if err != nil {
+			return fmt.Errorf("with %d open connections: %w", scale.open, err)
+		}
+		r.scale = append(r.scale, one)
+	}
+	return nil
 }
 
 // measureStall stops the reader for a time, at a rate of connections a second.

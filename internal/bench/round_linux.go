@@ -108,7 +108,7 @@ func (s *settings) round(c *contender, during func(*tracer)) (r round, err error
 	state := t.process.ProcessState
 	r.tracerCPU = (state.UserTime() + state.SystemTime() - t.startCPU).Seconds()
 	r.anon, r.startUp, r.startCPU = t.anon, t.startUp, t.startCPU
-	if !c.terminal {
+	if !c.terminal && !c.discards {
 		r.output, err = c.readOutput(t.path)
 	}
 	return r, err
@@ -143,7 +143,7 @@ func (r *round) under(t *tracer, g *generator, during func(*tracer)) (err error)
 // unexplained is how many ends c neither reported nor told as lost. Only a
 // recording can be held to that.
 func (r *round) unexplained(c *contender) int64 {
-	if !c.ours || c.terminal {
+	if !c.accounts() {
 		return 0
 	}
 	return int64(2*r.load.Connections) - int64(r.output.ends) - int64(r.output.lost())
@@ -160,7 +160,7 @@ func (r *round) skipped() (times uint64) {
 
 // seen is the share of the ends that c reported.
 func (r *round) seen(c *contender) float64 {
-	if c.terminal { // what the kernel handed over
+	if c.ours && !c.accounts() { // what the kernel handed over
 		return 1 - float64(r.kernel)/c.expected(&r.load)
 	}
 	return float64(r.output.ends) / c.expected(&r.load)
