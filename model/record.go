@@ -52,7 +52,8 @@ type Loss struct {
 	// Count is the number of events since the last Loss.
 	Count uint64 `json:"count"`
 	// Where names the place: ring-buffer (ends), late-evidence (what would have
-	// been added to ends), connection-table, hook, session, channel, file.
+	// been added to ends), connection-table, hook (events that the kernel did
+	// not show to the programs, found out later), session, channel or file.
 	Where string `json:"where"`
 }
 

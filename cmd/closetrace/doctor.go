@@ -81,10 +81,15 @@ func (a *app) printDiagnosis(d *diagnosis) error {
 		case !c.OK:
 			mark = "FAIL"
 		}
-		line := fmt.Sprintf("%s  %-24s %s", mark, c.Name, safetext.Escape(c.Detail))
-		if c.Advice != "" && !c.OK {
-			line += ": " + c.Advice
+		detail := c.Detail
+		switch {
+		case c.OK || c.Advice == "":
+		case detail == "":
+			detail = c.Advice
+		default:
+			detail += ": " + c.Advice
 		}
+		line := fmt.Sprintf("%s  %-24s %s", mark, c.Name, safetext.Escape(detail))
 		if _, err := fmt.Fprintln(a.stdout, line); err != nil {
 			return err
 		}
