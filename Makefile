@@ -2,6 +2,7 @@
 export CGO_ENABLED = 0
 BIN = build/closetrace
 VERSION ?=
+GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
@@ -27,11 +28,10 @@ test:               ## all tests; as root also those that trace this kernel
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) test-kernels RUN='$(IN_GUESTS)';; *) \
 		echo "other kernels were not tested; run: make test-kernels (needs qemu-system-x86)";; esac
 
-lint:               ## formatting, vet for three systems, staticcheck, import table
+lint:               ## formatting, vet for three systems, staticcheck and the import table (.golangci.yaml)
 	@test -z "$$(go tool gofumpt -l $$(git ls-files '*.go'))" || { go tool gofumpt -l $$(git ls-files '*.go'); exit 1; }
 	for os in linux windows darwin; do GOOS=$$os go vet ./... || exit 1; done
-	go tool staticcheck ./...
-	go test -run TestImportTable ./cmd/closetrace
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT) run ./...
 
 wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of the Windows build
 	cmd/closetrace/testdata/wine/prepare build/wine

@@ -41,7 +41,7 @@ func TestGoldenRecording(t *testing.T) {
 		if err := json.Unmarshal(lines[i], &want); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := list[i].Teardown.Judgement.Rule, want.Rule; got != want {
+		if got, want := list[i].Teardown.Rule, want.Rule; got != want {
 			t.Errorf("line %d: got rule %s, want %s", i+1, got, want)
 		}
 		if got, want := list[i].Teardown.Evidence.Wait, want.Evidence.Wait; got != want {

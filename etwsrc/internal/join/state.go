@@ -94,7 +94,7 @@ func (c *conn) step(at model.Time, from, to model.State) {
 	case c.assumed && last == to:
 		c.assumed = false
 		return
-	case last != from && !(last == model.SynRecv && from == model.SynSent):
+	case last != from && (last != model.SynRecv || from != model.SynSent):
 		c.gap = true
 	}
 	c.assumed = false
