@@ -127,7 +127,7 @@ func TestWine(t *testing.T) {
 		{args: []string{"demo", "--plain"}, code: exitPrivileges, stderr: "cannot trace"},
 		{args: []string{"record", "-o", "/new.jsonl"}, code: exitPrivileges, stderr: "cannot trace"},
 		{args: []string{"explain", "linger-expired"}, stdout: "closesocket"},
-		{args: []string{"report", "/recording.jsonl", "-o", "/report.html"}},
+		{args: []string{"report", "/recording.jsonl", "--force", "-o", "/report.html"}},
 		{args: []string{"kill", "127.0.0.1:1", "127.0.0.1:2"}, code: exitRuntime, stderr: "no open connection matches"},
 		{args: []string{"list", "--all"}, stdout: "LOCAL"},
 	} {
