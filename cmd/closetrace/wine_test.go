@@ -44,6 +44,7 @@ func newWine(t *testing.T) *wine {
 	if err := unix.Mount("proc", proc, "proc", 0, ""); err != nil {
 		t.Fatalf("mount proc for Wine: %v", err)
 	}
+	t.Setenv("CGO_ENABLED", "1") // of what is built, unless a test says otherwise
 	w := &wine{root, compiler}
 	t.Cleanup(func() {
 		stop := exec.Command("/usr/bin/wineserver", "--kill", "--wait")
@@ -62,7 +63,7 @@ func newWine(t *testing.T) *wine {
 func (w *wine) build(t *testing.T, name string, command ...string) {
 	t.Helper()
 	build := exec.Command("go", slices.Insert(command, len(command)-1, "-o", filepath.Join(w.root, name))...)
-	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=1", "CC="+w.compiler)
+	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CC="+w.compiler)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build for Windows: %v\n%s", err, out)
 	}
@@ -177,6 +178,20 @@ func lineThatBegins(text, prefix string) string {
 		}
 	}
 	return ""
+}
+
+// TestWithoutCgoUnderWine: such a program reads files and says how to get one
+// that traces.
+func TestWithoutCgoUnderWine(t *testing.T) {
+	w := newWine(t)
+	t.Setenv("CGO_ENABLED", "0")
+	w.build(t, "closetrace.exe", "build", ".")
+	for command, want := range map[string]int{"version": exitOK, "live": exitPrivileges} {
+		stdout, stderr, code := w.run(t, "/closetrace.exe", command)
+		if code != want || want != exitOK && !strings.Contains(stderr, "CGO_ENABLED=1 GOOS=windows") {
+			t.Errorf("%s: got code %d, stdout %q, stderr %q; want %d and how to build it", command, code, stdout, stderr, want)
+		}
+	}
 }
 
 // TestPackagesUnderWine runs the tests that only Windows has.
