@@ -62,6 +62,7 @@ func OpenHolders() (*Holders, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read embedded programs: %w", err)
 	}
+	_ = removeMemlock() // before 5.11; the program is small, and may load all the same
 	h := &Holders{marked: -1}
 	h.program, err = ebpf.NewProgramWithOptions(spec.Programs[bpf.SocketsProgHolders], ebpf.ProgramOptions{})
 	if err == nil {

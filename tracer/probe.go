@@ -31,6 +31,7 @@ type ProgramStatus struct {
 // Probe tries each mode, and each of its programs alone, and leaves nothing
 // behind.
 func Probe() []Status {
+	_ = removeMemlock() // before 5.11; without it each program says why it does not load
 	opts := tiny()
 	env := newEnvironment()
 	var all []Status

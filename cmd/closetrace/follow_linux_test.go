@@ -274,9 +274,9 @@ func TestFollowWithoutLive(t *testing.T) {
 	if tracer.Inspect().Cgroup2 == "" {
 		t.Skip("cgroup v2 is not mounted")
 	}
-	r := runProgram(t, exec.Command(closetrace, "--plain", "--", "sh", "-c", "exit 3"))
+	r := runProgram(t, exec.Command(closetrace, "--plain", "--", closetrace, "nonsense"))
 	skipCgo(t, r)
-	if want := "sh exited with 3; connections: 0"; r.code != 0 || !strings.Contains(r.errors, want) {
+	if want := "closetrace exited with 2; connections: 0"; r.code != 0 || !strings.Contains(r.errors, want) {
 		t.Errorf("exit %d with %q, want 0 and %q", r.code, r.errors, want)
 	}
 }

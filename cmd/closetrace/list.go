@@ -25,10 +25,12 @@ const listHelp = `List open TCP connections, who holds them, and what close() wo
 Without flags: the connections of this network namespace, as ss shows them.
 Connections of other users have no process without sudo.
 
+  ID               names the very connection: closetrace kill ID
   ON CLOSE         what close() would do: would reset: 512 bytes unread
   RECV-Q, SEND-Q   bytes not read, bytes not acknowledged; of a listener the
                    connections that wait for accept(), and how many may
-  ID               names the very connection: closetrace kill ID
+
+A terminal that is too narrow gets fewer columns; --wide has all.
 
 --filter and --sort take expressions over the names that --json shows.
 docs/questions.md has the commands for what netstat, TCPView, ss and

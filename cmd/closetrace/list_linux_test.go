@@ -85,7 +85,7 @@ func TestListWatch(t *testing.T) {
 	}
 	tables := 0
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "STATE") {
+		if strings.HasPrefix(lines.Text(), "ID ") {
 			if tables++; tables == 3 {
 				c.Process.Signal(syscall.SIGINT)
 			}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,78 +22,57 @@ type connColumn struct {
 	title string
 	wide  bool // only with --wide
 	right bool
+	// spare columns are left out where there is no room, the greatest first.
+	spare int
 	cell  func(*conns.Conn) string
 }
 
 var connColumns = []connColumn{
+	{title: "ID", cell: func(c *conns.Conn) string { return c.ID }},
 	{title: "PROTO", wide: true, cell: func(c *conns.Conn) string { return c.Transport }},
 	{title: "STATE", cell: stateCell},
-	{title: "RECV-Q", right: true, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Receive) }},
-	{title: "SEND-Q", right: true, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Send) }},
+	{title: "RECV-Q", right: true, spare: 2, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Receive) }},
+	{title: "SEND-Q", right: true, spare: 2, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Send) }},
 	{title: "LOCAL", cell: func(c *conns.Conn) string { return endpointCell(c.Network.Local) }},
 	{title: "PEER", cell: func(c *conns.Conn) string { return endpointCell(c.Network.Peer) }},
 	{title: "PROCESS", cell: processCell},
 	{title: "USER", wide: true, cell: userCell},
-	{title: "WHERE", cell: whereCell},
+	{title: "WHERE", spare: 1, cell: whereCell},
 	{title: "AGE", wide: true, right: true, cell: func(c *conns.Conn) string { return shortDuration(c.Duration) }},
 	{title: "IDLE", wide: true, right: true, cell: func(c *conns.Conn) string { return shortDuration(c.TCP.Idle) }},
-	{title: "RTT", right: true, cell: func(c *conns.Conn) string { return shortDuration(c.TCP.SRTT) }},
-	{title: "RETR", right: true, cell: retransmitCell},
+	{title: "RTT", right: true, spare: 5, cell: func(c *conns.Conn) string { return shortDuration(c.TCP.SRTT) }},
+	{title: "RETR", right: true, spare: 4, cell: retransmitCell},
 	{title: "TIMER", wide: true, cell: timerCell},
-	{title: "LINGER", right: true, cell: lingerCell},
+	{title: "LINGER", right: true, spare: 3, cell: lingerCell},
 	{title: "ON CLOSE", cell: func(c *conns.Conn) string { return c.OnClose.String() }},
 	{title: "NETNS", wide: true, cell: func(c *conns.Conn) string { return positive(uint64(c.Network.NetNS)) }},
-	{title: "ID", cell: func(c *conns.Conn) string { return c.ID }},
 }
 
 const gap = "  " // between two columns
 
 // connTable returns the lines of a table no wider than width, if that is not 0.
-// Columns that are empty everywhere are left out.
+// Columns that are empty everywhere are left out, then those that there is no
+// room for.
 func connTable(all []conns.Conn, wide bool, width int) []string {
-	var columns [][]string
-	var chosen []connColumn
-	for _, column := range connColumns {
-		if column.wide && !wide {
-			continue
-		}
-		cells := []string{column.title}
-		empty := true
-		for i := range all {
-			cell := safetext.Escape(column.cell(&all[i]))
-			empty = empty && cell == ""
-			cells = append(cells, cell)
-		}
-		if !empty || len(all) == 0 {
-			columns, chosen = append(columns, cells), append(chosen, column)
-		}
+	columns := filledColumns(all, wide)
+	room := 0
+	for _, c := range columns {
+		room += c.width + len(gap)
 	}
-	widths, room := make([]int, len(columns)), 0
-	for at, cells := range columns {
-		for _, cell := range cells {
-			widths[at] = max(widths[at], cellWidth(cell))
+	for width > 0 && room-len(gap) > width {
+		spare := slices.MaxFunc(columns, func(a, b filledColumn) int { return cmp.Compare(a.spare, b.spare) })
+		if spare.spare == 0 {
+			break
 		}
-		room += widths[at] + len(gap)
+		room -= spare.width + len(gap)
+		columns = slices.DeleteFunc(columns, func(c filledColumn) bool { return c.title == spare.title })
 	}
 	lines := make([]strings.Builder, len(all)+1)
 	for i := range lines {
 		lines[i].Grow(room)
 	}
-	for at, cells := range columns {
-		for row, cell := range cells {
-			pad := strings.Repeat(" ", widths[at]-cellWidth(cell))
-			switch {
-			case chosen[at].right:
-				lines[row].WriteString(pad + cell)
-			case at == len(columns)-1:
-				lines[row].WriteString(cell)
-			default:
-				lines[row].WriteString(cell + pad)
-			}
-			if at < len(columns)-1 {
-				lines[row].WriteString(gap)
-			}
-		}
+	for at := range columns {
+		columns[at].write(lines, at == len(columns)-1)
 	}
 	text := make([]string, len(lines))
 	for i := range lines {
@@ -101,6 +82,52 @@ func connTable(all []conns.Conn, wide bool, width int) []string {
 		}
 	}
 	return text
+}
+
+// filledColumn is a column with its texts, the title first.
+type filledColumn struct {
+	connColumn
+	cells []string
+	width int
+}
+
+func filledColumns(all []conns.Conn, wide bool) (columns []filledColumn) {
+	for _, column := range connColumns {
+		if column.wide && !wide {
+			continue
+		}
+		c := filledColumn{column, make([]string, 0, len(all)+1), cellWidth(column.title)}
+		c.cells = append(c.cells, column.title)
+		empty := true
+		for i := range all {
+			cell := safetext.Escape(column.cell(&all[i]))
+			empty = empty && cell == ""
+			c.cells = append(c.cells, cell)
+			c.width = max(c.width, cellWidth(cell))
+		}
+		if !empty || len(all) == 0 {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// write adds the column to each line.
+func (c *filledColumn) write(lines []strings.Builder, last bool) {
+	for row, cell := range c.cells {
+		pad := strings.Repeat(" ", c.width-cellWidth(cell))
+		switch {
+		case c.right:
+			lines[row].WriteString(pad + cell)
+		case last:
+			lines[row].WriteString(cell)
+		default:
+			lines[row].WriteString(cell + pad)
+		}
+		if !last {
+			lines[row].WriteString(gap)
+		}
+	}
 }
 
 // cellWidth returns how many columns of a terminal a cell takes. To look at each

@@ -128,7 +128,7 @@ func (a *asked) ask(t *testing.T, closetrace, line string) {
 	_, port, _ := net.SplitHostPort(a.local)
 	_, peerPort, _ := net.SplitHostPort(a.peer.LocalAddr().String())
 	line = strings.NewReplacer(
-		"closetrace ", closetrace+" ", "live --plain -- nginx", "live --plain -- true",
+		"closetrace ", closetrace+" ", "live --plain -- nginx", "live --plain -- true", "10s", "1s",
 		"10.0.0.5:443", a.local, "10.0.0.9:51034", a.peer.LocalAddr().String(),
 		"10.0.0.9", "127.0.0.1", "51034", peerPort, "443", port, "812", strconv.Itoa(a.command.Process.Pid), "nginx", "ct-question",
 	).Replace(line)

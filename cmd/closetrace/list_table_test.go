@@ -1,0 +1,47 @@
+package main
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestTableFits: what names a connection, and what close() would do, is there
+// on a narrow terminal too; no line is wider.
+func TestTableFits(t *testing.T) {
+	end := func(port uint16) model.Endpoint {
+		return model.Endpoint{Address: netip.MustParseAddr("192.0.2.133"), Port: port}
+	}
+	c := conns.Conn{
+		ID: "f0000098-1a2b", Transport: "tcp", State: model.CloseWait,
+		Network: model.Network{Local: end(34567), Peer: end(45678)},
+		Process: model.Process{PID: 12345, Name: "w\u00fcrfel"},
+		OnClose: conns.Prediction{Effect: conns.EffectReset, Cause: model.CauseUnreadData, Bytes: 512},
+	}
+	c.TCP.SRTT, c.TCP.Retransmits = model.Some(123*time.Microsecond), model.Some(uint32(3))
+	c.Linger.On = model.Some(false)
+	for _, width := range []int{0, 200, 120, 110, 80, 40} {
+		lines := connTable([]conns.Conn{c}, false, width)
+		for _, line := range lines {
+			if w := ansi.StringWidth(line); width > 0 && w > width {
+				t.Errorf("width %d: a line takes %d: %s", width, w, line)
+			}
+		}
+		if width == 0 || width >= 110 {
+			for _, want := range []string{"f0000098-1a2b", "would reset: 512 bytes unread", "w\u00fcrfel/12345", "192.0.2.133:45678"} {
+				if !strings.Contains(lines[1], want) {
+					t.Errorf("width %d: no %q in %s", width, want, lines[1])
+				}
+			}
+		}
+		if got := strings.Contains(lines[0], "RTT"); got != (width == 0 || width == 200) {
+			t.Errorf("width %d: RTT is there: %v\n%s", width, got, strings.Join(lines, "\n"))
+		}
+	}
+}
