@@ -89,6 +89,7 @@ func peers() []contender {
 		{name: "tcpdump -w", inside: true, packets: true, extension: ".pcap", command: func(output string) []string {
 			return []string{"tcpdump", "-i", "lo", "-Z", "root", "-w", output + ".pcap", finOrReset}
 		}},
+		{name: "tshark, text", inside: true, packets: true, marks: []string{serverNet}, command: fixed("tshark", "-l", "-i", "lo", "-n", "-f", finOrReset)},
 		{name: "ss -E", inside: true, marks: []string{":"}, command: fixed("ss", "-tnHE")},
 	}
 }

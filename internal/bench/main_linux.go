@@ -39,6 +39,10 @@ func main() {
 			err = runMain(os.Args[2:])
 		case "load":
 			err = loadMain(os.Args[2:])
+		case "stage":
+			err = stageMain()
+		case "side":
+			err = sideMain(os.Args[2:])
 		case "hold":
 			err = holdMain(os.Args[2:])
 		}
@@ -80,7 +84,7 @@ func runMain(args []string) error {
 		return err
 	}
 	if s.extras {
-		if err := r.measureExtras(); err != nil {
+		if err := errors.Join(r.measureOwners(r.contenders), r.measureExtras()); err != nil {
 			return err
 		}
 	}

@@ -97,6 +97,7 @@ func (r *results) markdown() string {
 	b.WriteString(".\n")
 	out := bufio.NewWriter(&b)
 	r.table(out)
+	r.ownersTable(out)
 	r.programTable(out)
 	r.scaleTable(out)
 	r.quietText(out)

@@ -19,6 +19,7 @@ type results struct {
 	timed      *round    // with the kernel's statistics
 	quiet      [2]round  // the load that closes nothing: without, with closetrace
 	scale      []round
+	named      []named
 	stalled    *round
 	overrun    *round // the same for longer than the ring lasts
 }

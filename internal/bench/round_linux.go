@@ -42,24 +42,29 @@ func (s *settings) startGenerator() (*generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generator{process: exec.Command(self, "load", "-mode", s.mode,
+	return startHelper(exec.Command(self, "load", "-mode", s.mode,
 		"-workers", strconv.Itoa(s.workers), "-open", strconv.Itoa(s.open),
-		"-seconds", fmt.Sprint(s.length.Seconds()), "-rate", fmt.Sprint(s.rate))}
-	g.process.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
-	g.process.Stderr = os.Stderr
-	if g.in, err = g.process.StdinPipe(); err != nil {
+		"-seconds", fmt.Sprint(s.length.Seconds()), "-rate", fmt.Sprint(s.rate)), unix.CLONE_NEWNET)
+}
+
+// startHelper starts a process of this program and waits for its first line.
+func startHelper(process *exec.Cmd, namespaces uintptr) (g *generator, err error) {
+	g = &generator{process: process}
+	process.SysProcAttr = &unix.SysProcAttr{Cloneflags: namespaces, Pdeathsig: unix.SIGKILL}
+	process.Stderr = os.Stderr
+	if g.in, err = process.StdinPipe(); err != nil {
 		return nil, err
 	}
-	out, err := g.process.StdoutPipe()
+	out, err := process.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := g.process.Start(); err != nil {
+	if err := process.Start(); err != nil {
 		return nil, fmt.Errorf("start generator: %w", err)
 	}
 	g.out = bufio.NewScanner(out)
 	if !g.out.Scan() {
-		return nil, errors.Join(errors.New("the generator is not ready"), g.process.Wait())
+		return nil, errors.Join(errors.New("the generator is not ready"), process.Wait())
 	}
 	return g, nil
 }
