@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -44,6 +45,29 @@ func TestKillTwoHundred(t *testing.T) {
 		for i := 1; i < len(open); i += 2 {
 			if _, err := unix.Read(open[i], make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
 				t.Errorf("a peer sees %v, want ECONNRESET", err)
+			}
+		}
+	}()
+	<-done
+}
+
+// TestKillProcess ends all connections of one process, both ends of each here,
+// and needs no --max for it.
+func TestKillProcess(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	done := make(chan struct{})
+	go func() { // in a thread that ends with it
+		defer close(done)
+		open := crowd(t, 3)
+		defer closeAll(open)
+		r := runProgram(t, exec.Command(closetrace, "kill", "--process", fmt.Sprint(os.Getpid()), "--yes"))
+		if r.code != 0 || !strings.Contains(r.out, "6 ended, 0 not") {
+			t.Errorf("exit %d with %s%s, want 6 ended", r.code, r.out, r.errors)
+		}
+		for _, fd := range open {
+			if _, err := unix.Read(fd, make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.ECONNABORTED) {
+				t.Errorf("an end sees %v, want ECONNRESET or ECONNABORTED", err)
 			}
 		}
 	}()
