@@ -56,6 +56,9 @@ type Config struct {
 	// Replay says that the records are a recording, which is read to its end
 	// before one moves in it.
 	Replay *Replay
+	// LeaveAtEnd leaves the screen when the records end, unless it is paused or
+	// one of them is looked at.
+	LeaveAtEnd bool
 	// Open returns the connections that are open now.
 	Open func() ([]OpenConn, error)
 	// End ends one of them, and says what the kernel did.

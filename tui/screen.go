@@ -174,6 +174,9 @@ func (s *screen) ticked(now model.Time) tea.Cmd {
 	if s.notice.until != 0 && now > s.notice.until {
 		s.notice = notice{}
 	}
+	if s.cfg.LeaveAtEnd && s.sum.ended && !s.paused() && s.detail == nil && s.prompt == nil {
+		return tea.Quit
+	}
 	if s.view == openView {
 		return s.conns.poll(s.cfg.Open, now)
 	}

@@ -33,6 +33,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 		Record: func(path string) (tui.Recorder, error) { return newScreenRecorder(path, t.start) },
 		Open:   func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
+	config.LeaveAtEnd = t.flags.follow != nil // the summary follows
 	if open.allowKill {
 		config.End = open.end
 	}
