@@ -205,7 +205,7 @@ func linger2Of(jiffies int32, hertz uint64) int {
 // it does since 5.19 (c8644cd0efe7), and before where unprivileged BPF is not
 // disabled; elsewhere CAP_BPF must be kept for it.
 func (h *Holders) StaysReadable() bool {
-	return withoutCapabilities(func() error {
+	return withOnly(func() error {
 		iterator, err := h.link.Open()
 		if err == nil {
 			iterator.Close()
@@ -214,10 +214,10 @@ func (h *Holders) StaysReadable() bool {
 	}) == nil
 }
 
-// withoutCapabilities calls f on a thread whose capabilities are not effective
-// meanwhile. The thread must not stay different, nor end so: DropPrivileges
+// withOnly calls f on a thread where no capabilities but those to keep, by
+// number, are effective meanwhile. The thread must not stay different, nor end so: DropPrivileges
 // dies where threads disagree (syscall.AllThreadsSyscall).
-func withoutCapabilities(f func() error) (err error) {
+func withOnly(f func() error, keep ...int) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -227,6 +227,9 @@ func withoutCapabilities(f func() error) (err error) {
 	}
 	bare := held
 	bare[0].Effective, bare[1].Effective = 0, 0
+	for _, c := range keep {
+		bare[c/32].Effective |= held[c/32].Permitted & (1 << (c % 32))
+	}
 	if err := unix.Capset(&header, &bare[0]); err != nil {
 		return fmt.Errorf("lower capabilities: %w", err)
 	}
