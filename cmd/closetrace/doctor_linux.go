@@ -68,7 +68,7 @@ func hostChecks(host *tracer.Host) []check {
 func ownerChecks() []check {
 	holders := check{
 		Name: "who holds a socket", OK: true, Detail: "BPF iterator over descriptors", Optional: true,
-		Advice: "list walks /proc and copies descriptors for SO_LINGER instead",
+		Advice: "list walks /proc and copies descriptors for SO_LINGER instead, which needs CAP_SYS_PTRACE for processes of other users",
 	}
 	if h, err := tracer.OpenHolders(); err != nil {
 		holders.OK, holders.Detail = false, oneLine(err)
