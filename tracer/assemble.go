@@ -195,7 +195,7 @@ func (a *assembler) next(kind model.Kind) *model.Facts {
 
 // resetFromTimeWait: data came for a connection that had ended gracefully.
 func (a *assembler) resetFromTimeWait(l *bpf.TraceLater, out emit) bool {
-	id, ok := a.tw.take(tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns))
+	id, ok := a.tw.take(tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns), ktime(l.Time))
 	if !ok {
 		return true
 	}
