@@ -3,9 +3,7 @@
 package tracer
 
 import (
-	"strconv"
 	"time"
-	"unsafe"
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
@@ -37,20 +35,19 @@ const flagDescriptorClosed bpf.TraceFlag = 1 << 30
 // with which advance is called.
 type assembler struct {
 	translator
-	session string        // prefix of the IDs
-	grace   time.Duration // lingerGrace or returnGrace
-	ends    uint64
-	held    queue[held, *held]
-	resets  queue[heldReset, *heldReset]
-	bySock  map[uint64]*held // the latest held end of each socket
-	waits   waits
-	tw      timeWaits
-	ids     []byte      // of the last ends; see id
-	event   model.Event // the next one: it has 900 bytes, and is made in place
+	grace  time.Duration // lingerGrace or returnGrace
+	ends   uint64
+	held   queue[held, *held]
+	resets queue[heldReset, *heldReset]
+	bySock map[uint64]*held // the latest held end of each socket
+	waits  waits
+	tw     timeWaits
+	ids    ids
+	event  model.Event // the next one: it has 900 bytes, and is made in place
 }
 
 func newAssembler(t translator, session string) *assembler {
-	return &assembler{translator: t, session: session, grace: lingerGrace, bySock: map[uint64]*held{}, waits: newWaits(), tw: newTimeWaits()}
+	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, bySock: map[uint64]*held{}, waits: newWaits(), tw: newTimeWaits()}
 }
 
 // attached tells how the messages are obtained.
@@ -200,7 +197,7 @@ func (a *assembler) resetFromTimeWait(l *bpf.TraceLater, out emit) bool {
 		return true
 	}
 	f := a.next(model.KindOutcome)
-	f.Time, f.ID = a.clock.time(ktime(l.Time)), a.id(id)
+	f.Time, f.ID = a.clock.time(ktime(l.Time)), a.ids.of(id)
 	f.Network = network(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns)
 	f.TCP.Path = model.PathOf(model.TimeWait)
 	f.TCP.RST = model.RST{Sent: model.Some(true), Reason: a.reasons[l.Reason]}
@@ -286,17 +283,5 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 
 func (a *assembler) nextID() string {
 	a.ends++
-	return a.id(a.ends)
-}
-
-// id returns the ID of an end. The text of many is in one piece of memory, which
-// is only ever appended to: one allocation for hundreds of them.
-func (a *assembler) id(n uint64) string {
-	const piece, longest = 4096, 48
-	if cap(a.ids)-len(a.ids) < longest {
-		a.ids = make([]byte, 0, piece)
-	}
-	from := len(a.ids)
-	a.ids = strconv.AppendUint(append(append(a.ids, a.session...), '-'), n, 16)
-	return unsafe.String(&a.ids[from], len(a.ids)-from) //nolint:gosec // never written again
+	return a.ids.of(a.ends)
 }

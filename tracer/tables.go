@@ -5,7 +5,9 @@ package tracer
 import (
 	"hash/maphash"
 	"slices"
+	"strconv"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -228,4 +230,21 @@ func (t *timeWaits) take(n tuple, at ktime) (uint64, bool) {
 		number = entry.prev
 	}
 	return 0, false
+}
+
+// ids makes the IDs of ends. The text of many is in one piece of memory, which is
+// only ever appended to: one allocation for hundreds of them.
+type ids struct {
+	session string // their prefix
+	piece   []byte
+}
+
+func (i *ids) of(n uint64) string {
+	const size, longest = 4096, 48
+	if cap(i.piece)-len(i.piece) < longest {
+		i.piece = make([]byte, 0, size)
+	}
+	from := len(i.piece)
+	i.piece = strconv.AppendUint(append(append(i.piece, i.session...), '-'), n, 16)
+	return unsafe.String(&i.piece[from], len(i.piece)-from) //nolint:gosec // never written again
 }

@@ -64,7 +64,7 @@ func runMain(args []string) error {
 	set.IntVar(&s.workers, "workers", 2, "threads of the generator")
 	set.IntVar(&s.open, "open", 0, "idle connections that are open all the time")
 	set.DurationVar(&s.length, "length", 30*time.Second, "how long a round takes")
-	set.DurationVar(&s.peerLength, "peer-length", 10*time.Second, "how long a round of another tool takes, if that is less")
+	set.DurationVar(&s.peerLength, "peer-length", 6*time.Second, "how long a round of another tool takes, if that is less")
 	set.Float64Var(&s.rate, "rate", 0, "connections a second, 0: as fast as possible")
 	set.IntVar(&s.rounds, "rounds", 5, "rounds of closetrace and of none")
 	set.IntVar(&s.peerRounds, "peer-rounds", 3, "rounds of the other tools")
