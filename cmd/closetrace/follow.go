@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,19 +53,58 @@ func (c *choice) narrow(condition string) error {
 	return nil
 }
 
-// followSummary says how a command ended, and how its connections did.
-func followSummary(command, how string, teardowns map[string]uint64) string {
+// endings counts connection ends by how they ended.
+type endings map[ending]uint64
+
+type ending struct {
+	verdict model.Verdict
+	cause   model.Cause
+}
+
+// followSummary says how a command ended, and how its connections did: the most
+// frequent causes first. That a graceful end came by FIN need not be said.
+func followSummary(command, how string, ended endings) string {
 	var parts []string
 	total := uint64(0)
 	for _, v := range []model.Verdict{model.Graceful, model.Abortive, model.LingerTimeout, model.FailedOpen, model.Silent, model.VerdictUnknown} {
-		if n := teardowns[v.String()]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, v))
-			total += n
+		n, causes := ended.of(v)
+		if n == 0 {
+			continue
 		}
+		total += n
+		part := fmt.Sprintf("%d %s", n, v)
+		if len(causes) > 0 {
+			part += ": " + strings.Join(causes, ", ")
+		}
+		parts = append(parts, part)
 	}
 	text := fmt.Sprintf("%s %s; connections: %d", safetext.Escape(command), how, total)
 	if total > 0 {
-		text += " (" + strings.Join(parts, ", ") + ")"
+		text += " (" + strings.Join(parts, "; ") + ")"
 	}
 	return text
+}
+
+// of returns the number of ends with a verdict, and their causes.
+func (e endings) of(v model.Verdict) (total uint64, causes []string) {
+	var all []ending
+	for how, n := range e {
+		if how.verdict == v {
+			total += n
+			all = append(all, how)
+		}
+	}
+	slices.SortFunc(all, func(a, b ending) int {
+		return cmp.Or(cmp.Compare(e[b], e[a]), cmp.Compare(a.cause, b.cause))
+	})
+	for _, how := range all {
+		switch {
+		case how.cause == model.CauseFIN || how.cause == model.CauseUnknown:
+		case len(all) == 1:
+			causes = append(causes, how.cause.String())
+		default:
+			causes = append(causes, fmt.Sprintf("%d %s", e[how], how.cause))
+		}
+	}
+	return total, causes
 }

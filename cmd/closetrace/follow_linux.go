@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/conns"
-	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
 
@@ -28,14 +27,14 @@ const stillRuns = "still runs"
 // lets the command begin when every hook is live, and keeps what it takes to
 // remove the group.
 type followed struct {
-	name      string
-	process   *runningProcess // or nil: a command
-	runner    *exec.Cmd
-	start     *os.File // a byte lets the command begin; closing it ends the runner
-	report    *os.File // tells how the command ended
-	group     *tracer.Group
-	how       string
-	teardowns map[string]uint64
+	name    string
+	process *runningProcess // or nil: a command
+	runner  *exec.Cmd
+	start   *os.File // a byte lets the command begin; closing it ends the runner
+	report  *os.File // tells how the command ended
+	group   *tracer.Group
+	how     string
+	ended   endings
 }
 
 // follow starts the command after --, if there is one, or finds the process of
@@ -100,7 +99,7 @@ func (f *followed) prepare(a *app, path string, words []string, output io.Writer
 // begin lets the command run. When it has ended, and the kernel has done with
 // its connections, the trace is ended. The returned function is to be called
 // when the trace has ended.
-func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, counts *model.Stop) (done func()) {
+func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, counts endings) (done func()) {
 	if f == nil {
 		return func() {}
 	}
@@ -124,7 +123,7 @@ func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, co
 		default:
 			f.how = stillRuns
 		}
-		f.teardowns = counts.Teardowns
+		f.ended = counts
 	}
 }
 
@@ -172,7 +171,7 @@ func (f *followed) settle(ctx context.Context) {
 // tell writes how the command and its connections ended.
 func (f *followed) tell(out io.Writer) {
 	if f != nil && f.how != "" {
-		fmt.Fprintf(out, "closetrace: %s\n", followSummary(f.name, f.how, f.teardowns))
+		fmt.Fprintf(out, "closetrace: %s\n", followSummary(f.name, f.how, f.ended))
 	}
 }
 

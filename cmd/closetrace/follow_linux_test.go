@@ -128,7 +128,7 @@ func TestFollow(t *testing.T) {
 		t.Fatalf("exit %d: %s", r.code, r.errors)
 	}
 	checkFollowed(t, &r, server, map[string]int{"fin": 2, "linger-zero": 1})
-	if !strings.Contains(r.errors, "exited with 7; connections: 3 (2 graceful, 1 abortive)") {
+	if !strings.Contains(r.errors, "exited with 7; connections: 3 (2 graceful; 1 abortive: linger-zero)") {
 		t.Errorf("standard error is %q, want the summary", r.errors)
 	}
 	for _, group := range groups(t, tracer.Inspect().Cgroup2) {
@@ -198,7 +198,7 @@ func TestFollowProcess(t *testing.T) {
 		t.Fatalf("%v: %s", err, r.errors)
 	}
 	checkFollowed(t, &r, server, map[string]int{"fin": 3, "linger-zero": 1})
-	if want := "[" + pid + "] ended; connections: 4 (3 graceful, 1 abortive)"; !strings.Contains(r.errors, want) {
+	if want := "[" + pid + "] ended; connections: 4 (3 graceful; 1 abortive: linger-zero)"; !strings.Contains(r.errors, want) {
 		t.Errorf("standard error is %q, want %q in it", r.errors, want)
 	}
 }
@@ -282,8 +282,12 @@ func TestFollowWithoutLive(t *testing.T) {
 }
 
 func TestFollowSummary(t *testing.T) {
-	got := followSummary("curl\x1b", "exited with 0", map[string]uint64{"abortive": 1, "graceful": 2})
-	if want := `curl\x1b exited with 0; connections: 3 (2 graceful, 1 abortive)`; got != want {
+	got := followSummary("curl\x1b", "exited with 0", endings{
+		{model.Graceful, model.CauseFIN}: 2, {model.Abortive, model.CausePeerReset}: 1, {model.Abortive, model.CauseUnreadData}: 3,
+		{model.FailedOpen, model.CauseRefused}: 1,
+	})
+	want := `curl\x1b exited with 0; connections: 7 (2 graceful; 4 abortive: 3 unread-data, 1 peer-reset; 1 failed-open: refused)`
+	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-
-	"github.com/closetrace/closetrace/model"
 )
 
 // followed is a command that is traced alone: only on Linux.
@@ -24,7 +22,7 @@ func (*app) follow(c *cobra.Command, args []string, _ *traceFlags, _ io.Writer) 
 	return nil, &lacking{fmt.Errorf("a command can be followed on Linux only; start it and use --pid: %w", errors.ErrUnsupported)}
 }
 
-func (*followed) begin(context.Context, context.CancelCauseFunc, *model.Stop) (done func()) {
+func (*followed) begin(context.Context, context.CancelCauseFunc, endings) (done func()) {
 	return func() {}
 }
 func (*followed) tell(io.Writer) {}

@@ -60,6 +60,7 @@ type trace struct {
 	flags  *traceFlags
 	start  model.Start
 	stop   model.Stop // the counts so far
+	ended  endings
 	// hangup, if set, is asked at SIGHUP; it returns whether the trace goes on.
 	hangup func() bool
 }
@@ -81,7 +82,7 @@ func (t *traceFlags) open() (*trace, error) {
 	if t.family != 0 {
 		start.Filter = strings.TrimSuffix(fmt.Sprintf("process %d and what it starts; %s", t.family, filter), "; ")
 	}
-	return &trace{source: source, filter: filter, flags: t, start: start}, nil
+	return &trace{source: source, filter: filter, flags: t, start: start, ended: endings{}}, nil
 }
 
 // records yields the start, what passes the filter, and the stop. It ends with
@@ -99,7 +100,7 @@ func (t *trace) records(ctx context.Context) iter.Seq2[model.Record, error] {
 		if !yield(model.Record{Kind: model.KindStart, Start: t.start}, nil) {
 			return
 		}
-		defer t.flags.follow.begin(ctx, cancel, &t.stop)()
+		defer t.flags.follow.begin(ctx, cancel, t.ended)()
 		last, failed, stopped := t.pass(ctx, cancel, yield)
 		if stopped {
 			return
@@ -141,6 +142,7 @@ func (t *trace) pass(ctx context.Context, cancel context.CancelCauseFunc, yield 
 				cancel(reason("count"))
 			}
 			t.stop.Teardowns[r.Teardown.Verdict.String()]++
+			t.ended[ending{r.Teardown.Verdict, r.Teardown.Cause}]++
 		}
 		last = r.Time()
 		if !yield(r, nil) {
