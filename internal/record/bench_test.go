@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -147,27 +146,6 @@ func BenchmarkRejudgeFileWithEncodingJSON(b *testing.B) {
 		rejudgeWithEncodingJSON(b, path)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
-}
-
-// TestFiveTimesEncodingJSON compares the best of many short rounds, which other
-// programs of the machine do not disturb.
-func TestFiveTimesEncodingJSON(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures time")
-	}
-	path := million(t, "a.jsonl", 2000)
-	ours, theirs := time.Hour, time.Hour
-	for range 30 {
-		begin := time.Now()
-		rejudgeFile(t, path)
-		middle := time.Now()
-		rejudgeWithEncodingJSON(t, path)
-		ours, theirs = min(ours, middle.Sub(begin)), min(theirs, time.Since(middle))
-	}
-	t.Logf("%v and %v with encoding/json", ours, theirs)
-	if theirs < 5*ours {
-		t.Errorf("reading takes %v, %.1f times less than the %v with encoding/json; want 5 times", ours, float64(theirs)/float64(ours), theirs)
-	}
 }
 
 func BenchmarkWrite(b *testing.B) {
