@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -36,6 +37,11 @@ func startRecorder(t *testing.T, folder string, prepare func(*exec.Cmd), args ..
 	if prepare != nil {
 		prepare(r.Cmd)
 	}
+	// An ignored signal stays ignored in a new program, and the tests may run
+	// under nohup; one that is handled does not.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -168,13 +174,14 @@ func TestRecordFaults(t *testing.T) {
 	needCapabilities(t)
 	for _, c := range []struct {
 		name string
+		size string // of the file system
 		ruin func(*testing.T, *recorder)
 		says string
 	}{
-		{"a full disk", func(t *testing.T, r *recorder) {
+		{"a full disk", "128k", func(t *testing.T, r *recorder) {
 			connect(t, listen(t), 300, func() bool { return unix.Kill(r.Process.Pid, 0) != nil || full(r.folder) })
 		}, "no space left on device: free some space, or bound the recording with --max-size\n"},
-		{"a folder that is removed", func(t *testing.T, r *recorder) {
+		{"a folder that is removed", "64m", func(t *testing.T, r *recorder) {
 			if err := os.Remove(filepath.Join(r.folder, "a.jsonl")); err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +189,7 @@ func TestRecordFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			folder := t.TempDir()
-			if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=128k"); err != nil {
+			if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size="+c.size); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { unix.Unmount(folder, unix.MNT_DETACH) })
