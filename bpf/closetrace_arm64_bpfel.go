@@ -103,6 +103,7 @@ const (
 	TraceFlagFLAG_DEAD            TraceFlag = 32
 	TraceFlagFLAG_DONE            TraceFlag = 64
 	TraceFlagFLAG_KEEPALIVE       TraceFlag = 128
+	TraceFlagFLAG_WINDOW_OPEN     TraceFlag = 256
 	TraceFlagFLAG_LEFT            TraceFlag = 2048
 	TraceFlagFLAG_LEFT_DEAD       TraceFlag = 4096
 	TraceFlagFLAG_LEFT_OWNED      TraceFlag = 8192

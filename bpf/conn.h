@@ -200,6 +200,19 @@ static __always_inline void wait_ends(struct end *conn, struct sock *sk, __u32 n
 		emit(conn, MESSAGE_LEFT);
 }
 
+/*
+ * tcp_snd_wnd_test(): the peer had room for the next segment. If it was not sent
+ * all the same, this host could not send: its firewall dropped it, or there was no
+ * route; tcp_check_probe_timer() then counts probes, like for a closed window.
+ */
+static __always_inline bool window_open(struct tcp_sock *tp)
+{
+	__u32 unsent = tp->write_seq - tp->snd_nxt;
+	__u32 segment = unsent < tp->mss_cache ? unsent : tp->mss_cache;
+
+	return unsent && (__s32)(tp->snd_una + tp->snd_wnd - tp->snd_nxt - segment) >= 0;
+}
+
 /* X->CLOSE: everything is still intact here, and no longer at tcp_destroy_sock. */
 static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u32 old)
 {
@@ -231,6 +244,8 @@ static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u3
 		conn->flags |= FLAG_FIN_ACKED;
 	if (tp->write_seq != tp->snd_nxt)
 		conn->flags |= FLAG_FIN_UNSENT;
+	if (window_open(tp))
+		conn->flags |= FLAG_WINDOW_OPEN;
 	read_send_queue(true, conn, tp, old);
 	conn->unread = unread_of(true, tp);
 	conn->bytes_acked = tp->bytes_acked;

@@ -25,6 +25,7 @@ enum flag {
 	FLAG_DEAD = 1 << 5,        /* at the end: SOCK_DEAD */
 	FLAG_DONE = 1 << 6,        /* at the end: SOCK_DONE, the peer's FIN came */
 	FLAG_KEEPALIVE = 1 << 7,
+	FLAG_WINDOW_OPEN = 1 << 8, /* at the end: the peer had room for what was not sent */
 	FLAG_LEFT = 1 << 11,       /* a wait's FIN was acknowledged, or the socket ended */
 	FLAG_LEFT_DEAD = 1 << 12,
 	FLAG_LEFT_OWNED = 1 << 13,

@@ -52,6 +52,13 @@ func timedOut(f *Facts) bool {
 	}
 }
 
+// windowProbed: the timer that ran out probed a closed window. Linux uses the
+// same timer where this host could not send at all (tcp_check_probe_timer).
+func windowProbed(f *Facts) bool {
+	e := &f.Evidence
+	return timedOut(f) && e.TimerProbes.Or(0) > 0 && e.TimerRetransmits.Is(0) && !e.WindowOpen
+}
+
 // answeredData: what was processed like a received reset was data for a socket
 // whose receiving side is closed; Linux answers it with RST
 // (tcp_rcv_state_process).

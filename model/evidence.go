@@ -40,6 +40,9 @@ type Evidence struct {
 	// probes since the last answer. Linux.
 	TimerRetransmits Opt[uint32] `json:"timer_retransmits,omitzero"`
 	TimerProbes      Opt[uint32] `json:"timer_probes,omitzero"`
+	// WindowOpen: at the end the peer's window had room for what was not sent;
+	// if probes count all the same, this host could not send. Linux.
+	WindowOpen bool `json:"window_open,omitzero"`
 	// UserTimeout is TCP_USER_TIMEOUT; 0 is off. Linux.
 	UserTimeout Opt[time.Duration] `json:"user_timeout_ns,omitzero"`
 	// Linger2 is TCP_LINGER2 in seconds; negative: no FIN_WAIT2 wait. Linux.

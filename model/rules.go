@@ -91,11 +91,10 @@ var rules = []Rule{
 		holds: func(f *Facts) bool { return timedOut(f) && f.Evidence.UserTimeout.Or(0) != 0 },
 	},
 	{
-		Name: "zero-window-timeout", When: "time-out error, probes unanswered and nothing retransmitted",
+		Name: "zero-window-timeout", When: "time-out error, probes unanswered, nothing retransmitted, and the peer's window had no room",
 		Verdict: Abortive, Cause: CauseZeroWindowTimeout, Terminator: LocalKernel, First: InitiatorNone,
 		holds: func(f *Facts) bool {
-			return timedOut(f) && f.Evidence.TimerProbes.Or(0) > 0 && f.Evidence.TimerRetransmits.Is(0) ||
-				notice(f, NoticeZeroWindowTimeout)
+			return windowProbed(f) || notice(f, NoticeZeroWindowTimeout)
 		},
 	},
 	{

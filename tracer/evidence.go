@@ -38,6 +38,7 @@ func (t *translator) endEvidence(e *bpf.TraceEnd, v *model.Evidence) {
 	v.SoftError = errno(e.SoftError)
 	v.TimerRetransmits = model.Some(uint32(e.TimerRetransmits))
 	v.TimerProbes = model.Some(uint32(e.TimerProbes))
+	v.WindowOpen = has(e, bpf.TraceFlagFLAG_WINDOW_OPEN)
 	v.UserTimeout = model.Some(time.Duration(e.UserTimeout) * time.Millisecond)
 	v.Linger2 = model.Some(t.linger2(e.Linger2))
 	v.Keepalive = model.Some(has(e, bpf.TraceFlagFLAG_KEEPALIVE))

@@ -157,8 +157,8 @@ func playInChild(ctx context.Context, sc *Scenario, result *Result, ns **os.File
 	return nil
 }
 
-// loopbackUp brings lo up in the process's namespace.
-func loopbackUp() error {
+// loopback brings lo up or down in the process's namespace.
+func loopback(up bool) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -168,7 +168,9 @@ func loopbackUp() error {
 	if err != nil {
 		return err
 	}
-	lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if up {
+		lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	}
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
 }
 

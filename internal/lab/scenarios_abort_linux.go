@@ -93,6 +93,14 @@ func disconnectScenarios() []Scenario {
 			endAborted(s, a, b, abort)
 			a.finish()
 		}},
+		{Name: "disconnect-unread", Group: "disconnect", quick: true, run: func(s *stage) {
+			a, b := s.pair()
+			b.send(3)
+			a.holds(3)
+			a.disconnect() // tcp_disconnect empties the receive queue
+			endAborted(s, a, b, abort.unread(3))
+			a.finish()
+		}},
 		{Name: "disconnect-close-wait", Group: "disconnect", run: func(s *stage) {
 			a, b := s.pair()
 			b.halfClose(a)

@@ -37,6 +37,20 @@ func timeoutScenarios() []Scenario {
 			a.recvError(unix.EHOSTUNREACH)
 			endTimedOut(s, a, b, timedOut(model.CauseRetransmitTimeout).unacked(5))
 		}},
+		{Name: "retransmit-timeout-cannot-send", Group: "timeout", quick: true, run: func(s *stage) {
+			// What this host fails to send is repeated by the timer of the
+			// zero-window probes (tcp_check_probe_timer), but b's window is open.
+			s.sysctl("ipv4/tcp_retries2", "2")
+			a, b := s.pair()
+			s.check("bring lo down", loopback(false))
+			a.send(5)
+			a.over()
+			s.check("bring lo up", loopback(true))
+			truth := timedOut(model.CauseRetransmitTimeout).unacked(5)
+			s.end(a, truth)
+			a.finish()
+			b.endVanished(vanished())
+		}},
 		{Name: "retransmit-timeout-orphan", Group: "timeout", run: func(s *stage) {
 			s.sysctl("ipv4/tcp_orphan_retries", "2")
 			a, b := s.pair()

@@ -63,7 +63,7 @@ func play(sc *Scenario, result *Result, observe Observer) {
 }
 
 func (s *stage) open(sc *Scenario) {
-	s.check("bring lo up", loopbackUp())
+	s.check("bring lo up", loopback(true))
 	s.result.Start = time.Now()
 	info, err := os.Stat("/proc/self/ns/net")
 	s.check("find namespace", err)

@@ -48,6 +48,8 @@ func (d *Decoder) evidenceMore(key []byte, v *model.Evidence) {
 		optional(d, "facts.timer_retransmits", &v.TimerRetransmits, 0, math.MaxUint32)
 	case "timer_probes":
 		optional(d, "facts.timer_probes", &v.TimerProbes, 0, math.MaxUint32)
+	case "window_open":
+		d.bool("facts.window_open", &v.WindowOpen)
 	case "user_timeout_ns":
 		optional(d, "facts.user_timeout_ns", &v.UserTimeout, math.MinInt64, math.MaxInt64)
 	case "linger2":

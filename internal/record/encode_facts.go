@@ -172,6 +172,7 @@ func (e *encoder) evidence(v *model.Evidence, empty emptiness) {
 	boolean(e, `"rst_flag":`, v.RSTFlag)
 	number(e, `"timer_retransmits":`, v.TimerRetransmits)
 	number(e, `"timer_probes":`, v.TimerProbes)
+	e.flagIf(`"window_open":`, v.WindowOpen)
 	number(e, `"user_timeout_ns":`, v.UserTimeout)
 	number(e, `"linger2":`, v.Linger2)
 	boolean(e, `"keepalive":`, v.Keepalive)
