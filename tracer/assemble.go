@@ -120,7 +120,9 @@ func (a *assembler) amend(m *message) {
 // until then is lost.
 func descriptorClosed(e *bpf.TraceEnd, l *bpf.TraceLater) {
 	e.Flags |= flagDescriptorClosed
-	e.Unread = l.Unread
+	if model.Call(e.Call) != model.CallDisconnect { // which has emptied the queue
+		e.Unread = l.Unread
+	}
 	source := model.OwnerSource(e.Source)
 	if l.Closer.Tgid == 0 || source != model.OwnerUnknown && source != model.OwnerListener {
 		return

@@ -191,7 +191,8 @@ func volume(e *bpf.TraceEnd, last model.State) model.Bytes {
 	if has(e, bpf.TraceFlagFLAG_ACTIVE|bpf.TraceFlagFLAG_PASSIVE) {
 		b.Sent = model.Some(acknowledged(e, last))
 	}
-	if has(e, bpf.TraceFlagFLAG_DEAD|flagDescriptorClosed) || closing(e) || neverAccepted(e) || model.Call(e.Call) == model.CallDisconnect {
+	if has(e, bpf.TraceFlagFLAG_DEAD|flagDescriptorClosed) || closing(e) || neverAccepted(e) ||
+		model.Call(e.Call) == model.CallDisconnect {
 		b.Unread = model.Some(uint64(e.Unread))
 	}
 	return b
