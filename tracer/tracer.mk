@@ -21,7 +21,7 @@ matrix: vmtest
 	rm -rf $(MATRIX) && mkdir -p $(MATRIX)
 	CLOSETRACE_MATRIX=$(MATRIX)/host.json go test ./tracer -count=1 -run TestLab
 	set -e; for k in $(KERNELS); do \
-		CLOSETRACE_MATRIX=/tmp/matrix.json CLOSETRACE_REQUIRE=bpf,fentry,kprobe $(MAKE) test-kernel K=$$k PKG=./tracer RUN=TestLab \
+		CLOSETRACE_MATRIX=/tmp/matrix.json $(MAKE) test-kernel K=$$k PKG=./tracer RUN=TestLab \
 			VMFLAGS="-get /tmp/matrix.json:$(MATRIX)/$$k.json"; \
 	done
 	CLOSETRACE_MATRIX_FILES='$(MATRIX)/*.json' CLOSETRACE_MATRIX_DOC=$(CURDIR)/docs/matrix.md \

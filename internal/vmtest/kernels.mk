@@ -13,6 +13,8 @@ KERNELS        ?= 5.10 6.1 6.12 6.12.107 7.2
 KERNEL_DIR     ?= $(CURDIR)/build/kernels
 KERNEL_TIMEOUT ?= 20m
 ARCH           ?= amd64
+# Every kernel above offers all modes.
+MODES          ?= bpf,fentry,kprobe
 K              ?= 6.1
 PKG            ?= ./tracer
 RUN            ?= .
@@ -28,7 +30,7 @@ fetch_kernels = $(VMTEST) fetch -dir $(KERNEL_DIR) -arch $(ARCH) -series $(subst
 # Cgo is off because a guest has no libraries. One package at a time: emulation
 # takes a whole processor, and the limits in tests are for a guest that has one.
 # A guest's settings may be changed for a moment by a scenario.
-test_in_guest = CLOSETRACE_LAB_GLOBAL=1 CGO_ENABLED=0 GOARCH=$(ARCH) go test -p 1 -count=1 -timeout $(KERNEL_TIMEOUT) $(GOTESTFLAGS) -run '$(RUN)' \
+test_in_guest = CLOSETRACE_LAB_GLOBAL=1 CLOSETRACE_REQUIRE=$(MODES) CGO_ENABLED=0 GOARCH=$(ARCH) go test -p 1 -count=1 -timeout $(KERNEL_TIMEOUT) $(GOTESTFLAGS) -run '$(RUN)' \
 	-exec "$(VMTEST) run -arch $(ARCH) -init $(VMTEST)-$(ARCH) -kernel $(KERNEL_DIR)/$(1) \
 	$(foreach f,$(FILES),-file $(CURDIR)/$(f)) $(VMFLAGS)" $(PKG)
 
