@@ -127,6 +127,8 @@ func attachKprobe(symbol string) func(*ebpf.Program, *environment) (link.Link, e
 // attachKretprobe leaves the number of instances to the kernel: more need a
 // writable tracefs. Closes that wait beyond that number (about ten) are judged by
 // the core's linger rule and the timer; only their exact time is not known.
+// kprobe.multi has as few: two for each processor (fprobe_init_rethook, until
+// 6.13).
 func attachKretprobe(symbol string) func(*ebpf.Program, *environment) (link.Link, error) {
 	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
 		return link.Kretprobe(symbol, p, nil)
