@@ -56,6 +56,9 @@ func (a *app) follow(c *cobra.Command, args []string, flags *traceFlags, output 
 	if err != nil {
 		return nil, usage("%w", err)
 	}
+	if _, err := flags.compile(); err != nil {
+		return nil, err // a wrong filter is told before a missing privilege
+	}
 	f := &followed{name: words[0]}
 	if f.group, err = tracer.NewGroup("closetrace-" + strconv.Itoa(os.Getpid())); err != nil {
 		return nil, &lacking{err}
