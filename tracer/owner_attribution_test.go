@@ -169,10 +169,12 @@ func recordWhile(t *testing.T, tr *Tracer, do func()) []model.Record {
 
 // compare holds the records against the claims.
 func (c *company) compare(records []model.Record, mode Mode) {
+	// By address and namespace: one of the actors has a namespace of its own, with
+	// the same server address, and its ports may be those of another.
 	clients, servers := map[string]claim{}, map[string]claim{}
 	for _, said := range c.claims {
 		if said.Accepted {
-			servers[said.Peer] = said
+			servers[fmt.Sprint(said.Peer, said.NetNS)] = said
 		} else {
 			clients[fmt.Sprint(said.Local, said.NetNS)] = said
 		}
@@ -192,7 +194,7 @@ func (c *company) compare(records []model.Record, mode Mode) {
 			count["client "+f.Process.Source.String()]++
 			c.owner(f, &said, mode)
 			c.place(f, &said)
-		} else if said, ok := servers[f.Network.Peer.AddrPort().String()]; ok && local == attributionServer {
+		} else if said, ok := servers[fmt.Sprint(f.Network.Peer.AddrPort(), f.Network.NetNS)]; ok && local == attributionServer {
 			count["server "+f.Process.Source.String()]++
 			c.owner(f, &said, mode)
 		}
