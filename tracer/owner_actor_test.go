@@ -84,15 +84,19 @@ func (a *actor) claim(fd int, accepted bool, closer int) {
 	a.check(err)
 	name, err := os.ReadFile("/proc/self/comm")
 	a.check(err)
-	var ns unix.Stat_t
-	a.check(unix.Stat("/proc/thread-self/ns/net", &ns))
 	c := claim{
-		Local: addrOf(local), PID: os.Getpid(), Name: strings.TrimSpace(string(name)), NetNS: uint32(ns.Ino),
+		Local: addrOf(local), PID: os.Getpid(), Name: strings.TrimSpace(string(name)), NetNS: a.netNS(),
 		Accepted: accepted, Closer: closer, Where: a.where,
 	}
 	b, err := json.Marshal(c)
 	a.check(err)
 	a.say(string(b))
+}
+
+func (a *actor) netNS() uint32 {
+	var ns unix.Stat_t
+	a.check(unix.Stat("/proc/thread-self/ns/net", &ns))
+	return uint32(ns.Ino)
 }
 
 func addrOf(name unix.Sockaddr) string {
@@ -302,24 +306,35 @@ func (a *actor) accept(listener int) int {
 func (a *actor) acceptedClaim(fd int) {
 	// Not getpeername: that call is one of the places where the tracer learns
 	// owners.
-	peer := ""
-	text, err := os.ReadFile("/proc/self/net/tcp")
-	a.check(err)
 	var st unix.Stat_t
 	a.check(unix.Fstat(fd, &st))
-	for line := range strings.Lines(string(text)) {
-		f := strings.Fields(line)
-		if len(f) > 9 && f[9] == strconv.FormatUint(st.Ino, 10) {
-			peer = hexAddr(f[2])
+	peer := a.peerOf(st.Ino)
+	for range 9 { // a row may be skipped while others come and go
+		if peer == "" {
+			peer = a.peerOf(st.Ino)
 		}
 	}
 	name, err := os.ReadFile("/proc/self/comm")
 	a.check(err)
 	b, err := json.Marshal(claim{
-		Local: a.address.String(), Peer: peer, PID: os.Getpid(), Name: strings.TrimSpace(string(name)), Accepted: true, Where: a.where,
+		Local: a.address.String(), Peer: peer, PID: os.Getpid(), Name: strings.TrimSpace(string(name)), NetNS: a.netNS(),
+		Accepted: true, Where: a.where,
 	})
 	a.check(err)
 	a.say(string(b))
+}
+
+// peerOf finds the peer of a socket by the socket's inode, or nothing.
+func (a *actor) peerOf(inode uint64) string {
+	text, err := os.ReadFile("/proc/self/net/tcp")
+	a.check(err)
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) > 9 && f[9] == strconv.FormatUint(inode, 10) {
+			return hexAddr(f[2])
+		}
+	}
+	return ""
 }
 
 // hexAddr reads 0100007F:1F90 of /proc/net/tcp.

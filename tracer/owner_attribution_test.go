@@ -171,12 +171,16 @@ func recordWhile(t *testing.T, tr *Tracer, do func()) []model.Record {
 func (c *company) compare(records []model.Record, mode Mode) {
 	// By address and namespace: one of the actors has a namespace of its own, with
 	// the same server address, and its ports may be those of another.
-	clients, servers := map[string]claim{}, map[string]claim{}
+	type end struct {
+		client string
+		netNS  uint32
+	}
+	clients, servers := map[end]claim{}, map[end]claim{}
 	for _, said := range c.claims {
 		if said.Accepted {
-			servers[fmt.Sprint(said.Peer, said.NetNS)] = said
+			servers[end{said.Peer, said.NetNS}] = said
 		} else {
-			clients[fmt.Sprint(said.Local, said.NetNS)] = said
+			clients[end{said.Local, said.NetNS}] = said
 		}
 	}
 	if len(clients) < 200 || len(servers) < 190 {
@@ -189,25 +193,24 @@ func (c *company) compare(records []model.Record, mode Mode) {
 		if r.Kind != model.KindTeardown || f.Network.Local.Port != 7077 && f.Network.Peer.Port != 7077 {
 			continue
 		}
-		local := f.Network.Local.AddrPort().String()
-		if said, ok := clients[fmt.Sprint(local, f.Network.NetNS)]; ok {
+		local, peer := f.Network.Local.AddrPort().String(), f.Network.Peer.AddrPort().String()
+		if said, ok := clients[end{local, f.Network.NetNS}]; ok {
 			count["client "+f.Process.Source.String()]++
 			c.owner(f, &said, mode)
 			c.place(f, &said)
-		} else if said, ok := servers[fmt.Sprint(f.Network.Peer.AddrPort(), f.Network.NetNS)]; ok && local == attributionServer {
+		} else if said, ok := servers[end{peer, f.Network.NetNS}]; ok && local == attributionServer {
 			count["server "+f.Process.Source.String()]++
 			c.owner(f, &said, mode)
 		}
 	}
 	c.t.Logf("%d claims; ends by how their owner was learnt: %v", len(c.claims), count)
-	seen := 0
+	seen := map[string]int{}
 	for how, n := range count {
-		if strings.HasPrefix(how, "client") {
-			seen += n
-		}
+		side, _, _ := strings.Cut(how, " ")
+		seen[side] += n
 	}
-	if seen != len(clients) {
-		c.t.Errorf("%d client ends were recorded, want %d", seen, len(clients))
+	if seen["client"] != len(clients) || seen["server"] != len(servers) {
+		c.t.Errorf("recorded ends: %v, want %d of clients and %d of servers", seen, len(clients), len(servers))
 	}
 }
 
