@@ -12,6 +12,7 @@ import (
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // translator turns messages into facts.
@@ -20,7 +21,7 @@ type translator struct {
 	hertz   uint32              // CONFIG_HZ, or 0 if it could not be learnt
 	reasons map[uint8]string    // enum sk_rst_reason of this kernel, empty before 6.10
 	names   map[[16]byte]string // interned process names
-	owners  *Owners             // nil: only what the kernel's messages say
+	owners  *process.Owners     // nil: only what the kernel's messages say
 	known   map[owner]*described
 }
 

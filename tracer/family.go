@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 const (
@@ -23,7 +24,7 @@ func follow(pid uint32, objects *ebpf.Collection) error {
 	if pid == 0 {
 		return nil
 	}
-	if inPIDNamespace() {
+	if process.InNamespace() {
 		return fmt.Errorf("follow process %d inside a PID namespace: %w; follow it from the host", pid, errors.ErrUnsupported)
 	}
 	if err := unix.Kill(int(pid), 0); errors.Is(err, unix.ESRCH) || pid >= pidsMax {
@@ -44,7 +45,7 @@ func follow(pid uint32, objects *ebpf.Collection) error {
 	// A child of one that was not marked yet is found in the next round.
 	for before := 0; len(marked) > before; {
 		before = len(marked)
-		for child, parent := range parents() {
+		for child, parent := range process.Parents() {
 			if !marked[parent] || marked[child] {
 				continue
 			}
@@ -55,19 +56,4 @@ func follow(pid uint32, objects *ebpf.Collection) error {
 		}
 	}
 	return nil
-}
-
-// parents returns the parent of each process.
-func parents() map[int]int {
-	all := map[int]int{}
-	for _, name := range fileNames("/proc") {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
-		if text, err := os.ReadFile(procPath(pid, "stat")); err == nil {
-			all[pid] = parentOf(text)
-		}
-	}
-	return all
 }

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-	"strings"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // Holder is one descriptor that refers to an IPv4 or IPv6 socket.
@@ -55,7 +55,7 @@ const markSeconds = 100
 // [errors.ErrUnsupported] where the kernel lacks iterators or BTF, and inside a
 // PID namespace, whose numbers the iterator does not tell.
 func OpenHolders() (*Holders, error) {
-	if inPIDNamespace() {
+	if process.InNamespace() {
 		return nil, fmt.Errorf("find holders of sockets inside a PID namespace: %w", errors.ErrUnsupported)
 	}
 	spec, err := bpf.LoadSockets()
@@ -100,11 +100,6 @@ func markedSocket() (int, error) {
 		return -1, err
 	}
 	return fd, nil
-}
-
-func inPIDNamespace() bool {
-	link, err := os.Readlink("/proc/self/ns/pid")
-	return err == nil && !strings.HasSuffix(link, ":["+initialPIDNamespace+"]")
 }
 
 // Read looks at all descriptors once. The socket of this Holders is not told.

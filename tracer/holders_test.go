@@ -4,6 +4,7 @@ package tracer
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer/process/processtest"
 )
 
 func openHolders(t *testing.T) *Holders {
@@ -53,7 +55,7 @@ func TestHolders(t *testing.T) {
 			fatal(t, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_LINGER2, c.linger2))
 		}
 	}
-	child := heir(t, files)
+	child := processtest.Sleeper(t, &exec.Cmd{ExtraFiles: files})
 	all, err := holders.Read()
 	fatal(t, err)
 	for i, f := range files {
@@ -77,9 +79,11 @@ func compareHolder(t *testing.T, all []Holder, fd, pid, descriptor int) {
 			continue
 		}
 		found++
-		p, ok := programNow(pid)
-		if !ok || h.Name != p.name || h.Started/startTick != p.start || h.UID != uint32(os.Getuid()) {
-			t.Errorf("holder is %+v, want the process %+v", h, p)
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		fatal(t, err)
+		const tick = 10_000_000 // nanoseconds of USER_HZ
+		if h.Name+"\n" != string(name) || h.Started/tick != processtest.StartTicks(t, pid) || h.UID != uint32(os.Getuid()) {
+			t.Errorf("holder is %+v, want the process %d, %q", h, pid, name)
 		}
 		if want := optionsOf(t, fd); h.Linger != want.Linger || h.Linger2 != want.Linger2 {
 			t.Errorf("socket %d: SO_LINGER %v, TCP_LINGER2 %v; the system calls say %v, %v", fd, h.Linger, h.Linger2, want.Linger, want.Linger2)
@@ -155,21 +159,4 @@ func fatal(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// heir starts a process that has the files from descriptor 3 on.
-func heir(t *testing.T, files []*os.File) (pid int) {
-	t.Helper()
-	c := exec.Command("/proc/self/exe", "-test.run=^TestSleep$")
-	c.Env = append(os.Environ(), "CLOSETRACE_TEST_SLEEP=1")
-	c.ExtraFiles = files
-	_, err := c.StdinPipe()
-	fatal(t, err)
-	fatal(t, c.Start())
-	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
-	await(t, "the heir to be executed", func() bool {
-		name, _ := os.ReadFile(procPath(c.Process.Pid, "comm"))
-		return string(name) == sleeperName+"\n"
-	})
-	return c.Process.Pid
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // hook is one program and how it is attached.
@@ -39,7 +41,7 @@ type environment struct {
 }
 
 func newEnvironment() *environment {
-	return &environment{cgroup: cgroup2Mount(), types: btf.NewCache()}
+	return &environment{cgroup: process.Cgroup2Mount(), types: btf.NewCache()}
 }
 
 // core is attached in every mode.

@@ -12,6 +12,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // Status says what one mode offers on this host.
@@ -118,7 +120,7 @@ type Host struct {
 func Inspect() Host {
 	var u unix.Utsname
 	_ = unix.Uname(&u)
-	h := Host{Release: unix.ByteSliceToString(u.Release[:]), Cgroup2: cgroup2Mount(), Missing: missingCapabilities()}
+	h := Host{Release: unix.ByteSliceToString(u.Release[:]), Cgroup2: process.Cgroup2Mount(), Missing: missingCapabilities()}
 	if _, err := btf.LoadKernelSpec(); err != nil {
 		h.BTF = err
 	}

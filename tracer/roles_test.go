@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/internal/lab"
+	"github.com/closetrace/closetrace/tracer/process/processtest"
 )
 
 // roleVariable makes a process of this test binary something else.
@@ -29,6 +30,7 @@ var roles = map[string]func() error{
 
 func TestMain(m *testing.M) {
 	lab.Main()
+	processtest.Main()
 	if role := roles[os.Getenv(roleVariable)]; role != nil {
 		// The test that waits for an answer says what is wrong, not go test.
 		time.AfterFunc(3*time.Minute, func() { panic("the role did not end") })

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // Options configures a trace. The zero value traces everything.
@@ -118,7 +119,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 		hertz:   learnHertz(t.losses),
 		reasons: resetReasons(env.types),
 		names:   map[[16]byte]string{},
-		owners:  NewOwners(OwnerOptions{CommandLine: opts.CommandLine}),
+		owners:  process.NewOwners(process.Options{CommandLine: opts.CommandLine}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
 	t.asm.attached(t.loaded.mode)
 	return t, nil

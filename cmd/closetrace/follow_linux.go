@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/conns"
-	"github.com/closetrace/closetrace/tracer"
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // runnerCommand is the hidden command that runs the command to follow.
@@ -32,7 +32,7 @@ type followed struct {
 	runner  *exec.Cmd
 	start   *os.File // a byte lets the command begin; closing it ends the runner
 	report  *os.File // tells how the command ended
-	group   *tracer.Group
+	group   *process.Group
 	how     string
 	ended   endings
 }
@@ -60,7 +60,7 @@ func (a *app) follow(c *cobra.Command, args []string, flags *traceFlags, output 
 		return nil, err // a wrong filter is told before a missing privilege
 	}
 	f := &followed{name: words[0]}
-	if f.group, err = tracer.NewGroup("closetrace-" + strconv.Itoa(os.Getpid())); err != nil {
+	if f.group, err = process.NewGroup("closetrace-" + strconv.Itoa(os.Getpid())); err != nil {
 		return nil, &lacking{err}
 	}
 	condition := fmt.Sprintf("(cgroup.path == %q || cgroup.path startsWith %q)", f.group.Path(), f.group.Path()+"/")

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/closetrace/closetrace/tracer"
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // newFollowed is the other side, the runner.
@@ -40,7 +40,7 @@ func runFollowed(directory, path string, words []string) error {
 	// ignored, because what is ignored stays so in the command.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	signal.Reset(syscall.SIGPIPE)
-	group := tracer.GroupAt(directory)
+	group := process.GroupAt(directory)
 	if n, _ := hold.Read(make([]byte, 1)); n == 1 {
 		how := runIn(directory, path, words)
 		_, _ = io.WriteString(tell, how) // the trace may have ended

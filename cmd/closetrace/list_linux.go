@@ -8,16 +8,17 @@ import (
 	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // newOwners tells what connections alone do not say of their processes.
 func newOwners(commandLine bool) conns.Owners {
-	return tracer.NewOwners(tracer.OwnerOptions{CommandLine: commandLine, Lazy: true})
+	return process.NewOwners(process.Options{CommandLine: commandLine, Lazy: true})
 }
 
 // blindSpots says what of owners and containers can't be seen from here.
 func blindSpots() []string {
-	return tracer.NewOwners(tracer.OwnerOptions{Lazy: true}).View()
+	return process.NewOwners(process.Options{Lazy: true}).View()
 }
 
 // newHeld begins to load the iterator over descriptors, which takes as long as

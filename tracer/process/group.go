@@ -1,6 +1,6 @@
 //go:build linux
 
-package tracer
+package process
 
 import (
 	"errors"
@@ -28,7 +28,7 @@ type Group struct {
 // limits hold for it too. It needs a mounted cgroup v2 and the right to write
 // there: root, or a delegated scope of systemd.
 func NewGroup(name string) (*Group, error) {
-	mount := cgroup2Mount()
+	mount := Cgroup2Mount()
 	own := cgroupsOf(os.Getpid()).unified
 	if mount == "" || own == "" || strings.Contains(own, "/..") {
 		return nil, fmt.Errorf("make a control group: cgroup v2 is not mounted here (mount -t cgroup2 none /mnt): %w", errors.ErrUnsupported)
@@ -53,7 +53,7 @@ func (g *Group) Path() string { return g.path }
 func (g *Group) Directory() string { return g.directory }
 
 // GroupAt returns a group that another process made. Making and removing one
-// needs the privileges that [DropPrivileges] gives up.
+// needs the privileges that tracer.DropPrivileges gives up.
 func GroupAt(directory string) *Group {
 	return &Group{directory: directory, parent: filepath.Dir(directory), path: directory}
 }

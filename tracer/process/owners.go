@@ -1,9 +1,8 @@
 //go:build linux
 
-package tracer
+package process
 
 import (
-	"os"
 	"os/user"
 	"strconv"
 	"strings"
@@ -11,8 +10,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// OwnerOptions configures [NewOwners]. The zero value works.
-type OwnerOptions struct {
+// Options configures [NewOwners]. The zero value works.
+type Options struct {
 	// CommandLine: read command lines too. They often hold secrets.
 	CommandLine bool
 	// Lazy: read about a process when it is first asked for, not all of them at
@@ -27,7 +26,7 @@ type OwnerOptions struct {
 //
 // It may be used by one goroutine at a time.
 type Owners struct {
-	opts  OwnerOptions
+	opts  Options
 	tree  *cgroupTree
 	files *nodeFiles
 	// Processes of the present and of the previous generation: when the present
@@ -38,17 +37,20 @@ type Owners struct {
 	places     map[string]place
 }
 
+// Bounds of what is remembered; a host has fewer of each that end connections
+// at one time.
 const (
 	programsMax = 8192
 	placesMax   = 8192
+	usersMax    = 4096
 )
 
 // NewOwners also reads what is known of all processes that run now, unless
 // opts.Lazy is set: of other users' processes the executable can only be read
-// with CAP_SYS_PTRACE, which [DropPrivileges] gives up.
-func NewOwners(opts OwnerOptions) *Owners {
+// with CAP_SYS_PTRACE, which tracer.DropPrivileges gives up.
+func NewOwners(opts Options) *Owners {
 	o := &Owners{
-		opts: opts, tree: newCgroupTree(cgroup2Mount()), files: newNodeFiles(""),
+		opts: opts, tree: newCgroupTree(Cgroup2Mount()), files: newNodeFiles(""),
 		young: map[program]details{}, users: map[uint32]string{}, places: map[string]place{},
 	}
 	if !opts.Lazy {
@@ -70,6 +72,14 @@ func (o *Owners) learnAll() {
 			return
 		}
 	}
+}
+
+// Meet reads what there is to know of a process while it lives, so that
+// [Owners.Describe] can tell of it when it has gone. The arguments are those of
+// Describe, and the start time is known.
+func (o *Owners) Meet(pid int, name string, started, cgroup uint64) {
+	o.details(program{pid, started / startTick, name})
+	o.tree.path(cgroup, pid)
 }
 
 // Describe fills in what is known of f.Process, which is named by its PID and
@@ -160,7 +170,7 @@ func (o *Owners) userName(uid uint32) string {
 	if name, ok := o.users[uid]; ok {
 		return name
 	}
-	if len(o.users) >= namesMax {
+	if len(o.users) >= usersMax {
 		clear(o.users)
 	}
 	name := ""
@@ -180,13 +190,10 @@ func (o *Owners) View() []string {
 	} else if root, ok := directoryInode(o.tree.mount); ok && root != rootCgroup {
 		limits = append(limits, "only a part of the control groups is mounted here: containers beside this one can't be named; mount the host's /sys/fs/cgroup")
 	}
-	if link, err := os.Readlink("/proc/self/ns/pid"); err == nil && !strings.HasSuffix(link, ":["+initialPIDNamespace+"]") {
+	if InNamespace() {
 		limits = append(limits, "this is a PID namespace of its own: processes outside are not found in /proc; use hostPID or --pid=host")
 	}
 	return limits
 }
 
-const (
-	rootCgroup          = 1            // inode number of the root of cgroup v2 (kernfs)
-	initialPIDNamespace = "4026531836" // PROC_PID_INIT_INO of include/linux/proc_ns.h
-)
+const rootCgroup = 1 // inode number of the root of cgroup v2 (kernfs)

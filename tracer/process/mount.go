@@ -1,6 +1,6 @@
 //go:build linux
 
-package tracer
+package process
 
 import (
 	"bufio"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// cgroup2Mount returns where cgroup v2 is mounted, or "". Hybrid hosts have it
+// Cgroup2Mount returns where cgroup v2 is mounted, or "". Hybrid hosts have it
 // elsewhere than at /sys/fs/cgroup. The first mount of the whole hierarchy wins.
-func cgroup2Mount() string {
+func Cgroup2Mount() string {
 	file, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		return ""

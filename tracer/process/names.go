@@ -1,6 +1,6 @@
 //go:build linux
 
-package tracer
+package process
 
 import (
 	"encoding/json"
@@ -39,6 +39,9 @@ type knownNames struct {
 	until time.Time // zero: for ever
 }
 
+// containersMax bounds the remembered names; a host has fewer containers.
+const containersMax = 4096
+
 // lookAgain is after how long names that were not found are looked for again.
 const lookAgain = 5 * time.Second
 
@@ -58,7 +61,7 @@ func (n *nodeFiles) name(c *model.Container, k *model.K8s) {
 		if names.container == "" {
 			names.until = n.now().Add(lookAgain)
 		}
-		if len(n.known) >= namesMax {
+		if len(n.known) >= containersMax {
 			clear(n.known)
 		}
 		n.known[key] = names

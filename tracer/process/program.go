@@ -1,6 +1,6 @@
 //go:build linux
 
-package tracer
+package process
 
 import (
 	"bytes"
@@ -58,6 +58,31 @@ func parentOf(text []byte) int {
 	}
 	pid, _ := strconv.Atoi(fields[1])
 	return pid
+}
+
+// Parents returns the parent of each process of this PID namespace.
+func Parents() map[int]int {
+	all := map[int]int{}
+	for _, name := range fileNames("/proc") {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if text, err := os.ReadFile(procPath(pid, "stat")); err == nil {
+			all[pid] = parentOf(text)
+		}
+	}
+	return all
+}
+
+// initialPIDNamespace is PROC_PID_INIT_INO of include/linux/proc_ns.h.
+const initialPIDNamespace = "4026531836"
+
+// InNamespace reports whether this process is in a PID namespace other than the
+// host's: the numbers that the kernel's messages have are others there.
+func InNamespace() bool {
+	link, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && !strings.HasSuffix(link, ":["+initialPIDNamespace+"]")
 }
 
 // details is what /proc alone tells of a process.

@@ -1,20 +1,19 @@
 //go:build linux
 
-package tracer
+package process
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer/process/processtest"
 )
 
 func TestParseStat(t *testing.T) {
@@ -59,63 +58,18 @@ func FuzzParseMemberships(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { parseMemberships(text) })
 }
 
-// sleeperName is the name of what sleeper starts: exec takes the last element
-// of the path.
-const sleeperName = "exe"
-
-// sleeper starts a process that does nothing, a copy of the test program
-// because a guest has no other, and returns it as the kernel's messages do.
-func sleeper(t *testing.T, attributes *syscall.SysProcAttr, arguments ...string) (pid int, started uint64) {
-	t.Helper()
-	c := exec.Command("/proc/self/exe", append([]string{"-test.run=^TestSleep$"}, arguments...)...)
-	c.Env = append(os.Environ(), "CLOSETRACE_TEST_SLEEP=1")
-	c.SysProcAttr = attributes
-	if _, err := c.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
-	await(t, "the sleeper to be executed", func() bool {
-		name, _ := os.ReadFile(procPath(c.Process.Pid, "comm"))
-		return string(name) == sleeperName+"\n"
-	})
-	return c.Process.Pid, startOf(t, c.Process.Pid)
+func TestMain(m *testing.M) {
+	processtest.Main()
+	os.Exit(m.Run())
 }
 
-// TestSleep is no test: it is what sleeper runs.
-func TestSleep(t *testing.T) {
-	if os.Getenv("CLOSETRACE_TEST_SLEEP") == "" {
-		t.Skip("played by other tests only")
-	}
-	_, _ = io.Copy(io.Discard, os.Stdin)
-}
-
-// startOf reads the start time another way than the code under test, and adds
-// what /proc cuts off.
-func startOf(t *testing.T, pid int) uint64 {
+// sleeper starts a process that does nothing and returns it as the kernel's
+// messages do.
+func sleeper(t *testing.T, c *exec.Cmd) (pid int, started uint64) {
 	t.Helper()
-	text, err := os.ReadFile(procPath(pid, "stat"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	after := string(text[strings.LastIndex(string(text), ") ")+2:])
-	var ticks uint64
-	if _, err = fmt.Sscan(strings.Split(after, " ")[19], &ticks); err != nil {
-		t.Fatal(err)
-	}
-	return ticks*10_000_000 + 1234
-}
-
-// await looks again until the kernel has done what has no event.
-func await(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited 5 s for %s", what)
-		}
-	}
+	pid = processtest.Sleeper(t, c)
+	// What /proc cuts off is added.
+	return pid, processtest.StartTicks(t, pid)*startTick + 1234
 }
 
 func factsOf(pid int, name string) model.Facts {
@@ -125,7 +79,7 @@ func factsOf(pid int, name string) model.Facts {
 }
 
 func TestDescribeTellsOnlyOfTheSameProgram(t *testing.T) {
-	pid, started := sleeper(t, nil, "-test.v=false")
+	pid, started := sleeper(t, &exec.Cmd{Args: []string{"--password", "secret"}})
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -136,15 +90,15 @@ func TestDescribeTellsOnlyOfTheSameProgram(t *testing.T) {
 		started uint64
 		want    string
 	}{
-		{"the process", sleeperName, started, executable},
-		{"an older process with its PID", sleeperName, started - startTick, ""},
-		{"a newer process with its PID", sleeperName, started + startTick, ""},
+		{"the process", processtest.SleeperName, started, executable},
+		{"an older process with its PID", processtest.SleeperName, started - startTick, ""},
+		{"a newer process with its PID", processtest.SleeperName, started + startTick, ""},
 		{"the program it ran before exec", "bash", started, ""},
-		{"a PID without a start time", sleeperName, 0, ""},
+		{"a PID without a start time", processtest.SleeperName, 0, ""},
 	} {
 		for range 2 { // read, then remembered
 			f := factsOf(pid, c.name)
-			NewOwners(OwnerOptions{}).Describe(&f, c.started, 0)
+			NewOwners(Options{}).Describe(&f, c.started, 0)
 			if got := f.Process.Executable.Path; got != c.want {
 				t.Errorf("executable of %s is %q, want %q", c.what, got, c.want)
 			}
@@ -153,9 +107,9 @@ func TestDescribeTellsOnlyOfTheSameProgram(t *testing.T) {
 			}
 		}
 	}
-	f := factsOf(pid, sleeperName)
-	NewOwners(OwnerOptions{CommandLine: true}).Describe(&f, started, 0)
-	if want := "/proc/self/exe -test.run=^TestSleep$ -test.v=false"; f.Process.CommandLine != want {
+	f := factsOf(pid, processtest.SleeperName)
+	NewOwners(Options{CommandLine: true}).Describe(&f, started, 0)
+	if want := "/proc/self/exe --password secret"; f.Process.CommandLine != want {
 		t.Errorf("command line is %q, want %q", f.Process.CommandLine, want)
 	}
 }
@@ -167,18 +121,18 @@ func TestDescribeRemembers(t *testing.T) {
 	var pid int
 	var started uint64
 	t.Run("while it runs", func(t *testing.T) {
-		pid, started = sleeper(t, nil)
-		o = NewOwners(OwnerOptions{}) // meets all processes
+		pid, started = sleeper(t, &exec.Cmd{})
+		o = NewOwners(Options{}) // meets all processes
 	})
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := factsOf(pid, sleeperName)
+	f := factsOf(pid, processtest.SleeperName)
 	if o.Describe(&f, started, 0); f.Process.Executable.Path != executable {
 		t.Errorf("executable of a process that has gone is %q, want %q", f.Process.Executable.Path, executable)
 	}
-	f = factsOf(pid, sleeperName)
+	f = factsOf(pid, processtest.SleeperName)
 	if o.Describe(&f, started+startTick, 0); f.Process.Executable.Path != "" {
 		t.Errorf("executable of a reused PID is %q, want none", f.Process.Executable.Path)
 	}
@@ -190,22 +144,22 @@ func TestUserName(t *testing.T) {
 	if err != nil {
 		t.Skipf("no user table here: %v", err)
 	}
-	o := NewOwners(OwnerOptions{Lazy: true})
+	o := NewOwners(Options{Lazy: true})
 	f := factsOf(1, "x")
 	o.Describe(&f, 0, 0)
 	if f.Process.User.Name != root.Username {
 		t.Errorf("user 0 is %q, want %q", f.Process.User.Name, root.Username)
 	}
-	o.tree.add(4711, "/docker/"+testID)
+	o.tree.add(4711, "/docker/"+processtest.ContainerID)
 	f = factsOf(1, "x")
 	o.Describe(&f, 0, 4711)
-	if f.Container.ID != testID || f.Process.User.Name != "" {
+	if f.Container.ID != processtest.ContainerID || f.Process.User.Name != "" {
 		t.Errorf("user 0 of container %q is %q, want no name", f.Container.ID, f.Process.User.Name)
 	}
 }
 
 func TestOwnersAreBounded(t *testing.T) {
-	o := NewOwners(OwnerOptions{})
+	o := NewOwners(Options{})
 	for i := range 3 * programsMax {
 		o.details(program{1 << 30, uint64(i), "gone"})
 	}
@@ -228,14 +182,14 @@ func TestNamesThatComeLater(t *testing.T) {
 	n := newNodeFiles(root)
 	n.now = func() time.Time { return now }
 	name := func() string {
-		c := model.Container{ID: otherID, Runtime: "docker"}
+		c := model.Container{ID: processtest.OtherID, Runtime: "docker"}
 		n.name(&c, &model.K8s{})
 		return c.Name
 	}
 	if got := name(); got != "" {
 		t.Errorf("name is %q before there is one", got)
 	}
-	folder := filepath.Join(root, "/var/lib/docker/containers", otherID)
+	folder := filepath.Join(root, "/var/lib/docker/containers", processtest.OtherID)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -264,10 +218,10 @@ func TestNodeFiles(t *testing.T) {
 		}
 	}
 	third := strings.Repeat("ab", 32)
-	write("/var/log/containers/web-7f9c_shop_nginx-proxy-"+testID+".log", "")
+	write("/var/log/containers/web-7f9c_shop_nginx-proxy-"+processtest.ContainerID+".log", "")
 	write("/var/log/containers/rubbish.log", "")
-	write("/var/log/pods/shop_cart-0_"+testUID+"/x", "")
-	write("/var/lib/docker/containers/"+otherID+"/config.v2.json", `{"Name":"/database","Args":["x"]}`)
+	write("/var/log/pods/shop_cart-0_"+processtest.PodUID+"/x", "")
+	write("/var/lib/docker/containers/"+processtest.OtherID+"/config.v2.json", `{"Name":"/database","Args":["x"]}`)
 	write("/run/containerd/io.containerd.runtime.v2.task/k8s.io/"+third+"/config.json",
 		`{"annotations":{"io.kubernetes.cri.sandbox-name":"p","io.kubernetes.cri.sandbox-namespace":"n","io.kubernetes.cri.container-name":"c"}}`)
 	n := newNodeFiles(root)
@@ -277,11 +231,11 @@ func TestNodeFiles(t *testing.T) {
 		pod       string
 		want      string // container/pod/namespace
 	}{
-		{"a container with a log", model.Container{ID: testID}, testUID, "nginx-proxy/web-7f9c/shop"},
-		{"a container without, in a pod with logs", model.Container{ID: otherID}, testUID, "/cart-0/shop"},
-		{"a container with a bundle", model.Container{ID: third}, staticUID, "c/p/n"},
-		{"a container of Docker", model.Container{ID: otherID, Runtime: "docker"}, "", "database//"},
-		{"an unknown one of Docker", model.Container{ID: testID, Runtime: "docker"}, "", "//"},
+		{"a container with a log", model.Container{ID: processtest.ContainerID}, processtest.PodUID, "nginx-proxy/web-7f9c/shop"},
+		{"a container without, in a pod with logs", model.Container{ID: processtest.OtherID}, processtest.PodUID, "/cart-0/shop"},
+		{"a container with a bundle", model.Container{ID: third}, processtest.StaticPodUID, "c/p/n"},
+		{"a container of Docker", model.Container{ID: processtest.OtherID, Runtime: "docker"}, "", "database//"},
+		{"an unknown one of Docker", model.Container{ID: processtest.ContainerID, Runtime: "docker"}, "", "//"},
 		{"an id that leaves the folder", model.Container{ID: "../../x", Runtime: "docker"}, "", "//"},
 		{"nothing", model.Container{}, "", "//"},
 	} {

@@ -18,7 +18,7 @@ func ownerOf(e *bpf.TraceEnd) owner {
 	return owner{e.Owner.Start, e.Owner.Cgroup, e.Owner.Tgid, e.Owner.Uid, e.Owner.Comm}
 }
 
-// described is what [Owners] told of a process outside containers, whose names
+// described is what [process.Owners] told of a process outside containers, whose names
 // may become known later. Nothing else that it tells changes: one look-up instead
 // of five for each end.
 type described struct {
@@ -35,8 +35,7 @@ func (t *translator) meet(e *bpf.TraceEnd) {
 	if t.owners == nil || e.Source == 0 || e.Owner.Start == 0 || t.known[ownerOf(e)] != nil {
 		return
 	}
-	t.owners.details(program{int(e.Owner.Tgid), e.Owner.Start / startTick, t.name(e.Owner.Comm)})
-	t.owners.tree.path(e.Owner.Cgroup, int(e.Owner.Tgid))
+	t.owners.Meet(int(e.Owner.Tgid), t.name(e.Owner.Comm), e.Owner.Start, e.Owner.Cgroup)
 }
 
 // describe fills in what only /proc and the cgroup file system tell.

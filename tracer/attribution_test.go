@@ -18,6 +18,8 @@ import (
 	"unsafe"
 
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer/process"
+	"github.com/closetrace/closetrace/tracer/process/processtest"
 )
 
 func ptr(b *byte) unsafe.Pointer { return unsafe.Pointer(b) }
@@ -103,12 +105,12 @@ func (c *company) play() {
 	c.start("exec", "att-before-exec", 15, "", nil)
 	c.start("passer", "att-passer", 15, "", nil)
 	c.start("alone", "att-alone", 10, "", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET})
-	for _, l := range layouts() {
-		if !strings.HasPrefix(l.path, "/") || len(l.path) == 1 || strings.Contains(l.path, "..") {
+	for _, l := range processtest.Layouts() {
+		if !l.Possible() {
 			continue
 		}
-		_, directory := testCgroup(c.t, attributionTop+l.path)
-		c.start("client", "att-in-cgroup", 6, l.name, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(directory.Fd())})
+		_, directory := processtest.Cgroup(c.t, process.Cgroup2Mount(), attributionTop+l.Path)
+		c.start("client", "att-in-cgroup", 6, l.Name, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(directory.Fd())})
 	}
 	for _, p := range c.casts[1:] {
 		c.finish(p)
@@ -124,7 +126,7 @@ func TestAttribution(t *testing.T) {
 	for _, mode := range Modes() {
 		t.Run(string(mode), func(t *testing.T) {
 			tr := openOrSkip(t, mode)
-			testCgroup(t, attributionTop)
+			processtest.Cgroup(t, process.Cgroup2Mount(), attributionTop)
 			c := &company{t: t}
 			records := recordWhile(t, tr, c.play)
 			c.compare(records, mode)
@@ -240,15 +242,15 @@ func (c *company) place(f *model.Facts, said *claim) {
 	if said.Where == "" {
 		return
 	}
-	for _, l := range layouts() {
-		if l.name != said.Where {
+	for _, l := range processtest.Layouts() {
+		if l.Name != said.Where {
 			continue
 		}
-		if got := (place{f.Container, f.K8s.Pod.UID, f.Systemd.Unit}); got != l.want {
-			c.t.Errorf("%s: %s is in %+v, want %+v", l.name, f.Network.Local.AddrPort(), got, l.want)
+		if got := processtest.PlaceOf(f); got != l.Want {
+			c.t.Errorf("%s: %s is in %+v, want %+v", l.Name, f.Network.Local.AddrPort(), got, l.Want)
 		}
-		if f.Cgroup.Path != attributionTop+l.path {
-			c.t.Errorf("%s: cgroup is %q, want %q", l.name, f.Cgroup.Path, attributionTop+l.path)
+		if f.Cgroup.Path != attributionTop+l.Path {
+			c.t.Errorf("%s: cgroup is %q, want %q", l.Name, f.Cgroup.Path, attributionTop+l.Path)
 		}
 		return
 	}

@@ -1,0 +1,94 @@
+//go:build linux
+
+package process
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/tracer/process/processtest"
+)
+
+// sleeperIn starts a process in a control group.
+func sleeperIn(t *testing.T, directory *os.File) (pid int, started uint64) {
+	t.Helper()
+	return sleeper(t, &exec.Cmd{SysProcAttr: &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(directory.Fd())}})
+}
+
+// TestCgroupsOfRuntimes makes the cgroups that runtimes make and a process in
+// each: the id alone, as the kernel reports it, leads to the container.
+func TestCgroupsOfRuntimes(t *testing.T) {
+	top := "/closetrace-test-runtimes"
+	processtest.Cgroup(t, Cgroup2Mount(), top)
+	o := NewOwners(Options{})
+	for _, l := range processtest.Layouts() {
+		if !l.Possible() {
+			continue
+		}
+		t.Run(l.Name, func(t *testing.T) {
+			id, directory := processtest.Cgroup(t, Cgroup2Mount(), top+l.Path)
+			pid, started := sleeperIn(t, directory)
+			f := factsOf(pid, processtest.SleeperName)
+			o.Describe(&f, started, id)
+			if got := processtest.PlaceOf(&f); got != l.Want {
+				t.Errorf("the process is in %+v, want %+v", got, l.Want)
+			}
+			if f.Cgroup.Path != top+l.Path {
+				t.Errorf("its cgroup is %q, want %q", f.Cgroup.Path, top+l.Path)
+			}
+		})
+	}
+}
+
+func TestCgroupTree(t *testing.T) {
+	top := "/closetrace-test-tree"
+	processtest.Cgroup(t, Cgroup2Mount(), top)
+	now := time.Unix(1000, 0)
+	tree := newCgroupTree(Cgroup2Mount())
+	tree.now = func() time.Time { return now }
+	first, _ := processtest.Cgroup(t, Cgroup2Mount(), top+"/first")
+	if path, ok := tree.path(first, 0); path != top+"/first" || !ok {
+		t.Errorf("a first walk found %q, %v, want %s/first", path, ok, top)
+	}
+	second, _ := processtest.Cgroup(t, Cgroup2Mount(), top+"/second")
+	if path, ok := tree.path(second, 0); ok {
+		t.Errorf("found %q within the time in which no second walk may happen", path)
+	}
+	now = now.Add(walkEvery)
+	if path, _ := tree.path(second, 0); path != top+"/second" {
+		t.Errorf("a later walk found %q, want %s/second", path, top)
+	}
+	third, directory := processtest.Cgroup(t, Cgroup2Mount(), top+"/third")
+	pid, _ := sleeperIn(t, directory)
+	if path, _ := tree.path(third, pid); path != top+"/third" {
+		t.Errorf("from a process in it, the path is %q, want %s/third", path, top)
+	}
+	now = now.Add(walkEvery)
+	const never = 1 << 62
+	if path, ok := tree.path(never, pid); ok {
+		t.Errorf("an id that nobody has is %q", path)
+	}
+	if !tree.gone[never] {
+		t.Error("an id that a walk did not find is looked for again")
+	}
+}
+
+// TestCgroupStaysKnown: the container of a connection is known although its
+// cgroup was removed before the connection ended.
+func TestCgroupStaysKnown(t *testing.T) {
+	mount := Cgroup2Mount()
+	path := "/closetrace-test-gone"
+	id, _ := processtest.Cgroup(t, Cgroup2Mount(), path)
+	tree := newCgroupTree(mount)
+	tree.path(id, 0)
+	if err := os.Remove(mount + path); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Mkdir(mount+path, 0o755) // for the test's own clean-up
+	if got, _ := tree.path(id, 0); got != path {
+		t.Errorf("path of a removed cgroup is %q, want %q", got, path)
+	}
+}
