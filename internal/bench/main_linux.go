@@ -28,6 +28,7 @@ type settings struct {
 	stall      time.Duration
 	only       string
 	extras     bool
+	reserve    *reserve
 }
 
 func main() {
@@ -79,6 +80,10 @@ func runMain(args []string) error {
 	if err != nil {
 		return fmt.Errorf("-only: %w", err)
 	}
+	if s.reserve, err = newReserve(s.folder, int64(s.longest().Seconds()*reserveRate)); err != nil {
+		return err
+	}
+	defer s.reserve.Close()
 	r := &results{settings: s, machine: machineNow()}
 	if err := r.measure(contenders(&s, only)); err != nil {
 		return err
@@ -90,6 +95,17 @@ func runMain(args []string) error {
 	}
 	r.machine.loadAfter = loadAverage()
 	return r.write()
+}
+
+// longest is how long the longest round takes whose output is kept.
+func (s *settings) longest() time.Duration {
+	longest := s.length
+	for _, scale := range scales {
+		if s.extras {
+			longest = max(longest, scale.length)
+		}
+	}
+	return longest
 }
 
 // memoryFolder is a file system in memory, if there is one: what a disk does is not

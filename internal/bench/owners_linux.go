@@ -52,7 +52,7 @@ func (s *settings) owners(c *contender) (n named, err error) {
 	if err != nil {
 		return n, err
 	}
-	t, err := c.begin(s.folder, stage.process.Process.Pid)
+	t, err := c.begin(s, stage.process.Process.Pid)
 	if err != nil {
 		return n, err
 	}

@@ -27,6 +27,7 @@ type tracer struct {
 	startUp  time.Duration // to the start line
 	startCPU time.Duration // used until it was live
 	terminal *os.File
+	reserve  *reserve
 	quit     chan struct{}
 	done     sync.WaitGroup
 	anon     uint64 // bytes, the highest seen
@@ -48,8 +49,8 @@ func (b *beginning) Write(p []byte) (int, error) {
 
 // begin starts the contender beside the generator with this PID and waits until
 // it is live.
-func (c *contender) begin(folder string, generator int) (*tracer, error) {
-	t := &tracer{contender: c, path: fmt.Sprintf("%s/bench-%d", folder, os.Getpid()), quit: make(chan struct{})}
+func (c *contender) begin(s *settings, generator int) (*tracer, error) {
+	t := &tracer{contender: c, path: fmt.Sprintf("%s/bench-%d", s.folder, os.Getpid()), quit: make(chan struct{}), reserve: s.reserve}
 	command := c.wrap(c.command(t.path), generator)
 	if c.ours { // other ends of this host are not the generator's to account for
 		namespace, err := os.Stat(fmt.Sprintf("/proc/%d/ns/net", generator))
@@ -126,12 +127,15 @@ func (t *tracer) openTerminal() error {
 	return nil
 }
 
-// watch samples the memory.
+// watch samples the memory, and makes room for the output.
 func (t *tracer) watch() {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		t.anon = max(t.anon, anonymous(t.process.Process.Pid))
+		if info, err := os.Stat(t.path); err == nil {
+			t.reserve.release(info.Size())
+		}
 		select {
 		case <-ticker.C:
 		case <-t.quit:

@@ -96,11 +96,14 @@ func (s *settings) round(c *contender, during func(*tracer)) (r round, err error
 		r.rate = float64(r.load.Connections) / r.load.Seconds
 		return r, err
 	}
-	t, err := c.begin(s.folder, g.process.Process.Pid)
+	t, err := c.begin(s, g.process.Process.Pid)
 	if err != nil {
 		return r, err
 	}
-	defer os.Remove(t.path)
+	defer func() {
+		_ = os.Remove(t.path) // the screen has none
+		err = errors.Join(err, s.reserve.fill())
+	}()
 	if err := r.under(t, g, during); err != nil {
 		return r, errors.Join(err, t.end())
 	}
