@@ -3,28 +3,17 @@
 package tracer
 
 import (
+	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
 )
 
-const (
-	// hold is how long an end waits for what comes after it in the same kernel
-	// call: microseconds, but a descheduled virtual CPU has taken 9 ms.
-	hold = 100 * time.Millisecond
-	// lingerGrace is how long after SO_LINGER's time a waiting close() counts
-	// as expired although nothing was heard: it has returned by then.
-	lingerGrace = 50 * time.Millisecond
-	// returnGrace is the same where every return of close() is traced: it is
-	// worth waiting for, because then the verdict is certain.
-	returnGrace = 500 * time.Millisecond
-	// waitsMax and timeWaitMax bound the tables; the oldest entry goes.
-	waitsMax    = 65536
-	timeWaitMax = 32768
-	// timeWaitFor is TCP_TIMEWAIT_LEN of every kernel.
-	timeWaitFor = 60 * time.Second
-)
+// hold is how long an end waits for what comes after it in the same kernel
+// call: microseconds, but a descheduled virtual CPU has taken 9 ms.
+const hold = 100 * time.Millisecond
 
 // flagDescriptorClosed marks an end whose descriptor was closed while it was
 // held; the kernel leaves this bit free.
@@ -134,79 +123,10 @@ func descriptorClosed(e *bpf.TraceEnd, l *bpf.TraceLater) {
 	}
 }
 
-// left: the FIN of a lingering close() was acknowledged, perhaps just after the
-// wait was over.
-func (a *assembler) left(e *bpf.TraceEnd, out emit) bool {
-	w := a.waits.of(e)
-	if w == nil || w.reported() {
-		return true
-	}
-	w.learn(e)
-	return a.expire(w, w.deadline, false, out)
-}
-
-// returned: tcp_close() of a lingering socket came back (fentry and kprobe).
-func (a *assembler) returned(l *bpf.TraceLater, out emit) bool {
-	if h, ok := a.bySock[l.Sock]; ok && isReturnOf(l, &h.end) {
-		h.end.Returned, h.end.ReturnedUs = 1, l.ReturnedUs
-		return true
-	}
-	w := a.waits.bySock[l.Sock]
-	if w == nil || w.reported() || !isReturnOf(l, &w.end) {
-		return true
-	}
-	w.end.Returned, w.end.ReturnedUs = 1, l.ReturnedUs
-	return a.expire(w, ktime(l.Time), false, out)
-}
-
-// isReturnOf: by the time of the return the socket may be free, and another
-// connection have its address.
-func isReturnOf(l *bpf.TraceLater, e *bpf.TraceEnd) bool {
-	began := ktime(l.Time).add(-microseconds(l.ReturnedUs))
-	return e.Lingering != 0 && time.Duration(began-ktime(e.CloseBegan)).Abs() < hold
-}
-
-// expire reports the linger-timeout of a wait, if its facts make one; otherwise
-// the wait is over, and the connection's end tells the rest.
-func (a *assembler) expire(w *waiting, at ktime, timer bool, out emit) bool {
-	f := a.next(model.KindTeardown)
-	a.facts(f, &w.end)
-	f.Time = a.clock.time(at)
-	f.Duration = model.Opt[time.Duration]{}
-	if w.end.Started != 0 {
-		f.Duration = model.Some(time.Duration(at - ktime(w.end.Started)))
-	}
-	f.Evidence.Wait.TimerExpired = timer
-	if model.Classify(f).Verdict != model.LingerTimeout {
-		a.waits.drop(w)
-		return true
-	}
-	w.id, w.timer = a.nextID(), timer
-	f.ID = w.id
-	return out(&a.event)
-}
-
 // next clears the event and returns its facts.
 func (a *assembler) next(kind model.Kind) *model.Facts {
 	a.event.Kind, a.event.Facts = kind, model.Facts{}
 	return &a.event.Facts
-}
-
-// resetFromTimeWait: data came for a connection that had ended gracefully.
-func (a *assembler) resetFromTimeWait(l *bpf.TraceLater, out emit) bool {
-	id, ok := a.tw.take(tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns), ktime(l.Time))
-	if !ok {
-		return true
-	}
-	f := a.next(model.KindOutcome)
-	f.Time, f.ID = a.clock.time(ktime(l.Time)), a.ids.of(id)
-	f.Network = network(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns)
-	f.TCP.Path = model.PathOf(model.TimeWait)
-	f.TCP.RST = model.RST{Sent: model.Some(true), Reason: a.reasons[l.Reason]}
-	f.TCP.Loopback = f.Network.Loopback()
-	f.Evidence.RSTReplyTimeWait = true
-	f.Evidence.Later = true
-	return out(&a.event)
 }
 
 // advance tells that everything sent before at has been read. losses is the
@@ -286,4 +206,21 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 func (a *assembler) nextID() string {
 	a.ends++
 	return a.ids.of(a.ends)
+}
+
+// ids makes the IDs of ends. The text of many is in one piece of memory, which is
+// only ever appended to: one allocation for hundreds of them.
+type ids struct {
+	session string // their prefix
+	piece   []byte
+}
+
+func (i *ids) of(n uint64) string {
+	const size, longest = 4096, 48
+	if cap(i.piece)-len(i.piece) < longest {
+		i.piece = make([]byte, 0, size)
+	}
+	from := len(i.piece)
+	i.piece = strconv.AppendUint(append(append(i.piece, i.session...), '-'), n, 16)
+	return unsafe.String(&i.piece[from], len(i.piece)-from) //nolint:gosec // never written again
 }

@@ -1,0 +1,156 @@
+//go:build linux
+
+package tracer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+const (
+	// lingerGrace is how long after SO_LINGER's time a waiting close() counts
+	// as expired although nothing was heard: it has returned by then.
+	lingerGrace = 50 * time.Millisecond
+	// returnGrace is the same where every return of close() is traced: it is
+	// worth waiting for, because then the verdict is certain.
+	returnGrace = 500 * time.Millisecond
+	// waitsMax bounds the table; the oldest entry goes.
+	waitsMax = 65536
+)
+
+// waiting is a close() that waits because of SO_LINGER, and afterwards the
+// orphan it left behind.
+type waiting struct {
+	end      bpf.TraceEnd // as it was when the wait began
+	deadline ktime        // when the wait ends at the latest
+	id       string       // of its linger-timeout, once reported
+	timer    bool         // reported because the timer ran out
+	dropped  bool
+}
+
+func newWaiting(e *bpf.TraceEnd, hertz uint32) *waiting {
+	limit := time.Duration(e.Lingertime) * time.Second / time.Duration(hertz)
+	return &waiting{end: *e, deadline: ktime(e.CloseBegan).add(limit)}
+}
+
+func (w *waiting) reported() bool { return w.id != "" }
+
+// learn takes over what a later message of the same connection says of the
+// wait, and nothing else: the rest is not of the time when it was over.
+func (w *waiting) learn(e *bpf.TraceEnd) {
+	const wait = bpf.TraceFlagFLAG_LEFT | bpf.TraceFlagFLAG_LEFT_DEAD | bpf.TraceFlagFLAG_LEFT_OWNED
+	w.end.Flags = w.end.Flags&^wait | e.Flags&wait
+	w.end.LeftUs, w.end.WaitingUs, w.end.OrphanedUs = e.LeftUs, e.WaitingUs, e.OrphanedUs
+	if e.Returned != 0 {
+		w.end.Returned, w.end.ReturnedUs = e.Returned, e.ReturnedUs
+	}
+}
+
+// waits is the table of lingering closes, by socket.
+type waits struct {
+	bySock map[uint64]*waiting
+	order  []*waiting // by begin; dropped ones are swept out in bulk
+}
+
+func newWaits() waits { return waits{bySock: map[uint64]*waiting{}} }
+
+func (t *waits) add(e *bpf.TraceEnd, hertz uint32) {
+	if hertz == 0 { // N is not known: the end itself must tell
+		return
+	}
+	if old := t.bySock[e.Sock]; old != nil {
+		t.drop(old)
+	}
+	if len(t.order) >= waitsMax {
+		t.drop(t.order[0])
+		t.order = t.order[1:]
+	}
+	w := newWaiting(e, hertz)
+	t.bySock[e.Sock] = w
+	t.order = append(t.order, w)
+}
+
+// of returns the wait of e's connection. Another connection may have, or have
+// had, the same socket; the time when close() began tells them apart.
+func (t *waits) of(e *bpf.TraceEnd) *waiting {
+	w := t.bySock[e.Sock]
+	if w == nil || w.end.CloseBegan != e.CloseBegan {
+		return nil
+	}
+	return w
+}
+
+func (t *waits) drop(w *waiting) {
+	if t.bySock[w.end.Sock] == w {
+		delete(t.bySock, w.end.Sock)
+	}
+	w.dropped = true
+	if len(t.order) > 2*len(t.bySock)+16 {
+		t.order = slices.DeleteFunc(t.order, func(w *waiting) bool { return w.dropped })
+	}
+}
+
+// due returns a wait whose deadline is not after at and that was not reported.
+func (t *waits) due(at ktime) *waiting {
+	for _, w := range t.order {
+		if !w.dropped && !w.reported() && w.deadline <= at {
+			return w
+		}
+	}
+	return nil
+}
+
+// left: the FIN of a lingering close() was acknowledged, perhaps just after the
+// wait was over.
+func (a *assembler) left(e *bpf.TraceEnd, out emit) bool {
+	w := a.waits.of(e)
+	if w == nil || w.reported() {
+		return true
+	}
+	w.learn(e)
+	return a.expire(w, w.deadline, false, out)
+}
+
+// returned: tcp_close() of a lingering socket came back (fentry and kprobe).
+func (a *assembler) returned(l *bpf.TraceLater, out emit) bool {
+	if h, ok := a.bySock[l.Sock]; ok && isReturnOf(l, &h.end) {
+		h.end.Returned, h.end.ReturnedUs = 1, l.ReturnedUs
+		return true
+	}
+	w := a.waits.bySock[l.Sock]
+	if w == nil || w.reported() || !isReturnOf(l, &w.end) {
+		return true
+	}
+	w.end.Returned, w.end.ReturnedUs = 1, l.ReturnedUs
+	return a.expire(w, ktime(l.Time), false, out)
+}
+
+// isReturnOf: by the time of the return the socket may be free, and another
+// connection have its address.
+func isReturnOf(l *bpf.TraceLater, e *bpf.TraceEnd) bool {
+	began := ktime(l.Time).add(-microseconds(l.ReturnedUs))
+	return e.Lingering != 0 && time.Duration(began-ktime(e.CloseBegan)).Abs() < hold
+}
+
+// expire reports the linger-timeout of a wait, if its facts make one; otherwise
+// the wait is over, and the connection's end tells the rest.
+func (a *assembler) expire(w *waiting, at ktime, timer bool, out emit) bool {
+	f := a.next(model.KindTeardown)
+	a.facts(f, &w.end)
+	f.Time = a.clock.time(at)
+	f.Duration = model.Opt[time.Duration]{}
+	if w.end.Started != 0 {
+		f.Duration = model.Some(time.Duration(at - ktime(w.end.Started)))
+	}
+	f.Evidence.Wait.TimerExpired = timer
+	if model.Classify(f).Verdict != model.LingerTimeout {
+		a.waits.drop(w)
+		return true
+	}
+	w.id, w.timer = a.nextID(), timer
+	f.ID = w.id
+	return out(&a.event)
+}
