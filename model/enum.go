@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // enumName returns the name of v in names, which is indexed by value. A value
 // outside of the table prints as its number, so that a bug is seen.
@@ -18,5 +21,15 @@ func enumValue[T ~uint8](names []string, what string, text []byte) (T, error) {
 			return T(i), nil
 		}
 	}
-	return 0, fmt.Errorf("unknown %s %q", what, text)
+	switch meant := near(string(text), names); {
+	case len(meant) > 0:
+		return 0, fmt.Errorf("unknown %s %q: did you mean %s?", what, text, strings.Join(meant, " or "))
+	case len(names) <= fewNames:
+		return 0, fmt.Errorf("unknown %s %q: want %s", what, text, strings.Join(names, ", "))
+	default:
+		return 0, fmt.Errorf("unknown %s %q", what, text)
+	}
 }
+
+// fewNames fit into a line of an error.
+const fewNames = 15

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -17,7 +15,8 @@ import (
 // whose fields carry their name in the tag "expr". Beside the language's own
 // functions it has cidr(address, "10.0.0.0/8"), and it has no clock: a recording
 // gives the same at any time. The error of a wrong expression matches
-// [ErrFilter], shows the place, and names fields, not the types of env.
+// [ErrFilter], shows the place, names fields, not the types of env, and those that
+// may have been meant.
 func CompileExpression(source string, env any, options ...expr.Option) (*vm.Program, error) {
 	networks := networkChecker{source: file.NewSource(source)}
 	options = append(options, expr.Env(env), expr.Patch(&networks),
@@ -32,7 +31,7 @@ func CompileExpression(source string, env any, options ...expr.Option) (*vm.Prog
 	if err == nil {
 		return program, nil
 	}
-	return nil, fmt.Errorf("%w: %s", ErrFilter, fieldNames(env).Replace(err.Error()))
+	return nil, fmt.Errorf("%w: %s", ErrFilter, explained(err, source, reflect.TypeOf(env)))
 }
 
 // networkChecker looks at the networks that are written in an expression.
@@ -71,37 +70,4 @@ func inCIDR(params ...any) (any, error) {
 		return false, nil //nolint:nilerr // an address that is not known is in no network
 	}
 	return prefix.Contains(address), nil
-}
-
-// fieldNames replaces the Go types of env's structs by what they hold:
-// "tcp.bytes{sent, received}".
-func fieldNames(env any) *strings.Replacer {
-	paths := map[reflect.Type][]string{}
-	groupPaths(reflect.TypeOf(env), "", paths)
-	types := make([]reflect.Type, 0, len(paths))
-	for t := range paths {
-		types = append(types, t)
-	}
-	// The first that fits is taken: model.viewNetwork before model.view.
-	slices.SortFunc(types, func(a, b reflect.Type) int { return strings.Compare(b.String(), a.String()) })
-	var pairs []string
-	for _, t := range types {
-		var members []string
-		for field := range t.Fields() {
-			members = append(members, field.Tag.Get("expr"))
-		}
-		pairs = append(pairs, t.String(), strings.Join(paths[t], " or ")+"{"+strings.Join(members, ", ")+"}")
-	}
-	return strings.NewReplacer(pairs...)
-}
-
-// groupPaths finds the structs below t and the paths at which they are.
-func groupPaths(t reflect.Type, path string, paths map[reflect.Type][]string) {
-	if t.Kind() != reflect.Struct {
-		return
-	}
-	paths[t] = append(paths[t], path)
-	for field := range t.Fields() {
-		groupPaths(field.Type, strings.TrimPrefix(path+"."+field.Tag.Get("expr"), "."), paths)
-	}
 }

@@ -3,6 +3,7 @@ package model_test
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,21 +59,48 @@ func TestFilterPassesWhatIsNoConnection(t *testing.T) {
 
 func TestFilterErrors(t *testing.T) {
 	for source, want := range map[string]string{
-		`verdict = "x"`:                    "filter: unexpected token Operator(\"=\") (1:9)\n | verdict = \"x\"\n | ........^",
-		`nosuch == 1`:                      "filter: unknown name nosuch (1:1)\n | nosuch == 1\n | ^",
-		`process.pid`:                      "filter: expected bool, but got int",
+		`verdict = "x"`:                    "filter: write == to compare (1:9)\n | verdict = \"x\"\n | ........^",
+		`linger.on &`:                      "filter: write && for and, || for or (1:11)\n | linger.on &\n | ..........^",
+		`linger.on && `:                    "filter: the expression ends too early (1:13)\n | linger.on && \n | ............^",
+		`process.pid`:                      "filter: expected bool, but got int; compare it with something, as in process.pid == 812",
 		`process.pid == "x"`:               "filter: invalid operation: == (mismatched types int and string) (1:13)\n | process.pid == \"x\"\n | ............^",
 		`tcp.bytes == 1`:                   "filter: invalid operation: == (mismatched types tcp.bytes{sent, received, unsent, unacked, unread} and int) (1:11)\n | tcp.bytes == 1\n | ..........^",
-		`linger.nosuch`:                    "filter: type linger{on, seconds, outcome} has no field nosuch (1:8)\n | linger.nosuch\n | .......^",
-		`tcp.rst`:                          "filter: expected bool, but got tcp.fin or tcp.rst{sent, received, reason}",
+		`tcp.rst`:                          "filter: expected bool, but got tcp.fin or tcp.rst{sent, received, reason}; compare it with something, as in process.pid == 812",
 		`tcp.fin && true`:                  "filter: invalid operation: && (mismatched types tcp.fin or tcp.rst{sent, received, reason} and bool) (1:9)\n | tcp.fin && true\n | ........^",
 		`cidr(network.peer.address, "10")`: "filter: \"10\" is no network such as 10.0.0.0/8 or 10.0.0.9/32 (1:28)\n | cidr(network.peer.address, \"10\")\n | ...........................^",
-		`duration > 5`:                     "filter: unknown name duration (1:1)\n | duration > 5\n | ^",
-		`now().Unix() > 5`:                 "filter: unknown name now (1:1)\n | now().Unix() > 5\n | ^",
 	} {
 		_, err := model.CompileFilter(source)
 		if !errors.Is(err, model.ErrFilter) || err.Error() != want {
 			t.Errorf("CompileFilter(%s):\n got %v\nwant %s", source, err, want)
+		}
+	}
+}
+
+// TestFilterErrorsNameFields: a name that is none is told as it was written, with
+// those that may have been meant.
+func TestFilterErrorsNameFields(t *testing.T) {
+	const fields = "; the fields are id, verdict, cause, initiator, terminator, confidence, rule, network, process, closer, container, k8s, cgroup, systemd, tcp, linger, duration_ns, close_blocked_ns"
+	for source, want := range map[string]string{
+		`port == 443`:               "no field port: did you mean network.local.port or network.peer.port? (1:1)",
+		`pid == 1`:                  "no field pid: did you mean process.pid or closer.pid? (1:1)",
+		`duration > 5`:              "no field duration: did you mean duration_ns? (1:1)",
+		`Verdict == "silent"`:       "no field Verdict: did you mean verdict? (1:1)",
+		`lingr.on`:                  "no field lingr: did you mean linger? (1:1)",
+		`true && linger.nosuch`:     "no field linger.nosuch: linger has on, seconds, outcome (1:16)",
+		`tcp.bytes.unred > 0`:       "no field tcp.bytes.unred: did you mean tcp.bytes.unread? (1:11)",
+		`network.peer.ip == "::1"`:  "no field network.peer.ip: network.peer has address, port (1:14)",
+		`verdict == abortive`:       `no field abortive (a text needs quotes: "abortive")` + fields + " (1:12)",
+		`now().Unix() > 5`:          "unknown name now (1:1)",
+		`let pid = 1; pid == procs`: `no field procs (a text needs quotes: "procs")` + fields + " (1:21)",
+	} {
+		_, err := model.CompileFilter(source)
+		if !errors.Is(err, model.ErrFilter) {
+			t.Errorf("CompileFilter(%s): %v", source, err)
+			continue
+		}
+		got, _, _ := strings.Cut(err.Error(), "\n")
+		if got != "filter: "+want {
+			t.Errorf("CompileFilter(%s):\n got %s\nwant filter: %s", source, got, want)
 		}
 	}
 }

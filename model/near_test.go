@@ -1,0 +1,35 @@
+package model_test
+
+import (
+	"testing"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestUnknownNames: who writes a name wrongly is told which one was meant, or which
+// there are.
+func TestUnknownNames(t *testing.T) {
+	var (
+		verdict model.Verdict
+		cause   model.Cause
+		state   model.State
+	)
+	for _, c := range []struct {
+		value interface{ UnmarshalText([]byte) error }
+		text  string
+		want  string
+	}{
+		{&verdict, "abortiv", `unknown verdict "abortiv": did you mean abortive?`},
+		{&verdict, "linger", `unknown verdict "linger": did you mean linger-timeout?`},
+		{&verdict, "rude", `unknown verdict "rude": want unknown, graceful, abortive, linger-timeout, failed-open, silent`},
+		{&cause, "unread_data", `unknown cause "unread_data": did you mean unread-data?`},
+		{&cause, "reset", `unknown cause "reset": did you mean mptcp-reset or peer-reset?`},
+		{&cause, "lnger-zero", `unknown cause "lnger-zero": did you mean linger-zero?`},
+		{&cause, "xyz", `unknown cause "xyz"`},
+		{&state, "ESTABLISHD", `unknown state "ESTABLISHD": did you mean ESTABLISHED?`},
+	} {
+		if err := c.value.UnmarshalText([]byte(c.text)); err == nil || err.Error() != c.want {
+			t.Errorf("%s: got %v, want %s", c.text, err, c.want)
+		}
+	}
+}
