@@ -108,6 +108,7 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 	}
 	defer t.Close()
 	s := summary.New()
+	s.Live = true
 	var mutex sync.Mutex
 	before := "" // an empty line between two of them
 	print := func() error {

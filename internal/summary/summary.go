@@ -73,6 +73,7 @@ type Summary struct {
 	Start       model.Start // of the first recording
 	Recordings  int         // start lines
 	Stopped     int         // stop lines
+	Live        bool        // a trace that may still run: it need not have one
 	Total       Tally
 	Causes      [causes]Tally
 	// Retracted counts linger time-outs that a later outcome took back; the

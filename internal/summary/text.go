@@ -123,7 +123,10 @@ func (p *page) head(s *Summary) {
 	if s.Start.Filter != "" {
 		p.line("only what matched the filter %s", clip(s.Start.Filter, 60))
 	}
-	if s.Recordings > 1 {
+	switch {
+	case s.Recordings == 1 && s.Stopped == 0 && !s.Live:
+		p.line("no stop line: the recording was cut, or is still being written")
+	case s.Recordings > 1:
 		p.line("%d recordings, %d of them ended with a stop line", s.Recordings, s.Stopped)
 	}
 }

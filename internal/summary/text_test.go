@@ -84,6 +84,26 @@ func TestEmptySummary(t *testing.T) {
 	}
 }
 
+// TestNoStopLine: a recording that was cut says so in the text too, which may be all
+// that is kept of it. A trace that still runs has no stop line yet.
+func TestNoStopLine(t *testing.T) {
+	const told = "no stop line: the recording was cut, or is still being written"
+	for _, c := range []struct {
+		live, stopped, want bool
+	}{{want: true}, {stopped: true}, {live: true}} {
+		s := New()
+		s.Live = c.live
+		s.Add(&model.Record{Kind: model.KindStart, Start: model.Start{Time: 1}})
+		if c.stopped {
+			s.Add(&model.Record{Kind: model.KindStop, Stop: model.Stop{Time: 2}})
+		}
+		var out bytes.Buffer
+		if err := s.Text(&out, TextOptions{}); err != nil || strings.Contains(out.String(), told) != c.want {
+			t.Errorf("%+v: got %q, %v", c, out.String(), err)
+		}
+	}
+}
+
 func TestFormat(t *testing.T) {
 	for n, want := range map[uint64]string{0: "0B", 999: "999B", 1000: "1.00k", 12345: "12.3k", 999499: "999k", 999500: "1.00M", 1e18: "1.00E"} {
 		if got := Bytes(n); got != want {
