@@ -49,7 +49,9 @@ func Probe() []Status {
 			} else {
 				p.Err = tryProgram(h, opts, env)
 			}
-			s.Programs = append(s.Programs, p)
+			if h.copyOf == "" || p.Err != nil { // of a copy only its failure is news
+				s.Programs = append(s.Programs, p)
+			}
 		}
 		if l != nil {
 			l.Close()

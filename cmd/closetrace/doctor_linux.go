@@ -43,7 +43,7 @@ func hostChecks(host *tracer.Host) []check {
 	checks := []check{
 		{Name: "kernel", OK: true, Detail: host.Release},
 		{
-			Name: "capabilities", OK: len(host.Missing) == 0, Detail: strings.Join(host.Missing, ", "),
+			Name: "capabilities", OK: len(host.Missing) == 0, Detail: capabilities(host.Missing),
 			Advice: "missing; run with sudo",
 		},
 		{Name: "BTF", OK: host.BTF == nil, Detail: "/sys/kernel/btf/vmlinux", Advice: "needs a kernel with CONFIG_DEBUG_INFO_BTF"},
@@ -56,11 +56,18 @@ func hostChecks(host *tracer.Host) []check {
 			Advice: "not mounted; only kprobes of kernels before 4.17 need it",
 		},
 		{
-			Name: "RST reasons", OK: host.Reasons > 0, Detail: fmt.Sprint(host.Reasons), Optional: true,
+			Name: "RST reasons", OK: host.Reasons > 0, Detail: fmt.Sprintf("the kernel names %d", host.Reasons), Optional: true,
 			Advice: "the kernel tells none (before 6.10); verdicts do not need them",
 		},
 	}
 	return checks
+}
+
+func capabilities(missing []string) string {
+	if len(missing) == 0 {
+		return "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
+	}
+	return strings.Join(missing, ", ")
 }
 
 // ownerChecks tells how owners and containers are found, and what can't be seen
