@@ -55,7 +55,7 @@ func (a *app) listCauses() error {
 func (a *app) explain(name string) error {
 	var c model.Cause
 	if err := c.UnmarshalText([]byte(name)); err != nil {
-		return usage("%w; closetrace explain lists the causes", err)
+		return usage("%w (closetrace explain lists the causes)", err)
 	}
 	out := bufio.NewWriter(a.stdout)
 	_, err := out.WriteString(explanation(c))

@@ -62,7 +62,7 @@ func (c *choice) compile() (*model.Filter, error) {
 		return nil, err
 	}
 	if err := oneOf[model.Cause]("cause", c.causes, &parts); err != nil {
-		return nil, err
+		return nil, usage("%w (closetrace explain lists the causes)", err)
 	}
 	if c.expression != "" {
 		if len(parts) > 0 {

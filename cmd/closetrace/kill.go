@@ -18,7 +18,8 @@ import (
 )
 
 const killHelp = `End open connections: by the ID that list shows, by local and peer address, by
-filter, or all of one process. What would be ended is shown, and asked about.
+filter (--filter, --port, --peer, --pid, --state), or all of one process. What would
+be ended is shown, and asked about.
 
 The kernel sends RST to the peer, and the process gets ECONNABORTED. A
 connection is named by the kernel's own number for it, so that another one that

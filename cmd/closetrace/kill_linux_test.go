@@ -144,3 +144,29 @@ func reuse(t *testing.T, open []int, local, server int) (fresh []int) {
 	check(unix.Connect(client, &unix.SockaddrInet4{Port: server, Addr: [4]byte{127, 0, 0, 1}}))
 	return []int{client, listener}
 }
+
+// TestKillByPort: a flag that chooses is enough to say what is meant. Both ends of a
+// connection within a host have the port, so that one alone is refused.
+func TestKillByPort(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	done := make(chan struct{})
+	go func() { // in a thread that ends with it
+		defer close(done)
+		open := crowd(t, 1)
+		defer closeAll(open)
+		port := fmt.Sprint(portOfSocket(t, open[0]))
+		r := runProgram(t, exec.Command(closetrace, "kill", "--port", port, "--yes"))
+		if r.code != exitUsage || !strings.Contains(r.errors, "2 connections match") {
+			t.Errorf("exit %d with %q, want %d and that 2 match", r.code, r.errors, exitUsage)
+		}
+		r = runProgram(t, exec.Command(closetrace, "kill", "--port", port, "--max", "2", "--yes"))
+		if r.code != exitOK {
+			t.Errorf("exit %d with %q", r.code, r.errors)
+		}
+		if _, err := unix.Read(open[0], make([]byte, 1)); !errors.Is(err, unix.ECONNABORTED) && !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("the client reads %v, want that it was ended", err)
+		}
+	}()
+	<-done
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -68,7 +67,11 @@ func newLive(a *app) *cobra.Command {
 func (a *app) printLines(ctx context.Context, t *trace, terminal bool) (err error) {
 	options := lineOptions(terminal)
 	out := bufio.NewWriter(a.stdout)
-	defer func() { err = errors.Join(err, out.Flush()) }()
+	defer func() {
+		if flushed := out.Flush(); err == nil { // a second error would be the same
+			err = flushed
+		}
+	}()
 	if _, err := fmt.Fprintln(out, tui.LineHeader(options)); err != nil {
 		return err
 	}

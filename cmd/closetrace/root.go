@@ -85,11 +85,12 @@ func newRoot(a *app) *cobra.Command {
 		RunE:          live.RunE,
 	}
 	root.Flags().AddFlagSet(live.Flags())
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("%w; see %s --help", err, c.CommandPath())
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(live, newRecord(a), newReplay(a), newSummary(a), newDiff(a), newReport(a), newExplain(a), newDoctor(a), newDemo(a), newWorkload(a), newVersion(a), newList(a), newKill(a), newFollowed(a))
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.SetHelpCommand(newHelp(a))
+	root.InitDefaultHelpFlag() // known before the command is looked for: --help record
+	root.Version = version()
+	root.SetVersionTemplate(versionLine())
 	return root
 }
 
@@ -101,13 +102,6 @@ func (e *usageError) Unwrap() error { return e.err }
 
 func usage(format string, args ...any) error {
 	return &usageError{fmt.Errorf(format, args...)}
-}
-
-func noArgs(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage("unknown command or argument %q; see %s --help", args[0], c.CommandPath())
-	}
-	return nil
 }
 
 func exitCode(err error) int {

@@ -72,6 +72,9 @@ func (t *traceFlags) open() (*trace, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.duration < 0 {
+		return nil, usage("--duration %s is over before it begins: want a time such as 30s", t.duration)
+	}
 	source, err := openSource(t)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSource, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -35,6 +36,10 @@ func version() string {
 	return "devel"
 }
 
+func versionLine() string {
+	return fmt.Sprintf("closetrace %s (%s, %s/%s, %s)\n", version(), model.Schema, runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
 func newVersion(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
@@ -47,7 +52,7 @@ func newVersion(a *app) *cobra.Command {
 					"version": version(), "schema": model.Schema, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
 				})
 			}
-			_, err := fmt.Fprintf(a.stdout, "closetrace %s (%s, %s/%s, %s)\n", version(), model.Schema, runtime.GOOS, runtime.GOARCH, runtime.Version())
+			_, err := io.WriteString(a.stdout, versionLine())
 			return err
 		},
 	}

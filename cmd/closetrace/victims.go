@@ -31,7 +31,9 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) ([]c
 	if err != nil {
 		return nil, err
 	}
-	l.tell(a.stderr)
+	if len(chosen) == 0 || len(args) == 0 { // what was named and found needs no look elsewhere
+		l.tell(a.stderr)
+	}
 	if len(chosen) == 0 {
 		return nil, errors.New("no open connection matches: it may have ended; closetrace list --all shows what is open")
 	}
@@ -51,8 +53,8 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) ([]c
 func (k *killFlags) take(args []string) error {
 	var parts []string
 	switch {
-	case len(args) == 0 && k.expression == "" && k.process == "" && k.pid == 0:
-		return usage("tell what to end: an ID of closetrace list, a local and a peer address, --filter or --process")
+	case len(args) == 0 && !k.chooses():
+		return usage("tell what to end: an ID of closetrace list, a local and a peer address, --filter, --port, --peer or --process")
 	case len(args) == 0:
 	case strings.Contains(args[0], ":"):
 		expression, err := tupleExpression(args)
@@ -63,6 +65,9 @@ func (k *killFlags) take(args []string) error {
 	default:
 		quoted := make([]string, len(args))
 		for i, id := range args {
+			if strings.Count(id, "-") != 1 {
+				return usage("%q is no ID; closetrace list shows them, such as f0000098-1a2b", id)
+			}
 			quoted[i] = strconv.Quote(id)
 		}
 		parts = append(parts, fmt.Sprintf("id in [%s]", strings.Join(quoted, ", ")))
@@ -81,6 +86,12 @@ func (k *killFlags) take(args []string) error {
 	}
 	k.expression = strings.Join(parts, " && ")
 	return nil
+}
+
+// chooses reports whether a flag says which connections are meant; those that only
+// say where to look do not.
+func (k *killFlags) chooses() bool {
+	return k.expression != "" || k.process != "" || k.pid != 0 || k.port != 0 || k.peer != "" || len(k.states) > 0
 }
 
 func tupleExpression(args []string) (string, error) {
