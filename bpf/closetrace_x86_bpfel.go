@@ -191,47 +191,48 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	TraceMapClosing            = "closing"
-	TraceMapConns              = "conns"
-	TraceMapCounters           = "counters"
-	TraceMapFamily             = "family"
-	TraceMapListeners          = "listeners"
-	TraceMapMessages           = "messages"
-	TraceMapStopping           = "stopping"
-	TraceProgDestroySock       = "destroy_sock"
-	TraceProgFentryActiveReset = "fentry_active_reset"
-	TraceProgFentryClose       = "fentry_close"
-	TraceProgFentryReset       = "fentry_reset"
-	TraceProgFexitAccept2      = "fexit_accept2"
-	TraceProgFexitAccept4      = "fexit_accept4"
-	TraceProgFexitClose        = "fexit_close"
-	TraceProgFork              = "fork"
-	TraceProgGetpeername4      = "getpeername4"
-	TraceProgGetpeername6      = "getpeername6"
-	TraceProgKprobeActiveReset = "kprobe_active_reset"
-	TraceProgKprobeClose       = "kprobe_close"
-	TraceProgKprobeGraft       = "kprobe_graft"
-	TraceProgKprobeReset       = "kprobe_reset"
-	TraceProgKretprobeAccept   = "kretprobe_accept"
-	TraceProgKretprobeClose    = "kretprobe_close"
-	TraceProgReceiveReset      = "receive_reset"
-	TraceProgRetransmitSkb     = "retransmit_skb"
-	TraceProgSendReset         = "send_reset"
-	TraceProgSetState          = "set_state"
-	TraceProgSockRelease       = "sock_release"
-	TraceProgTaskFile          = "task_file"
-	TraceVarBlank              = "blank"
-	TraceVarCopies             = "copies"
-	TraceVarFilterFamily       = "filter_family"
-	TraceVarFilterNetns        = "filter_netns"
-	TraceVarFilterPort         = "filter_port"
-	TraceVarHertz100           = "hertz100"
-	TraceVarHertzPort          = "hertz_port"
-	TraceVarLive               = "live"
-	TraceVarLosses             = "losses"
-	TraceVarLostLater          = "lost_later"
-	TraceVarTypedTask          = "typed_task"
-	TraceVarWakeAt             = "wake_at"
+	TraceMapClosing              = "closing"
+	TraceMapConns                = "conns"
+	TraceMapCounters             = "counters"
+	TraceMapFamily               = "family"
+	TraceMapListeners            = "listeners"
+	TraceMapMessages             = "messages"
+	TraceMapStopping             = "stopping"
+	TraceProgDestroySock         = "destroy_sock"
+	TraceProgFentryActiveReset   = "fentry_active_reset"
+	TraceProgFentryClose         = "fentry_close"
+	TraceProgFentryReset         = "fentry_reset"
+	TraceProgFexitAccept2        = "fexit_accept2"
+	TraceProgFexitAccept4        = "fexit_accept4"
+	TraceProgFexitClose          = "fexit_close"
+	TraceProgFork                = "fork"
+	TraceProgGetpeername4        = "getpeername4"
+	TraceProgGetpeername6        = "getpeername6"
+	TraceProgKprobeActiveReset   = "kprobe_active_reset"
+	TraceProgKprobeClose         = "kprobe_close"
+	TraceProgKprobeGraft         = "kprobe_graft"
+	TraceProgKprobeReset         = "kprobe_reset"
+	TraceProgKretprobeAccept     = "kretprobe_accept"
+	TraceProgKretprobeClose      = "kretprobe_close"
+	TraceProgKretprobeMultiClose = "kretprobe_multi_close"
+	TraceProgReceiveReset        = "receive_reset"
+	TraceProgRetransmitSkb       = "retransmit_skb"
+	TraceProgSendReset           = "send_reset"
+	TraceProgSetState            = "set_state"
+	TraceProgSockRelease         = "sock_release"
+	TraceProgTaskFile            = "task_file"
+	TraceVarBlank                = "blank"
+	TraceVarCopies               = "copies"
+	TraceVarFilterFamily         = "filter_family"
+	TraceVarFilterNetns          = "filter_netns"
+	TraceVarFilterPort           = "filter_port"
+	TraceVarHertz100             = "hertz100"
+	TraceVarHertzPort            = "hertz_port"
+	TraceVarLive                 = "live"
+	TraceVarLosses               = "losses"
+	TraceVarLostLater            = "lost_later"
+	TraceVarTypedTask            = "typed_task"
+	TraceVarWakeAt               = "wake_at"
 )
 
 // LoadTrace returns the embedded CollectionSpec for Trace.
@@ -276,28 +277,29 @@ type TraceSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceProgramSpecs struct {
-	DestroySock       *ebpf.ProgramSpec `ebpf:"destroy_sock"`
-	FentryActiveReset *ebpf.ProgramSpec `ebpf:"fentry_active_reset"`
-	FentryClose       *ebpf.ProgramSpec `ebpf:"fentry_close"`
-	FentryReset       *ebpf.ProgramSpec `ebpf:"fentry_reset"`
-	FexitAccept2      *ebpf.ProgramSpec `ebpf:"fexit_accept2"`
-	FexitAccept4      *ebpf.ProgramSpec `ebpf:"fexit_accept4"`
-	FexitClose        *ebpf.ProgramSpec `ebpf:"fexit_close"`
-	Fork              *ebpf.ProgramSpec `ebpf:"fork"`
-	Getpeername4      *ebpf.ProgramSpec `ebpf:"getpeername4"`
-	Getpeername6      *ebpf.ProgramSpec `ebpf:"getpeername6"`
-	KprobeActiveReset *ebpf.ProgramSpec `ebpf:"kprobe_active_reset"`
-	KprobeClose       *ebpf.ProgramSpec `ebpf:"kprobe_close"`
-	KprobeGraft       *ebpf.ProgramSpec `ebpf:"kprobe_graft"`
-	KprobeReset       *ebpf.ProgramSpec `ebpf:"kprobe_reset"`
-	KretprobeAccept   *ebpf.ProgramSpec `ebpf:"kretprobe_accept"`
-	KretprobeClose    *ebpf.ProgramSpec `ebpf:"kretprobe_close"`
-	ReceiveReset      *ebpf.ProgramSpec `ebpf:"receive_reset"`
-	RetransmitSkb     *ebpf.ProgramSpec `ebpf:"retransmit_skb"`
-	SendReset         *ebpf.ProgramSpec `ebpf:"send_reset"`
-	SetState          *ebpf.ProgramSpec `ebpf:"set_state"`
-	SockRelease       *ebpf.ProgramSpec `ebpf:"sock_release"`
-	TaskFile          *ebpf.ProgramSpec `ebpf:"task_file"`
+	DestroySock         *ebpf.ProgramSpec `ebpf:"destroy_sock"`
+	FentryActiveReset   *ebpf.ProgramSpec `ebpf:"fentry_active_reset"`
+	FentryClose         *ebpf.ProgramSpec `ebpf:"fentry_close"`
+	FentryReset         *ebpf.ProgramSpec `ebpf:"fentry_reset"`
+	FexitAccept2        *ebpf.ProgramSpec `ebpf:"fexit_accept2"`
+	FexitAccept4        *ebpf.ProgramSpec `ebpf:"fexit_accept4"`
+	FexitClose          *ebpf.ProgramSpec `ebpf:"fexit_close"`
+	Fork                *ebpf.ProgramSpec `ebpf:"fork"`
+	Getpeername4        *ebpf.ProgramSpec `ebpf:"getpeername4"`
+	Getpeername6        *ebpf.ProgramSpec `ebpf:"getpeername6"`
+	KprobeActiveReset   *ebpf.ProgramSpec `ebpf:"kprobe_active_reset"`
+	KprobeClose         *ebpf.ProgramSpec `ebpf:"kprobe_close"`
+	KprobeGraft         *ebpf.ProgramSpec `ebpf:"kprobe_graft"`
+	KprobeReset         *ebpf.ProgramSpec `ebpf:"kprobe_reset"`
+	KretprobeAccept     *ebpf.ProgramSpec `ebpf:"kretprobe_accept"`
+	KretprobeClose      *ebpf.ProgramSpec `ebpf:"kretprobe_close"`
+	KretprobeMultiClose *ebpf.ProgramSpec `ebpf:"kretprobe_multi_close"`
+	ReceiveReset        *ebpf.ProgramSpec `ebpf:"receive_reset"`
+	RetransmitSkb       *ebpf.ProgramSpec `ebpf:"retransmit_skb"`
+	SendReset           *ebpf.ProgramSpec `ebpf:"send_reset"`
+	SetState            *ebpf.ProgramSpec `ebpf:"set_state"`
+	SockRelease         *ebpf.ProgramSpec `ebpf:"sock_release"`
+	TaskFile            *ebpf.ProgramSpec `ebpf:"task_file"`
 }
 
 // TraceMapSpecs contains maps before they are loaded into the kernel.
@@ -394,28 +396,29 @@ type TraceVariables struct {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TracePrograms struct {
-	DestroySock       *ebpf.Program `ebpf:"destroy_sock"`
-	FentryActiveReset *ebpf.Program `ebpf:"fentry_active_reset"`
-	FentryClose       *ebpf.Program `ebpf:"fentry_close"`
-	FentryReset       *ebpf.Program `ebpf:"fentry_reset"`
-	FexitAccept2      *ebpf.Program `ebpf:"fexit_accept2"`
-	FexitAccept4      *ebpf.Program `ebpf:"fexit_accept4"`
-	FexitClose        *ebpf.Program `ebpf:"fexit_close"`
-	Fork              *ebpf.Program `ebpf:"fork"`
-	Getpeername4      *ebpf.Program `ebpf:"getpeername4"`
-	Getpeername6      *ebpf.Program `ebpf:"getpeername6"`
-	KprobeActiveReset *ebpf.Program `ebpf:"kprobe_active_reset"`
-	KprobeClose       *ebpf.Program `ebpf:"kprobe_close"`
-	KprobeGraft       *ebpf.Program `ebpf:"kprobe_graft"`
-	KprobeReset       *ebpf.Program `ebpf:"kprobe_reset"`
-	KretprobeAccept   *ebpf.Program `ebpf:"kretprobe_accept"`
-	KretprobeClose    *ebpf.Program `ebpf:"kretprobe_close"`
-	ReceiveReset      *ebpf.Program `ebpf:"receive_reset"`
-	RetransmitSkb     *ebpf.Program `ebpf:"retransmit_skb"`
-	SendReset         *ebpf.Program `ebpf:"send_reset"`
-	SetState          *ebpf.Program `ebpf:"set_state"`
-	SockRelease       *ebpf.Program `ebpf:"sock_release"`
-	TaskFile          *ebpf.Program `ebpf:"task_file"`
+	DestroySock         *ebpf.Program `ebpf:"destroy_sock"`
+	FentryActiveReset   *ebpf.Program `ebpf:"fentry_active_reset"`
+	FentryClose         *ebpf.Program `ebpf:"fentry_close"`
+	FentryReset         *ebpf.Program `ebpf:"fentry_reset"`
+	FexitAccept2        *ebpf.Program `ebpf:"fexit_accept2"`
+	FexitAccept4        *ebpf.Program `ebpf:"fexit_accept4"`
+	FexitClose          *ebpf.Program `ebpf:"fexit_close"`
+	Fork                *ebpf.Program `ebpf:"fork"`
+	Getpeername4        *ebpf.Program `ebpf:"getpeername4"`
+	Getpeername6        *ebpf.Program `ebpf:"getpeername6"`
+	KprobeActiveReset   *ebpf.Program `ebpf:"kprobe_active_reset"`
+	KprobeClose         *ebpf.Program `ebpf:"kprobe_close"`
+	KprobeGraft         *ebpf.Program `ebpf:"kprobe_graft"`
+	KprobeReset         *ebpf.Program `ebpf:"kprobe_reset"`
+	KretprobeAccept     *ebpf.Program `ebpf:"kretprobe_accept"`
+	KretprobeClose      *ebpf.Program `ebpf:"kretprobe_close"`
+	KretprobeMultiClose *ebpf.Program `ebpf:"kretprobe_multi_close"`
+	ReceiveReset        *ebpf.Program `ebpf:"receive_reset"`
+	RetransmitSkb       *ebpf.Program `ebpf:"retransmit_skb"`
+	SendReset           *ebpf.Program `ebpf:"send_reset"`
+	SetState            *ebpf.Program `ebpf:"set_state"`
+	SockRelease         *ebpf.Program `ebpf:"sock_release"`
+	TaskFile            *ebpf.Program `ebpf:"task_file"`
 }
 
 func (p *TracePrograms) Close() error {
@@ -436,6 +439,7 @@ func (p *TracePrograms) Close() error {
 		p.KprobeReset,
 		p.KretprobeAccept,
 		p.KretprobeClose,
+		p.KretprobeMultiClose,
 		p.ReceiveReset,
 		p.RetransmitSkb,
 		p.SendReset,

@@ -16,6 +16,14 @@ int BPF_KRETPROBE(kretprobe_close)
 	return 0;
 }
 
+/* Where fprobe has no instances to run out of; see attachKretprobe. */
+SEC("kretprobe.multi/tcp_close")
+int BPF_KRETPROBE(kretprobe_multi_close)
+{
+	close_returned();
+	return 0;
+}
+
 /*
  * inet_accept() > sock_graft() > security_sock_graft(sk, parent), in the process
  * that accepts. Better than the return of inet_csk_accept(): a kretprobe has

@@ -65,7 +65,8 @@ var extra = map[Mode][]hook{
 	},
 	Kprobe: {
 		{program: "kprobe_close", attach: attachKprobe("tcp_close")},
-		{program: "kretprobe_close", attach: attachKretprobe("tcp_close")},
+		{program: "kretprobe_close", attach: attachKretprobe("tcp_close"), function: fgraphReturn, parameters: absent},
+		{program: "kretprobe_multi_close", attach: attachKretprobeMulti("tcp_close"), function: fgraphReturn, parameters: 3},
 		{program: "kprobe_graft", attach: attachKprobe("security_sock_graft"), function: "security_sock_graft", parameters: 2},
 		{program: "kretprobe_accept", attach: attachKretprobe("inet_csk_accept"), function: "security_sock_graft", parameters: absent},
 		{program: "kprobe_reset", attach: attachKprobe("tcp_reset"), function: "tcp_reset", parameters: 2},
@@ -126,14 +127,28 @@ func attachKprobe(symbol string) func(*ebpf.Program, *environment) (link.Link, e
 	}
 }
 
+// fgraphReturn is in the kernel where fprobe, and with it kprobe.multi, stands on
+// the function graph tracer: 4346ba160409 ("fprobe: Rewrite fprobe on
+// function-graph tracer"). fprobe_return(trace, gops, fregs), kernel/trace/fprobe.c.
+const fgraphReturn = "fprobe_return"
+
 // attachKretprobe leaves the number of instances to the kernel: more need a
 // writable tracefs. Closes that wait beyond that number (about ten) are judged by
 // the core's linger rule and the timer; only their exact time is not known.
-// kprobe.multi has as few: two for each processor (fprobe_init_rethook, until
-// 6.13).
 func attachKretprobe(symbol string) func(*ebpf.Program, *environment) (link.Link, error) {
 	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
 		return link.Kretprobe(symbol, p, nil)
+	}
+}
+
+// attachKretprobeMulti is for kernels with fgraphReturn: returns are kept on the
+// stack of each task, and any number can wait. Older kernels would have two for each
+// processor (fprobe_init_rethook), fewer than a kretprobe. Sessions are not used:
+// their functions have other arguments since 7.0, and a close() that does not
+// linger has nothing to keep for its return.
+func attachKretprobeMulti(symbol string) func(*ebpf.Program, *environment) (link.Link, error) {
+	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
+		return link.KretprobeMulti(p, link.KprobeMultiOptions{Symbols: []string{symbol}})
 	}
 }
 

@@ -3,9 +3,12 @@
 package tracer_test
 
 import (
+	"bytes"
 	"context"
+	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -132,4 +135,56 @@ func lingerOnce(t *testing.T) (r lingering) {
 	}
 	r.returned = time.Now()
 	return r
+}
+
+// TestLingerMany: of closes that wait side by side every one is told, and where
+// the kernel can keep all their returns, each with its own time.
+func TestLingerMany(t *testing.T) {
+	for _, mode := range []tracer.Mode{tracer.Fentry, tracer.Kprobe} {
+		t.Run(string(mode), func(t *testing.T) {
+			tr := open(t, tracer.Options{Mode: mode})
+			var runs [64]lingering
+			records := collect(t, tr, func() {
+				var closes sync.WaitGroup
+				for i := range runs {
+					closes.Go(func() { runs[i] = lingerOnce(t) })
+				}
+				closes.Wait()
+				time.Sleep(time.Second)
+			})
+			told := map[int]*model.Teardown{}
+			for i := range records {
+				if r := &records[i]; r.Kind == model.KindTeardown {
+					told[int(r.Teardown.Network.Local.Port)] = &r.Teardown
+				}
+			}
+			exact := 0
+			for _, r := range runs {
+				end := told[r.port]
+				if end == nil || end.Verdict != model.LingerTimeout {
+					t.Errorf("port %d is told as %+v, want a linger-timeout", r.port, end)
+					continue
+				}
+				took := r.returned.Sub(r.began)
+				// The process may have waited for a processor before and after.
+				if returned, ok := end.Evidence.Wait.Returned.Get(); ok && returned <= took {
+					exact++
+				}
+			}
+			if exact < len(runs) && (mode == tracer.Fentry || keepsAllReturns(t)) {
+				t.Errorf("the returns of %d closes were seen, want %d", exact, len(runs))
+			}
+			t.Logf("the returns of %d closes of %d were seen", exact, len(runs))
+		})
+	}
+}
+
+// keepsAllReturns: fprobe stands on the function graph tracer (4346ba160409).
+func keepsAllReturns(t *testing.T) bool {
+	t.Helper()
+	symbols, err := os.ReadFile("/proc/kallsyms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Contains(symbols, []byte(" fprobe_return\n"))
 }
