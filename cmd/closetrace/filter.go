@@ -20,7 +20,7 @@ type choice struct {
 	peer       string
 	verdicts   []string
 	causes     []string
-	netns      uint32
+	netns      netns
 }
 
 func (c *choice) flags(set *pflag.FlagSet) {
@@ -31,7 +31,7 @@ func (c *choice) flags(set *pflag.FlagSet) {
 	set.StringVar(&c.peer, "peer", "", "only peers in this `CIDR` or with this address")
 	set.StringSliceVar(&c.verdicts, "verdict", nil, "only these `VERDICTS`: graceful, abortive, linger-timeout, failed-open, silent, unknown")
 	set.StringSliceVar(&c.causes, "cause", nil, "only these `CAUSES`; closetrace explain lists them")
-	set.Uint32Var(&c.netns, "netns", 0, "only this network namespace, by its `INODE` number (lsns -t net)")
+	set.Var(&c.netns, "netns", netnsUsage)
 }
 
 // compile turns the flags into one expression and compiles it.

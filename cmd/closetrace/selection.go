@@ -19,7 +19,7 @@ type selection struct {
 	port       uint16
 	peer       string
 	states     []string
-	netns      uint32
+	netns      netns
 	allNetNS   bool
 	tcp, udp   bool
 	listen     bool
@@ -32,7 +32,7 @@ func (s *selection) flags(set *pflag.FlagSet) {
 	set.Uint16Var(&s.port, "port", 0, "only connections with this local or peer `PORT`")
 	set.StringVar(&s.peer, "peer", "", "only peers in this `CIDR` or with this address")
 	set.StringSliceVar(&s.states, "state", nil, "only these `STATES`: ESTABLISHED, CLOSE_WAIT, ...")
-	set.Uint32Var(&s.netns, "netns", 0, "only this network namespace, by its `INODE` number (lsns -t net)")
+	set.Var(&s.netns, "netns", netnsUsage)
 	set.BoolVar(&s.allNetNS, "all-netns", false, "all network namespaces")
 	set.BoolVarP(&s.tcp, "tcp", "t", false, "TCP (the default without --udp)")
 	set.BoolVarP(&s.udp, "udp", "u", false, "UDP endpoints")

@@ -18,7 +18,7 @@ const backends = "fentry, kprobe or tracepoint"
 // only the start needs.
 func openSource(t *traceFlags) (model.Source, error) {
 	opts := tracer.Options{
-		NetNS: t.netns, PID: t.family, Port: t.port,
+		NetNS: uint32(t.netns), PID: t.family, Port: t.port,
 		RingSize: t.ringSize << 20, MaxConnections: t.maxConnections, CommandLine: t.commandLine,
 	}
 	if bits.OnesCount32(t.ringSize) > 1 || t.ringSize > 1024 {

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package main
+
+import (
+	"errors"
+	"os"
+)
+
+// netnsInode: only Linux has network namespaces; of a recording the number is known.
+func netnsInode(*os.File) (uint32, error) { return 0, errors.ErrUnsupported }
