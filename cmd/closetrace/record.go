@@ -25,7 +25,9 @@ written when every hook is live; the last has kind "stop".
 
 SIGINT and SIGTERM end a recording cleanly. So does SIGHUP, which tells that the
 terminal is gone, unless it was started with nohup; a recording that was started
-without a terminal begins a new file.
+without a terminal begins a new file. As "ssh HOST closetrace record" has none, and
+is sent no signal when the connection ends, it runs on then: use ssh -t, or bound it
+with --duration or --max-size.
 
 Examples:
   closetrace record -o incident.jsonl.zst --duration 10m
