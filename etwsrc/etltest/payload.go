@@ -40,16 +40,6 @@ func Load(tb testing.TB) *Manifest {
 	return m
 }
 
-// Newest returns the newest version of an event, at most limit.
-func (m *Manifest) Newest(provider string, id uint16, limit uint8) (uint8, bool) {
-	for v := int(limit); v >= 0; v-- {
-		if _, ok := m.events[eventKey{provider, id, uint8(v)}]; ok {
-			return uint8(v), true
-		}
-	}
-	return 0, false
-}
-
 // Payload lays out the values of one event.
 func (m *Manifest) Payload(tb testing.TB, provider string, id uint16, version uint8, pointerSize int, values Fields) []byte {
 	tb.Helper()

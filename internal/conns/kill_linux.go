@@ -29,13 +29,6 @@ func (k *Killer) Close() error {
 	return errors.Join(errs...)
 }
 
-// Open makes ready for connections in a network namespace, so that
-// CAP_SYS_ADMIN may be given up afterwards.
-func (k *Killer) Open(netns uint32) error {
-	_, err := k.dial(netns)
-	return err
-}
-
 // Kill ends c, and only c: the kernel compares the socket's cookie. An
 // established connection sends RST, and its process gets ECONNABORTED. A
 // listener resets what waits in its queue. The error is a *[KillError].
