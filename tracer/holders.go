@@ -209,29 +209,6 @@ func (h *Holders) StaysReadable() bool {
 	}) == nil
 }
 
-// withOnly calls f on a thread where no capabilities but those to keep, by
-// number, are effective meanwhile. The thread must not stay different, nor end so: DropPrivileges
-// dies where threads disagree (syscall.AllThreadsSyscall).
-func withOnly(f func() error, keep ...int) (err error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var held [2]unix.CapUserData
-	if err := unix.Capget(&header, &held[0]); err != nil {
-		return fmt.Errorf("read capabilities: %w", err)
-	}
-	bare := held
-	bare[0].Effective, bare[1].Effective = 0, 0
-	for _, c := range keep {
-		bare[c/32].Effective |= held[c/32].Permitted & (1 << (c % 32))
-	}
-	if err := unix.Capset(&header, &bare[0]); err != nil {
-		return fmt.Errorf("lower capabilities: %w", err)
-	}
-	defer func() { err = errors.Join(err, unix.Capset(&header, &held[0])) }()
-	return f()
-}
-
 // Close unloads the iterator.
 func (h *Holders) Close() error {
 	var errs []error

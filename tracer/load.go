@@ -5,6 +5,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -28,6 +29,14 @@ const (
 
 // Modes returns the modes in the order in which they are tried.
 func Modes() []Mode { return []Mode{Fentry, Kprobe, Tracepoint} }
+
+// ParseMode returns the mode of a name.
+func ParseMode(name string) (Mode, error) {
+	if !slices.Contains(Modes(), Mode(name)) {
+		return "", fmt.Errorf("unknown back end %q: want fentry, kprobe or tracepoint", name)
+	}
+	return Mode(name), nil
+}
 
 // loaded is a set of programs in the kernel.
 type loaded struct {

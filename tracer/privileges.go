@@ -5,20 +5,49 @@ package tracer
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"io/fs"
+	"runtime"
+	"strings"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// ParseMode returns the mode of a name.
-func ParseMode(name string) (Mode, error) {
-	if !slices.Contains(Modes(), Mode(name)) {
-		return "", fmt.Errorf("unknown back end %q: want fentry, kprobe or tracepoint", name)
+// missingCapabilities returns which of the needed capabilities this process
+// does not have. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
+func missingCapabilities() []string {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&header, &data[0]) != nil {
+		return nil
 	}
-	return Mode(name), nil
+	held := func(c int) bool { return data[c/32].Effective>>(c%32)&1 == 1 }
+	var missing []string
+	for _, c := range []struct {
+		number int
+		name   string
+	}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
+		if !held(c.number) && (c.number == unix.CAP_NET_ADMIN || !held(unix.CAP_SYS_ADMIN)) {
+			missing = append(missing, c.name)
+		}
+	}
+	return missing
 }
+
+// PrivilegeError says which capabilities are missing and how to get them. It
+// matches [fs.ErrPermission].
+type PrivilegeError struct{ Missing []string }
+
+// Error implements error.
+func (e *PrivilegeError) Error() string {
+	caps := strings.ToLower(strings.Join(e.Missing, ","))
+	return fmt.Sprintf("tracing needs %s: run it with sudo, or once: sudo setcap %s=ep \"$(command -v closetrace)\"",
+		strings.Join(e.Missing, ", "), caps)
+}
+
+// Is implements the interface that errors.Is looks for.
+func (e *PrivilegeError) Is(target error) bool { return target == fs.ErrPermission }
 
 // DropPrivileges gives up every capability of every thread, for good: the ring
 // buffer and the counters are mapped, and links are closed through their
@@ -48,4 +77,27 @@ func DropPrivileges(keep ...int) error {
 		return fmt.Errorf("drop capabilities: %w", errno)
 	}
 	return nil
+}
+
+// withOnly calls f on a thread where no capabilities but those to keep, by
+// number, are effective meanwhile. The thread must not stay different, nor end so: DropPrivileges
+// dies where threads disagree (syscall.AllThreadsSyscall).
+func withOnly(f func() error, keep ...int) (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var held [2]unix.CapUserData
+	if err := unix.Capget(&header, &held[0]); err != nil {
+		return fmt.Errorf("read capabilities: %w", err)
+	}
+	bare := held
+	bare[0].Effective, bare[1].Effective = 0, 0
+	for _, c := range keep {
+		bare[c/32].Effective |= held[c/32].Permitted & (1 << (c % 32))
+	}
+	if err := unix.Capset(&header, &bare[0]); err != nil {
+		return fmt.Errorf("lower capabilities: %w", err)
+	}
+	defer func() { err = errors.Join(err, unix.Capset(&header, &held[0])) }()
+	return f()
 }

@@ -5,7 +5,6 @@ package tracer
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -135,41 +134,6 @@ func Inspect() Host {
 	h.Reasons = len(resetReasons(btf.NewCache()))
 	return h
 }
-
-// missingCapabilities returns which of the needed capabilities this process
-// does not have. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
-func missingCapabilities() []string {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if unix.Capget(&header, &data[0]) != nil {
-		return nil
-	}
-	held := func(c int) bool { return data[c/32].Effective>>(c%32)&1 == 1 }
-	var missing []string
-	for _, c := range []struct {
-		number int
-		name   string
-	}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
-		if !held(c.number) && (c.number == unix.CAP_NET_ADMIN || !held(unix.CAP_SYS_ADMIN)) {
-			missing = append(missing, c.name)
-		}
-	}
-	return missing
-}
-
-// PrivilegeError says which capabilities are missing and how to get them. It
-// matches [fs.ErrPermission].
-type PrivilegeError struct{ Missing []string }
-
-// Error implements error.
-func (e *PrivilegeError) Error() string {
-	caps := strings.ToLower(strings.Join(e.Missing, ","))
-	return fmt.Sprintf("tracing needs %s: run it with sudo, or once: sudo setcap %s=ep \"$(command -v closetrace)\"",
-		strings.Join(e.Missing, ", "), caps)
-}
-
-// Is implements the interface that errors.Is looks for.
-func (e *PrivilegeError) Is(target error) bool { return target == fs.ErrPermission }
 
 // explain shortens the error of a mode to one line that says what to do.
 func explain(mode Mode, err error) error {
