@@ -102,6 +102,7 @@ func (r *results) markdown() string {
 	r.scaleTable(out)
 	r.quietText(out)
 	r.stallText(out)
+	r.listText(out)
 	out.Flush() //nolint:errcheck // a Builder takes everything
 	return b.String()
 }

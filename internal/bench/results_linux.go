@@ -20,6 +20,7 @@ type results struct {
 	quiet      [2]round  // the load that closes nothing: without, with closetrace
 	scale      []round
 	named      []named
+	lists      []listing
 	stalled    *round
 	overrun    *round // the same for longer than the ring lasts
 }
@@ -81,10 +82,10 @@ func (r *results) measureExtras() error {
 			return fmt.Errorf("a load that closes nothing: %w", err)
 		}
 	}
-	if r.stall == 0 {
-		return nil
+	err := r.measureLists()
+	if err != nil || r.stall == 0 {
+		return err
 	}
-	var err error
 	if r.stalled, err = r.measureStall(r.stall, 5000, 32); err != nil {
 		return err
 	}

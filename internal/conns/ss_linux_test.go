@@ -21,7 +21,7 @@ import (
 func lockThread() { runtime.LockOSThread() }
 
 // TestAgainstSS compares every field that ss shows of 5,000 connections in all
-// states. How long both take: TestListTakesAsLongAsSS of cmd/closetrace.
+// states. How long both take: docs/benchmarks.md.
 func TestAgainstSS(t *testing.T) {
 	if _, err := exec.LookPath("ss"); err != nil {
 		t.Skip("needs ss of iproute2")
