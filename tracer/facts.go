@@ -4,6 +4,7 @@ package tracer
 
 import (
 	"bytes"
+	"math"
 	"math/bits"
 	"net/netip"
 	"time"
@@ -228,16 +229,23 @@ func neverAccepted(e *bpf.TraceEnd) bool {
 	return model.Holder(e.Holder) == model.HolderNone && e.Error == 0 && !has(e, bpf.TraceFlagFLAG_OWNED)
 }
 
+// forever is the SO_LINGER time of a close() that waits without end: the kernel
+// takes every negative l_linger for it (sk_setsockopt).
+const forever = -1
+
 func (t *translator) linger(e *bpf.TraceEnd) model.Linger {
 	on := e.Linger != 0
 	l := model.Linger{On: model.Some(on)}
 	if !on {
 		return l
 	}
-	if e.Lingertime == 0 {
+	switch {
+	case e.Lingertime == 0:
 		l.Seconds = model.Some(0)
-	} else if t.hertz != 0 {
-		l.Seconds = model.Some(int((e.Lingertime + t.hertz/2) / t.hertz))
+	case e.Lingertime == math.MaxUint32: // saturated: 49 days or more
+		l.Seconds = model.Some(forever)
+	case t.hertz != 0:
+		l.Seconds = model.Some(int((uint64(e.Lingertime) + uint64(t.hertz)/2) / uint64(t.hertz)))
 	}
 	return l
 }

@@ -182,7 +182,7 @@ func lingerOf(r *bpf.SocketsHolding, hertz uint64) model.Linger {
 	switch {
 	case r.Linger == 0:
 	case r.Lingertime >= 1<<63-1:
-		l.Seconds = model.Some(-1)
+		l.Seconds = model.Some(forever)
 	default:
 		l.Seconds = model.Some(int(r.Lingertime / hertz))
 	}

@@ -30,6 +30,15 @@ func lingerScenarios() []Scenario {
 			s.end(a, finPassive(model.CallClose).lingered(model.LingerDrained, closed))
 			s.end(b, finActive(model.CallClose))
 		}},
+		{Name: "linger-for-ever-passive", Group: "linger", run: func(s *stage) {
+			a, b := s.pair()
+			b.close()
+			a.is(model.CloseWait)
+			a.linger(-1)
+			closed := a.close()
+			s.end(a, finPassive(model.CallClose).lingered(model.LingerDrained, closed))
+			s.end(b, finActive(model.CallClose))
+		}},
 		{Name: "linger-slow", Group: "linger", run: func(s *stage) {
 			lingerSlow(s, func(*sock) {})
 		}},
