@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/closetrace/closetrace/model"
 )
 
 // TestMemoryIsBounded counts what is kept, in pauses as well.
@@ -52,5 +54,26 @@ func TestGroupsAreBounded(t *testing.T) {
 	g := table.groups[groupKey{prefix: netip.PrefixFrom(heavy, 32)}]
 	if g == nil || g.counts.total() != 2000 {
 		t.Errorf("the peer of every tenth end has %+v, want 2000 ends", g)
+	}
+}
+
+// TestQueryIsPartOfWhatItWasAskedAbout: a query that all match has as many ends as
+// it was asked about, also when many of them are no longer kept.
+func TestQueryIsPartOfWhatItWasAskedAbout(t *testing.T) {
+	d := newDeck(1000)
+	add := func(n int) {
+		for _, r := range feed(n, at, time.Millisecond) {
+			if r.Kind == model.KindTeardown {
+				d.add(&r)
+			}
+		}
+	}
+	add(10_000)
+	d.choose(func(*model.Record) bool { return true })
+	add(10_000)
+	var s summary
+	s.take(d, at, 0)
+	if got := s.counts.total(); !s.partial || got != s.asked || got < 10_000 {
+		t.Errorf("%d of the last %d (partial: %v), want as many of at least 10,000", got, s.asked, s.partial)
 	}
 }

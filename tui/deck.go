@@ -11,7 +11,8 @@ type deck struct {
 	all     *tally // over everything that came
 	shown   *tally // over what matches; all if there is no query
 	dims    [3]dimension
-	partial bool // shown began later than all: when the query was set
+	partial bool   // shown began later than all: when the query was set
+	since   uint64 // the number of the record that it began with
 }
 
 func newDeck(keep int) *deck {
@@ -63,7 +64,7 @@ func (d *deck) choose(match func(*model.Record) bool) {
 			d.shown.add(r)
 		}
 	}
-	d.partial = match != nil && d.journal.first > 0
+	d.partial, d.since = match != nil && d.journal.first > 0, d.journal.first
 	for place, by := range d.dims {
 		if d.shown.tables[place].by != by {
 			d.group(place, by)

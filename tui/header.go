@@ -231,7 +231,7 @@ func (s *screen) filterLine() string {
 	}
 	tail := "  " + countWord(s.sum.counts.total()) + " of " + countWord(s.sum.all)
 	if s.sum.partial {
-		tail = "  " + countWord(s.sum.counts.total()) + " of the last " + countWord(s.sum.kept)
+		tail = "  " + countWord(s.sum.counts.total()) + " of the last " + countWord(s.sum.asked)
 	}
 	room := s.width - len(tail) - len("filter  ")
 	return s.pal.match.Styled("filter  "+cut(strings.Join(parts, " and "), room, s.g.dots)) + tail

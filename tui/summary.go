@@ -10,7 +10,7 @@ import (
 type summary struct {
 	counts   perVerdict // over what matches
 	all      uint64     // ends, over everything
-	kept     uint64     // records that are kept
+	asked    uint64     // records that the query was asked about
 	lost     uint64     // events that the source lost
 	rate     float64    // ends per second, over everything
 	first    model.Time
@@ -36,7 +36,7 @@ const maxCurve = 120
 func (s *summary) take(d *deck, now model.Time, cells int) {
 	s.counts, s.all = d.shown.counts, d.all.counts.total()
 	s.lost, s.first = d.all.lost, d.all.first
-	s.kept, s.end = d.journal.next-d.journal.first, d.journal.next
+	s.asked, s.end = d.journal.next-d.since, d.journal.next
 	s.matching, s.partial = d.match != nil, d.partial
 	s.rate = rate(d.all, now)
 	s.per = 2
