@@ -89,7 +89,8 @@ type TraceEnd struct {
 	Lingering        uint8
 	Skipped          uint8
 	Returned         uint8
-	Pad              [4]uint8
+	Swept            uint8
+	Pad              [3]uint8
 }
 
 type TraceFlag uint32
@@ -104,6 +105,7 @@ const (
 	TraceFlagFLAG_DONE            TraceFlag = 64
 	TraceFlagFLAG_KEEPALIVE       TraceFlag = 128
 	TraceFlagFLAG_WINDOW_OPEN     TraceFlag = 256
+	TraceFlagFLAG_HIDDEN          TraceFlag = 512
 	TraceFlagFLAG_LEFT            TraceFlag = 2048
 	TraceFlagFLAG_LEFT_DEAD       TraceFlag = 4096
 	TraceFlagFLAG_LEFT_OWNED      TraceFlag = 8192
@@ -220,6 +222,7 @@ const (
 	TraceProgSendReset           = "send_reset"
 	TraceProgSetState            = "set_state"
 	TraceProgSockRelease         = "sock_release"
+	TraceProgSweep               = "sweep"
 	TraceProgTaskFile            = "task_file"
 	TraceVarBlank                = "blank"
 	TraceVarCopies               = "copies"
@@ -228,6 +231,7 @@ const (
 	TraceVarFilterPort           = "filter_port"
 	TraceVarHertz100             = "hertz100"
 	TraceVarHertzPort            = "hertz_port"
+	TraceVarLastSweep            = "last_sweep"
 	TraceVarLive                 = "live"
 	TraceVarLosses               = "losses"
 	TraceVarLostLater            = "lost_later"
@@ -299,6 +303,7 @@ type TraceProgramSpecs struct {
 	SendReset           *ebpf.ProgramSpec `ebpf:"send_reset"`
 	SetState            *ebpf.ProgramSpec `ebpf:"set_state"`
 	SockRelease         *ebpf.ProgramSpec `ebpf:"sock_release"`
+	Sweep               *ebpf.ProgramSpec `ebpf:"sweep"`
 	TaskFile            *ebpf.ProgramSpec `ebpf:"task_file"`
 }
 
@@ -326,6 +331,7 @@ type TraceVariableSpecs struct {
 	FilterPort   *ebpf.VariableSpec `ebpf:"filter_port"`
 	Hertz100     *ebpf.VariableSpec `ebpf:"hertz100"`
 	HertzPort    *ebpf.VariableSpec `ebpf:"hertz_port"`
+	LastSweep    *ebpf.VariableSpec `ebpf:"last_sweep"`
 	Live         *ebpf.VariableSpec `ebpf:"live"`
 	Losses       *ebpf.VariableSpec `ebpf:"losses"`
 	LostLater    *ebpf.VariableSpec `ebpf:"lost_later"`
@@ -385,6 +391,7 @@ type TraceVariables struct {
 	FilterPort   *ebpf.Variable `ebpf:"filter_port"`
 	Hertz100     *ebpf.Variable `ebpf:"hertz100"`
 	HertzPort    *ebpf.Variable `ebpf:"hertz_port"`
+	LastSweep    *ebpf.Variable `ebpf:"last_sweep"`
 	Live         *ebpf.Variable `ebpf:"live"`
 	Losses       *ebpf.Variable `ebpf:"losses"`
 	LostLater    *ebpf.Variable `ebpf:"lost_later"`
@@ -418,6 +425,7 @@ type TracePrograms struct {
 	SendReset           *ebpf.Program `ebpf:"send_reset"`
 	SetState            *ebpf.Program `ebpf:"set_state"`
 	SockRelease         *ebpf.Program `ebpf:"sock_release"`
+	Sweep               *ebpf.Program `ebpf:"sweep"`
 	TaskFile            *ebpf.Program `ebpf:"task_file"`
 }
 
@@ -445,6 +453,7 @@ func (p *TracePrograms) Close() error {
 		p.SendReset,
 		p.SetState,
 		p.SockRelease,
+		p.Sweep,
 		p.TaskFile,
 	)
 }

@@ -102,6 +102,11 @@ func (t *translator) name(comm [16]byte) string {
 	return name
 }
 
+// unseenEnd: nothing is known of the end, because the socket has another connection.
+func unseenEnd(e *bpf.TraceEnd) bool {
+	return e.Path&0xf == uint64(model.Closed) && !has(e, bpf.TraceFlagFLAG_ENDED)
+}
+
 // path unpacks the states, which the kernel packs 4 bits each, the newest lowest.
 func path(packed uint64) model.Path {
 	var p model.Path
@@ -116,6 +121,13 @@ func path(packed uint64) model.Path {
 func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	tcp.Role = role(e)
 	tcp.Path = path(e.Path)
+	if unseenEnd(e) {
+		tcp.Path = path(e.Path >> 4)
+		tcp.Path.Append(model.StateUnknown)
+		tcp.Path.Append(model.Closed)
+		tcp.Preexisting = has(e, bpf.TraceFlagFLAG_PREEXISTING)
+		return
+	}
 	last := tcp.Path.Last()
 	sentRST := has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_SENT_AFTER|bpf.TraceFlagFLAG_RST_REPLY_AFTER)
 	tcp.Error = errno(e.Error)
@@ -133,7 +145,7 @@ func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	if e.SrttUs != 0 { // the kernel keeps eight times the value, see tcp_rtt_estimator
 		tcp.SRTT = model.Some(time.Duration(e.SrttUs>>3) * time.Microsecond)
 	}
-	if has(e, bpf.TraceFlagFLAG_ENDED) {
+	if has(e, bpf.TraceFlagFLAG_ENDED) && !has(e, bpf.TraceFlagFLAG_HIDDEN) {
 		tcp.TimeWait = model.Some((last == model.FinWait2 || last == model.Closing) && !sentRST && e.Error == 0)
 	}
 }
@@ -235,6 +247,9 @@ const forever = -1
 
 func (t *translator) linger(e *bpf.TraceEnd) model.Linger {
 	on := e.Linger != 0
+	if unseenEnd(e) && e.CloseBegan == 0 {
+		return model.Linger{}
+	}
 	l := model.Linger{On: model.Some(on)}
 	if !on {
 		return l

@@ -63,6 +63,7 @@ type Tracer struct {
 	loaded  *loaded
 	reader  *ringbuf.Reader
 	losses  *lossCounters
+	sweeper *sweeper
 	asm     *assembler
 	started model.Time
 
@@ -107,6 +108,9 @@ func Open(opts Options) (_ *Tracer, err error) {
 		return nil, err
 	}
 	if err := follow(opts.PID, t.loaded.objects); err != nil {
+		return nil, err
+	}
+	if t.sweeper, err = newSweeper(t.loaded.objects); err != nil {
 		return nil, err
 	}
 	if err := runOnce(t.loaded.objects.Programs[once]); err != nil {
@@ -203,6 +207,7 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	if err != nil || !more {
 		return err
 	}
+	t.sweeper.sweep()
 	if !t.asm.advance(monotonic(), t.losses.epoch(), out) {
 		return nil
 	}
@@ -241,7 +246,7 @@ func (t *Tracer) readOut(out emit) (more bool, err error) {
 }
 
 // drain detaches the programs, so that no message follows, and delivers all
-// that is left.
+// that is left, and the ends that were not shown.
 func (t *Tracer) drain(out emit) error {
 	if t.drained {
 		return nil
@@ -251,6 +256,12 @@ func (t *Tracer) drain(out emit) error {
 		return fmt.Errorf("detach: %w", err)
 	}
 	t.reader.SetDeadline(time.Now())
+	if more, err := t.readOut(out); err != nil || !more { // room for what the sweep finds
+		return err
+	}
+	if err := t.sweeper.finish(); err != nil {
+		return fmt.Errorf("look for ends that were not shown: %w", err)
+	}
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
 	}
@@ -266,6 +277,9 @@ func (t *Tracer) Close() error {
 		var errs []error
 		if t.reader != nil {
 			errs = append(errs, t.reader.Close())
+		}
+		if t.sweeper != nil {
+			errs = append(errs, t.sweeper.Close())
 		}
 		if t.loaded != nil {
 			errs = append(errs, t.loaded.Close())
