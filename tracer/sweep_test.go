@@ -91,7 +91,7 @@ func eachSweep(t *testing.T, test func(*sweepRun, time.Duration)) {
 		t.Skip(&PrivilegeError{missing})
 	}
 	for _, mode := range Modes() {
-		for name, sweeps := range map[string]time.Duration{"/during": time.Second, "/at the end": 0} {
+		for name, sweeps := range map[string]time.Duration{"/during": 4 * time.Second, "/at the end": 0} {
 			t.Run(string(mode)+name, func(t *testing.T) { test(newSweepRun(t, mode), sweeps) })
 		}
 	}
