@@ -46,7 +46,7 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 	struct later later;
 	__u32 last;
 
-	if (!conn)
+	if (!conn || !live)
 		return 0;
 	if (conn->swept == SWEPT_TOLD) {
 		forget(sk);

@@ -231,7 +231,6 @@ const (
 	TraceVarFilterPort           = "filter_port"
 	TraceVarHertz100             = "hertz100"
 	TraceVarHertzPort            = "hertz_port"
-	TraceVarLastSweep            = "last_sweep"
 	TraceVarLive                 = "live"
 	TraceVarLosses               = "losses"
 	TraceVarLostLater            = "lost_later"
@@ -331,7 +330,6 @@ type TraceVariableSpecs struct {
 	FilterPort   *ebpf.VariableSpec `ebpf:"filter_port"`
 	Hertz100     *ebpf.VariableSpec `ebpf:"hertz100"`
 	HertzPort    *ebpf.VariableSpec `ebpf:"hertz_port"`
-	LastSweep    *ebpf.VariableSpec `ebpf:"last_sweep"`
 	Live         *ebpf.VariableSpec `ebpf:"live"`
 	Losses       *ebpf.VariableSpec `ebpf:"losses"`
 	LostLater    *ebpf.VariableSpec `ebpf:"lost_later"`
@@ -391,7 +389,6 @@ type TraceVariables struct {
 	FilterPort   *ebpf.Variable `ebpf:"filter_port"`
 	Hertz100     *ebpf.Variable `ebpf:"hertz100"`
 	HertzPort    *ebpf.Variable `ebpf:"hertz_port"`
-	LastSweep    *ebpf.Variable `ebpf:"last_sweep"`
 	Live         *ebpf.Variable `ebpf:"live"`
 	Losses       *ebpf.Variable `ebpf:"losses"`
 	LostLater    *ebpf.Variable `ebpf:"lost_later"`

@@ -117,9 +117,10 @@ struct {
 } counters SEC(".maps");
 
 /*
- * Set when all programs are attached: until then nothing is followed. One after the
- * other they would see a reset's end and not the reset, or an end and not what
- * frees the socket, and on a busy machine the attach takes seconds.
+ * Set while all programs are attached: before and after, nothing is followed. One
+ * after the other they would see a reset's end and not the reset, or an end and not
+ * what frees the socket, and on a busy machine to attach takes seconds. Detached one
+ * after the other, they would tell of events that were missed.
  */
 bool live;
 

@@ -3,12 +3,10 @@
 #pragma once
 
 /*
- * Set by package tracer when the other programs are detached. Before, an end needs
- * two sweeps: what one finds just as it happens, another program may be telling.
- * What one of them finds out at the same moment is told twice, and package tracer
- * drops the second.
+ * Ends that no program was shown need two sweeps: what one finds just as it happens, another program may
+ * be telling. What one of them finds out at the same moment all the same is told
+ * twice, and package tracer drops the second.
  */
-bool last_sweep;
 
 /* So long after it was shown that connect() began, the socket has left TCP_CLOSE. */
 enum { CONNECTING_US = 50000 };
@@ -34,7 +32,7 @@ static __always_inline bool is_over(const struct end *conn, struct tcp_sock *tp)
 	__u8 state;
 
 	if (conn->flags & FLAG_ENDED) /* tcp_destroy_sock was not shown; the kernel may keep its own */
-		return last_sweep || conn->holder != HOLDER_KERNEL;
+		return conn->holder != HOLDER_KERNEL;
 	state = BPF_CORE_READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);
 	if (conn->path == TCP_SYN_SENT && us_since(conn->started) < CONNECTING_US)
 		return false;
@@ -111,7 +109,7 @@ int sweep(struct bpf_iter__bpf_map_elem *ctx)
 			conn->swept = 0;
 		return 0;
 	}
-	if (!last_sweep && !conn->swept) {
+	if (!conn->swept) {
 		conn->swept = SWEPT_SUSPECT;
 		return 0;
 	}

@@ -219,6 +219,9 @@ func (l *loaded) Close() error {
 
 func (l *loaded) detach() error {
 	var errs []error
+	if l.objects != nil { // else what ends meanwhile is shown to some programs and not to others
+		errs = append(errs, l.objects.Variables["live"].Set(false))
+	}
 	for _, attached := range l.links {
 		errs = append(errs, attached.Close())
 	}

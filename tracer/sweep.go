@@ -20,6 +20,9 @@ const (
 	// sweepEvery is the least time between two sweeps: an end that was not shown
 	// is told after the second.
 	sweepEvery = time.Second
+	// lastSweeps is the time between the two at the end of the trace: an end that is
+	// being told when the first comes is told by the second.
+	lastSweeps = 50 * time.Millisecond
 	// sweepShare is the part of a processor's time that sweeps may take: a
 	// million connections take long, and are then looked at less often.
 	sweepShare = 100
@@ -32,21 +35,21 @@ const (
 type sweeper struct {
 	mu    sync.Mutex // Close may be called while events are read
 	link  *link.Iter
-	final io.ReadCloser // the last run; it can't be opened without privileges before 5.19
-	last  *ebpf.Variable
+	final [2]io.ReadCloser // the last runs; they can't be opened without privileges before 5.19
 	every time.Duration
 	next  ktime
 }
 
 func newSweeper(objects *ebpf.Collection) (_ *sweeper, err error) {
-	s := &sweeper{last: objects.Variables["last_sweep"], every: sweepEvery, next: monotonic().add(sweepEvery)}
+	s := &sweeper{every: sweepEvery, next: monotonic().add(sweepEvery)}
 	s.link, err = link.AttachIter(link.IterOptions{Program: objects.Programs[sweepProgram], Map: objects.Maps["conns"]})
 	if err != nil {
 		return nil, fmt.Errorf("attach %s: %w", sweepProgram, err)
 	}
-	if s.final, err = s.link.Open(); err != nil {
-		s.link.Close()
-		return nil, fmt.Errorf("prepare %s: %w", sweepProgram, err)
+	for i := range s.final {
+		if s.final[i], err = s.link.Open(); err != nil {
+			return s, fmt.Errorf("prepare %s: %w", sweepProgram, err)
+		}
 	}
 	return s, nil
 }
@@ -68,17 +71,16 @@ func (s *sweeper) sweep() {
 	s.next = now.add(max(s.every, sweepShare*time.Duration(now-began)))
 }
 
-// finish looks at all connections for the last time. No other program may run.
-func (s *sweeper) finish() error {
+// finish looks at all connections for the last time but one and the last time.
+// The other programs must still run: without them, what ends meanwhile would be
+// told as not shown.
+func (s *sweeper) finish(number int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.link == nil {
 		return os.ErrClosed
 	}
-	if err := s.last.Set(true); err != nil {
-		return err
-	}
-	_, err := readThrough(s.final)
+	_, err := readThrough(s.final[number])
 	return err
 }
 
@@ -104,7 +106,12 @@ func (s *sweeper) Close() error {
 	if s.link == nil {
 		return nil
 	}
-	err := errors.Join(s.final.Close(), s.link.Close())
+	errs := []error{s.link.Close()}
+	for _, run := range s.final {
+		if run != nil {
+			errs = append(errs, run.Close())
+		}
+	}
 	s.link = nil
-	return err
+	return errors.Join(errs...)
 }

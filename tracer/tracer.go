@@ -245,23 +245,25 @@ func (t *Tracer) readOut(out emit) (more bool, err error) {
 	}
 }
 
-// drain detaches the programs, so that no message follows, and delivers all
-// that is left, and the ends that were not shown.
+// drain looks for ends that were not shown, detaches the programs, so that no
+// message follows, and delivers all that is left.
 func (t *Tracer) drain(out emit) error {
 	if t.drained {
 		return nil
 	}
 	t.drained = true
+	for i := range t.sweeper.final {
+		if err := t.sweeper.finish(i); err != nil {
+			return fmt.Errorf("look for ends that were not shown: %w", err)
+		}
+		if err := t.round(lastSweeps, out); err != nil {
+			return err
+		}
+	}
 	if err := t.loaded.detach(); err != nil {
 		return fmt.Errorf("detach: %w", err)
 	}
 	t.reader.SetDeadline(time.Now())
-	if more, err := t.readOut(out); err != nil || !more { // room for what the sweep finds
-		return err
-	}
-	if err := t.sweeper.finish(); err != nil {
-		return fmt.Errorf("look for ends that were not shown: %w", err)
-	}
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
 	}

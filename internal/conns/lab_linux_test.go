@@ -154,7 +154,7 @@ func (f *foretold) compareWait(truth *lab.Truth) string {
 	switch {
 	case truth.Linger == model.LingerExpired && blocked < f.Wait-10*time.Millisecond:
 		return "it waited less"
-	case known && blocked > f.Wait+10*time.Second: // on a slow machine
+	case known && blocked-f.Wait > 10*time.Second: // on a slow machine
 		return "it waited longer"
 	}
 	return ""
