@@ -23,7 +23,7 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) ([]c
 	if err != nil {
 		return nil, err
 	}
-	if flags.process == "" { // of a process: its connections, not its listeners
+	if flags.process == "" || flags.terminate { // else a process's connections, not its listeners
 		l.options.Scope = conns.Everything
 	}
 	l.options.AllNetNS = l.options.AllNetNS || len(args) > 0 && !strings.Contains(args[0], ":")
@@ -42,7 +42,7 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) ([]c
 			return nil, err
 		}
 	}
-	if flags.max > 0 && len(chosen) > flags.max && !flags.dryRun {
+	if flags.max > 0 && len(chosen) > flags.max && !flags.dryRun && !flags.terminate {
 		return nil, usage("%d connections match, and at most %d may be ended; --dry-run shows them, --max %d allows it", len(chosen), flags.max, len(chosen))
 	}
 	return chosen, nil
