@@ -33,7 +33,6 @@
 #include "trampoline.h"
 #include "kprobe.h"
 #include "family.h"
-#include "sweep.h"
 
 char __license[] SEC("license") = "Dual BSD/GPL";
 
@@ -48,10 +47,6 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 
 	if (!conn || !live)
 		return 0;
-	if (conn->swept == SWEPT_TOLD) {
-		forget(sk);
-		return 0;
-	}
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!(conn->flags & FLAG_ENDED) && tp) {
 		missed_event();
@@ -59,7 +54,7 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 		if (!(conn->flags & FLAG_TUPLE))
 			read_tuple(true, conn, tp);
 		conn->path = conn->path << 4 | TCP_CLOSE;
-		read_end(true, conn, tp, last);
+		read_end(conn, tp, last);
 		conn->flags |= FLAG_UNTRACKED;
 	}
 	if (!(conn->flags & FLAG_EMITTED))

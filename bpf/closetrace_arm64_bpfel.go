@@ -89,8 +89,7 @@ type TraceEnd struct {
 	Lingering        uint8
 	Skipped          uint8
 	Returned         uint8
-	Swept            uint8
-	Pad              [3]uint8
+	Pad              [4]uint8
 }
 
 type TraceFlag uint32
@@ -105,7 +104,6 @@ const (
 	TraceFlagFLAG_DONE            TraceFlag = 64
 	TraceFlagFLAG_KEEPALIVE       TraceFlag = 128
 	TraceFlagFLAG_WINDOW_OPEN     TraceFlag = 256
-	TraceFlagFLAG_HIDDEN          TraceFlag = 512
 	TraceFlagFLAG_LEFT            TraceFlag = 2048
 	TraceFlagFLAG_LEFT_DEAD       TraceFlag = 4096
 	TraceFlagFLAG_LEFT_OWNED      TraceFlag = 8192
@@ -222,7 +220,6 @@ const (
 	TraceProgSendReset           = "send_reset"
 	TraceProgSetState            = "set_state"
 	TraceProgSockRelease         = "sock_release"
-	TraceProgSweep               = "sweep"
 	TraceProgTaskFile            = "task_file"
 	TraceVarBlank                = "blank"
 	TraceVarCopies               = "copies"
@@ -302,7 +299,6 @@ type TraceProgramSpecs struct {
 	SendReset           *ebpf.ProgramSpec `ebpf:"send_reset"`
 	SetState            *ebpf.ProgramSpec `ebpf:"set_state"`
 	SockRelease         *ebpf.ProgramSpec `ebpf:"sock_release"`
-	Sweep               *ebpf.ProgramSpec `ebpf:"sweep"`
 	TaskFile            *ebpf.ProgramSpec `ebpf:"task_file"`
 }
 
@@ -422,7 +418,6 @@ type TracePrograms struct {
 	SendReset           *ebpf.Program `ebpf:"send_reset"`
 	SetState            *ebpf.Program `ebpf:"set_state"`
 	SockRelease         *ebpf.Program `ebpf:"sock_release"`
-	Sweep               *ebpf.Program `ebpf:"sweep"`
 	TaskFile            *ebpf.Program `ebpf:"task_file"`
 }
 
@@ -450,7 +445,6 @@ func (p *TracePrograms) Close() error {
 		p.SendReset,
 		p.SetState,
 		p.SockRelease,
-		p.Sweep,
 		p.TaskFile,
 	)
 }

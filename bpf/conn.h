@@ -62,8 +62,6 @@ static __always_inline struct end *adopt(struct sock *sk, __u32 state)
 {
 	struct end *conn = find(sk);
 
-	if (conn && conn->swept == SWEPT_TOLD)
-		conn = NULL;
 	if (conn || !live)
 		return conn;
 	conn = insert(sk, &blank[state & 0xf]);
@@ -130,9 +128,9 @@ static __always_inline bool is_repaired(bool typed, struct tcp_sock *tp)
 	return BPF_CORE_READ_BITFIELD_PROBED(tp, repair);
 }
 
-static __always_inline bool is_subflow(bool typed, struct tcp_sock *tp)
+static __always_inline bool is_subflow(struct tcp_sock *tp)
 {
-	return bpf_core_field_exists(tp->is_mptcp) && GET(typed, tp, is_mptcp);
+	return bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp;
 }
 
 /* The rule of tcp_inq(): a FIN that was received but not read counts one. */
@@ -207,18 +205,16 @@ static __always_inline void wait_ends(struct end *conn, struct sock *sk, __u32 n
  * all the same, this host could not send: its firewall dropped it, or there was no
  * route; tcp_check_probe_timer() then counts probes, like for a closed window.
  */
-static __always_inline bool window_open(bool typed, struct tcp_sock *tp)
+static __always_inline bool window_open(struct tcp_sock *tp)
 {
-	__u32 unsent = GET(typed, tp, write_seq) - GET(typed, tp, snd_nxt);
-	__u32 mss = GET(typed, tp, mss_cache);
-	__u32 room = GET(typed, tp, snd_una) + GET(typed, tp, snd_wnd) - GET(typed, tp, snd_nxt);
+	__u32 unsent = tp->write_seq - tp->snd_nxt;
+	__u32 segment = unsent < tp->mss_cache ? unsent : tp->mss_cache;
 
-	return unsent && (__s32)(room - (unsent < mss ? unsent : mss)) >= 0;
+	return unsent && (__s32)(tp->snd_una + tp->snd_wnd - tp->snd_nxt - segment) >= 0;
 }
 
 /* X->CLOSE: everything is still intact here, and no longer at tcp_destroy_sock. */
-static __always_inline void read_end(bool typed, struct end *conn, struct tcp_sock *tp,
-				     __u32 old)
+static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u32 old)
 {
 	struct inet_connection_sock *icsk = &tp->inet_conn;
 	struct sock *sk = &icsk->icsk_inet.sk;
@@ -226,38 +222,38 @@ static __always_inline void read_end(bool typed, struct end *conn, struct tcp_so
 	conn->ended = bpf_ktime_get_ns();
 	conn->last = old;
 	conn->holder = holder_of(sk);
-	conn->shutdown = GET(typed, sk, sk_shutdown);
-	conn->error = GET(typed, sk, sk_err);
-	conn->soft_error = GET(typed, sk, sk_err_soft);
+	conn->shutdown = sk->sk_shutdown;
+	conn->error = sk->sk_err;
+	conn->soft_error = sk->sk_err_soft;
 	conn->flags |= FLAG_ENDED;
-	if (GET(typed, sk, sk_lock.owned))
+	if (sk->sk_lock.owned)
 		conn->flags |= FLAG_OWNED;
-	if (SOCK_FLAG(typed, sk, SOCK_DEAD))
+	if (SOCK_FLAG(true, sk, SOCK_DEAD))
 		conn->flags |= FLAG_DEAD;
-	if (SOCK_FLAG(typed, sk, SOCK_DONE))
+	if (SOCK_FLAG(true, sk, SOCK_DONE))
 		conn->flags |= FLAG_DONE;
-	if (SOCK_FLAG(typed, sk, SOCK_KEEPOPEN))
+	if (SOCK_FLAG(true, sk, SOCK_KEEPOPEN))
 		conn->flags |= FLAG_KEEPALIVE;
 	if (!conn->close_began)
-		read_linger(typed, conn, sk);
-	if (is_repaired(typed, tp))
+		read_linger(true, conn, sk);
+	if (is_repaired(true, tp))
 		conn->flags |= FLAG_REPAIR;
-	if (is_subflow(typed, tp))
+	if (is_subflow(tp))
 		conn->flags |= FLAG_MPTCP;
-	if (GET(typed, tp, write_seq) == GET(typed, tp, snd_una))
+	if (tp->write_seq == tp->snd_una)
 		conn->flags |= FLAG_FIN_ACKED;
-	if (GET(typed, tp, write_seq) != GET(typed, tp, snd_nxt))
+	if (tp->write_seq != tp->snd_nxt)
 		conn->flags |= FLAG_FIN_UNSENT;
-	if (window_open(typed, tp))
+	if (window_open(tp))
 		conn->flags |= FLAG_WINDOW_OPEN;
-	read_send_queue(typed, conn, tp, old);
-	conn->unread = unread_of(typed, tp);
-	conn->bytes_acked = GET(typed, tp, bytes_acked);
-	conn->bytes_received = GET(typed, tp, bytes_received);
-	conn->srtt_us = GET(typed, tp, srtt_us);
-	conn->retransmits = GET(typed, tp, total_retrans);
-	conn->linger2 = GET(typed, tp, linger2);
-	conn->user_timeout = GET(typed, icsk, icsk_user_timeout);
-	conn->timer_retransmits = GET(typed, icsk, icsk_retransmits);
-	conn->timer_probes = GET(typed, icsk, icsk_probes_out);
+	read_send_queue(true, conn, tp, old);
+	conn->unread = unread_of(true, tp);
+	conn->bytes_acked = tp->bytes_acked;
+	conn->bytes_received = tp->bytes_received;
+	conn->srtt_us = tp->srtt_us;
+	conn->retransmits = tp->total_retrans;
+	conn->linger2 = tp->linger2;
+	conn->user_timeout = icsk->icsk_user_timeout;
+	conn->timer_retransmits = icsk->icsk_retransmits;
+	conn->timer_probes = icsk->icsk_probes_out;
 }

@@ -254,13 +254,6 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
-/* kernel/bpf/map_iter.c */
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	void *key;
-	void *value;
-};
-
 #pragma clang attribute pop
 
 /* include/uapi/linux/bpf.h: the contexts of cgroup programs. */

@@ -26,7 +26,6 @@ enum flag {
 	FLAG_DONE = 1 << 6,        /* at the end: SOCK_DONE, the peer's FIN came */
 	FLAG_KEEPALIVE = 1 << 7,
 	FLAG_WINDOW_OPEN = 1 << 8, /* at the end: the peer had room for what was not sent */
-	FLAG_HIDDEN = 1 << 9,      /* the end was not shown, and its facts read later */
 	FLAG_LEFT = 1 << 11,       /* a wait's FIN was acknowledged, or the socket ended */
 	FLAG_LEFT_DEAD = 1 << 12,
 	FLAG_LEFT_OWNED = 1 << 13,
@@ -45,12 +44,6 @@ enum flag {
 	FLAG_FIN_UNSENT = 1 << 27, /* at the end: our FIN was still queued */
 	FLAG_FIN_ACKED = 1 << 28,  /* at the end: nothing of ours was unacknowledged */
 	FLAG_WAITING = 1 << 29,    /* MESSAGE_LINGER was sent */
-};
-
-/* What the sweeps made of an entry. */
-enum swept {
-	SWEPT_SUSPECT = 1,
-	SWEPT_TOLD, /* the entry is nobody's */
 };
 
 /* What still refers to the socket; the values are those of model.Holder. */
@@ -152,8 +145,7 @@ struct end {
 	__u8 lingering; /* close() waits */
 	__u8 skipped;   /* it does not, although SOCK_LINGER says so */
 	__u8 returned;  /* returned_us is set */
-	__u8 swept;     /* enum swept */
-	__u8 pad[3];
+	__u8 pad[4];
 };
 
 struct later {

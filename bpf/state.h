@@ -14,15 +14,12 @@ static __always_inline void end_missed(struct end *conn)
 	emit(conn, MESSAGE_END);
 }
 
-/* Within this time all copies of a program have run. */
-enum { COPIES_US = 100000 };
-
 static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 {
 	struct end *conn = find(sk);
 
-	if (conn && !(conn->flags & FLAG_EMITTED) && conn->swept != SWEPT_TOLD) {
-		if (conn->path == new && us_since(conn->started) < COPIES_US)
+	if (conn && !(conn->flags & FLAG_EMITTED)) {
+		if (conn->path == new)
 			return; /* done by another copy */
 		end_missed(conn);
 	}
@@ -67,7 +64,7 @@ static __always_inline void attribute(struct end *conn, struct sock *sk, struct 
 		return;
 	if (!owned) {
 		if (new == TCP_CLOSE && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) &&
-		    holder_of(sk) == HOLDER_NONE && !is_subflow(true, tp))
+		    holder_of(sk) == HOLDER_NONE && !is_subflow(tp))
 			stopped_listener(conn);
 		return;
 	}
@@ -97,7 +94,7 @@ static __always_inline bool never_sent(struct sock *sk, struct tcp_sock *tp, int
 
 static __always_inline void end(struct end *conn, struct tcp_sock *tp, int old)
 {
-	read_end(true, conn, tp, old);
+	read_end(conn, tp, old);
 	/* tcp_destroy_sock follows in the same call: close(), or an orphan. */
 	if (conn->flags & FLAG_DEAD)
 		return;
@@ -128,7 +125,7 @@ static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, 
 	conn->sock = (__u64)sk;
 	conn->path = (__u64)old << 4 | TCP_CLOSE;
 	read_tuple(true, conn, tp);
-	read_end(true, conn, tp, old);
+	read_end(conn, tp, old);
 	conn->lost = losses;
 	bpf_ringbuf_submit(conn, wakeup());
 }

@@ -72,9 +72,6 @@ func (a *assembler) message(m *message, out emit) bool {
 }
 
 func (a *assembler) hold(e *bpf.TraceEnd) {
-	if h := a.bySock[e.Sock]; h != nil && toldTwice(&h.end, e) {
-		return
-	}
 	h := a.held.next()
 	h.at, h.end, h.wait = ktime(e.Ended), *e, a.waits.of(e)
 	a.held.push(h)
@@ -83,13 +80,6 @@ func (a *assembler) hold(e *bpf.TraceEnd) {
 	}
 	a.bySock[e.Sock] = h
 	a.meet(e)
-}
-
-// toldTwice: a sweep and another program found out about an end, which was not
-// shown, at the same moment.
-func toldTwice(a, b *bpf.TraceEnd) bool {
-	return has(a, bpf.TraceFlagFLAG_UNTRACKED) && has(b, bpf.TraceFlagFLAG_UNTRACKED) &&
-		a.Started == b.Started && a.CloseBegan == b.CloseBegan && a.LocalPort == b.LocalPort && a.PeerPort == b.PeerPort
 }
 
 // amend adds what came after an end, in the same kernel call or soon after it.

@@ -5,14 +5,12 @@ package tracer
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
 )
 
 func (t *translator) evidence(v *model.Evidence, e *bpf.TraceEnd) {
-	v.RSTReceivedBefore = has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || hiddenReset(e)
+	v.RSTReceivedBefore = has(e, bpf.TraceFlagFLAG_RST_RECEIVED)
 	v.RSTSentBefore = has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_TRIED)
 	v.RSTSentAfter = has(e, bpf.TraceFlagFLAG_RST_SENT_AFTER)
 	v.RSTReplyAfter = has(e, bpf.TraceFlagFLAG_RST_REPLY_AFTER)
@@ -32,9 +30,7 @@ func (t *translator) evidence(v *model.Evidence, e *bpf.TraceEnd) {
 
 // endEvidence is what was read at ->CLOSE.
 func (t *translator) endEvidence(e *bpf.TraceEnd, v *model.Evidence) {
-	if !has(e, bpf.TraceFlagFLAG_HIDDEN) {
-		v.Owned = model.Some(has(e, bpf.TraceFlagFLAG_OWNED))
-	}
+	v.Owned = model.Some(has(e, bpf.TraceFlagFLAG_OWNED))
 	v.Dead = model.Some(has(e, bpf.TraceFlagFLAG_DEAD))
 	v.Descriptor = model.Holder(e.Holder)
 	v.Shutdown = model.Some(e.Shutdown)
@@ -46,19 +42,6 @@ func (t *translator) endEvidence(e *bpf.TraceEnd, v *model.Evidence) {
 	v.UserTimeout = model.Some(time.Duration(e.UserTimeout) * time.Millisecond)
 	v.Linger2 = model.Some(t.linger2(e.Linger2))
 	v.Keepalive = model.Some(has(e, bpf.TraceFlagFLAG_KEEPALIVE))
-}
-
-// hiddenReset: tcp_reset() sets these errors. Only ICMP sets one of them too,
-// while connecting.
-func hiddenReset(e *bpf.TraceEnd) bool {
-	switch unix.Errno(e.Error) {
-	case unix.ECONNRESET, unix.EPIPE:
-		return has(e, bpf.TraceFlagFLAG_HIDDEN)
-	case unix.ECONNREFUSED:
-		return has(e, bpf.TraceFlagFLAG_HIDDEN) && model.State(e.Last) == model.SynSent
-	default:
-		return false
-	}
 }
 
 // linger2 converts tcp_sock.linger2, in jiffies or negative, into seconds.

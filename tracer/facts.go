@@ -102,11 +102,6 @@ func (t *translator) name(comm [16]byte) string {
 	return name
 }
 
-// unseenEnd: nothing is known of the end, because the socket has another connection.
-func unseenEnd(e *bpf.TraceEnd) bool {
-	return e.Path&0xf == uint64(model.Closed) && !has(e, bpf.TraceFlagFLAG_ENDED)
-}
-
 // path unpacks the states, which the kernel packs 4 bits each, the newest lowest.
 func path(packed uint64) model.Path {
 	var p model.Path
@@ -121,13 +116,6 @@ func path(packed uint64) model.Path {
 func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	tcp.Role = role(e)
 	tcp.Path = path(e.Path)
-	if unseenEnd(e) {
-		tcp.Path = path(e.Path >> 4)
-		tcp.Path.Append(model.StateUnknown)
-		tcp.Path.Append(model.Closed)
-		tcp.Preexisting = has(e, bpf.TraceFlagFLAG_PREEXISTING)
-		return
-	}
 	last := tcp.Path.Last()
 	sentRST := has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_SENT_AFTER|bpf.TraceFlagFLAG_RST_REPLY_AFTER)
 	tcp.Error = errno(e.Error)
@@ -145,7 +133,7 @@ func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	if e.SrttUs != 0 { // the kernel keeps eight times the value, see tcp_rtt_estimator
 		tcp.SRTT = model.Some(time.Duration(e.SrttUs>>3) * time.Microsecond)
 	}
-	if has(e, bpf.TraceFlagFLAG_ENDED) && !has(e, bpf.TraceFlagFLAG_HIDDEN) {
+	if has(e, bpf.TraceFlagFLAG_ENDED) {
 		tcp.TimeWait = model.Some((last == model.FinWait2 || last == model.Closing) && !sentRST && e.Error == 0)
 	}
 }
@@ -247,9 +235,6 @@ const forever = -1
 
 func (t *translator) linger(e *bpf.TraceEnd) model.Linger {
 	on := e.Linger != 0
-	if unseenEnd(e) && e.CloseBegan == 0 {
-		return model.Linger{}
-	}
 	l := model.Linger{On: model.Some(on)}
 	if !on {
 		return l

@@ -140,7 +140,7 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 	if err != nil {
 		return nil, fmt.Errorf("read embedded programs: %w", err)
 	}
-	wanted, copies := map[string]bool{once: true, sweepProgram: true}, uint32(1)
+	wanted, copies := map[string]bool{once: true}, uint32(1)
 	for _, h := range hooks {
 		wanted[h.program] = true
 		if h.copyOf != "" {

@@ -94,7 +94,6 @@ func tryProgram(h hook, opts Options, env *environment) error {
 		return err
 	}
 	delete(spec.Programs, once)
-	delete(spec.Programs, sweepProgram)
 	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: env.types})
 	if err != nil {
 		return err

@@ -63,7 +63,6 @@ type Tracer struct {
 	loaded  *loaded
 	reader  *ringbuf.Reader
 	losses  *lossCounters
-	sweeper *sweeper
 	asm     *assembler
 	started model.Time
 
@@ -108,9 +107,6 @@ func Open(opts Options) (_ *Tracer, err error) {
 		return nil, err
 	}
 	if err := follow(opts.PID, t.loaded.objects); err != nil {
-		return nil, err
-	}
-	if t.sweeper, err = newSweeper(t.loaded.objects); err != nil {
 		return nil, err
 	}
 	if err := runOnce(t.loaded.objects.Programs[once]); err != nil {
@@ -207,7 +203,6 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	if err != nil || !more {
 		return err
 	}
-	t.sweeper.sweep()
 	if !t.asm.advance(monotonic(), t.losses.epoch(), out) {
 		return nil
 	}
@@ -245,21 +240,13 @@ func (t *Tracer) readOut(out emit) (more bool, err error) {
 	}
 }
 
-// drain looks for ends that were not shown, detaches the programs, so that no
-// message follows, and delivers all that is left.
+// drain detaches the programs, so that no message follows, and delivers all
+// that is left.
 func (t *Tracer) drain(out emit) error {
 	if t.drained {
 		return nil
 	}
 	t.drained = true
-	for i := range t.sweeper.final {
-		if err := t.sweeper.finish(i); err != nil {
-			return fmt.Errorf("look for ends that were not shown: %w", err)
-		}
-		if err := t.round(lastSweeps, out); err != nil {
-			return err
-		}
-	}
 	if err := t.loaded.detach(); err != nil {
 		return fmt.Errorf("detach: %w", err)
 	}
@@ -279,9 +266,6 @@ func (t *Tracer) Close() error {
 		var errs []error
 		if t.reader != nil {
 			errs = append(errs, t.reader.Close())
-		}
-		if t.sweeper != nil {
-			errs = append(errs, t.sweeper.Close())
 		}
 		if t.loaded != nil {
 			errs = append(errs, t.loaded.Close())
