@@ -37,7 +37,7 @@ func (s *screen) pressedOver(msg tea.KeyPressMsg) (tea.Cmd, bool) {
 	switch {
 	case key.Matches(msg, k.back), s.help && key.Matches(msg, k.help), !s.help && key.Matches(msg, k.enter):
 		if !s.help {
-			s.detail = nil
+			s.closeDetail()
 		}
 		s.help = false
 	case s.help && key.Matches(msg, k.quit):
@@ -117,9 +117,9 @@ func (s *screen) toEnd(last bool) {
 		l.move(-len(l.all))
 		l.chosen = false // stay at the top, whichever group gets there
 	case s.view == openView && last:
-		s.conns.move(len(s.conns.all))
+		s.conns.move(len(s.conns.rows))
 	case s.view == openView:
-		s.conns.move(-len(s.conns.all))
+		s.conns.move(-len(s.conns.rows))
 	case last:
 		s.with(s.stream.toLast)
 	default:
@@ -148,7 +148,8 @@ func (s *screen) pressedView(msg tea.KeyPressMsg) bool {
 }
 
 func (s *screen) show(v viewID) {
-	s.view, s.detail = v, nil
+	s.view = v
+	s.closeDetail()
 	if l := s.grouped(); l != nil {
 		l.stale = true
 	}

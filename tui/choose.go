@@ -51,17 +51,18 @@ func (s *screen) choose(q query) error {
 	if err != nil {
 		return err
 	}
+	mine, err := q.compile() // a match belongs to one goroutine
+	if err != nil {
+		return err
+	}
 	s.query = q
 	s.in.mu.Lock()
-	s.in.deck.choose(match)
+	s.in.deck.choose(match.record())
 	s.in.mu.Unlock()
 	if s.frozen != nil {
-		again, err := q.compile() // a match belongs to one goroutine
-		if err != nil {
-			return err
-		}
-		s.frozen.choose(again)
+		s.frozen.choose(mine.record())
 	}
+	s.conns.choose(mine.open())
 	s.stream.order = nil
 	for i := range s.groups {
 		s.groups[i].stale = true
@@ -90,7 +91,7 @@ func (s *screen) takeSnapshot() *deck {
 	match, _ := s.query.compile() // it compiled before
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	return s.in.deck.snapshot(match)
+	return s.in.deck.snapshot(match.record())
 }
 
 func (s *screen) releaseSnapshot() {

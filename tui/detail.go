@@ -16,6 +16,7 @@ type detail struct {
 	related related
 	looked  model.Time // when related was looked for
 	width   int        // that the story was told for
+	follow  bool       // the stream followed the newest when it was opened
 	pages   viewport.Model
 }
 
@@ -31,8 +32,16 @@ func (s *screen) openDetail() {
 		s.say("this line is not about a connection")
 		return
 	}
+	s.detail = &detail{seq: row.seq, rec: row.rec, pages: viewport.New(), follow: s.stream.follow}
 	s.stream.follow = false
-	s.detail = &detail{seq: row.seq, rec: row.rec, pages: viewport.New()}
+}
+
+// closeDetail goes back to the stream, which follows again if it did before.
+func (s *screen) closeDetail() {
+	if s.detail != nil {
+		s.stream.follow = s.detail.follow
+	}
+	s.detail = nil
 }
 
 // neighbour opens the next or the previous record about a connection.

@@ -6,7 +6,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/closetrace/closetrace/internal/safetext"
-	"github.com/closetrace/closetrace/model"
 )
 
 // askEnd asks whether the selected connection is to be ended: that very one,
@@ -29,7 +28,7 @@ func (s *screen) askEnd() {
 func (c *OpenConn) question(g *glyphs) string {
 	text := fmt.Sprintf("End %s %s %s, %s", c.Network.Local.AddrPort(), g.arrow, c.Network.Peer.AddrPort(), c.State)
 	if c.Process.PID != 0 {
-		text += " of " + safetext.Escape(processWord(&model.Facts{Process: c.Process}, 1<<10, g))
+		text += " of " + safetext.Escape(processWord(&c.Facts, 1<<10, g))
 	}
 	return text + "? (y/N) "
 }

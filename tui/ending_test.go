@@ -18,15 +18,21 @@ func openEndpoint(text string) model.Endpoint {
 func someOpen() []OpenConn {
 	return []OpenConn{
 		{
-			ID: "f0-1", State: model.Established, OnClose: "reset: 512 bytes unread", Where: "shop/cart-0",
-			Network: model.Network{Local: openEndpoint("10.0.0.5:443"), Peer: openEndpoint("10.0.0.9:51034")},
-			Process: model.Process{PID: 812, Name: "nginx"}, Linger: model.Linger{On: model.Some(false)},
-			Bytes: model.Bytes{Unread: model.Some(uint64(512)), Unsent: model.Some(uint64(0))},
+			State: model.Established, OnClose: "reset: 512 bytes unread", Where: "shop/cart-0",
+			Facts: model.Facts{
+				ID:      "f0-1",
+				Network: model.Network{Local: openEndpoint("10.0.0.5:443"), Peer: openEndpoint("10.0.0.9:51034")},
+				Process: model.Process{PID: 812, Name: "nginx"}, Linger: model.Linger{On: model.Some(false)},
+				TCP: model.TCP{Bytes: model.Bytes{Unread: model.Some(uint64(512)), Unacked: model.Some(uint64(0))}},
+			},
 		},
 		{
-			ID: "f0-2", State: model.CloseWait, OnClose: "block up to 5 s",
-			Network: model.Network{Local: openEndpoint("[2001:db8::5]:8080"), Peer: openEndpoint("[2001:db8::9]:40000")},
-			Process: model.Process{PID: 900, Name: "\x1b]0;evil"}, Linger: model.Linger{On: model.Some(true), Seconds: model.Some(5)},
+			State: model.CloseWait, OnClose: "block up to 5 s",
+			Facts: model.Facts{
+				ID:      "f0-2",
+				Network: model.Network{Local: openEndpoint("[2001:db8::5]:8080"), Peer: openEndpoint("[2001:db8::9]:40000")},
+				Process: model.Process{PID: 900, Name: "\x1b]0;evil"}, Linger: model.Linger{On: model.Some(true), Seconds: model.Some(5)},
+			},
 		},
 	}
 }
@@ -86,4 +92,39 @@ func TestEndNotAllowed(t *testing.T) {
 	r.press("x")
 	r.shows("--allow-kill")
 	r.hides("(y/N)")
+}
+
+// TestOpenFilter: text, expression and the row of a grouped view choose what is
+// open as they choose ends.
+func TestOpenFilter(t *testing.T) {
+	all := someOpen()
+	r := openRig(t, &all, new([]string))
+	const none = "No open connection matches"
+	for _, test := range []struct{ key, typed, header, shown, hidden string }{
+		{"/", "close_wait", "1 of 2 open", "[900]", "nginx[812]"},
+		{"/", "unread !shop", "0 of 2 open", none, "nginx[812]"},
+		{"/", "cart-0", "1 of 2 open", "nginx[812]", "[900]"},
+		{"f", "tcp.bytes.unread > 500", "1 of 2 open", "nginx[812]", "[900]"},
+		{"f", `linger.on && network.local.port == 8080`, "1 of 2 open", "[900]", "nginx[812]"},
+		{"f", `verdict == "abortive"`, "0 of 2 open", none, "nginx[812]"},
+	} {
+		r.press(test.key)
+		r.typed(test.typed)
+		r.press("enter")
+		r.shows(test.header, test.shown)
+		r.hides(test.hidden)
+		r.send(connsMsg{conns: slices.Clone(all)}) // and the next list too
+		r.shows(test.header)
+		r.press("esc")
+		r.shows("nginx[812]", "[900]")
+		r.hides("of 2 open")
+	}
+	r.press("4", "/")
+	r.typed("10.0.0.9")
+	r.press("enter", "5")
+	r.shows("1 of 2 open", "nginx[812]")
+	r.press("esc", "j", "/") // the selection stays with its connection
+	r.typed("8080")
+	r.press("enter", "x")
+	r.shows("End [2001:db8::5]:8080")
 }

@@ -230,7 +230,10 @@ func (s *screen) filterLine() string {
 		return ""
 	}
 	tail := "  " + countWord(s.sum.counts.total()) + " of " + countWord(s.sum.all)
-	if s.sum.partial {
+	switch {
+	case s.view == openView:
+		tail = "  " + countWord(uint64(len(s.conns.rows))) + " of " + countWord(uint64(len(s.conns.all))) + " open"
+	case s.sum.partial:
 		tail = "  " + countWord(s.sum.counts.total()) + " of the last " + countWord(s.sum.asked)
 	}
 	room := s.width - len(tail) - len("filter  ")

@@ -51,7 +51,7 @@ func TestHostileNamesNeverReachTheTerminal(t *testing.T) {
 		c.Start = start
 		c.JSON = toJSON
 		c.Record = (&disk{}).create
-		c.Open = func() ([]OpenConn, error) { return []OpenConn{{Process: d.Process}}, nil }
+		c.Open = func() ([]OpenConn, error) { return []OpenConn{{Facts: model.Facts{Process: d.Process}}}, nil }
 	})
 	look := func(where string) {
 		t.Helper()

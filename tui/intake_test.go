@@ -15,7 +15,7 @@ func BenchmarkIntake(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			in.deck.choose(match)
+			in.deck.choose(match.record())
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {

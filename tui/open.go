@@ -14,22 +14,20 @@ import (
 
 // OpenConn is one connection that is open now.
 type OpenConn struct {
-	// ID names the very connection, also when another one has its addresses.
-	ID      string
-	Network model.Network
-	Process model.Process
+	// Facts are those that are known before the end; filters ask them. The ID names
+	// the very connection, also when another one has its addresses.
+	model.Facts
 	Where   string // pod, container or unit
 	State   model.State
-	Age     model.Opt[time.Duration]
-	Linger  model.Linger
-	Bytes   model.Bytes // Unread and Unsent: what a close now would lose
-	OnClose string      // what close() would do now
+	OnClose string // what close() would do now
 }
 
 // openList is the view of the connections that are open. It is read once a
 // second, and only while it is shown.
 type openList struct {
 	all     []OpenConn
+	rows    []OpenConn // those that match
+	match   func(*OpenConn) bool
 	err     error
 	asked   model.Time
 	loading bool
@@ -60,19 +58,28 @@ func (l *openList) take(msg connsMsg) {
 	if msg.err != nil {
 		return
 	}
-	selected := ""
-	if c := l.current(); c != nil {
-		selected = c.ID
-	}
 	l.all = msg.conns
 	slices.SortFunc(l.all, func(a, b OpenConn) int {
 		return cmp.Or(
-			cmp.Compare(b.Bytes.Unread.Or(0)+b.Bytes.Unsent.Or(0), a.Bytes.Unread.Or(0)+a.Bytes.Unsent.Or(0)),
+			cmp.Compare(b.TCP.Bytes.Lost(), a.TCP.Bytes.Lost()),
 			a.Network.Local.AddrPort().Compare(b.Network.Local.AddrPort()),
 			a.Network.Peer.AddrPort().Compare(b.Network.Peer.AddrPort()),
 		)
 	})
-	if i := slices.IndexFunc(l.all, func(c OpenConn) bool { return c.ID == selected }); i >= 0 {
+	l.choose(l.match)
+}
+
+// choose shows what matches; nil is all. The selection stays with its connection.
+func (l *openList) choose(match func(*OpenConn) bool) {
+	selected := ""
+	if c := l.current(); c != nil {
+		selected = c.ID
+	}
+	l.match, l.rows = match, l.all
+	if match != nil {
+		l.rows = slices.DeleteFunc(slices.Clone(l.all), func(c OpenConn) bool { return !match(&c) })
+	}
+	if i := slices.IndexFunc(l.rows, func(c OpenConn) bool { return c.ID == selected }); i >= 0 {
 		l.place = i
 	}
 	l.move(0)
@@ -80,13 +87,13 @@ func (l *openList) take(msg connsMsg) {
 
 // current returns the selected connection, or nil.
 func (l *openList) current() *OpenConn {
-	if l.place >= len(l.all) {
+	if l.place >= len(l.rows) {
 		return nil
 	}
-	return &l.all[l.place]
+	return &l.rows[l.place]
 }
 
-func (l *openList) move(n int) { l.place = min(max(l.place+n, 0), max(len(l.all)-1, 0)) }
+func (l *openList) move(n int) { l.place = min(max(l.place+n, 0), max(len(l.rows)-1, 0)) }
 
 var openColumns = []column{
 	{title: "STATE", min: 11, ideal: 12, rank: 0},
@@ -116,15 +123,17 @@ func (l *openList) render(s *screen, width int) []string {
 		return []string{"", " " + s.pal.loud.Styled(cut(safetext.Escape(l.err.Error()), width-1, s.g.dots))}
 	case len(l.all) == 0:
 		return []string{"", " No connection is open."}
+	case len(l.rows) == 0:
+		return []string{"", " No open connection matches the filter. Esc clears it.", " While it is open, it has no verdict and no cause."}
 	}
 	widths := l.fit(width-1, s.g)
 	lines := []string{s.pal.strong.Styled(" " + headings(openColumns, widths, -1, false, s.g))}
-	top := min(max(l.place-l.height/2, 0), max(len(l.all)-l.height, 0))
-	for i := top; i < min(top+l.height, len(l.all)); i++ {
+	top := min(max(l.place-l.height/2, 0), max(len(l.rows)-l.height, 0))
+	for i := top; i < min(top+l.height, len(l.rows)); i++ {
 		var cells []string
 		for col := range openColumns {
 			if widths[col] > 0 {
-				cells = append(cells, openColumns[col].fitted(l.all[i].cell(col, widths[col], s.g), widths[col], s.g))
+				cells = append(cells, openColumns[col].fitted(l.rows[i].cell(col, widths[col], s.g), widths[col], s.g))
 			}
 		}
 		text := strings.Join(cells, " ")
@@ -139,7 +148,7 @@ func (l *openList) fit(width int, g *glyphs) []int {
 	columns := slices.Clone(openColumns)
 	for _, col := range []int{openWhere, openAge} {
 		known := func(c OpenConn) bool { return c.cell(col, 1<<10, g) != "" }
-		if !slices.ContainsFunc(l.all, known) {
+		if !slices.ContainsFunc(l.rows, known) {
 			columns[col].min = width + 1
 		}
 	}
@@ -152,7 +161,7 @@ func (c *OpenConn) cell(col, width int, g *glyphs) string {
 	case 0:
 		return c.State.String()
 	case 1:
-		return processWord(&model.Facts{Process: c.Process}, width, g)
+		return processWord(&c.Facts, width, g)
 	case 2:
 		return endpointWord(c.Network.Local, width, g)
 	case 3:
@@ -160,13 +169,13 @@ func (c *OpenConn) cell(col, width int, g *glyphs) string {
 	case openWhere:
 		return cut(safetext.Escape(c.Where), width, g.dots)
 	case openAge:
-		return knownDuration(c.Age)
+		return knownDuration(c.Duration)
 	case 6:
 		return lingerWord(c.Linger)
 	case 7:
-		return openBytes(c.Bytes.Unread)
+		return openBytes(c.TCP.Bytes.Unread)
 	case 8:
-		return openBytes(c.Bytes.Unsent)
+		return openBytes(c.TCP.Bytes.Unacked)
 	default:
 		return cut(c.OnClose, width, g.dots)
 	}
@@ -198,9 +207,9 @@ func (l *openList) text(s *screen) string {
 		b.WriteString(c.title + "\t")
 	}
 	b.WriteByte('\n')
-	for i := range l.all {
+	for i := range l.rows {
 		for col := range openColumns {
-			b.WriteString(l.all[i].cell(col, 1<<10, s.g) + "\t")
+			b.WriteString(l.rows[i].cell(col, 1<<10, s.g) + "\t")
 		}
 		b.WriteByte('\n')
 	}

@@ -24,8 +24,14 @@ type scope struct {
 
 func (q *query) empty() bool { return q.text == "" && q.expr == "" && q.scope == nil }
 
-// compile returns q as a function for one goroutine, nil if q is empty.
-func (q *query) compile() (func(*model.Record) bool, error) {
+// matcher is a query for one goroutine; nil is one that is empty.
+type matcher struct {
+	scope  *scope
+	words  *words
+	filter *model.Filter
+}
+
+func (q *query) compile() (*matcher, error) {
 	if q.empty() {
 		return nil, nil
 	}
@@ -33,16 +39,37 @@ func (q *query) compile() (func(*model.Record) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := newWords(q.text)
-	scope := q.scope
+	return &matcher{q.scope, newWords(q.text), filter}, nil
+}
+
+func (m *matcher) holds(r *model.Record) bool {
+	return (m.scope == nil || m.scope.by.key(&r.Teardown) == m.scope.key) && m.filter.Match(r)
+}
+
+// record returns what chooses records, nil for all.
+func (m *matcher) record() func(*model.Record) bool {
+	if m == nil {
+		return nil
+	}
 	return func(r *model.Record) bool {
 		switch r.Kind {
 		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
 		default:
 			return true
 		}
-		return (scope == nil || scope.by.key(&r.Teardown) == scope.key) && words.match(r) && filter.Match(r)
-	}, nil
+		return m.words.match(r) && m.holds(r)
+	}
+}
+
+// open returns what chooses open connections, nil for all. An expression asks
+// them as it does a record: what only an end has is unknown.
+func (m *matcher) open() func(*OpenConn) bool {
+	if m == nil {
+		return nil
+	}
+	return func(c *OpenConn) bool {
+		return m.words.matchOpen(c) && m.holds(&model.Record{Kind: model.KindTeardown, Teardown: model.Teardown{Facts: c.Facts}})
+	}
 }
 
 // words matches quick text against the words that a row shows, without regard
@@ -70,7 +97,17 @@ func (w *words) match(r *model.Record) bool {
 	if len(w.wanted)+len(w.unwanted) == 0 {
 		return true
 	}
-	w.fill(r)
+	t := &r.Teardown
+	w.fill(&t.Facts, r.Kind.String(), t.Verdict.String(), t.Cause.String(), t.Initiator.String(), t.Terminator.String(), r.Error)
+	return w.inBuffer()
+}
+
+func (w *words) matchOpen(c *OpenConn) bool {
+	w.fill(&c.Facts, c.State.String(), c.Where, c.OnClose)
+	return w.inBuffer()
+}
+
+func (w *words) inBuffer() bool {
 	text := string(w.buffer)
 	for _, word := range w.wanted {
 		if !strings.Contains(text, word) {
@@ -85,20 +122,13 @@ func (w *words) match(r *model.Record) bool {
 	return true
 }
 
-// fill writes what is searched into the buffer, in lower case.
-func (w *words) fill(r *model.Record) {
-	t := &r.Teardown
-	b := w.buffer[:0]
-	for _, s := range []string{
-		r.Kind.String(), t.Verdict.String(), t.Cause.String(), t.Initiator.String(), t.Terminator.String(),
+// fill writes what is searched into the buffer, in lower case: what stands in the
+// row, and facts.
+func (w *words) fill(t *model.Facts, row ...string) {
+	b := appendWords(appendWords(w.buffer[:0], row...),
 		t.Process.Name, t.Process.Executable.Path, t.Process.User.Name, t.Closer.Name,
 		t.Container.Name, t.Container.ID, t.K8s.Pod.Name, t.K8s.Namespace.Name, t.Systemd.Unit,
-		t.TCP.Error, t.TCP.RST.Reason, r.Error, t.ID,
-	} {
-		if s != "" {
-			b = append(append(b, s...), '\n')
-		}
-	}
+		t.TCP.Error, t.TCP.RST.Reason, t.ID)
 	b = strconv.AppendInt(b, int64(t.Process.PID), 10)
 	b = appendEndpoint(append(b, '\n'), t.Network.Local)
 	b = appendEndpoint(append(b, '\n'), t.Network.Peer)
@@ -108,6 +138,15 @@ func (w *words) fill(r *model.Record) {
 		}
 	}
 	w.buffer = b
+}
+
+func appendWords(b []byte, words ...string) []byte {
+	for _, s := range words {
+		if s != "" {
+			b = append(append(b, s...), '\n')
+		}
+	}
+	return b
 }
 
 func appendEndpoint(b []byte, e model.Endpoint) []byte {

@@ -252,3 +252,25 @@ func TestBackgroundIsAskedFor(t *testing.T) {
 		t.Error("the palette is not the light one on a white ground")
 	}
 }
+
+// TestFollowsAfterDetail: to look at a record does not end following, to move does.
+func TestFollowsAfterDetail(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		keys []string
+		want uint64 // selected after two more came
+	}{
+		{"enter and esc", []string{"enter", "esc"}, 401},
+		{"another view", []string{"enter", "2", "1"}, 401},
+		{"to the one before", []string{"enter", "p", "esc"}, 398},
+		{"moved before", []string{"k", "enter", "esc"}, 398},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t, 120, 24, demoFeed(), nil)
+			r.press(test.keys...)
+			r.add(feed(2, r.time.Add(time.Second), time.Millisecond)...)
+			r.tick(time.Second)
+			r.selected(t, test.want)
+		})
+	}
+}

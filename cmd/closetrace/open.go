@@ -42,9 +42,12 @@ func (v *openView) list(ctx context.Context) ([]tui.OpenConn, error) {
 		c := &all[i]
 		byID[c.ID] = *c
 		open[i] = tui.OpenConn{
-			ID: c.ID, Network: c.Network, Process: c.Process, Where: whereCell(c), State: c.State, Age: c.Duration,
-			Linger: c.Linger, OnClose: strings.TrimPrefix(c.OnClose.String(), "would "),
-			Bytes: model.Bytes{Unread: c.TCP.Bytes.Unread, Unsent: c.TCP.Bytes.Unacked},
+			Where: whereCell(c), State: c.State, OnClose: strings.TrimPrefix(c.OnClose.String(), "would "),
+			Facts: model.Facts{
+				ID: c.ID, Network: c.Network, Process: c.Process, Container: c.Container, K8s: c.K8s, Cgroup: c.Cgroup,
+				Systemd: c.Systemd, Linger: c.Linger, StartTime: c.StartTime, Duration: c.Duration,
+				TCP: model.TCP{Bytes: c.TCP.Bytes, Retransmits: c.TCP.Retransmits, SRTT: c.TCP.SRTT},
+			},
 		}
 	}
 	v.mutex.Lock()
