@@ -35,6 +35,15 @@ var stateNames = []string{
 	NewSynRecv:   "NEW_SYN_RECV",
 }
 
+// States returns every state that a socket may have: for listings.
+func States() []State {
+	var all []State
+	for s := StateUnknown + 1; int(s) < len(stateNames); s++ {
+		all = append(all, s)
+	}
+	return all
+}
+
 // String returns the name used in files and on screens.
 func (v State) String() string { return enumName(stateNames, v) }
 

@@ -24,6 +24,30 @@ var verdictNames = []string{
 // String returns the name used in files and on screens.
 func (v Verdict) String() string { return enumName(verdictNames, v) }
 
+// Verdicts returns every verdict in the order of listings: the good one, then the
+// worst first.
+func Verdicts() []Verdict {
+	return []Verdict{Graceful, Abortive, LingerTimeout, FailedOpen, Silent, VerdictUnknown}
+}
+
+// Meaning says in a sentence or two what v is.
+func (v Verdict) Meaning() string {
+	switch v {
+	case Graceful:
+		return "Both directions ended by FIN."
+	case Abortive:
+		return "Ended by a reset (RST), a time-out or by force; data may be lost."
+	case LingerTimeout:
+		return "close() waited as SO_LINGER asks, and the time ran out. Windows then resets the connection; Linux goes on sending in the background."
+	case FailedOpen:
+		return "The connection was never established: refused, timed out, cancelled or unreachable."
+	case Silent:
+		return "Ended without FIN or RST on the wire and not by a time-out."
+	default:
+		return "No rule held for what was seen; the facts are in the recording."
+	}
+}
+
 // MarshalText implements [encoding.TextMarshaler].
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 

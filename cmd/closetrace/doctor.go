@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -68,7 +69,7 @@ func newDoctor(a *app) *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	c.Flags().BoolVar(&selftest, "selftest", false, "play connections and check their verdicts")
-	c.Flags().StringVar(&backend, "backend", "", "test this `BACKEND`: "+backends)
+	c.Flags().StringVar(&backend, "backend", "", "test this `BACKEND`: "+strings.Join(backends, ", "))
 	return c
 }
 

@@ -28,7 +28,7 @@ func diagnose() diagnosis {
 		d.Checks = append(d.Checks, check{Name: "back end etw", Detail: err.Error()})
 		return d
 	}
-	d.Backend = backends
+	d.Backend = backends[0]
 	d.Checks = append(d.Checks, check{Name: "back end etw", OK: true, Detail: "session " + etwsrc.SessionName})
 	for _, p := range session.Providers() {
 		c := check{Name: "  " + p.Name, OK: p.Err == nil, Optional: p.Optional}

@@ -29,7 +29,7 @@ func (c *choice) flags(set *pflag.FlagSet) {
 	set.StringVar(&c.process, "process", "", "only connections owned or closed by processes of this `NAME`")
 	set.Uint16Var(&c.port, "port", 0, "only connections with this local or peer `PORT`")
 	set.StringVar(&c.peer, "peer", "", "only peers in this `CIDR` or with this address")
-	set.StringSliceVar(&c.verdicts, "verdict", nil, "only these `VERDICTS`: graceful, abortive, linger-timeout, failed-open, silent, unknown")
+	set.StringSliceVar(&c.verdicts, "verdict", nil, "only these `VERDICTS`: "+strings.Join(names(model.Verdicts()), ", "))
 	set.StringSliceVar(&c.causes, "cause", nil, "only these `CAUSES`; closetrace explain lists them")
 	set.Var(&c.netns, "netns", netnsUsage)
 }

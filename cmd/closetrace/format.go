@@ -18,6 +18,9 @@ type printer struct {
 	end    func() error
 }
 
+// formats are what replay writes.
+var formats = []string{"text", "json", "csv", "pcap-filter"}
+
 // newPrinter returns the printer of flags.format. With --rejudge it shows just
 // the records whose judgement changes.
 func newPrinter(out, warn io.Writer, flags *replayFlags, options tui.LineOptions) (printer, error) {
@@ -54,7 +57,7 @@ func newPrinter(out, warn io.Writer, flags *replayFlags, options tui.LineOptions
 			},
 		}, nil
 	default:
-		return printer{}, usage("unknown format %q: want text, json, csv or pcap-filter", flags.format)
+		return printer{}, usage("unknown format %q: want %s", flags.format, strings.Join(formats, ", "))
 	}
 }
 

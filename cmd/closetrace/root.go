@@ -87,6 +87,7 @@ func newRoot(a *app) *cobra.Command {
 	root.Flags().AddFlagSet(live.Flags())
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(live, newRecord(a), newReplay(a), newSummary(a), newDiff(a), newReport(a), newExplain(a), newDoctor(a), newDemo(a), newWorkload(a), newVersion(a), newList(a), newKill(a), newFollowed(a))
+	completeFlags(root)
 	root.SetHelpCommand(newHelp(a))
 	root.InitDefaultHelpFlag() // known before the command is looked for: --help record
 	root.Version = version()

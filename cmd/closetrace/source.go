@@ -44,7 +44,7 @@ type traceFlags struct {
 
 func (t *traceFlags) flags(set *pflag.FlagSet) {
 	t.choice.flags(set)
-	set.StringVar(&t.backend, "backend", "", "force a `BACKEND`: "+backends)
+	set.StringVar(&t.backend, "backend", "", "force a `BACKEND`: "+strings.Join(backends, ", "))
 	set.DurationVarP(&t.duration, "duration", "d", 0, "stop after this `TIME`, e.g. 30s or 10m")
 	set.Uint64VarP(&t.count, "count", "c", 0, "stop after this `NUMBER` of teardowns")
 	set.Uint32Var(&t.ringSize, "ring-size", 0, "size of the kernel's buffer in `MiB`, a power of two (default 32)")

@@ -12,7 +12,7 @@ import (
 // rotationCapabilities let root make files in a folder of somebody else.
 var rotationCapabilities = []int{unix.CAP_DAC_OVERRIDE}
 
-const backends = "fentry, kprobe or tracepoint"
+var backends = []string{"fentry", "kprobe", "tracepoint"}
 
 // openSource starts the trace of this host and gives up the privileges that
 // only the start needs.

@@ -12,7 +12,7 @@ import (
 // rotationCapabilities is for Linux.
 var rotationCapabilities []int
 
-const backends = "none on this system"
+var backends = []string{"none"}
 
 func openSource(*traceFlags) (model.Source, error) {
 	return nil, fmt.Errorf("live traces need Linux or Windows; closetrace replay reads recordings here: %w", errors.ErrUnsupported)

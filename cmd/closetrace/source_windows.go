@@ -10,13 +10,13 @@ import (
 // rotationCapabilities is for Linux.
 var rotationCapabilities []int
 
-const backends = "etw"
+var backends = []string{"etw"}
 
 // openSource starts the ETW session. Filters run in this process: ETW has none
 // for a port or a process that acts on connections.
 func openSource(t *traceFlags) (model.Source, error) {
-	if t.backend != "" && t.backend != backends {
-		return nil, usage("--backend %q: Windows has only %s", t.backend, backends)
+	if t.backend != "" && t.backend != backends[0] {
+		return nil, usage("--backend %q: Windows has only %s", t.backend, backends[0])
 	}
 	session, err := etwsrc.Open(etwsrc.Options{})
 	if err != nil {
