@@ -2,6 +2,7 @@ package model
 
 import (
 	"embed"
+	"slices"
 	"strings"
 )
 
@@ -42,7 +43,7 @@ func Explain(c Cause) Explanation {
 	title, summary, _ := strings.Cut(head, "\n")
 	e := Explanation{
 		Title:   strings.TrimPrefix(title, "# "),
-		Summary: strings.Join(strings.Fields(summary), " "),
+		Summary: oneLine(summary),
 	}
 	for part := range strings.SplitSeq(rest, "\n## ") {
 		heading, body, _ := strings.Cut(part, "\n")
@@ -51,18 +52,36 @@ func Explain(c Cause) Explanation {
 	return e
 }
 
-// Markdown returns the whole text.
-func (e Explanation) Markdown() string {
-	if e.Title == "" {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString("# " + e.Title + "\n\n" + e.Summary + "\n")
-	for _, s := range e.Sections {
-		b.WriteString("\n## " + s.Heading + "\n\n" + s.Text + "\n")
-	}
-	return b.String()
+// Block is a paragraph, a list or lines of commands: one of the three is set.
+type Block struct {
+	Paragraph string
+	Items     []string
+	Code      string
 }
+
+// Blocks returns the parts of the text, those of running text in one line each.
+func (s *Section) Blocks() (list []Block) {
+	for part := range strings.SplitSeq(s.Text, "\n\n") {
+		part = strings.TrimSpace(part)
+		switch {
+		case part == "":
+		case strings.HasPrefix(part, "```"):
+			_, code, _ := strings.Cut(part, "\n")
+			list = append(list, Block{Code: strings.TrimSpace(strings.TrimSuffix(code, "```"))})
+		case strings.HasPrefix(part, "- "):
+			var items []string
+			for item := range strings.SplitSeq(part[2:], "\n- ") {
+				items = append(items, oneLine(item))
+			}
+			list = append(list, Block{Items: items})
+		default:
+			list = append(list, Block{Paragraph: oneLine(part)})
+		}
+	}
+	return list
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // Causes returns every cause, [CauseUnknown] last: for listings.
 func Causes() []Cause {
@@ -71,4 +90,17 @@ func Causes() []Cause {
 		all = append(all, c)
 	}
 	return append(all, CauseUnknown)
+}
+
+// Verdicts returns the verdicts that rules give with v.
+func (v Cause) Verdicts() (list []Verdict) {
+	if v == CauseUnknown {
+		list = append(list, VerdictUnknown)
+	}
+	for _, r := range Rules() {
+		if r.Cause == v && !slices.Contains(list, r.Verdict) {
+			list = append(list, r.Verdict)
+		}
+	}
+	return list
 }

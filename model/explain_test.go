@@ -41,7 +41,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 	if got, want := len(Causes()), len(causeNames); got != want {
 		t.Errorf("got %d causes, want %d", got, want)
 	}
-	if got := Explain(Cause(200)); got.Title != "" || got.Markdown() != "" {
+	if got := Explain(Cause(200)); got.Title != "" || got.Sections != nil {
 		t.Errorf("a cause that does not exist: got %+v", got)
 	}
 }
@@ -58,7 +58,7 @@ func TestExplanationsKeepTheirFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := strings.Fields(Explain(c).Markdown()), strings.Fields(string(data)); !slices.Equal(got, want) {
+		if got, want := strings.Fields(markdown(Explain(c))), strings.Fields(string(data)); !slices.Equal(got, want) {
 			t.Errorf("%v: Markdown differs from the file", c)
 		}
 		for i, line := range strings.Split(string(data), "\n") {
@@ -198,7 +198,7 @@ func TestExplanationsSpellNamesRight(t *testing.T) {
 		known := strings.Fields(c.known)
 		pattern := regexp.MustCompile(c.pattern)
 		for _, cause := range Causes() {
-			for _, word := range pattern.FindAllString(Explain(cause).Markdown(), -1) {
+			for _, word := range pattern.FindAllString(markdown(Explain(cause)), -1) {
 				if !slices.Contains(known, word) {
 					t.Errorf("%v: %s: %q is not one that is known", cause, what, word)
 				}
@@ -216,4 +216,41 @@ func section(t *testing.T, c Cause, heading string) string {
 	}
 	t.Fatalf("%v: no section %q", c, heading)
 	return ""
+}
+
+// markdown puts a text together again.
+func markdown(e Explanation) string {
+	var b strings.Builder
+	b.WriteString("# " + e.Title + "\n\n" + e.Summary + "\n")
+	for _, s := range e.Sections {
+		b.WriteString("\n## " + s.Heading + "\n\n" + s.Text + "\n")
+	}
+	return b.String()
+}
+
+// TestBlocksKeepTheText: each word is in a block of its kind, and no mark of
+// Markdown but for `code`.
+func TestBlocksKeepTheText(t *testing.T) {
+	marks := regexp.MustCompile("(?m)^(- |```.*$)")
+	for _, c := range Causes() {
+		for _, s := range Explain(c).Sections {
+			var got []string
+			items := 0
+			for _, b := range s.Blocks() {
+				items += len(b.Items)
+				for _, text := range append(b.Items, b.Paragraph, b.Code) {
+					if strings.Contains(text, "```") || strings.HasPrefix(text, "- ") {
+						t.Errorf("%v, %s: a mark is left in %q", c, s.Heading, text)
+					}
+					got = append(got, strings.Fields(text)...)
+				}
+			}
+			if want := strings.Fields(marks.ReplaceAllString(s.Text, "")); !slices.Equal(got, want) {
+				t.Errorf("%v, %s: got %q, want %q", c, s.Heading, got, want)
+			}
+			if want := strings.Count("\n"+s.Text, "\n- "); items != want {
+				t.Errorf("%v, %s: got %d items, want %d", c, s.Heading, items, want)
+			}
+		}
+	}
 }

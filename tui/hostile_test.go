@@ -47,7 +47,6 @@ func TestHostileNamesNeverReachTheTerminal(t *testing.T) {
 		records = append(records, r)
 	}
 	s := newRig(t, 250, 60, records, func(c *Config) {
-		c.Explain = func(model.Cause) string { return evil }
 		c.Start = start
 		c.JSON = toJSON
 		c.Record = (&disk{}).create

@@ -50,7 +50,7 @@ type Config struct {
 	// RecordTo is a path to record to from the beginning; needs Record.
 	RecordTo string
 	// Explain returns what a cause means and what to check next.
-	Explain func(model.Cause) string
+	Explain func(model.Cause) model.Explanation
 	// JSON appends r as one line of JSON.
 	JSON func(b []byte, r *model.Record) []byte
 	// Replay says that the records are a recording, which is read to its end

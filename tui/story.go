@@ -18,7 +18,7 @@ import (
 type story struct {
 	rec     *model.Record
 	related related
-	explain string // what the cause means and what to check next
+	explain model.Explanation // what the cause means and what to check next
 	pal     *palette
 	g       *glyphs
 	zone    *time.Location
@@ -32,7 +32,7 @@ func (s *story) tell() []string {
 	s.headline()
 	s.timeline()
 	s.heading("WHAT IT MEANS")
-	s.wrapped(s.explain)
+	s.explained()
 	s.heading("WHO")
 	s.who(&t.Facts)
 	s.heading("DATA")
@@ -72,28 +72,6 @@ func (s *story) field(name, value string) {
 
 // fieldWidth is the width of the names of fields.
 const fieldWidth = 19
-
-// wrapped writes a text of several paragraphs; its headings are marked as in
-// Markdown.
-func (s *story) wrapped(text string) {
-	if strings.TrimSpace(text) == "" {
-		s.line("  not explained in this version")
-		return
-	}
-	for _, paragraph := range strings.Split(strings.TrimSpace(text), "\n") {
-		title := strings.TrimLeft(paragraph, "#")
-		heading := title != paragraph && strings.HasPrefix(title, " ")
-		if heading {
-			paragraph = strings.TrimSpace(title)
-		}
-		for _, part := range strings.Split(ansi.Wrap(safetext.Escape(paragraph), max(s.width-2, 8), ""), "\n") {
-			if heading {
-				part = s.pal.strong.Styled(part)
-			}
-			s.line(strings.TrimRight("  "+part, " "))
-		}
-	}
-}
 
 func (s *story) headline() {
 	t := &s.rec.Teardown

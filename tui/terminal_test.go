@@ -28,8 +28,10 @@ var demoStart = model.Start{
 	Tool: model.Tool{Version: "1.0.0"},
 }
 
-func explain(c model.Cause) string {
-	return "The explanation of " + c.String() + ", from the caller.\n# Next\nAnd what to check next."
+func explain(c model.Cause) model.Explanation {
+	return model.Explanation{Title: "The explanation of " + c.String(), Summary: "It is from the caller.", Sections: []model.Section{
+		{Heading: "Next", Text: "What to check next is in lines\nof the text that are\nnot those of the screen:\n\n- `one`,\n  two\n- three\n\n```sh\nss -tan | wc -l\n```"},
+	}}
 }
 
 // newRig returns a screen that has a size and one tick behind it.

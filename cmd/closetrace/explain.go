@@ -2,34 +2,37 @@ package main
 
 import (
 	"bufio"
-	"errors"
+	"cmp"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tui"
 )
 
 const explainHelp = `Explain a cause: what happened, what usually does it, what one notices, what to
-check next, how closetrace knows, and what looks alike. Without a cause it lists
-them all.
+check next, how closetrace knows, and what looks alike. Of a verdict it tells the
+meaning and the causes. Without a name it lists all causes.
 
 Examples:
   closetrace explain
-  closetrace explain unread-data`
+  closetrace explain unread-data
+  closetrace explain abortive`
+
+// proseWidth is how wide a text is that is easy to read.
+const proseWidth = 80
 
 func newExplain(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain [CAUSE]",
-		Short: "Explain what a cause means",
+		Use:   "explain [CAUSE|VERDICT]",
+		Short: "Explain what a cause or a verdict means",
 		Long:  explainHelp,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			for _, c := range model.Causes() {
-				names = append(names, c.String())
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
+			return append(names(model.Causes()), names(model.Verdicts())...), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			switch len(args) {
@@ -38,7 +41,7 @@ func newExplain(a *app) *cobra.Command {
 			case 1:
 				return a.explain(args[0])
 			default:
-				return usage("explain takes one cause; see closetrace explain --help")
+				return usage("explain takes one cause or verdict; see closetrace explain --help")
 			}
 		},
 	}
@@ -47,28 +50,57 @@ func newExplain(a *app) *cobra.Command {
 func (a *app) listCauses() error {
 	out := bufio.NewWriter(a.stdout)
 	for _, c := range model.Causes() {
-		fmt.Fprintf(out, "%-24s %s\n", c, model.Explain(c).Summary)
+		fmt.Fprintln(out, causeLine(c))
 	}
 	return out.Flush()
 }
 
+func causeLine(c model.Cause) string { return fmt.Sprintf("%-24s %s", c, model.Explain(c).Summary) }
+
 func (a *app) explain(name string) error {
-	var c model.Cause
-	if err := c.UnmarshalText([]byte(name)); err != nil {
+	var (
+		c model.Cause
+		v model.Verdict
+	)
+	width, _ := a.terminalSize()
+	width = min(cmp.Or(width, proseWidth), proseWidth)
+	text := ""
+	switch err := c.UnmarshalText([]byte(name)); {
+	case err == nil: // also "unknown", which is both
+		text = explanation(c, width)
+	case v.UnmarshalText([]byte(name)) == nil:
+		text = verdictExplanation(v, width)
+	default:
 		return usage("%w (closetrace explain lists the causes)", err)
 	}
-	out := bufio.NewWriter(a.stdout)
-	_, err := out.WriteString(explanation(c))
-	return errors.Join(err, out.Flush())
+	_, err := io.WriteString(a.stdout, text)
+	return err
 }
 
-// explanation is the text of a cause as a terminal shows it.
-func explanation(c model.Cause) string {
+// verdictExplanation is the text of a verdict.
+func verdictExplanation(v model.Verdict, width int) string {
+	lines := tui.Prose([]model.Block{{Paragraph: v.String() + ": " + v.Meaning()}}, width)
+	lines = append(lines, "", "ITS CAUSES (closetrace explain CAUSE)")
+	for _, c := range model.Causes() {
+		if slices.Contains(c.Verdicts(), v) {
+			lines = append(lines, causeLine(c))
+		}
+	}
+	if v == model.FailedOpen {
+		lines = append(lines, "and those of abortive, where the connection had not opened")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// explanation is the text of a cause, in lines of at most width columns.
+func explanation(c model.Cause, width int) string {
 	e := model.Explain(c)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n%s\n", c, e.Title, e.Summary)
-	for _, s := range e.Sections {
-		fmt.Fprintf(&b, "\n%s\n%s\n", strings.ToUpper(s.Heading), strings.TrimSpace(s.Text))
+	write := func(blocks ...model.Block) { b.WriteString(strings.Join(tui.Prose(blocks, width), "\n") + "\n") }
+	write(model.Block{Paragraph: c.String() + ": " + e.Title}, model.Block{Paragraph: e.Summary})
+	for i := range e.Sections {
+		b.WriteString("\n" + strings.ToUpper(e.Sections[i].Heading) + "\n")
+		write(e.Sections[i].Blocks()...)
 	}
 	return b.String()
 }

@@ -66,7 +66,7 @@ type ending struct {
 func followSummary(command, how string, ended endings) string {
 	var parts []string
 	total := uint64(0)
-	for _, v := range []model.Verdict{model.Graceful, model.Abortive, model.LingerTimeout, model.FailedOpen, model.Silent, model.VerdictUnknown} {
+	for _, v := range model.Verdicts() {
 		n, causes := ended.of(v)
 		if n == 0 {
 			continue

@@ -44,7 +44,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error], c tui.Config) error {
 	c.Zone = time.Local
 	c.JSON = record.Append
-	c.Explain = func(cause model.Cause) string { return model.Explain(cause).Markdown() }
+	c.Explain = model.Explain
 	c.ASCII = !utf8Locale()
 	c.NoColor = os.Getenv("NO_COLOR") != ""
 	return tui.Run(ctx, records, c)

@@ -9,11 +9,6 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// order is how verdicts are stacked and listed: the good one, then the worst.
-var order = []model.Verdict{
-	model.Graceful, model.Abortive, model.LingerTimeout, model.FailedOpen, model.Silent, model.VerdictUnknown,
-}
-
 // bar is a bar of 200 units, in parts by verdict.
 type bar struct {
 	Label string
@@ -30,7 +25,7 @@ func newBar(counts map[string]uint64, most uint64) bar {
 	var b bar
 	var words []string
 	x := 0.0
-	for _, v := range order {
+	for _, v := range model.Verdicts() {
 		n := counts[v.String()]
 		if n == 0 || most == 0 {
 			continue
@@ -75,7 +70,7 @@ func newChartData(t *summary.Timeline) chartData {
 
 // shown returns the verdicts that occur.
 func shown(t *summary.Timeline) (list []model.Verdict) {
-	for _, v := range order {
+	for _, v := range model.Verdicts() {
 		for i := range t.Buckets() {
 			if t.Buckets()[i].Verdicts[v] > 0 {
 				list = append(list, v)

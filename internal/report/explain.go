@@ -8,16 +8,12 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// meanings are the verdicts in words, as docs/record.md has them.
-func meanings() []field {
-	return []field{
-		{"graceful", "Both directions ended by FIN."},
-		{"abortive", "Ended by a reset (RST), a time-out or by force; data may be lost."},
-		{"linger-timeout", "close() waited as SO_LINGER asks, and the time ran out. Windows then resets the connection; Linux goes on sending in the background."},
-		{"failed-open", "The connection was never established: refused, timed out, cancelled or unreachable."},
-		{"silent", "Ended without FIN or RST on the wire and not by a time-out."},
-		{"unknown", "No rule held for what was seen; the facts are in the recording."},
+// meanings are the verdicts in words.
+func meanings() (list []field) {
+	for _, v := range model.Verdicts() {
+		list = append(list, field{v.String(), v.Meaning()})
 	}
+	return list
 }
 
 // explanation is what there is to say of a cause.
@@ -45,46 +41,23 @@ func explanations(s *summary.Summary) (list []explanation) {
 		e := model.Explain(c.Cause)
 		x := explanation{Name: c.Cause.String(), Value: e.Summary, Title: e.Title}
 		for _, part := range e.Sections {
-			x.Sections = append(x.Sections, section{part.Heading, blocks(part.Text)})
+			x.Sections = append(x.Sections, section{part.Heading, blocks(&part)})
 		}
 		list = append(list, x)
 	}
 	return list
 }
 
-// blocks reads the Markdown of an explanation: paragraphs, lists and fenced
-// commands. The texts are part of the program, not of a recording.
-func blocks(text string) (list []block) {
-	for part := range strings.SplitSeq(text, "\n\n") {
-		part = strings.TrimSpace(part)
-		switch {
-		case part == "":
-		case strings.HasPrefix(part, "```"):
-			_, code, _ := strings.Cut(part, "\n")
-			list = append(list, block{Code: strings.TrimSuffix(strings.TrimSpace(code), "```")})
-		case strings.HasPrefix(part, "- "), strings.HasPrefix(part, "* "):
-			list = append(list, block{Items: items(part)})
-		default:
-			list = append(list, block{Paragraph: inline(part)})
+// blocks marks a text up. The texts are part of the program, not of a recording.
+func blocks(s *model.Section) (list []block) {
+	for _, part := range s.Blocks() {
+		b := block{Paragraph: inline(part.Paragraph), Code: part.Code}
+		for _, item := range part.Items {
+			b.Items = append(b.Items, inline(item))
 		}
+		list = append(list, b)
 	}
 	return list
-}
-
-// items are the entries of a list; lines that are indented go on.
-func items(text string) (list []template.HTML) {
-	var current string
-	for line := range strings.SplitSeq(text, "\n") {
-		if strings.HasPrefix(line, "- ") || strings.HasPrefix(line, "* ") {
-			if current != "" {
-				list = append(list, inline(current))
-			}
-			current = line[2:]
-		} else {
-			current += " " + strings.TrimSpace(line)
-		}
-	}
-	return append(list, inline(current))
 }
 
 // inline marks up `code`; everything is escaped.

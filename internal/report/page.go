@@ -132,7 +132,7 @@ func stamp(t model.Time) string { return t.Go().Format("2006-01-02 15:04:05") }
 func (p *page) counts(s *summary.Summary, e *summary.Export) {
 	p.Tiles = []tile{{summary.Count(e.Teardowns), "connection ends"}}
 	most := slices.Max(s.Total.Verdicts[:])
-	for _, v := range order {
+	for _, v := range model.Verdicts() {
 		n := s.Total.Verdicts[v]
 		if n == 0 && v != model.Graceful && v != model.Abortive {
 			continue

@@ -261,7 +261,7 @@ func TestRetractedIsNotListed(t *testing.T) {
 func TestExplanationsAreRead(t *testing.T) {
 	for _, c := range model.Causes() {
 		for _, s := range model.Explain(c).Sections {
-			for _, b := range blocks(s.Text) {
+			for _, b := range blocks(&s) {
 				if strings.Contains(string(b.Paragraph), "```") || strings.Contains(b.Code, "```") || strings.HasPrefix(string(b.Paragraph), "- ") {
 					t.Errorf("%v, %s: %q", c, s.Heading, b)
 				}

@@ -144,18 +144,13 @@ func (p *page) verdicts(s *Summary) {
 		return
 	}
 	p.title("%-16s %11s %6s  over time", "verdict", "ends", "%")
-	for _, v := range order {
+	for _, v := range model.Verdicts() {
 		n := s.Total.Verdicts[v]
 		if n == 0 {
 			continue
 		}
 		p.line("%-16s %11s %6s  %s", v, Count(n), percent(n, total), p.spark(s, v))
 	}
-}
-
-// order is how verdicts are listed: the good one, then the worst first.
-var order = []model.Verdict{
-	model.Graceful, model.Abortive, model.LingerTimeout, model.FailedOpen, model.Silent, model.VerdictUnknown,
 }
 
 func (p *page) spark(s *Summary, v model.Verdict) string {

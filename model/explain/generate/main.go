@@ -46,18 +46,11 @@ func causes() string {
 	return b.String()
 }
 
-// verdicts lists the verdicts that the rules give with c.
+// verdicts lists the verdicts that come with c.
 func verdicts(c model.Cause) string {
 	var names []string
-	seen := map[model.Verdict]bool{}
-	for _, r := range model.Rules() {
-		if r.Cause == c && !seen[r.Verdict] {
-			seen[r.Verdict] = true
-			names = append(names, r.Verdict.String())
-		}
-	}
-	if c == model.CauseUnknown {
-		names = append([]string{model.VerdictUnknown.String()}, names...)
+	for _, v := range c.Verdicts() {
+		names = append(names, v.String())
 	}
 	return strings.Join(names, ", ")
 }
