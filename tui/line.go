@@ -18,6 +18,9 @@ type LineOptions struct {
 	ASCII bool           // no character outside of ASCII, except from names
 	Date  bool           // the date before the time of day
 	Zone  *time.Location // of the times; nil is UTC
+	// Width is the number of columns of a terminal: what is wider goes on between two
+	// columns, in lines that are indented. 0 is any.
+	Width int
 }
 
 // Widths of the columns of a line. Longer names are cut; addresses are not, so
@@ -37,15 +40,38 @@ func LineHeader(o LineOptions) string {
 	if o.Date {
 		when = left("TIME", len("2006-01-02 15:04:05.000000"), "")
 	}
-	return paletteOf(o).strong.Styled(strings.TrimRight(strings.Join([]string{
+	return paletteOf(o).strong.Styled(folded(o.Width,
 		when, left("VERDICT", lineVerdict, ""), left("CAUSE", lineCause, ""), left("PROCESS", lineProcess, ""),
-		left("LOCAL", lineEndpoint, "") + " " + blanks(ansi.StringWidth(g.arrow)),
-		left("PEER", lineEndpoint, ""), left("BEGAN/ENDED BY", lineBy, ""), "LOSSES",
-	}, " "), " "))
+		left("LOCAL", lineEndpoint, "")+" "+blanks(ansi.StringWidth(g.arrow))+" "+left("PEER", lineEndpoint, ""),
+		left("BEGAN/ENDED BY", lineBy, ""), "LOSSES",
+	))
+}
+
+// folded puts columns one after the other into lines of at most width columns.
+func folded(width int, columns ...string) string {
+	full := strings.TrimRight(strings.Join(columns, " "), " ")
+	if width == 0 || ansi.StringWidth(full) <= width {
+		return full
+	}
+	const indent = "  "
+	var b strings.Builder
+	line := ""
+	for i, column := range columns {
+		switch {
+		case i == 0:
+			line = column
+		case ansi.StringWidth(line+" "+strings.TrimRight(column, " ")) > width:
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line = indent + column
+		default:
+			line += " " + column
+		}
+	}
+	return b.String() + strings.TrimRight(line, " ")
 }
 
 // Line returns r as one line of text for a terminal, a pipe or a screen
-// reader, without a newline. Names are escaped. A verdict is a glyph and a
+// reader, without a newline, or as several if the terminal is narrow. Names are escaped. A verdict is a glyph and a
 // word, with a tilde if it is inferred.
 func Line(r *model.Record, o LineOptions) string {
 	p, g := paletteOf(o), glyphsFor(o.ASCII)
@@ -57,7 +83,7 @@ func Line(r *model.Record, o LineOptions) string {
 	if t := r.Time(); t != 0 {
 		when = inZone(t, o.Zone).Format(layout)
 	}
-	return when + " " + lineBody(r, p, g)
+	return folded(o.Width, append([]string{when}, lineBody(r, p, g)...)...)
 }
 
 func paletteOf(o LineOptions) *palette {
@@ -67,44 +93,46 @@ func paletteOf(o LineOptions) *palette {
 	return &plainPalette
 }
 
-func lineBody(r *model.Record, p *palette, g *glyphs) string {
+// lineBody returns the columns after the time; those of a notice are its words.
+func lineBody(r *model.Record, p *palette, g *glyphs) []string {
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome:
 		return lineEnd(r, p, g)
 	case model.KindCloseFailed:
 		t := &r.Teardown
-		return p.strong.Styled(left(g.warning+" close-failed", lineVerdict, g.dots)) + " " +
-			left(safetext.Escape(r.Error), lineCause, g.dots) + " " + lineWho(&t.Facts, g) +
-			"the call failed, the socket is still open"
+		return append([]string{
+			p.strong.Styled(left(g.warning+" close-failed", lineVerdict, g.dots)), left(safetext.Escape(r.Error), lineCause, g.dots),
+		}, append(lineWho(&t.Facts, g), "the call failed, the socket is still open")...)
 	case model.KindLoss, model.KindStart, model.KindStop:
-		return noticeWord(r, p, g)
+		return strings.Split(noticeWord(r, p, g), " ")
 	case model.KindUnknown:
 	}
-	return p.faint.Styled(g.note + " a record of a kind that this version does not know")
+	return []string{p.faint.Styled(g.note + " a record of a kind that this version does not know")}
 }
 
 // lineEnd is the line of a teardown or of its outcome.
-func lineEnd(r *model.Record, p *palette, g *glyphs) string {
+func lineEnd(r *model.Record, p *palette, g *glyphs) []string {
 	t := &r.Teardown
 	style := p.of(t.Verdict)
-	line := style.Styled(left(verdictWord(&t.Judgement, g), lineVerdict, g.dots)) + " " +
-		style.Styled(left(t.Cause.String(), lineCause, g.dots)) + " " + lineWho(&t.Facts, g)
-	var ends []string
-	ends = append(ends, left(byWord(&t.Judgement), lineBy, g.dots))
+	columns := []string{
+		style.Styled(left(verdictWord(&t.Judgement, g), lineVerdict, g.dots)), style.Styled(left(t.Cause.String(), lineCause, g.dots)),
+	}
+	columns = append(append(columns, lineWho(&t.Facts, g)...), left(byWord(&t.Judgement), lineBy, g.dots))
 	if r.Kind == model.KindOutcome {
-		ends = append(ends, outcomeWord(r, g))
+		columns = append(columns, outcomeWord(r, g))
 	}
 	if losses := lossesWord(t); losses != "" {
-		ends = append(ends, losses)
+		columns = append(columns, losses)
 	}
-	return strings.TrimRight(line+strings.Join(ends, " "), " ")
+	return columns
 }
 
 // lineWho is the process and the tuple.
-func lineWho(f *model.Facts, g *glyphs) string {
-	return left(processWord(f, lineProcess, g), lineProcess, g.dots) + " " +
-		padded(endpointWord(f.Network.Local, 0, g)) + " " + g.arrow + " " +
-		padded(endpointWord(f.Network.Peer, 0, g)) + " "
+func lineWho(f *model.Facts, g *glyphs) []string {
+	return []string{
+		left(processWord(f, lineProcess, g), lineProcess, g.dots),
+		padded(endpointWord(f.Network.Local, 0, g)) + " " + g.arrow + " " + padded(endpointWord(f.Network.Peer, 0, g)),
+	}
 }
 
 func padded(s string) string { return s + blanks(lineEndpoint-len(s)) }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +143,40 @@ func TestLine(t *testing.T) {
 				t.Errorf("coloured line without its colours:\n got %q\nwant %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestLineFolds: on a terminal that is too narrow no column is broken or lost.
+func TestLineFolds(t *testing.T) {
+	r := teardown()
+	r.Teardown.TCP.Bytes.Unacked, r.Teardown.CloseBlocked = model.Some(uint64(5)), model.Some(time.Second)
+	want := "17:23:00.123456 ✗ abortive        unread-data            nginx[812]\n" +
+		"  10.0.0.5:443          → 10.0.0.9:51034        local/local-app\n" +
+		"  unacked 5 B, unread 512 B, close blocked 1.0s"
+	if got := Line(&r, LineOptions{Width: 80}); got != want {
+		t.Errorf("80 columns:\n%s\nwant\n%s", got, want)
+	}
+	if got := Line(&r, LineOptions{Width: 200}); got != Line(&r, LineOptions{}) {
+		t.Errorf("200 columns:\n%s", got)
+	}
+	start := model.Record{Kind: model.KindStart, Start: model.Start{Time: at, Host: model.Host{Name: "web1"}, Filter: "tcp.bytes.unread > 0"}}
+	for _, width := range []int{50, 60, 80, 100, 120} {
+		for _, o := range []LineOptions{{Width: width}, {Width: width, Color: true, ASCII: true}} {
+			whole := o
+			whole.Width = 0
+			for folded, full := range map[string]string{
+				Line(&r, o): Line(&r, whole), Line(&start, o): Line(&start, whole), LineHeader(o): LineHeader(whole),
+			} {
+				if got, want := strings.Fields(ansi.Strip(folded)), strings.Fields(ansi.Strip(full)); !slices.Equal(got, want) {
+					t.Errorf("%d columns: got %q, want %q", width, got, want)
+				}
+				for line := range strings.Lines(folded) {
+					if n := ansi.StringWidth(strings.TrimRight(line, "\n")); n > width {
+						t.Errorf("%d columns of %d: %q", n, width, line)
+					}
+				}
+			}
+		}
 	}
 }
 

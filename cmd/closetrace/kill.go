@@ -15,6 +15,7 @@ import (
 	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tui"
 )
 
 const killHelp = `End open connections: by the ID that list shows, by local and peer address, by
@@ -199,7 +200,7 @@ func (a *app) terminate(chosen []conns.Conn, flags *killFlags) error {
 // printRecords writes a line for each teardown.
 func (a *app) printRecords(records []model.Record) error {
 	for i := range records {
-		if _, err := fmt.Fprintln(a.stdout, recordLine(&records[i], isTerminal(a.stdout))); err != nil {
+		if _, err := fmt.Fprintln(a.stdout, tui.Line(&records[i], a.lineOptions())); err != nil {
 			return err
 		}
 	}

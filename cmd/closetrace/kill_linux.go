@@ -9,7 +9,6 @@ import (
 	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
-	"github.com/closetrace/closetrace/tui"
 )
 
 // witness is a trace that runs while connections are ended. Where the
@@ -78,5 +77,3 @@ func (w *witness) records(ctx context.Context) []model.Record {
 	}
 	return found
 }
-
-func recordLine(r *model.Record, terminal bool) string { return tui.Line(r, lineOptions(terminal)) }

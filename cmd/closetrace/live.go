@@ -20,6 +20,8 @@ can do nothing but print (TERM=dumb), one line for each connection end:
 
   TIME  VERDICT  CAUSE  PROCESS  LOCAL -> PEER  BEGAN/ENDED BY  LOSSES
 
+A terminal that is too narrow gets it in two or three, broken between columns.
+
 A tilde after the verdict means that it is inferred; record --output keeps the
 reason. closetrace explain CAUSE tells what a cause means.
 
@@ -64,8 +66,8 @@ func newLive(a *app) *cobra.Command {
 }
 
 // printLines writes one line of text for each record, at once.
-func (a *app) printLines(ctx context.Context, t *trace, terminal bool) (err error) {
-	options := lineOptions(terminal)
+func (a *app) printLines(ctx context.Context, t *trace) (err error) {
+	options := a.lineOptions()
 	out := bufio.NewWriter(a.stdout)
 	defer func() {
 		if flushed := out.Flush(); err == nil { // a second error would be the same
@@ -91,9 +93,11 @@ func (a *app) printLines(ctx context.Context, t *trace, terminal bool) (err erro
 
 // lineOptions follows the terminal: colour unless NO_COLOR is set
 // (https://no-color.org) or the terminal is dumb, local time.
-func lineOptions(terminal bool) tui.LineOptions {
+func (a *app) lineOptions() tui.LineOptions {
+	width, _ := a.terminalSize()
 	return tui.LineOptions{
-		Color: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Width: width,
+		Color: isTerminal(a.stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		ASCII: !utf8Locale(),
 		Zone:  time.Local,
 	}

@@ -71,7 +71,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	if isTerminal(a.stdout) {
 		out.Reset(&toTerminal)
 	}
-	print, err := newPrinter(out, a.stderr, flags, lineOptions(isTerminal(a.stdout)))
+	print, err := newPrinter(out, a.stderr, flags, a.lineOptions())
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (a *app) wantsScreen(plain bool) bool {
 // show runs the live screen, or prints lines where there is none.
 func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) error {
 	if !a.wantsScreen(plain) {
-		return a.printLines(ctx, t, isTerminal(a.stdout))
+		return a.printLines(ctx, t)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
