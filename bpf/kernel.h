@@ -64,6 +64,8 @@ enum {
 
 	TCP_FLAGS = 13, /* offset in the header, RFC 9293, figure 1 */
 	TCP_FLAG_RST = 4,
+
+	LOOPBACK_IFINDEX = 1, /* in every namespace, include/net/flow.h */
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -148,6 +150,14 @@ struct file {
 	void *private_data;
 };
 
+struct net_device {
+	int ifindex;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
 struct sock;
 
 struct socket {
@@ -168,6 +178,9 @@ struct sock {
 	int sk_err;
 	int sk_err_soft;
 	struct socket *sk_socket;
+	struct dst_entry *sk_dst_cache;
+	struct dst_entry *sk_rx_dst;
+	int sk_rx_dst_ifindex;
 };
 
 struct inet_sock {
@@ -175,11 +188,21 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+/* Up to 5.16; sk_rx_dst_ifindex since (0c0a5ef809f9). */
+struct inet_sock___rx {
+	int rx_dst_ifindex;
+};
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	__u8 icsk_retransmits;
 	__u8 icsk_probes_out;
 	__u32 icsk_user_timeout;
+};
+
+struct tcp_options_received {
+	__u16 saw_tstamp : 1;
+	__u16 mss_clamp;
 };
 
 struct tcp_sock {
@@ -197,6 +220,7 @@ struct tcp_sock {
 	int linger2;
 	__u64 bytes_acked;
 	__u64 bytes_received;
+	struct tcp_options_received rx_opt;
 	__u8 repair : 1;
 	bool is_mptcp; /* absent without CONFIG_MPTCP */
 };
@@ -240,6 +264,7 @@ struct task_struct {
 struct sk_buff {
 	unsigned char *head;
 	__u16 transport_header;
+	int skb_iif;
 };
 
 struct bpf_iter_meta {

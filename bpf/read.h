@@ -149,3 +149,52 @@ static __always_inline void read_tuple(bool typed, struct end *conn, struct tcp_
 	conn->netns = netns_of(sk);
 	read_addresses(typed, sk, conn->local, conn->peer, conn->family);
 }
+
+/*
+ * The peer is behind another interface than lo. One that address translation has
+ * moved to this host is told by its MSS: only lo has one so large.
+ */
+static __always_inline bool peer_elsewhere(struct sock *sk)
+{
+	struct tcp_sock *tp = (void *)sk;
+	int leaves_by = BPF_CORE_READ(sk, sk_dst_cache, dev, ifindex);
+
+	return leaves_by && leaves_by != LOOPBACK_IFINDEX &&
+	       BPF_CORE_READ(tp, rx_opt.mss_clamp) < 0x8000;
+}
+
+/* The interface of the latest segment of which the socket keeps the route. */
+static __always_inline int came_by(struct sock *sk)
+{
+	struct inet_sock___rx *inet = (void *)sk;
+
+	if (bpf_core_field_exists(sk->sk_rx_dst_ifindex))
+		return BPF_CORE_READ(sk, sk_rx_dst_ifindex);
+	if (bpf_core_field_exists(inet->rx_dst_ifindex))
+		return BPF_CORE_READ(inet, rx_dst_ifindex);
+	return 0;
+}
+
+/*
+ * Whether this host made the RST that is being received, though the peer is
+ * elsewhere: its firewall answers what it rejects in OUTPUT with one by lo
+ * (nf_send_reset). An ESTABLISHED socket keeps the segment's route
+ * (tcp_rcv_established), unless the segment had to wait for the socket's lock and
+ * has lost its route (tcp_add_backlog): then the route before it is gone if that
+ * had another interface (tcp_v4_do_rcv). As the firewall answers inside the call
+ * that sends, what waited is in question in the other states too, if it is bare:
+ * RSTs that a peer's close() sends have its timestamps. But not while connecting,
+ * where a peer in another namespace of this host looks the same.
+ */
+static __always_inline __u32 made_here(struct sock *sk, __u8 state)
+{
+	struct tcp_sock *tp = (void *)sk;
+
+	if (state == TCP_SYN_SENT || !peer_elsewhere(sk))
+		return 0;
+	if (state == TCP_ESTABLISHED && BPF_CORE_READ(sk, sk_rx_dst))
+		return came_by(sk) == LOOPBACK_IFINDEX ? FLAG_RST_HERE : 0;
+	if (!sk->sk_lock.owned || BPF_CORE_READ_BITFIELD_PROBED(tp, rx_opt.saw_tstamp))
+		return 0;
+	return state == TCP_ESTABLISHED && came_by(sk) ? FLAG_RST_HERE : FLAG_RST_UNPLACED;
+}

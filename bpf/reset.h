@@ -15,8 +15,11 @@ int BPF_PROG(receive_reset, struct sock *sk)
 	if (state == TCP_CLOSE)
 		return 0;
 	conn = adopt(sk, state);
-	if (conn)
-		conn->flags |= FLAG_RST_RECEIVED;
+	if (!conn)
+		return 0;
+	conn->flags |= FLAG_RST_RECEIVED;
+	if (!(conn->flags & FLAG_RST_FLAG_SEEN))
+		conn->flags |= made_here(sk, state);
 	return 0;
 }
 

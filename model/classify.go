@@ -72,7 +72,7 @@ func initiator(f *Facts, first Initiator) Initiator {
 		return InitiatorLocal
 	case p.Has(CloseWait), p.Has(LastAck):
 		return InitiatorPeer
-	case first == InitiatorLocal && neverOpen(f) && !f.TCP.RST.Sent.Or(false):
+	case first == InitiatorLocal && neverOpen(f) && !f.TCP.RST.Sent.Or(false) && !f.Evidence.RSTHere:
 		return InitiatorNone // an attempt that was given up: nothing is sent
 	case first == InitiatorUnknown && f.TCP.RST.Sent.Or(false):
 		return InitiatorLocal

@@ -66,6 +66,21 @@ func answeredData(f *Facts) bool {
 	return f.Evidence.RSTReceivedBefore && (f.Evidence.RSTReplyAfter || f.Evidence.RSTFlag.Is(false))
 }
 
+// resetHere: this host made the reset that its connection received, though not
+// by that connection's end: a peer on this host would be at lo itself.
+func resetHere(f *Facts) bool { return f.Evidence.RSTReceivedBefore && f.Evidence.RSTHere }
+
+func doubtResetHere(*Facts) string {
+	return "the RST did not come from where the peer is: this host's firewall made it, or a program with a raw socket"
+}
+
+func doubtPlace(f *Facts) string {
+	if f.Evidence.RSTUnplaced {
+		return "where the RST came from was not seen: this host's firewall may have made it"
+	}
+	return ""
+}
+
 // descriptorGone: nothing refers to the socket, or only a close() that lingers.
 func descriptorGone(f *Facts) bool {
 	return f.Evidence.Dead.Is(true) || f.Evidence.Descriptor == HolderClosing

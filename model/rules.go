@@ -41,6 +41,11 @@ var rules = []Rule{
 		holds: func(f *Facts) bool { return f.Evidence.Repair && f.Evidence.Owned.Is(true) },
 	},
 	{
+		Name: "refused-here", When: "RST received while connecting, but not from where the peer is",
+		Verdict: FailedOpen, Cause: CauseRefused, Terminator: LocalKernel, First: InitiatorLocal,
+		holds: func(f *Facts) bool { return resetHere(f) && neverOpen(f) }, doubt: doubtResetHere,
+	},
+	{
 		Name: "refused", When: "RST received while connecting",
 		Verdict: FailedOpen, Cause: CauseRefused, Terminator: Peer, First: InitiatorPeer,
 		holds: func(f *Facts) bool { return f.Evidence.RSTReceivedBefore && neverOpen(f) || notice(f, NoticeRefused) },
@@ -56,9 +61,15 @@ var rules = []Rule{
 		holds: answeredData,
 	},
 	{
+		Name: "reset-here", When: "RST received, but not from where the peer is",
+		Verdict: Abortive, Cause: CausePeerReset, Terminator: LocalKernel, First: InitiatorLocal,
+		holds: resetHere, doubt: doubtResetHere,
+	},
+	{
 		Name: "peer-reset", When: "RST received",
 		Verdict: Abortive, Cause: CausePeerReset, Terminator: Peer, First: InitiatorPeer,
 		holds: func(f *Facts) bool { return f.Evidence.RSTReceivedBefore || notice(f, NoticeRSTReceived) },
+		doubt: doubtPlace,
 	},
 	{
 		Name: "destroyed", When: "the socket's error is ECONNABORTED, or the platform says so",

@@ -24,6 +24,10 @@ func probe(f Feature) error {
 		return probeRing()
 	case KTLS:
 		return probeULP("tls")
+	case Tunnel:
+		return probeTunnel()
+	case Firewall:
+		return probeFirewall()
 	case MPTCP:
 		return probeMPTCP()
 	default:

@@ -32,6 +32,8 @@ const (
 	MPTCP        Feature = "mptcp"
 	KTLS         Feature = "ktls"
 	IOURing      Feature = "io_uring"
+	Tunnel       Feature = "tunnel" // a TUN device
+	Firewall     Feature = "nft"
 	GlobalSysctl Feature = "global-sysctl" // a setting of the whole machine
 )
 
@@ -63,7 +65,7 @@ type Result struct {
 	Ends []End `json:"ends"`
 	// Calls are the system calls of the actors in the order of their return.
 	Calls []Call `json:"calls"`
-	// Packets are the segments with SYN, FIN or RST that went over lo, in order.
+	// Packets are the segments with SYN, FIN or RST that came in, in order.
 	Packets []Packet `json:"packets"`
 	// Counters are the changes of the namespace's Tcp and TcpExt counters.
 	Counters map[string]uint64 `json:"counters"`
@@ -157,4 +159,7 @@ type Packet struct {
 	RST  bool           `json:"rst,omitzero"`
 	// Forged: the script sent it through a raw socket.
 	Forged bool `json:"forged,omitzero"`
+	// Far: it came through the device behind which the script plays the peer,
+	// and not by lo.
+	Far bool `json:"far,omitzero"`
 }

@@ -13,6 +13,7 @@ func Scenarios() []Scenario {
 		disconnectScenarios(),
 		destroyScenarios(),
 		peerScenarios(),
+		farScenarios(),
 		finWaitScenarios(),
 		listenerScenarios(),
 		descriptorScenarios(),

@@ -24,6 +24,7 @@ type stage struct {
 	before   map[string]uint64
 	observe  Observer // or nil
 	observed map[[2]netip.AddrPort]string
+	atEnd    []func()
 }
 
 // failure ends a scenario; skip does so because the machine lacks a feature.
@@ -135,6 +136,9 @@ func (s *stage) fillFromWire() {
 func (s *stage) close() {
 	for _, a := range s.actors {
 		a.dismiss()
+	}
+	for _, do := range s.atEnd {
+		do()
 	}
 	for _, file := range s.mail {
 		if file != nil {

@@ -18,7 +18,10 @@ import (
 // the type of service: the kernel's RSTs have that of what they answer.)
 const forgedTTL = 77
 
-// capture keeps the segments with SYN, FIN or RST that go over lo. The kernel
+// loopbackIndex is LOOPBACK_IFINDEX: lo in every namespace.
+const loopbackIndex = 1
+
+// capture keeps the segments with SYN, FIN or RST that come in. The kernel
 // queues them; they are few, so nobody has to read before the end.
 type capture struct{ fd int }
 
@@ -84,7 +87,7 @@ func (c *capture) drain() ([]Packet, error) {
 	var packets []Packet
 	buffer := make([]byte, 256)
 	for {
-		n, _, err := unix.Recvfrom(c.fd, buffer, 0)
+		n, from, err := unix.Recvfrom(c.fd, buffer, 0)
 		if errors.Is(err, unix.EAGAIN) {
 			break
 		}
@@ -94,6 +97,9 @@ func (c *capture) drain() ([]Packet, error) {
 		p, err := parsePacket(buffer[:n])
 		if err != nil {
 			return nil, err
+		}
+		if link, ok := from.(*unix.SockaddrLinklayer); ok {
+			p.Far = link.Ifindex != loopbackIndex
 		}
 		packets = append(packets, p)
 	}

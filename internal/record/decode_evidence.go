@@ -35,6 +35,10 @@ func (d *Decoder) evidence(v *model.Evidence) {
 			d.bool("facts.rst_reply_time_wait", &v.RSTReplyTimeWait)
 		case "rst_flag":
 			d.optBool("facts.rst_flag", &v.RSTFlag)
+		case "rst_here":
+			d.bool("facts.rst_here", &v.RSTHere)
+		case "rst_unplaced":
+			d.bool("facts.rst_unplaced", &v.RSTUnplaced)
 		default:
 			d.evidenceMore(key, v)
 		}

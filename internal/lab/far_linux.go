@@ -1,0 +1,157 @@
+package lab
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strings"
+
+	"github.com/closetrace/closetrace/model"
+	"golang.org/x/sys/unix"
+)
+
+// far is a peer that is not on this host: the script plays it, behind a network
+// device of the namespace.
+type far struct {
+	stage *stage
+	fd    int
+	local netip.AddrPort
+	near  netip.AddrPort
+	seq   uint32 // that the far end sends next
+	ack   uint32 // that it expects
+}
+
+var (
+	nearAddress = netip.MustParseAddr("10.77.0.1")
+	farPort     = netip.MustParseAddrPort("10.77.0.2:80")
+)
+
+// farPair returns a connection from actor a to a peer behind a network device,
+// over which 3 bytes have come.
+func (s *stage) farPair() (*sock, *far) {
+	f := &far{stage: s, local: farPort, seq: 1000}
+	var err error
+	f.fd, err = openTunnel()
+	s.check("open tunnel", err)
+	s.atEnd = append(s.atEnd, func() { unix.Close(f.fd) })
+	s.check("set up tunnel", setUpTunnel(nearAddress))
+	a := s.a().open(nearAddress)
+	a.bind(netip.AddrPortFrom(nearAddress, 0))
+	a.peer, f.near = farPort, a.local
+	connecting := a.start(request{Op: "connect", FD: a.fd, Addr: farPort})
+	f.ack = f.awaitSYN() + 1
+	f.send(flagSYN|flagACK, 0)
+	f.seq++
+	if o := connecting.wait(); o.err != nil || o.Errno != 0 {
+		s.fail("connect to the far end: %v %v", o.Errno, o.err)
+	}
+	a.role = model.Active
+	f.send(flagACK, 3)
+	f.seq += 3
+	a.recv(3)
+	return a, f
+}
+
+// send sends n bytes, or a segment with flags, through the device.
+func (f *far) send(flags byte, n int) {
+	segment := tcpSegment(f.local, f.near, flags, f.seq, f.ack, n)
+	header := ipv4Header(unix.IPPROTO_TCP, f.local.Addr(), f.near.Addr(), len(segment))
+	header[8] = 64 // not forged: the far end itself sends it
+	binary.BigEndian.PutUint16(header[10:], checksum(header))
+	_, err := unix.Write(f.fd, append(header, segment...))
+	f.stage.check("send from the far end", err)
+}
+
+// awaitSYN returns the sequence number of the first SYN.
+func (f *far) awaitSYN() (seq uint32) {
+	packet := make([]byte, 2048)
+	f.stage.eventually("a SYN", func() (bool, string) {
+		n, err := unix.Read(f.fd, packet)
+		if errors.Is(err, unix.EAGAIN) {
+			return false, "nothing"
+		}
+		f.stage.check("receive at the far end", err)
+		if n < 40 || packet[0] != 4<<4|5 || packet[9] != unix.IPPROTO_TCP {
+			return false, "another packet" // IPv6 looks for its neighbours
+		}
+		seq = binary.BigEndian.Uint32(packet[24:])
+		return packet[33]&flagSYN != 0, fmt.Sprintf("flags %#x", packet[33])
+	})
+	return seq
+}
+
+const tunnel = "far0"
+
+func openTunnel() (int, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, err
+	}
+	device, err := unix.NewIfreq(tunnel)
+	if err == nil {
+		device.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, device)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// setUpTunnel gives the device an address in a network of 256, and brings it up.
+func setUpTunnel(address netip.Addr) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	device, err := unix.NewIfreq(tunnel)
+	if err != nil {
+		return err
+	}
+	for _, set := range []struct {
+		call  uint
+		value netip.Addr
+	}{{unix.SIOCSIFADDR, address}, {unix.SIOCSIFNETMASK, netip.MustParseAddr("255.255.255.0")}} {
+		if err := device.SetInet4Addr(set.value.AsSlice()); err != nil {
+			return err
+		}
+		if err := unix.IoctlIfreq(fd, set.call, device); err != nil {
+			return err
+		}
+	}
+	device.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, device)
+}
+
+func probeTunnel() error {
+	fd, err := openTunnel()
+	if err != nil {
+		return fmt.Errorf("open /dev/net/tun: %w", err)
+	}
+	return unix.Close(fd)
+}
+
+// rejectOutput lets the namespace's firewall answer what leaves through the
+// device with RST.
+func (s *stage) rejectOutput() {
+	const rules = `table inet lab { chain output { type filter hook output priority 0; oifname "` + tunnel + `" reject with tcp reset; }; }`
+	cmd := exec.Command(nft, "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		s.fail("set up firewall: %v: %s", err, text)
+	}
+}
+
+// nft is where the distributions have it; scenarios have no PATH.
+const nft = "/usr/sbin/nft"
+
+func probeFirewall() error {
+	if text, err := exec.Command(nft, "list", "ruleset").CombinedOutput(); err != nil {
+		return fmt.Errorf("list firewall rules: %w: %s", err, text)
+	}
+	return nil
+}
