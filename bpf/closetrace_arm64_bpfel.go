@@ -121,6 +121,7 @@ const (
 	TraceFlagFLAG_ENDED           TraceFlag = 8388608
 	TraceFlagFLAG_EMITTED         TraceFlag = 16777216
 	TraceFlagFLAG_TUPLE           TraceFlag = 33554432
+	TraceFlagFLAG_TW_FULL         TraceFlag = 67108864
 	TraceFlagFLAG_FIN_UNSENT      TraceFlag = 134217728
 	TraceFlagFLAG_FIN_ACKED       TraceFlag = 268435456
 	TraceFlagFLAG_WAITING         TraceFlag = 536870912

@@ -240,6 +240,8 @@ static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u3
 		conn->flags |= FLAG_REPAIR;
 	if (is_subflow(tp))
 		conn->flags |= FLAG_MPTCP;
+	if ((old == TCP_FIN_WAIT2 || old == TCP_CLOSING) && time_waits_full(sk))
+		conn->flags |= FLAG_TW_FULL;
 	if (tp->write_seq == tp->snd_una)
 		conn->flags |= FLAG_FIN_ACKED;
 	if (tp->write_seq != tp->snd_nxt)

@@ -87,8 +87,28 @@ struct ns_common {
 	unsigned int inum;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	atomic_t refs;
+} refcount_t;
+
+/* In 6.0 netns_ipv4 has a pointer to it, which is not read. */
+struct inet_timewait_death_row {
+	refcount_t tw_refcount; /* one more than there are */
+	int sysctl_max_tw_buckets;
+};
+
+/* Up to 5.18; tw_refcount since (6e0bab9a7d9f). */
+struct inet_timewait_death_row___count {
+	atomic_t tw_count;
+};
+
 struct netns_ipv4 {
 	int sysctl_tcp_fin_timeout;
+	struct inet_timewait_death_row tcp_death_row;
 };
 
 struct net {

@@ -151,6 +151,29 @@ static __always_inline void read_tuple(bool typed, struct end *conn, struct tcp_
 }
 
 /*
+ * inet_twsk_alloc() makes no TIME_WAIT beyond tcp_max_tw_buckets, and
+ * tcp_time_wait() then only ends the connection. Afterwards the last that was made
+ * looks the same.
+ */
+static __always_inline bool time_waits_full(struct sock *sk)
+{
+	struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	struct inet_timewait_death_row *row;
+	struct inet_timewait_death_row___count *old;
+	int count;
+
+	if (!bpf_core_field_exists(net->ipv4.tcp_death_row))
+		return false;
+	row = __builtin_preserve_access_index(&net->ipv4.tcp_death_row);
+	old = (void *)row;
+	if (bpf_core_field_exists(old->tw_count))
+		count = BPF_CORE_READ(old, tw_count.counter);
+	else
+		count = BPF_CORE_READ(row, tw_refcount.refs.counter) - 1;
+	return count >= BPF_CORE_READ(row, sysctl_max_tw_buckets);
+}
+
+/*
  * The peer is behind another interface than lo. One that address translation has
  * moved to this host is told by its MSS: only lo has one so large.
  */

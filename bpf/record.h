@@ -43,6 +43,7 @@ enum flag {
 	FLAG_ENDED = 1 << 23,   /* reached CLOSE */
 	FLAG_EMITTED = 1 << 24, /* MESSAGE_END was sent */
 	FLAG_TUPLE = 1 << 25,   /* addresses and ports are complete */
+	FLAG_TW_FULL = 1 << 26, /* at the end: there are as many TIME_WAITs as may be */
 	FLAG_FIN_UNSENT = 1 << 27, /* at the end: our FIN was still queued */
 	FLAG_FIN_ACKED = 1 << 28,  /* at the end: nothing of ours was unacknowledged */
 	FLAG_WAITING = 1 << 29,    /* MESSAGE_LINGER was sent */

@@ -142,7 +142,8 @@ type TCP struct {
 	// Retransmits is the number of segments sent again during the whole life.
 	Retransmits Opt[uint32]        `json:"retransmits,omitzero"`
 	SRTT        Opt[time.Duration] `json:"srtt_ns,omitzero"`
-	// TimeWait is whether the tuple went on into TIME_WAIT.
+	// TimeWait is whether the tuple went on into TIME_WAIT. Unknown where as many
+	// are there as net.ipv4.tcp_max_tw_buckets allows: Linux then makes no more.
 	TimeWait Opt[bool] `json:"time_wait,omitzero"`
 	// Loopback is whether both ends have the same or a loopback address.
 	Loopback bool `json:"loopback,omitzero"`
@@ -158,6 +159,8 @@ type FIN struct {
 
 // RST says in which directions a reset was seen.
 type RST struct {
+	// Sent: this end's TCP sent it. A firewall of this host may have dropped it on
+	// its way out, so that the peer waits for it in vain.
 	Sent     Opt[bool] `json:"sent,omitzero"`
 	Received Opt[bool] `json:"received,omitzero"`
 	// Reason is what the platform gave as the reason of a sent RST (Linux 6.12:

@@ -197,7 +197,7 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 		return out(&a.event)
 	}
 	f.ID = a.nextID()
-	if f.TCP.TimeWait.Is(true) {
+	if f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL)) {
 		a.tw.add(tupleOf(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns), a.ends, ktime(e.Ended))
 	}
 	return out(&a.event)

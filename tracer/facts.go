@@ -134,8 +134,18 @@ func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 		tcp.SRTT = model.Some(time.Duration(e.SrttUs>>3) * time.Microsecond)
 	}
 	if has(e, bpf.TraceFlagFLAG_ENDED) {
-		tcp.TimeWait = model.Some((last == model.FinWait2 || last == model.Closing) && !sentRST && e.Error == 0)
+		tcp.TimeWait = leftTimeWait(e, last, sentRST)
 	}
+}
+
+// leftTimeWait: the kernel makes no more TIME_WAITs than tcp_max_tw_buckets allows.
+// Where there are so many it is not known whether this was the last.
+func leftTimeWait(e *bpf.TraceEnd, last model.State, sentRST bool) model.Opt[bool] {
+	wanted := (last == model.FinWait2 || last == model.Closing) && !sentRST && e.Error == 0
+	if wanted && has(e, bpf.TraceFlagFLAG_TW_FULL) {
+		return model.Opt[bool]{}
+	}
+	return model.Some(wanted)
 }
 
 func role(e *bpf.TraceEnd) model.Role {

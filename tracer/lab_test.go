@@ -195,6 +195,7 @@ var unseen = map[string]string{
 	"tcp.fin.sent":             "while close() waits, the FIN may be queued behind data",
 	"close_blocked_ns":         "tracepoints don't show when a signal ended the wait of close()",
 	"closer.call":              "shutdown() and connect(AF_UNSPEC) both end in tcp_disconnect()",
+	"tcp.time_wait":            "as many are there as may be, and this may have been the last",
 	"closer.name":              "a kernel thread closed it",
 	"process.pid":              "no process was seen with the socket",
 	"process.name":             "no process was seen with the socket",

@@ -164,6 +164,7 @@ func (c *comparison) ending(want *Truth, got *model.Teardown) {
 	optional(c, "tcp.fin.received", want.FIN.Received, got.TCP.FIN.Received)
 	optional(c, "tcp.rst.sent", want.RST.Sent, got.TCP.RST.Sent)
 	optional(c, "tcp.rst.received", want.RST.Received, got.TCP.RST.Received)
+	optional(c, "tcp.time_wait", want.TimeWait, got.TCP.TimeWait)
 	optional(c, "tcp.bytes.unread", want.Unread, got.TCP.Bytes.Unread)
 	optional(c, "tcp.bytes.unacked", want.Unacked, got.TCP.Bytes.Unacked)
 }

@@ -119,11 +119,13 @@ type Truth struct {
 	Closer Party      `json:"closer,omitzero"`
 	Call   model.Call `json:"call,omitzero"`
 	// Signal killed the closer, if Call is exit.
-	Signal  int               `json:"signal,omitzero"`
-	FIN     model.FIN         `json:"fin,omitzero"`
-	RST     model.RST         `json:"rst,omitzero"`
-	Unread  model.Opt[uint64] `json:"unread,omitzero"`
-	Unacked model.Opt[uint64] `json:"unacked,omitzero"`
+	Signal int       `json:"signal,omitzero"`
+	FIN    model.FIN `json:"fin,omitzero"`
+	RST    model.RST `json:"rst,omitzero"`
+	// TimeWait is whether a TIME_WAIT followed.
+	TimeWait model.Opt[bool]   `json:"time_wait,omitzero"`
+	Unread   model.Opt[uint64] `json:"unread,omitzero"`
+	Unacked  model.Opt[uint64] `json:"unacked,omitzero"`
 	// Counter is the TcpExt counter that this end moves, where it is not the
 	// usual one of its cause; "-" for none.
 	Counter string `json:"counter,omitzero"`

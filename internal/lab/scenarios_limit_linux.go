@@ -13,6 +13,7 @@ const orphanCachePeriod = 150 * time.Millisecond
 func limitScenarios() []Scenario {
 	return []Scenario{
 		{Name: "orphan-limit", Group: "limit", Needs: []Feature{GlobalSysctl}, run: orphanLimit},
+		{Name: "time-wait-limit", Group: "limit", run: timeWaitLimit},
 	}
 }
 
@@ -44,4 +45,26 @@ func orphanLimit(s *stage) {
 		time.Sleep(orphanCachePeriod) // nothing shows when it has counted
 	}
 	s.fail("no orphan was aborted in close")
+}
+
+// timeWaitLimit: the kernel makes the TIME_WAITs that it may, and drops the next.
+func timeWaitLimit(s *stage) {
+	s.sysctl("ipv4/tcp_max_tw_buckets", "2")
+	for i := range uint64(3) {
+		a, b := s.pair()
+		a.halfClose(b)
+		b.close()
+		a.over()
+		truth := finActive(model.CallShutdown)
+		truth.TimeWait = model.Some(a.row().state == model.TimeWait)
+		s.end(a, truth)
+		s.end(b, finPassive(model.CallClose))
+		a.finish()
+		now, err := readCounters()
+		s.check("read counters", err)
+		dropped := now["TCPTimeWaitOverflow"] - s.before["TCPTimeWaitOverflow"]
+		if want := i / 2; dropped != want || truth.TimeWait.Is(true) == (want > 0) {
+			s.fail("connection %d: %d TIME_WAITs were dropped, and this one is %v", i, dropped, a.row().state)
+		}
+	}
 }
