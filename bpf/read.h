@@ -205,15 +205,15 @@ static __always_inline int came_by(struct sock *sk)
  * (tcp_rcv_established), unless the segment had to wait for the socket's lock and
  * has lost its route (tcp_add_backlog): then the route before it is gone if that
  * had another interface (tcp_v4_do_rcv). As the firewall answers inside the call
- * that sends, what waited is in question in the other states too, if it is bare:
- * RSTs that a peer's close() sends have its timestamps. But not while connecting,
- * where a peer in another namespace of this host looks the same.
+ * that sends, a FIN too, what waited is in question, if it is bare: RSTs that a
+ * peer's close() sends have its timestamps. In the other states a peer in another
+ * namespace of this host answers so, as a matter of course.
  */
 static __always_inline __u32 made_here(struct sock *sk, __u8 state)
 {
 	struct tcp_sock *tp = (void *)sk;
 
-	if (state == TCP_SYN_SENT || !peer_elsewhere(sk))
+	if ((state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1) || !peer_elsewhere(sk))
 		return 0;
 	if (state == TCP_ESTABLISHED && BPF_CORE_READ(sk, sk_rx_dst))
 		return came_by(sk) == LOOPBACK_IFINDEX ? FLAG_RST_HERE : 0;
