@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -92,15 +91,4 @@ func switchesOfProcessOne() (n int) {
 		}
 	}
 	return n
-}
-
-// disturbed reports whether what a run found may be the host's doing: other BPF
-// programs came or went, or the host hides processes.
-func disturbed(t *testing.T, alone bool) bool {
-	t.Helper()
-	hides, err := hidesProcesses()
-	if err != nil {
-		t.Logf("look for hidden processes: %v", err)
-	}
-	return hides || !alone
 }

@@ -25,6 +25,7 @@ const roleVariable = "CLOSETRACE_TEST_ROLE"
 var roles = map[string]func() error{
 	"acceptor": acceptConnections,
 	"flood":    floodLoopback,
+	"spin":     spin,
 	"dropped":  traceWithoutPrivileges,
 }
 

@@ -2,16 +2,28 @@
 #
 #   make verifier-stats                instructions per program on this kernel
 #   make verifier-stats K=6.12         the same in a guest, with all modes
+#   make lab-again                     the whole laboratory 20 times in a row
+#   make lab-again N=3 BUSY=4 K=6.12   3 times, beside 4 busy processes, in a guest
 #   make matrix                        docs/matrix.md from all kernels and this one
 #   make captures                      the recorded messages that tests play again
 
-.PHONY: verifier-stats matrix captures
+.PHONY: verifier-stats lab-again matrix captures
 
 verifier-stats:
 ifeq ($(origin K),command line)
 	$(MAKE) test-kernel K=$(K) PKG=./tracer RUN=TestVerifierStats GOTESTFLAGS=-v
 else
 	go test ./tracer -count=1 -run TestVerifierStats -v
+endif
+
+N ?= 20
+BUSY ?= 0
+
+lab-again:
+ifeq ($(origin K),command line)
+	CLOSETRACE_BUSY=$(BUSY) $(MAKE) test-kernel K=$(K) PKG=./tracer RUN='^TestLab$$' GOTESTFLAGS='-count=$(N) -v'
+else
+	CLOSETRACE_BUSY=$(BUSY) go test ./tracer -timeout 30m -run '^TestLab$$' -count=$(N) -v
 endif
 
 MATRIX = $(CURDIR)/build/matrix

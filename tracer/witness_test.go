@@ -10,6 +10,11 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
+// counters are what the kernel counts of aborts.
+var counters = []string{
+	"TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnTimeout", "TCPAbortOnLinger", "TCPAbortOnMemory",
+}
+
 // checkWitnesses holds what is told against what the packet capture and the
 // kernel's counters of each scenario's namespace say. They know nothing of the
 // scripts' truths.
@@ -20,39 +25,41 @@ func checkWitnesses(run labRun) (found problems) {
 			netns[r.NetNS] = r
 		}
 	}
-	told := map[string]uint64{}
 	for _, p := range pair(run.results, run.records) {
 		r := netns[p.teardown.Network.NetNS]
 		for _, line := range againstPackets(p, r) {
 			found.addf("%s: %s", p.name, line)
 		}
 	}
+	told := map[*lab.Result]map[string]uint64{}
 	for i := range run.records {
-		r := &run.records[i]
-		if netns[r.Teardown.Network.NetNS] == nil || r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
-			continue
-		}
-		if name := counterOf(r); name != "" {
-			told[name]++
-		}
-	}
-	counted := map[string]uint64{}
-	for _, r := range netns {
-		for name, n := range r.Counters {
-			counted[name] += n
+		r := netns[run.records[i].Teardown.Network.NetNS]
+		if name := counterOf(&run.records[i]); name != "" && r != nil && happenedIn(&run.records[i], r) {
+			if told[r] == nil {
+				told[r] = map[string]uint64{}
+			}
+			told[r][name]++
 		}
 	}
-	for _, name := range []string{
-		"TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnTimeout", "TCPAbortOnLinger", "TCPAbortOnMemory",
-	} {
-		if counted[name] == 0 && name != "TCPAbortOnMemory" { // its scenario changes the whole machine
+	for _, name := range counters {
+		counted := uint64(0)
+		for _, r := range netns {
+			counted += r.Counters[name]
+			if told[r][name] != r.Counters[name] {
+				found.addf("%s: %s: the kernel counted %d, the records make %d", r.Name, name, r.Counters[name], told[r][name])
+			}
+		}
+		if counted == 0 && name != "TCPAbortOnMemory" { // its scenario changes the whole machine
 			found.addf("%s: nothing was counted, the test shows nothing", name)
-		}
-		if told[name] != counted[name] {
-			found.addf("%s: the kernel counted %d, the records make %d", name, counted[name], told[name])
 		}
 	}
 	return found
+}
+
+// happenedIn: before, the number of the namespace may have been that of another
+// program's, and its last records come while this run begins.
+func happenedIn(record *model.Record, r *lab.Result) bool {
+	return record.Time() >= model.TimeOf(r.Start)
 }
 
 // wire is what the capture says of one direction.
@@ -103,6 +110,9 @@ func isReset(t model.Teardown) bool {
 // counterOf returns the TcpExt counter that the kernel moves for such an end, or
 // nothing; by the functions that count.
 func counterOf(r *model.Record) string {
+	if r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
+		return ""
+	}
 	t := &r.Teardown
 	lingerZero := t.Linger.On.Is(true) && t.Linger.Seconds.Is(0)
 	switch t.Cause {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,11 +81,21 @@ const scenarioTimeout = 4 * time.Minute
 // that ctx is done; what went wrong in a scenario is in its result. No process
 // and no namespace of the lab outlives Run.
 func Run(ctx context.Context, scenarios []Scenario, parallel int) ([]Result, error) {
+	return RunAgain(ctx, scenarios, parallel, func(*Result) bool { return false })
+}
+
+// mostTimes is how often RunAgain plays a scenario at most.
+const mostTimes = 5
+
+// RunAgain is [Run] with somebody who says, from several goroutines and as soon
+// as a scenario is over, whether the host disturbed it. It is then played again
+// in another namespace, and the result is that of the last time.
+func RunAgain(ctx context.Context, scenarios []Scenario, parallel int, again func(*Result) bool) ([]Result, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("make network namespaces: %w: run as root", fs.ErrPermission)
 	}
 	results := make([]Result, len(scenarios))
-	namespaces := make([]*os.File, len(scenarios))
+	namespaces := make([][]*os.File, len(scenarios))
 	slots := make(chan struct{}, max(parallel, 1))
 	var wait sync.WaitGroup
 	for i := range scenarios {
@@ -94,16 +105,25 @@ func Run(ctx context.Context, scenarios []Scenario, parallel int) ([]Result, err
 		wait.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			results[i], namespaces[i] = runOne(ctx, &scenarios[i])
+			for range mostTimes {
+				var ns *os.File
+				results[i], ns = runOne(ctx, &scenarios[i])
+				namespaces[i] = append(namespaces[i], ns)
+				if !again(&results[i]) {
+					return
+				}
+			}
 		})
 	}
 	wait.Wait()
 	for i := range scenarios {
 		if needsAlone(&scenarios[i]) {
-			results[i], namespaces[i] = runAlone(ctx, &scenarios[i])
+			var ns *os.File
+			results[i], ns = runAlone(ctx, &scenarios[i])
+			namespaces[i] = append(namespaces[i], ns)
 		}
 	}
-	for _, ns := range namespaces {
+	for _, ns := range slices.Concat(namespaces...) {
 		if ns != nil {
 			ns.Close()
 		}
