@@ -254,6 +254,11 @@ func (k *sock) endVanished(truth Truth) *End {
 func (k *sock) row() socketRow {
 	if d := k.stage.diag; d != nil {
 		row, err := d.find(unmap(k.local), unmap(k.peer))
+		if err == nil && row.state == model.Closed {
+			// The kernel looks without a lock: it may find neither a socket nor the
+			// TIME_WAIT that just took its place (inet_twsk_hashdance), which it finds now.
+			row, err = d.find(unmap(k.local), unmap(k.peer))
+		}
 		k.stage.check("look at "+k.label, err)
 		return row
 	}
