@@ -3,6 +3,7 @@ package record
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -14,10 +15,12 @@ func Append(b []byte, r *model.Record) []byte {
 	if r.Kind == model.KindUnknown {
 		return b
 	}
-	e := encoder{b: b}
+	e := encoder{b: b, parts: partsPool.Get().(*parts)}
+	defer partsPool.Put(e.parts)
 	e.b = append(e.b, `{"kind":"`...)
 	e.b = append(e.b, r.Kind.String()...)
 	e.b = append(e.b, `","schema":"`+model.Schema+`",`...)
+	e.parts.begin(r.Time())
 	e.time(`"time":`, r.Time())
 	e.key(`"time_unix_nano":`)
 	e.b = append(e.b, '"')
@@ -86,16 +89,23 @@ func sortedKeys(m map[string]uint64) []string {
 func (e *encoder) teardown(r *model.Record) {
 	t := &r.Teardown
 	e.str(`"id":`, t.ID)
-	e.name(`"verdict":`, t.Verdict.String())
-	e.name(`"cause":`, t.Cause.String())
-	e.name(`"initiator":`, t.Initiator.String())
-	e.name(`"terminator":`, t.Terminator.String())
-	e.name(`"confidence":`, t.Confidence.String())
-	e.str(`"confidence_reason":`, t.ConfidenceReason)
-	e.str(`"rule":`, t.Rule)
+	judgement := t.Judgement
+	judgement.CloseBlocked = model.Opt[time.Duration]{}
+	part(e, &e.parts.judgement, int(t.Cause)+int(t.Initiator), &judgement, (*encoder).judgement)
 	if r.Retracts {
 		e.flag(`"retracts":`, true)
 	}
 	number(e, `"close_blocked_ns":`, t.CloseBlocked)
 	e.factsBody(&t.Facts, keepEmpty)
+}
+
+// judgement writes all of j but how long close() waited.
+func (e *encoder) judgement(j *model.Judgement) {
+	e.name(`"verdict":`, j.Verdict.String())
+	e.name(`"cause":`, j.Cause.String())
+	e.name(`"initiator":`, j.Initiator.String())
+	e.name(`"terminator":`, j.Terminator.String())
+	e.name(`"confidence":`, j.Confidence.String())
+	e.str(`"confidence_reason":`, j.ConfidenceReason)
+	e.str(`"rule":`, j.Rule)
 }

@@ -17,9 +17,10 @@ func (e *encoder) facts(f *model.Facts, empty emptiness) {
 // that a teardown always has are written without members.
 func (e *encoder) factsBody(f *model.Facts, empty emptiness) {
 	e.network(&f.Network, empty)
-	e.process(&f.Process)
-	e.closer(&f.Closer)
-	e.place(f)
+	part(e, &e.parts.process, f.Process.PID+int(f.Process.Source), &f.Process, (*encoder).process)
+	part(e, &e.parts.closer, f.Closer.TID, &f.Closer, (*encoder).closer)
+	where := place{f.Container, f.K8s, f.Cgroup, f.Systemd}
+	part(e, &e.parts.place, len(where.Cgroup.Path), &where, (*encoder).place)
 	e.tcp(&f.TCP, empty)
 	at := e.open(`"linger":`)
 	boolean(e, `"on":`, f.Linger.On)
@@ -86,8 +87,15 @@ func (e *encoder) closer(c *model.Closer) {
 	e.close(at, omitEmpty)
 }
 
-// place writes where the owner runs.
-func (e *encoder) place(f *model.Facts) {
+// place is where the owner runs.
+type place struct {
+	model.Container
+	model.K8s
+	model.Cgroup
+	model.Systemd
+}
+
+func (e *encoder) place(f *place) {
 	at := e.open(`"container":`)
 	e.str(`"id":`, f.Container.ID)
 	e.str(`"runtime":`, f.Container.Runtime)
@@ -111,18 +119,11 @@ func (e *encoder) tcp(t *model.TCP, empty emptiness) {
 		e.name(`"role":`, t.Role.String())
 	}
 	if t.Path.Len() > 0 {
-		e.path(&t.Path)
+		part(e, &e.parts.path, t.Path.Len()+int(t.Path.Last()), &t.Path, (*encoder).path)
 	}
 	e.str(`"error":`, t.Error)
-	fin := e.open(`"fin":`)
-	boolean(e, `"sent":`, t.FIN.Sent)
-	boolean(e, `"received":`, t.FIN.Received)
-	e.close(fin, omitEmpty)
-	rst := e.open(`"rst":`)
-	boolean(e, `"sent":`, t.RST.Sent)
-	boolean(e, `"received":`, t.RST.Received)
-	e.str(`"reason":`, t.RST.Reason)
-	e.close(rst, omitEmpty)
+	flags := segments{t.FIN, t.RST}
+	part(e, &e.parts.segments, flags.slot(), &flags, (*encoder).segments)
 	e.bytes(&t.Bytes)
 	number(e, `"retransmits":`, t.Retransmits)
 	number(e, `"srtt_ns":`, t.SRTT)
@@ -130,6 +131,34 @@ func (e *encoder) tcp(t *model.TCP, empty emptiness) {
 	e.flagIf(`"loopback":`, t.Loopback)
 	e.flagIf(`"preexisting":`, t.Preexisting)
 	e.close(at, empty)
+}
+
+// segments is who sent FIN and RST.
+type segments struct {
+	fin model.FIN
+	rst model.RST
+}
+
+func (s *segments) slot() int {
+	slot := len(s.rst.Reason)
+	for i, seen := range [...]model.Opt[bool]{s.fin.Sent, s.fin.Received, s.rst.Sent, s.rst.Received} {
+		if seen.Is(true) {
+			slot += 1 << i
+		}
+	}
+	return slot
+}
+
+func (e *encoder) segments(s *segments) {
+	fin := e.open(`"fin":`)
+	boolean(e, `"sent":`, s.fin.Sent)
+	boolean(e, `"received":`, s.fin.Received)
+	e.close(fin, omitEmpty)
+	rst := e.open(`"rst":`)
+	boolean(e, `"sent":`, s.rst.Sent)
+	boolean(e, `"received":`, s.rst.Received)
+	e.str(`"reason":`, s.rst.Reason)
+	e.close(rst, omitEmpty)
 }
 
 func (e *encoder) path(p *model.Path) {

@@ -105,6 +105,9 @@ func TestAppendAgreesWithEncodingJSON(t *testing.T) {
 		if !utf8.Valid(line) {
 			t.Fatalf("record %d: line is not UTF-8: %q", i, line)
 		}
+		if again := Append(nil, &rec); !bytes.Equal(again, line) { // now with the parts of the first time
+			t.Fatalf("record %d: got %s, then %s", i, line, again)
+		}
 		got, want := tree(t, line), tree(t, standardLine(t, &rec))
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("record %d: %s\n%s", i, difference(got, want), line)

@@ -15,11 +15,8 @@ const MaxString = 32 << 10
 // encoder appends members of objects, each followed by a comma; close turns
 // the last comma into the bracket.
 type encoder struct {
-	b []byte
-	// The times of a record are mostly of the second of the first, whose text is
-	// then copied: that second, and where in b its text begins.
-	second int64
-	at     int
+	b     []byte
+	parts *parts
 }
 
 // emptiness says what close does with an object without members.
@@ -144,16 +141,13 @@ func (e *encoder) time(key string, t model.Time) {
 	e.b = append(e.b, '"', ',')
 }
 
-// moment appends t in [model.TimeLayout].
+// moment appends t in [model.TimeLayout]. Most times are of the second of the last
+// record, whose text is copied.
 func (e *encoder) moment(t model.Time) {
-	const width = len("2006-01-02T15:04:05.")
-	switch second := int64(t) / 1e9; {
-	case second > 0 && second == e.second: // 0 may have been of 1969
-		e.b = append(e.b, e.b[e.at:e.at+width]...)
+	if second := int64(t) / 1e9; second > 0 && second == e.parts.second { // 0 may be of 1969
+		e.b = append(e.b, e.parts.date[:len("2006-01-02T15:04:05.")]...)
 		e.b = append(digits(e.b, int(int64(t)%1e9)/1000, 6), 'Z')
 		return
-	case second > 0 && e.second == 0: // the first, which is that of the record
-		e.second, e.at = second, len(e.b)
 	}
 	e.b = appendTime(e.b, t)
 }

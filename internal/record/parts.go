@@ -1,0 +1,53 @@
+package record
+
+import (
+	"sync"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// parts keeps the text of what many records have in common: the judgement of a rule,
+// a process, the states of an ordinary connection. Half of a line is copied from here.
+type parts struct {
+	judgement texts[model.Judgement]
+	process   texts[model.Process]
+	closer    texts[model.Closer]
+	place     texts[place]
+	path      texts[model.Path]
+	segments  texts[segments]
+	second    int64 // of a time whose text is date; 0 is none
+	date      [len(model.TimeLayout)]byte
+}
+
+// partsPool: an encoder has its parts for itself while it writes a line.
+var partsPool = sync.Pool{New: func() any { return new(parts) }}
+
+// slots bounds the texts of each part, which may be long (MaxString).
+const slots = 16
+
+// texts holds the texts of some values, each in the slot that its writer chooses.
+type texts[T comparable] [slots]struct {
+	value T
+	text  []byte
+}
+
+// part appends the text of v: that of its slot if it is v's, otherwise what write
+// appends, which then takes the slot.
+func part[T comparable](e *encoder, t *texts[T], slot int, v *T, write func(*encoder, *T)) {
+	kept := &t[uint(slot)%slots]
+	if kept.value == *v && kept.text != nil {
+		e.b = append(e.b, kept.text...)
+		return
+	}
+	at := len(e.b)
+	write(e, v)
+	kept.value, kept.text = *v, append(kept.text[:0], e.b[at:]...)
+}
+
+// begin prepares for the times of a record, of which most are of its own second.
+func (p *parts) begin(t model.Time) {
+	if second := int64(t) / 1e9; second != p.second {
+		p.second = second
+		appendTime(p.date[:0], t)
+	}
+}
