@@ -41,15 +41,8 @@ type TraceEnd struct {
 	Path          uint64
 	BytesAcked    uint64
 	BytesReceived uint64
-	Owner         struct {
-		_      structs.HostLayout
-		Start  uint64
-		Cgroup uint64
-		Tgid   uint32
-		Uid    uint32
-		Comm   [16]uint8
-	}
-	Closer struct {
+	Owner         TraceOwner
+	Closer        struct {
 		_    structs.HostLayout
 		Tgid uint32
 		Tid  uint32
@@ -154,15 +147,8 @@ type TraceLater struct {
 }
 
 type TraceListener struct {
-	_     structs.HostLayout
-	Owner struct {
-		_      structs.HostLayout
-		Start  uint64
-		Cgroup uint64
-		Tgid   uint32
-		Uid    uint32
-		Comm   [16]uint8
-	}
+	_         structs.HostLayout
+	Owner     TraceOwner
 	Ambiguous uint64
 }
 
@@ -189,6 +175,15 @@ const (
 	TraceMessageMESSAGE_RESET_TW    TraceMessage = 7
 	TraceMessageMESSAGE_CLOSED      TraceMessage = 8
 )
+
+type TraceOwner struct {
+	_      structs.HostLayout
+	Start  uint64
+	Cgroup uint64
+	Tgid   uint32
+	Uid    uint32
+	Comm   [16]uint8
+}
 
 // Names of all BPF objects in the ELF.
 //

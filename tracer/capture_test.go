@@ -130,7 +130,7 @@ func (c *Capture) Play(order []int, drop func(int) bool) []model.Record {
 		left    = earliest(decoded, order)
 	)
 	a := newAssembler(translator{
-		clock: clock{c.Realtime, c.Boottime}, hertz: c.Hertz, reasons: c.Reasons, names: map[[16]byte]string{},
+		clock: clock{c.Realtime, c.Boottime}, hertz: c.Hertz, reasons: c.Reasons,
 	}, "t")
 	a.attached(c.Mode)
 	out := func(e *model.Event) bool {

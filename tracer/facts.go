@@ -3,7 +3,6 @@
 package tracer
 
 import (
-	"bytes"
 	"math"
 	"math/bits"
 	"net/netip"
@@ -19,15 +18,15 @@ import (
 // translator turns messages into facts.
 type translator struct {
 	clock   clock
-	hertz   uint32              // CONFIG_HZ, or 0 if it could not be learnt
-	reasons map[uint8]string    // enum sk_rst_reason of this kernel, empty before 6.10
-	names   map[[16]byte]string // interned process names
-	owners  *process.Owners     // nil: only what the kernel's messages say
-	known   map[owner]*described
+	hertz   uint32           // CONFIG_HZ, or 0 if it could not be learnt
+	reasons map[uint8]string // enum sk_rst_reason of this kernel, empty before 6.10
+	names   names
+	owners  *process.Owners // nil: only what the kernel's messages say
+	known   map[bpf.TraceOwner]*described
+	// The one of known that was asked for last, and its key.
+	last      *described
+	lastOwner bpf.TraceOwner
 }
-
-// namesMax bounds the interned names; a host has far fewer.
-const namesMax = 4096
 
 // facts fills in f, which is empty, in place: it has 850 bytes.
 func (t *translator) facts(f *model.Facts, e *bpf.TraceEnd) {
@@ -73,7 +72,7 @@ func (t *translator) process(p *model.Process, e *bpf.TraceEnd) {
 	}
 	p.PID = int(e.Owner.Tgid)
 	p.StartTime = t.clock.bootTime(e.Owner.Start)
-	p.Name = t.name(e.Owner.Comm)
+	p.Name = t.names.of(e.Owner.Comm)
 	p.Source = model.OwnerSource(e.Source)
 	if e.Owner.Start != 0 { // otherwise only the closer's name is known
 		p.User.ID = model.Some(e.Owner.Uid)
@@ -85,21 +84,8 @@ func (t *translator) closer(c *model.Closer, e *bpf.TraceEnd) {
 		return
 	}
 	c.PID, c.TID = int(e.Closer.Tgid), int(e.Closer.Tid)
-	c.Name = t.name(e.Closer.Comm)
+	c.Name = t.names.of(e.Closer.Comm)
 	c.Call, c.Signal = model.Call(e.Call), int(e.Signal)
-}
-
-func (t *translator) name(comm [16]byte) string {
-	if name, ok := t.names[comm]; ok {
-		return name
-	}
-	if len(t.names) >= namesMax {
-		clear(t.names)
-	}
-	text, _, _ := bytes.Cut(comm[:], []byte{0})
-	name := string(text)
-	t.names[comm] = name
-	return name
 }
 
 // path unpacks the states, which the kernel packs 4 bits each, the newest lowest.

@@ -30,7 +30,7 @@ func FuzzDecode(f *testing.F) {
 		if len(raw) < int(unsafe.Sizeof(bpf.TraceLater{})) {
 			t.Fatalf("a message of %d bytes was taken", len(raw))
 		}
-		tr := translator{hertz: 250, names: map[[16]byte]string{}}
+		tr := translator{hertz: 250}
 		var facts model.Facts
 		tr.facts(&facts, &m.end)
 		model.Classify(&facts)
@@ -91,7 +91,7 @@ func FuzzAssembler(f *testing.F) {
 	f.Add(seed)
 	f.Fuzz(func(t *testing.T, input []byte) {
 		s := script{bytes: input, now: 1_000_000_000}
-		a := newAssembler(translator{hertz: 100, names: map[[16]byte]string{}}, "f")
+		a := newAssembler(translator{hertz: 100}, "f")
 		check := tellingOnce{t: t, teardowns: map[string]bool{}, outcomes: map[string]bool{}}
 		ends := 0
 		for len(s.bytes) > 0 {

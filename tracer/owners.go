@@ -3,20 +3,12 @@
 package tracer
 
 import (
+	"bytes"
+	"encoding/binary"
+
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
 )
-
-// owner is what the kernel says of a process, as a key.
-type owner struct {
-	start, cgroup uint64
-	tgid, uid     uint32
-	comm          [16]byte
-}
-
-func ownerOf(e *bpf.TraceEnd) owner {
-	return owner{e.Owner.Start, e.Owner.Cgroup, e.Owner.Tgid, e.Owner.Uid, e.Owner.Comm}
-}
 
 // described is what [process.Owners] told of a process outside containers, whose names
 // may become known later. Nothing else that it tells changes: one look-up instead
@@ -29,13 +21,22 @@ type described struct {
 // connections at one time.
 const describedMax = 8192
 
+// knownOf returns what is known of the owner of e, or nil. Ends often come in runs of
+// one process.
+func (t *translator) knownOf(e *bpf.TraceEnd) *described {
+	if t.last == nil || t.lastOwner != e.Owner {
+		t.last, t.lastOwner = t.known[e.Owner], e.Owner
+	}
+	return t.last
+}
+
 // meet looks the owner up when its message arrives. An end is delivered later,
 // and a process that exits after its last connection is gone by then.
 func (t *translator) meet(e *bpf.TraceEnd) {
-	if t.owners == nil || e.Source == 0 || e.Owner.Start == 0 || t.known[ownerOf(e)] != nil {
+	if t.owners == nil || e.Source == 0 || e.Owner.Start == 0 || t.knownOf(e) != nil {
 		return
 	}
-	t.owners.Meet(int(e.Owner.Tgid), t.name(e.Owner.Comm), e.Owner.Start, e.Owner.Cgroup)
+	t.owners.Meet(int(e.Owner.Tgid), t.names.of(e.Owner.Comm), e.Owner.Start, e.Owner.Cgroup)
 }
 
 // describe fills in what only /proc and the cgroup file system tell.
@@ -43,7 +44,7 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 	if t.owners == nil || f.Process.PID == 0 {
 		return
 	}
-	if d := t.known[ownerOf(e)]; d != nil && e.Owner.Start != 0 {
+	if d := t.knownOf(e); d != nil && e.Owner.Start != 0 {
 		f.Process.Executable.Path, f.Process.CommandLine = d.executable, d.commandLine
 		f.Process.User.Name, f.Cgroup.Path, f.Systemd.Unit = d.user, d.cgroup, d.unit
 		return
@@ -54,9 +55,26 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 		return
 	}
 	if t.known == nil || len(t.known) >= describedMax {
-		t.known = make(map[owner]*described)
+		t.known = make(map[bpf.TraceOwner]*described)
 	}
-	t.known[ownerOf(e)] = &described{
+	t.known[e.Owner] = &described{
 		f.Process.Executable.Path, f.Process.CommandLine, f.Process.User.Name, f.Cgroup.Path, f.Systemd.Unit,
 	}
+}
+
+// names interns process names, as the kernel keeps them: the last one of each slot.
+type names [256]struct {
+	comm [16]byte
+	text string
+}
+
+func (n *names) of(comm [16]byte) string {
+	const multiplier = 0x9e3779b97f4a7c15 // Fibonacci hashing
+	bits := binary.NativeEndian.Uint64(comm[:8]) ^ binary.NativeEndian.Uint64(comm[8:])*multiplier
+	slot := &n[bits*multiplier>>56]
+	if slot.comm != comm {
+		text, _, _ := bytes.Cut(comm[:], []byte{0})
+		slot.comm, slot.text = comm, string(text)
+	}
+	return slot.text
 }

@@ -118,7 +118,6 @@ func Open(opts Options) (_ *Tracer, err error) {
 		clock:   clock,
 		hertz:   learnHertz(t.losses),
 		reasons: resetReasons(env.types),
-		names:   map[[16]byte]string{},
 		owners:  process.NewOwners(process.Options{CommandLine: opts.CommandLine}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
 	t.asm.attached(t.loaded.mode)

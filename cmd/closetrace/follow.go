@@ -61,6 +61,15 @@ type ending struct {
 	cause   model.Cause
 }
 
+// byVerdict counts as a stop line does.
+func (e endings) byVerdict() map[string]uint64 {
+	counts := map[string]uint64{}
+	for how, n := range e {
+		counts[how.verdict.String()] += n
+	}
+	return counts
+}
+
 // followSummary says how a command ended, and how its connections did: the most
 // frequent causes first. That a graceful end came by FIN need not be said.
 func followSummary(command, how string, ended endings) string {

@@ -109,6 +109,7 @@ func (t *trace) records(ctx context.Context) iter.Seq2[model.Record, error] {
 			return
 		}
 		stop := t.stop
+		stop.Teardowns = t.ended.byVerdict()
 		stop.Time, stop.Reason = max(last, model.TimeOf(time.Now())), "source-ended"
 		var why reason
 		if errors.As(context.Cause(ctx), &why) {
@@ -126,7 +127,6 @@ func (t *trace) records(ctx context.Context) iter.Seq2[model.Record, error] {
 // pass yields what passes the filter until the source ends.
 func (t *trace) pass(ctx context.Context, cancel context.CancelCauseFunc, yield func(model.Record, error) bool) (last model.Time, failed error, stopped bool) {
 	var teardowns uint64
-	t.stop.Teardowns = map[string]uint64{}
 	for r, err := range model.Judged(t.source.Events(ctx)) {
 		if err != nil {
 			return last, err, false
@@ -144,7 +144,6 @@ func (t *trace) pass(ctx context.Context, cancel context.CancelCauseFunc, yield 
 			if teardowns++; teardowns == t.flags.count {
 				cancel(reason("count"))
 			}
-			t.stop.Teardowns[r.Teardown.Verdict.String()]++
 			t.ended[ending{r.Teardown.Verdict, r.Teardown.Cause}]++
 		}
 		last = r.Time()
