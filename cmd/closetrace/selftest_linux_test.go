@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/closetrace/closetrace/internal/lab"
+)
+
+// TestSelftest holds what doctor --selftest says against its own lines and its
+// exit code: every scenario is counted, or there is a reason. That the verdicts
+// are right is for TestLab to show, which knows hosts that hide events.
+func TestSelftest(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	r := runProgram(t, exec.Command(closetrace, "doctor", "--selftest"))
+	skipCgo(t, r)
+	_, summary, _ := strings.Cut(r.out, ": ")
+	var right, possible, ends int
+	if _, err := fmt.Sscanf(summary, "%d of %d scenarios judged right, %d connection ends", &right, &possible, &ends); err != nil {
+		t.Fatalf("%v in %q, %q", err, r.out, r.errors)
+	}
+	wrong, unplayed := map[string]bool{}, 0
+	for line := range strings.Lines(r.out) {
+		fields := strings.Fields(line)
+		switch {
+		case fields[0] == "WRONG":
+			wrong[fields[1]] = true
+		case strings.Contains(line, ": not possible here: "):
+			unplayed++
+		case strings.Contains(line, ": could not be played: "):
+			t.Error(line)
+		}
+	}
+	if len(wrong) > 0 {
+		t.Logf("what it found wrong: %v", wrong)
+	}
+	if all := len(lab.Scenarios()); possible+unplayed != all || right+len(wrong) != possible || right < possible*9/10 || ends < 100 {
+		t.Errorf("%d of %d right, %d not possible, want %d in all; %d ends\n%s", right, possible, unplayed, all, ends, r.out)
+	}
+	if (r.code == exitOK) != (len(wrong) == 0) {
+		t.Errorf("exit code %d with %d scenarios wrong: %s", r.code, len(wrong), r.errors)
+	}
+	left, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range left {
+		if exe, err := os.Readlink(link); err == nil && exe == closetrace {
+			t.Errorf("%s is left", filepath.Dir(link))
+		}
+	}
+}
