@@ -94,8 +94,17 @@ func (c *closing) prepare(p *pair) error {
 	return p.near.setNonblocking(c.nonblocking)
 }
 
-// close closes near, and far when it has read everything.
+// close closes near, and far when it has read everything. Unless near has more to
+// send than fits, far waits in recv before.
 func (c *closing) close(p *pair) (w witnessed, err error) {
+	read := p.far.drain
+	if !c.pending {
+		begun, err := p.far.read()
+		if err != nil {
+			return w, errors.Join(err, p.near.close(), p.far.close())
+		}
+		read = begun.drain
+	}
 	begin, end := make(chan struct{}), make(chan string, 1)
 	go func() {
 		if c.drains {
@@ -103,7 +112,7 @@ func (c *closing) close(p *pair) (w witnessed, err error) {
 		} else if c.pending {
 			<-begin
 		}
-		failure := p.far.drain()
+		failure := read()
 		end <- failure
 		p.far.close()
 	}()

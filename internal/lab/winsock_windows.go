@@ -148,7 +148,6 @@ func (s socket) shutdown() error { return windows.Shutdown(windows.Handle(s), wi
 
 // drain reads to the end and returns the name of its error, if it was one.
 func (s socket) drain() string {
-	const patience = 20 * time.Second
 	if err := windows.SetsockoptInt(windows.Handle(s), windows.SOL_SOCKET, soRcvtimeo, int(patience/time.Millisecond)); err != nil {
 		return nameOf(err)
 	}
