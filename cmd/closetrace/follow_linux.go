@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer/process"
 )
 
@@ -28,6 +29,7 @@ const stillRuns = "still runs"
 // remove the group.
 type followed struct {
 	name    string
+	filter  string          // as the user gave it
 	process *runningProcess // or nil: a command
 	runner  *exec.Cmd
 	start   *os.File // a byte lets the command begin; closing it ends the runner
@@ -56,10 +58,11 @@ func (a *app) follow(c *cobra.Command, args []string, flags *traceFlags, output 
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	if _, err := flags.compile(); err != nil {
+	filter, err := flags.compile()
+	if err != nil {
 		return nil, err // a wrong filter is told before a missing privilege
 	}
-	f := &followed{name: words[0]}
+	f := &followed{name: words[0], filter: filter.String()}
 	if f.group, err = process.NewGroup("closetrace-" + strconv.Itoa(os.Getpid())); err != nil {
 		return nil, &lacking{err}
 	}
@@ -169,6 +172,22 @@ func (f *followed) settle(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// chosen says which connections are recorded, in words: the condition that
+// narrow adds names a control group of our own.
+func (f *followed) chosen(filter *model.Filter) string {
+	if f == nil {
+		return filter.String()
+	}
+	text, typed := f.name+" and what it starts", f.filter
+	if f.process != nil {
+		typed = filter.String()
+	}
+	if typed != "" {
+		text += "; " + typed
+	}
+	return text
 }
 
 // tell writes how the command and its connections ended.

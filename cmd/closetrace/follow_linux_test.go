@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"maps"
 	"net"
@@ -116,7 +117,7 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := serverWithNoise(t)
-	c := exec.Command(closetrace, "record", "-o", "-", "--", self, "-test.run=^TestFollowedActor$")
+	c := exec.Command(closetrace, "record", "-o", "-", "--verdict", "graceful,abortive", "--", self, "-test.run=^TestFollowedActor$")
 	c.Env = append(os.Environ(), "CLOSETRACE_TEST_FOLLOW=parent", "CLOSETRACE_TEST_SERVER="+server)
 	before := map[string]bool{}
 	for _, group := range groups(t, tracer.Inspect().Cgroup2) {
@@ -128,6 +129,10 @@ func TestFollow(t *testing.T) {
 		t.Fatalf("exit %d: %s", r.code, r.errors)
 	}
 	checkFollowed(t, &r, server, map[string]int{"fin": 2, "linger-zero": 1})
+	if want := fmt.Sprintf(`"filter":%q`, self+` and what it starts; verdict in ["graceful", "abortive"]`); !strings.Contains(r.out, want) {
+		start, _, _ := strings.Cut(r.out, "\n")
+		t.Errorf("the start line is %s, want %s", start, want)
+	}
 	if !strings.Contains(r.errors, "exited with 7; connections: 3 (2 graceful; 1 abortive: linger-zero)") {
 		t.Errorf("standard error is %q, want the summary", r.errors)
 	}

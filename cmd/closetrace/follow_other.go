@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/model"
 )
 
 // followed is a command that is traced alone: only on Linux.
@@ -25,6 +27,8 @@ func (*app) follow(c *cobra.Command, args []string, _ *traceFlags, _ io.Writer) 
 func (*followed) begin(context.Context, context.CancelCauseFunc, endings) (done func()) {
 	return func() {}
 }
+func (*followed) chosen(f *model.Filter) string { return f.String() }
+
 func (*followed) tell(io.Writer) {}
 func (*followed) close() error   { return nil }
 

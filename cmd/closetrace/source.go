@@ -81,10 +81,7 @@ func (t *traceFlags) open() (*trace, error) {
 	}
 	start := source.Start()
 	start.Tool.Version = version()
-	start.Filter = filter.String()
-	if t.family != 0 {
-		start.Filter = strings.TrimSuffix(fmt.Sprintf("process %d and what it starts; %s", t.family, filter), "; ")
-	}
+	start.Filter = t.follow.chosen(filter)
 	return &trace{source: source, filter: filter, flags: t, start: start, ended: endings{}}, nil
 }
 
