@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -191,13 +190,7 @@ func lastLine(s string) string {
 
 func TestKillWithoutPrivilege(t *testing.T) {
 	needCapabilities(t)
-	closetrace := program(t)
-	if err := os.Chmod(filepath.Dir(filepath.Dir(closetrace)), 0o755); err != nil { // the test's own folder
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Dir(closetrace), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	closetrace := programForAll(t)
 	p := newPair(t)
 	c := exec.Command(closetrace, "kill", "--filter", p.expression(), "--yes")
 	c.Dir = "/"

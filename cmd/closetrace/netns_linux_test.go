@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,6 +35,29 @@ func TestNetNS(t *testing.T) {
 		var n netns
 		if err := n.Set(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("--netns %s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestListAllNetNS: where a process may not be looked into, what is missing is said
+// only if that process is in a network namespace that is not listed. In a PID
+// namespace of its own /proc has the processes of the test alone.
+func TestListAllNetNS(t *testing.T) {
+	needCapabilities(t)
+	for _, tool := range []string{"unshare", "setpriv"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	closetrace := programForAll(t)
+	for beside, missing := range map[string]bool{"sleep 60": false, "unshare --net sleep 60": true} {
+		c := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", beside+` &
+			until grep -q sleep /proc/$!/comm; do :; done
+			setpriv --reuid=65534 --regid=65534 --clear-groups "$0" list --all-netns`, closetrace)
+		c.Dir = "/"
+		r := runProgram(t, c)
+		if told := strings.Contains(r.errors, "look into other network namespaces"); r.code != 0 || told != missing {
+			t.Errorf("beside %s: exit %d, standard error %q; want it told that something is missing: %v", beside, r.code, r.errors, missing)
 		}
 	}
 }

@@ -43,6 +43,17 @@ func program(t *testing.T) string {
 	return path
 }
 
+// programForAll is program for other users too.
+func programForAll(t *testing.T) string {
+	t.Helper()
+	path := program(t)
+	folder := filepath.Dir(path)
+	if err := errors.Join(os.Chmod(filepath.Dir(folder), 0o755), os.Chmod(folder, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // result is what a run of the program left.
 type result struct {
 	code        int

@@ -53,13 +53,16 @@ func namespaces(opts *Options) spaces {
 		return found
 	}
 	seen := map[uint32]bool{own.inode: true}
+	reached, refused := map[uint32]bool{processTable("/proc/thread-self"): true}, map[uint32]bool{}
 	add := func(path string) {
 		n, err := openNamespace(path, seen)
+		process, _ := strings.CutSuffix(path, "/ns/net")
 		switch {
-		case errors.Is(err, fs.ErrPermission) && !ended(path):
-			opts.skip(fmt.Errorf("look into other network namespaces (needs CAP_SYS_ADMIN and CAP_SYS_PTRACE): %w", fs.ErrPermission))
+		case errors.Is(err, fs.ErrPermission) && !ended(process):
+			refused[processTable(process)] = true
 		case n != nil:
 			found = append(found, n)
+			reached[processTable(process)] = true
 		}
 	}
 	for _, pid := range processIDs() {
@@ -71,13 +74,31 @@ func namespaces(opts *Options) spaces {
 			add(entry)
 		}
 	}
+	for table := range refused {
+		if table == 0 || !reached[table] {
+			opts.skip(fmt.Errorf("look into other network namespaces (needs CAP_SYS_ADMIN and CAP_SYS_PTRACE, and no security module that forbids it): %w", fs.ErrPermission))
+			break
+		}
+	}
 	return found
 }
 
-// ended reports whether the path is of a process that has ended: the kernel
-// says EACCES then too (proc_ns_get_link).
-func ended(path string) bool {
-	process, _ := strings.CutSuffix(path, "/ns/net")
+// processTable returns a number that two processes share if they are in one network
+// namespace: the inode of /proc/PID/net/tcp, an entry that each namespace has of its
+// own (proc_register in fs/proc/generic.c). It takes no privilege, unlike ns/net:
+// most processes that may not be looked into are in a namespace that is listed
+// anyway. 0 is unknown.
+func processTable(process string) uint32 {
+	info, err := os.Stat(process + "/net/tcp")
+	if err != nil {
+		return 0
+	}
+	return inode(info)
+}
+
+// ended reports whether a process has ended: the kernel says EACCES then too
+// (proc_ns_get_link).
+func ended(process string) bool {
 	stat, err := os.ReadFile(process + "/stat")
 	if err != nil {
 		return true
