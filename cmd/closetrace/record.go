@@ -86,7 +86,9 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	if flags.output == "-" && isTerminal(a.stdout) && flags.options.Compress {
 		return usage("refusing to write compressed data to a terminal")
 	}
-	flags.options.MaxSize, flags.options.RotateSize = int64(flags.maxSize), int64(flags.rotateSize)
+	if err := flags.check(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	flags.options.OnError = func(error) { cancel(reason("error")) }
@@ -115,6 +117,27 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	}
 	status.finish(err != nil && !errors.Is(err, syscall.EPIPE))
 	return err
+}
+
+// check fills in the sizes, and refuses what a recording can't do.
+func (r *recordFlags) check() error {
+	o := &r.options
+	o.MaxSize, o.RotateSize = int64(r.maxSize), int64(r.rotateSize)
+	rotates := o.RotateSize > 0 || o.RotateAge != 0
+	tooSmall := func(n int64) bool { return n > 0 && n < record.MinSize }
+	switch {
+	case tooSmall(o.RotateSize), tooSmall(o.MaxSize):
+		return usage("--rotate-size and --max-size: want at least %s", humanize.IBytes(record.MinSize))
+	case o.RotateAge < 0:
+		return usage("--rotate-age %s: want a time such as 1h", o.RotateAge)
+	case o.RotateKeep < 0:
+		return usage("--rotate-keep %d: want a number of files", o.RotateKeep)
+	case o.RotateKeep > 0 && !rotates:
+		return usage("--rotate-keep needs --rotate-size or --rotate-age")
+	case rotates && r.output == "-":
+		return usage("standard output can't be rotated: name a file with -o")
+	}
+	return nil
 }
 
 // write records until the trace ends. After an error of the file the rest is

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -27,8 +29,17 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: false,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"wrong": wrong},
 		Condition: func(name string) (bool, error) {
 			return name == "trace" && traceable, nil
 		},
 	})
+}
+
+// wrong runs a command line that is wrong: exit code 2, as documented.
+func wrong(ts *testscript.TestScript, _ bool, args []string) {
+	var exit *exec.ExitError
+	if err := ts.Exec(args[0], args[1:]...); !errors.As(err, &exit) || exit.ExitCode() != exitUsage {
+		ts.Fatalf("%v: %v, want exit code %d", args, err, exitUsage)
+	}
 }

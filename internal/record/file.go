@@ -27,14 +27,14 @@ type file struct {
 	closed  bool
 }
 
-// minSize is the least RotateSize and MaxSize: below, files would hold little
+// MinSize is the least RotateSize and MaxSize: below, files would hold little
 // but their first and last line.
-const minSize = 16 << 10
+const MinSize = 16 << 10
 
 func create(path string, o *Options) (*file, error) {
 	for _, size := range []int64{o.MaxSize, o.RotateSize} {
-		if size != 0 && size < minSize {
-			return nil, fmt.Errorf("size %d of a recording: want at least %d", size, minSize)
+		if size != 0 && size < MinSize {
+			return nil, fmt.Errorf("size %d of a recording: want at least %d", size, MinSize)
 		}
 	}
 	if o.MaxSize > 0 && o.rotates() && (o.RotateSize == 0 || o.RotateSize > o.MaxSize/2) {
