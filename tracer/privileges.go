@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
+	"unicode"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -41,9 +43,21 @@ type PrivilegeError struct{ Missing []string }
 
 // Error implements error.
 func (e *PrivilegeError) Error() string {
-	caps := strings.ToLower(strings.Join(e.Missing, ","))
-	return fmt.Sprintf("tracing needs %s: run it with sudo, or once: sudo setcap %s=ep \"$(command -v closetrace)\"",
-		strings.Join(e.Missing, ", "), caps)
+	program, err := os.Executable()
+	if err != nil {
+		program = "closetrace"
+	}
+	if strings.ContainsFunc(program, needsQuotes) {
+		program = "'" + strings.ReplaceAll(program, "'", `'\''`) + "'"
+	}
+	// All three: setcap takes away what it does not name.
+	return fmt.Sprintf("tracing needs %s: run it with sudo, or once: sudo setcap cap_bpf,cap_perfmon,cap_net_admin=ep %s",
+		strings.Join(e.Missing, ", "), program)
+}
+
+// needsQuotes reports whether a shell may take r for more than a letter of a path.
+func needsQuotes(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+", r)
 }
 
 // Is implements the interface that errors.Is looks for.
