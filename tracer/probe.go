@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -39,14 +38,14 @@ func Probe() []Status {
 	for _, mode := range Modes() {
 		s := Status{Mode: mode}
 		l, err := load(mode, opts, env)
-		s.Err = err
+		s.Err = withoutKprobes(mode, err)
 		hooks, _ := hooksFor(mode, opts, env.types)
 		for _, h := range hooks {
 			p := ProgramStatus{Program: h.program, Optional: h.optional}
 			if l != nil {
 				p.Err = l.missingReason(h.program)
 			} else {
-				p.Err = tryProgram(h, opts, env)
+				p.Err = withoutKprobes(mode, tryProgram(h, opts, env))
 			}
 			if h.copyOf == "" || p.Err != nil { // of a copy only its failure is news
 				s.Programs = append(s.Programs, p)
@@ -137,15 +136,33 @@ func Inspect() Host {
 
 // explain shortens the error of a mode to one line that says what to do.
 func explain(mode Mode, err error) error {
+	err = withoutKprobes(mode, err)
 	var verifier *ebpf.VerifierError
 	switch {
 	case errors.As(err, &verifier):
 		return fmt.Errorf("%s: %w", mode, err)
 	case mode == Fentry && errors.Is(err, unix.EPERM):
 		return fmt.Errorf("%s: the kernel has no BPF trampolines or forbids them: %w", mode, unix.EPERM)
-	case mode == Kprobe && (errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "tracefs")):
-		return fmt.Errorf("%s: the kernel has no kprobes: %w", mode, errors.ErrUnsupported)
 	default:
 		return fmt.Errorf("%s: %w", mode, err)
 	}
+}
+
+// ErrNoKprobes is matched by the errors of kprobes on a kernel that has none; it
+// matches [errors.ErrUnsupported].
+var ErrNoKprobes = fmt.Errorf("the kernel has no kprobes: %w", errors.ErrUnsupported)
+
+// withoutKprobes replaces an error by what is behind it.
+func withoutKprobes(mode Mode, err error) error {
+	if err != nil && mode == Kprobe && !hasKprobes() {
+		return ErrNoKprobes
+	}
+	return err
+}
+
+// hasKprobes reports whether the kernel was built with kprobes: it then has a perf
+// device of that name, since 4.17 (kernel/events/core.c, perf_tp_register).
+func hasKprobes() bool {
+	_, err := os.Stat("/sys/bus/event_source/devices/kprobe")
+	return !errors.Is(err, os.ErrNotExist)
 }

@@ -103,7 +103,7 @@ func oneLine(err error) string {
 	switch {
 	case errors.Is(err, unix.EPERM):
 		return "the kernel does not permit it: no BPF trampolines, or locked down"
-	case strings.Contains(text, "tracefs"):
+	case errors.Is(err, tracer.ErrNoKprobes):
 		return "the kernel has no kprobes"
 	case errors.Is(err, os.ErrNotExist):
 		return "the kernel has no such function to probe"
