@@ -69,26 +69,45 @@ func move(pid int, group string) error {
 	return nil
 }
 
-// removePatience is how long Close waits for the kernel to let go of the group
-// of a process that has just ended.
+// removePatience is how long Close waits for processes that are ending.
 const removePatience = time.Second
 
 // Close removes the group. Processes that still run in it go on in the group
 // of this process.
 func (g *Group) Close() error {
-	for deadline := time.Now().Add(removePatience); ; time.Sleep(5 * time.Millisecond) {
+	events, err := os.Open(filepath.Join(g.directory, "cgroup.events"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("remove control group %s: %w", g.path, err)
+	}
+	defer events.Close()
+	for deadline := time.Now().Add(removePatience); ; {
+		// Poll tells of what changes after this: "populated", when the last process
+		// has gone (cgroup-v2.rst, "Un-populated Notification").
+		_, _ = events.ReadAt(make([]byte, 64), 0)
 		err := unix.Rmdir(g.directory)
 		if err == nil || errors.Is(err, unix.ENOENT) {
 			return nil
 		}
-		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+		left := time.Until(deadline)
+		if !errors.Is(err, unix.EBUSY) || left <= 0 {
 			return fmt.Errorf("remove control group %s: %w", g.path, err)
 		}
-		text, _ := os.ReadFile(filepath.Join(g.directory, "cgroup.procs"))
-		for line := range strings.Lines(string(text)) {
-			if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
-				_ = move(pid, g.parent) // it may end by itself meanwhile
-			}
+		if g.moveOut() == 0 { // those that are left end by themselves
+			change := []unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}
+			_, _ = unix.Poll(change, int(left.Milliseconds())+1)
 		}
 	}
+}
+
+// moveOut moves the processes of the group into its parent, and returns how many.
+func (g *Group) moveOut() (moved int) {
+	text, _ := os.ReadFile(filepath.Join(g.directory, "cgroup.procs"))
+	for line := range strings.Lines(string(text)) {
+		if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && move(pid, g.parent) == nil {
+			moved++
+		}
+	}
+	return moved
 }
