@@ -3,7 +3,6 @@
 package process
 
 import (
-	"bufio"
 	"os"
 	"strings"
 )
@@ -11,15 +10,16 @@ import (
 // Cgroup2Mount returns where cgroup v2 is mounted, or "". Hybrid hosts have it
 // elsewhere than at /sys/fs/cgroup. The first mount of the whole hierarchy wins.
 func Cgroup2Mount() string {
-	file, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return ""
-	}
-	defer file.Close()
+	text, _ := os.ReadFile("/proc/self/mountinfo")
+	return cgroup2MountIn(string(text))
+}
+
+// cgroup2MountIn reads proc_pid_mountinfo(5).
+func cgroup2MountIn(text string) string {
 	part := ""
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		before, after, ok := strings.Cut(lines.Text(), " - ")
-		fields := strings.Fields(before)
+	for line := range strings.Lines(text) {
+		before, after, ok := strings.Cut(line, " - ")
+		fields := strings.Split(before, " ") // of blanks in paths only some are escaped
 		if !ok || !strings.HasPrefix(after, "cgroup2 ") || len(fields) < 5 {
 			continue
 		}

@@ -30,18 +30,17 @@ func TestParseStat(t *testing.T) {
 		{"12 (nginx) S 1 2", program{}, false},
 		{"12 nginx" + rest, program{}, false},
 		{")(", program{}, false},
+		{"1 2 3" + rest, program{}, false},
 		{"", program{}, false},
 	} {
 		got, ok := parseStat([]byte(c.text))
 		if ok != c.ok || ok && got != c.want {
 			t.Errorf("parseStat(%q) = %+v, %v, want %+v, %v", c.text, got, ok, c.want, c.ok)
 		}
+		if parent := parentOf([]byte(c.text)); parent == 1 != c.ok && c.text != "12 (nginx) S 1 2" {
+			t.Errorf("parentOf(%q) = %d", c.text, parent)
+		}
 	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("12 (nginx) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20"))
-	f.Fuzz(func(t *testing.T, text []byte) { parseStat(text) })
 }
 
 func TestParseMemberships(t *testing.T) {
@@ -51,11 +50,6 @@ func TestParseMemberships(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("parseMemberships = %+v, want %+v", got, want)
 	}
-}
-
-func FuzzParseMemberships(f *testing.F) {
-	f.Add("13:memory:/docker/x\n0::/\n")
-	f.Fuzz(func(t *testing.T, text string) { parseMemberships(text) })
 }
 
 func TestMain(m *testing.M) {

@@ -33,27 +33,31 @@ func programNow(pid int) (program, bool) {
 	return p, ok
 }
 
-// parseStat reads proc_pid_stat(5). The name may hold anything, blanks and
-// parentheses included, but nothing after it holds a parenthesis.
-func parseStat(text []byte) (program, bool) {
+// statFields splits proc_pid_stat(5) into the name and the fields after it. The name
+// may hold anything, blanks and parentheses included, but nothing after it holds a
+// parenthesis.
+func statFields(text []byte) (name string, fields []string) {
 	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if open < 0 || end < open {
-		return program{}, false
+		return "", nil
 	}
-	fields := strings.Fields(string(text[end+1:]))
+	return string(text[open+1 : end]), strings.Fields(string(text[end+1:]))
+}
+
+func parseStat(text []byte) (program, bool) {
+	name, fields := statFields(text)
 	const startTime = 22 - 3 // the first field after the name is number 3
 	if len(fields) <= startTime {
 		return program{}, false
 	}
 	start, err := strconv.ParseUint(fields[startTime], 10, 64)
-	return program{start: start, name: string(text[open+1 : end])}, err == nil
+	return program{start: start, name: name}, err == nil
 }
 
 // parentOf reads the parent's PID from proc_pid_stat(5), or 0.
 func parentOf(text []byte) int {
-	_, after, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
-	fields := strings.Fields(after) // the first is number 3, the state
-	if len(fields) < 2 {
+	_, fields := statFields(text)
+	if len(fields) < 2 { // the first is number 3, the state
 		return 0
 	}
 	pid, _ := strconv.Atoi(fields[1])
