@@ -5,11 +5,14 @@ import (
 	"time"
 )
 
+// noRule stands for the rule where none holds.
+const noRule = "no-rule-holds"
+
 // Classify concludes how and why a connection ended. It is a pure function of
 // f: the first rule of [Rules] that holds decides. Facts that a record shows
 // but a back end does not observe (Linger.Outcome) are not read.
 func Classify(f *Facts) Judgement {
-	j := Judgement{Rule: "no-rule-holds", Confidence: Inferred, ConfidenceReason: "no rule holds for these facts"}
+	j := Judgement{Rule: noRule, Confidence: Inferred, ConfidenceReason: "no rule holds for these facts"}
 	if r := firstRule(f); r != nil {
 		j = Judgement{
 			Verdict: r.Verdict, Cause: r.Cause, Terminator: r.Terminator,
@@ -26,7 +29,10 @@ func Classify(f *Facts) Judgement {
 	if j.Terminator == TerminatorUnknown && j.Verdict == Graceful {
 		j.Terminator = closedBy(j.Initiator)
 	}
-	if f.Evidence.Gap && j.ConfidenceReason == "" {
+	switch {
+	case f.Evidence.Gap && j.Rule == noRule:
+		j.ConfidenceReason = "events were lost around this end, and no rule holds for what is left"
+	case f.Evidence.Gap && j.ConfidenceReason == "":
 		j.ConfidenceReason = "events were lost around this end"
 	}
 	if j.ConfidenceReason != "" {

@@ -3,6 +3,8 @@ package summary
 import (
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -57,8 +59,11 @@ func (p *page) changes(title string, list []Change, name func(*Change) string) {
 
 // known returns what stands for a process without a name as well.
 func known(process string) string {
-	if process == "" {
+	switch {
+	case process == "":
 		return "(process not known)"
+	case strings.TrimSpace(process) == "":
+		return strconv.Quote(process) // so that it is seen
 	}
 	return process
 }

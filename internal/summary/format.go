@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/closetrace/closetrace/internal/safetext"
 )
 
@@ -50,17 +52,8 @@ func middle(name string, width int) string {
 	return head
 }
 
-// columns is how wide s is on a terminal, or a little more: a table that is
-// too narrow is better than a broken one.
-func columns(s string) int {
-	n := 0
-	for _, r := range s {
-		if n++; r >= 0x1100 && (r < 0x2010 || r >= 0x2600) {
-			n++
-		}
-	}
-	return n
-}
+// columns is how wide s is on a terminal.
+func columns(s string) int { return ansi.StringWidth(s) }
 
 func percent(n, total uint64) string {
 	if total == 0 {

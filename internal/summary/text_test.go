@@ -139,3 +139,29 @@ func TestClip(t *testing.T) {
 		}
 	}
 }
+
+// TestColumnsLineUp: the numbers of a table stand one below the other, whatever the
+// names are made of. The widths are those of Unicode's EastAsianWidth.txt.
+func TestColumnsLineUp(t *testing.T) {
+	s := New()
+	widths := map[string]int{"plain": 5, "ersatz\ufffd": 7, "\ufffd\ufffd": 2, "漢字": 4, "e\u0301te": 3, "Ωmega": 5, "한글": 4, "  ": 4}
+	for name := range widths {
+		r := model.Record{Kind: model.KindTeardown, Teardown: model.Teardown{Judgement: model.Judgement{Verdict: model.Abortive}}}
+		r.Teardown.Time, r.Teardown.Process = model.Time(1e18), model.Process{PID: 1, Name: name}
+		s.Add(&r)
+	}
+	var out bytes.Buffer
+	if err := s.Text(&out, TextOptions{Rows: 20}); err != nil {
+		t.Fatal(err)
+	}
+	for name, width := range widths {
+		shown := name
+		if name == "  " {
+			shown = `"  "` // a name of blanks is shown as one
+		}
+		head := shown + strings.Repeat(" ", 28-width) + "         1"
+		if !strings.Contains(out.String(), "\n"+head) {
+			t.Errorf("no line begins with %q:\n%s", head, &out)
+		}
+	}
+}
