@@ -237,35 +237,33 @@ func explain(run labRun, f lab.Finding) string {
 }
 
 // checkBlocked: how long close() blocked is right within 20 ms or 5 %, in the
-// median: the machine is busy, and the truth is what the calling thread saw
-// when it ran again.
+// median of the scenarios: the machine is busy, and the truth is what the calling
+// thread saw when it ran again. Calls of one scenario may all be late together.
 func checkBlocked(run labRun) (found problems) {
-	var off []time.Duration
-	for _, b := range blocked(run) {
-		off = append(off, max(0, (b.want-b.got).Abs()-max(20*time.Millisecond, b.want/20)))
+	calls := map[string][]time.Duration{}
+	for _, p := range pair(run.results, run.records) {
+		want, known := p.end.Truth.Blocked.Get()
+		got, seen := p.teardown.CloseBlocked.Get()
+		if known && seen {
+			scenario, _, _ := strings.Cut(p.name, " ")
+			calls[scenario] = append(calls[scenario], max(0, (want-got).Abs()-max(20*time.Millisecond, want/20)))
+		}
 	}
-	slices.Sort(off)
+	var off []time.Duration
+	for _, of := range calls {
+		off = append(off, median(of))
+	}
 	if len(off) == 0 {
 		found.addf("no close() was seen to block")
-	} else if median := off[len(off)/2]; median > 0 {
-		found.addf("the times for which close() blocked are wrong by %v beyond the tolerance", median)
+	} else if typical := median(off); typical > 0 {
+		found.addf("the times for which close() blocked are wrong by %v beyond the tolerance", typical)
 	}
 	return found
 }
 
-type blocking struct{ want, got time.Duration }
-
-// blocked returns the closes whose wait is known, with its truth.
-func blocked(run labRun) []blocking {
-	var all []blocking
-	for _, f := range pair(run.results, run.records) {
-		want, known := f.end.Truth.Blocked.Get()
-		got, seen := f.teardown.CloseBlocked.Get()
-		if known && seen {
-			all = append(all, blocking{want, got})
-		}
-	}
-	return all
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
 }
 
 // paired is an end with what is told of it in the end.

@@ -58,6 +58,7 @@ type agent struct {
 func serveAgent(name string) {
 	a := &agent{channel: os.NewFile(channelFD, "channel"), threads: map[int]chan request{}}
 	setName(name)
+	runtime.GOMAXPROCS(processors)
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		os.Exit(1)
 	}
@@ -76,6 +77,10 @@ func serveAgent(name string) {
 		work <- r
 	}
 }
+
+// processors are as many as the calls that an actor makes at the same time need
+// (lingerMany): after a call that blocked, Go waits for one before it takes the time.
+const processors = 128
 
 // thread never gives its OS thread back: process exit ends it.
 func (a *agent) thread(name string, work <-chan request) {
