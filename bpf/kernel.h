@@ -302,7 +302,22 @@ struct bpf_iter__task_file {
 #pragma clang attribute pop
 
 /* include/uapi/linux/bpf.h: the contexts of cgroup programs. */
-struct bpf_sock;
+struct bpf_sock {
+	__u32 bound_dev_if;
+	__u32 family;
+	__u32 type;
+	__u32 protocol;
+	__u32 mark;
+	__u32 priority;
+	__u32 src_ip4;
+	__u32 src_ip6[4];
+	__u32 src_port;
+	__be16 dst_port;
+	__u16 : 16;
+	__u32 dst_ip4;
+	__u32 dst_ip6[4];
+	__u32 state;
+};
 
 struct bpf_sock_addr {
 	__u32 user_family;

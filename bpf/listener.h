@@ -14,7 +14,7 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 		hertz100 = sk->sk_lingertime;
 		return;
 	}
-	read_owner(&value.owner, current_task());
+	read_current(&value.owner);
 	known = bpf_map_lookup_elem(&listeners, &key);
 	if (known && known->owner.tgid != value.owner.tgid &&
 	    BPF_CORE_READ_BITFIELD(&sk->__sk_common, skc_reuseport))

@@ -68,25 +68,37 @@ static __always_inline __u32 flags_of(struct task_struct *task)
 	return GET(typed_task, task, flags);
 }
 
-static __always_inline void read_owner(struct owner *owner, struct task_struct *task)
+static __always_inline void read_leader(struct owner *owner, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 
 	owner->start = BPF_CORE_READ(leader, start_boottime);
+	bpf_core_read(owner->comm, sizeof(owner->comm), &leader->comm);
+}
+
+static __always_inline void read_owner(struct owner *owner, struct task_struct *task)
+{
+	read_leader(owner, task);
 	owner->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	owner->tgid = BPF_CORE_READ(task, tgid);
 	owner->uid = BPF_CORE_READ(task, cred, uid.val);
-	bpf_core_read(owner->comm, sizeof(owner->comm), &leader->comm);
+}
+
+/* The same of the current task: what a helper knows need not be read by probes. */
+static __always_inline void read_current(struct owner *owner)
+{
+	read_leader(owner, current_task());
+	owner->cgroup = bpf_get_current_cgroup_id();
+	owner->tgid = bpf_get_current_pid_tgid() >> 32;
+	owner->uid = bpf_get_current_uid_gid();
 }
 
 /* Only where the socket is owned: `current` is then its user. */
 static __always_inline void set_owner(struct end *conn, __u8 source)
 {
-	struct task_struct *task = current_task();
-
-	if (flags_of(task) & PF_KTHREAD)
+	if (flags_of(current_task()) & PF_KTHREAD)
 		return;
-	read_owner(&conn->owner, task);
+	read_current(&conn->owner);
 	conn->source = source;
 }
 

@@ -12,12 +12,11 @@ int sock_release(struct bpf_sock *ctx)
 {
 	struct sock *sk = (void *)ctx;
 	struct tcp_sock *tp = (void *)ctx;
+	__u8 state = ctx->state;
 	struct end *conn;
-	__u8 state;
 
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (ctx->protocol != IPPROTO_TCP)
 		return 1;
-	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return 1;
 	conn = adopt(sk, state);
