@@ -222,7 +222,9 @@ const (
 	TraceVarBlank                = "blank"
 	TraceVarCopies               = "copies"
 	TraceVarFilterFamily         = "filter_family"
+	TraceVarFilterMask           = "filter_mask"
 	TraceVarFilterNetns          = "filter_netns"
+	TraceVarFilterPeer           = "filter_peer"
 	TraceVarFilterPort           = "filter_port"
 	TraceVarHertz100             = "hertz100"
 	TraceVarHertzPort            = "hertz_port"
@@ -320,7 +322,9 @@ type TraceVariableSpecs struct {
 	Blank        *ebpf.VariableSpec `ebpf:"blank"`
 	Copies       *ebpf.VariableSpec `ebpf:"copies"`
 	FilterFamily *ebpf.VariableSpec `ebpf:"filter_family"`
+	FilterMask   *ebpf.VariableSpec `ebpf:"filter_mask"`
 	FilterNetns  *ebpf.VariableSpec `ebpf:"filter_netns"`
+	FilterPeer   *ebpf.VariableSpec `ebpf:"filter_peer"`
 	FilterPort   *ebpf.VariableSpec `ebpf:"filter_port"`
 	Hertz100     *ebpf.VariableSpec `ebpf:"hertz100"`
 	HertzPort    *ebpf.VariableSpec `ebpf:"hertz_port"`
@@ -379,7 +383,9 @@ type TraceVariables struct {
 	Blank        *ebpf.Variable `ebpf:"blank"`
 	Copies       *ebpf.Variable `ebpf:"copies"`
 	FilterFamily *ebpf.Variable `ebpf:"filter_family"`
+	FilterMask   *ebpf.Variable `ebpf:"filter_mask"`
 	FilterNetns  *ebpf.Variable `ebpf:"filter_netns"`
+	FilterPeer   *ebpf.Variable `ebpf:"filter_peer"`
 	FilterPort   *ebpf.Variable `ebpf:"filter_port"`
 	Hertz100     *ebpf.Variable `ebpf:"hertz100"`
 	HertzPort    *ebpf.Variable `ebpf:"hertz_port"`

@@ -8,6 +8,9 @@ const volatile __u64 wake_at = 0;      /* bytes in the ring from which the reade
 const volatile __u32 filter_netns = 0; /* 0: no filter */
 const volatile bool filter_family = false;
 const volatile __u32 filter_port = 0;
+/* The peer's network, as an IPv6 address (RFC 4291, 2.5.5.2), in memory's order. */
+const volatile __u64 filter_peer[2] = {0};
+const volatile __u64 filter_mask[2] = {0}; /* 0: no filter */
 const volatile bool typed_task = false; /* bpf_get_current_task_btf() is offered: since 5.15 */
 
 /*

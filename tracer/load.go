@@ -5,6 +5,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -161,6 +162,7 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 	if !preallocationNeeded(types) {
 		spec.Maps["conns"].Flags |= bpfNoPrealloc
 	}
+	network, mask := networkOf(opts.Peer)
 	for name, value := range map[string]any{
 		"copies":        copies,
 		"typed_task":    typedTask(),
@@ -168,6 +170,8 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 		"filter_netns":  opts.NetNS,
 		"filter_family": opts.PID != 0,
 		"filter_port":   uint32(opts.Port),
+		"filter_peer":   network,
+		"filter_mask":   mask,
 	} {
 		if v := spec.Variables[name]; v != nil {
 			if err := v.Set(value); err != nil {
@@ -176,6 +180,19 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 		}
 	}
 	return spec, nil
+}
+
+// networkOf returns p as a network of IPv6 addresses, of which those of IPv4 are a part
+// (RFC 4291, 2.5.5.2), and its mask; both are zero if there is none.
+func networkOf(p netip.Prefix) (network, mask [16]byte) {
+	if !p.IsValid() {
+		return network, mask
+	}
+	network = p.Masked().Addr().As16()
+	for i := range p.Bits() + 128 - p.Addr().BitLen() {
+		mask[i/8] |= 0x80 >> (i % 8)
+	}
+	return network, mask
 }
 
 // typedTask reports whether programs of all types may read the current task

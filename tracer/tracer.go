@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -26,9 +27,11 @@ import (
 type Options struct {
 	// Mode forces a way to attach; empty chooses the best that works.
 	Mode Mode
-	// NetNS and Port drop other connections in the kernel; 0 is no filter.
+	// NetNS, Port and Peer, a network of peers, drop other connections in the
+	// kernel; 0 is no filter.
 	NetNS uint32
 	Port  uint16
+	Peer  netip.Prefix
 	// PID follows one process and all that it and its children start: only
 	// connections that one of them owns or closes are told. 0 is no filter.
 	PID uint32

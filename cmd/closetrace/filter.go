@@ -48,11 +48,11 @@ func (c *choice) compile() (*model.Filter, error) {
 	if c.port != 0 {
 		add("(network.local.port == %d || network.peer.port == %d)", c.port, c.port)
 	}
-	if c.peer != "" {
-		prefix, err := parsePrefix(c.peer)
-		if err != nil {
-			return nil, err
-		}
+	prefix, err := c.peers()
+	if err != nil {
+		return nil, err
+	}
+	if prefix.IsValid() {
 		add("cidr(network.peer.address, %q)", prefix)
 	}
 	if c.netns != 0 {
@@ -72,6 +72,14 @@ func (c *choice) compile() (*model.Filter, error) {
 		}
 	}
 	return model.CompileFilter(strings.Join(parts, " && "))
+}
+
+// peers is the network that --peer names; the zero Prefix is all.
+func (c *choice) peers() (netip.Prefix, error) {
+	if c.peer == "" {
+		return netip.Prefix{}, nil
+	}
+	return parsePrefix(c.peer)
 }
 
 func parsePrefix(text string) (netip.Prefix, error) {

@@ -17,8 +17,12 @@ var backends = []string{"fentry", "kprobe", "tracepoint"}
 // openSource starts the trace of this host and gives up the privileges that
 // only the start needs.
 func openSource(t *traceFlags) (model.Source, error) {
+	peer, err := t.peers()
+	if err != nil {
+		return nil, err
+	}
 	opts := tracer.Options{
-		NetNS: uint32(t.netns), PID: t.family, Port: t.port,
+		NetNS: uint32(t.netns), PID: t.family, Port: t.port, Peer: peer,
 		RingSize: t.ringSize << 20, MaxConnections: t.maxConnections, CommandLine: t.commandLine,
 	}
 	if bits.OnesCount32(t.ringSize) > 1 || t.ringSize > 1024 {
