@@ -130,7 +130,8 @@ static __always_inline void read_send_queue(bool typed, struct end *conn, struct
 	__u32 write_seq = GET(typed, tp, write_seq);
 	__u32 unacked = write_seq - GET(typed, tp, snd_una);
 	__u32 unsent = write_seq - GET(typed, tp, snd_nxt);
-	__u32 control = sends_fin(state) || state == TCP_SYN_SENT;
+	__u32 control = sends_fin(state) || state == TCP_SYN_SENT ||
+			(state == TCP_SYN_RECV && conn->flags & FLAG_ACTIVE); /* simultaneous open */
 
 	conn->unacked = unacked ? unacked - control : 0;
 	conn->unsent = unsent ? unsent - control : 0;

@@ -216,7 +216,7 @@ static __always_inline int came_by(struct sock *sk)
  * (nf_send_reset). An ESTABLISHED socket keeps the segment's route
  * (tcp_rcv_established), unless the segment had to wait for the socket's lock and
  * has lost its route (tcp_add_backlog): then the route before it is gone if that
- * had another interface (tcp_v4_do_rcv). As the firewall answers inside the call
+ * had another interface, or if routes have changed (tcp_v4_do_rcv). As the firewall answers inside the call
  * that sends, a FIN too, what waited is in question, if it is bare: RSTs that a
  * peer's close() sends have its timestamps. In the other states a peer in another
  * namespace of this host answers so, as a matter of course.

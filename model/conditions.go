@@ -71,7 +71,7 @@ func answeredData(f *Facts) bool {
 func resetHere(f *Facts) bool { return f.Evidence.RSTReceivedBefore && f.Evidence.RSTHere }
 
 func doubtResetHere(*Facts) string {
-	return "the RST did not come from where the peer is: this host's firewall made it, or a program with a raw socket"
+	return "the RST seems not to come from where the peer is: this host's firewall made it, or a program with a raw socket"
 }
 
 func doubtPlace(f *Facts) string {

@@ -19,6 +19,20 @@ func connectScenarios() []Scenario {
 			s.end(a, truth)
 			a.finish()
 		}},
+		{Name: "refused-in-simultaneous-open", Group: "connect", run: func(s *stage) {
+			l := s.b().listen(loopback4)
+			l.deaf()
+			a := s.a().open(loopback4)
+			a.startConnect(l)
+			a.forge(flagSYN, 1000, 0)
+			a.is(model.SynRecv)
+			a.forge(flagRST, 1001, 0)
+			a.over()
+			truth := failedOpen(model.CauseRefused, model.InitiatorPeer, model.Peer).from(model.SynRecv, noFIN)
+			truth.RST = gotRST
+			s.end(a, truth.unacked(0)) // the SYN counts for nothing
+			a.finish()
+		}},
 		{Name: "connect-timeout", Group: "connect", run: func(s *stage) {
 			s.sysctl("ipv4/tcp_syn_retries", "1")
 			l := s.b().listen(loopback4)
