@@ -174,9 +174,9 @@ func fin(e *bpf.TraceEnd, p model.Path) model.FIN {
 // volume counts payload: the kernel's counters include the SYN of an active
 // open and both FINs, which take a sequence number each.
 func volume(e *bpf.TraceEnd, last model.State) model.Bytes {
-	b := model.Bytes{
-		Unsent:  model.Some(uint64(e.Unsent)),
-		Unacked: model.Some(uint64(e.Unacked)),
+	var b model.Bytes
+	if !wiped(e) {
+		b.Unsent, b.Unacked = model.Some(uint64(e.Unsent)), model.Some(uint64(e.Unacked))
 	}
 	if !has(e, bpf.TraceFlagFLAG_ENDED) {
 		return b
@@ -194,6 +194,12 @@ func volume(e *bpf.TraceEnd, last model.State) model.Bytes {
 		b.Unread = model.Some(uint64(e.Unread))
 	}
 	return b
+}
+
+// wiped: ->CLOSE was not shown, and what was read later is what tcp_disconnect()
+// left: no peer, and sequence numbers that mean nothing.
+func wiped(e *bpf.TraceEnd) bool {
+	return has(e, bpf.TraceFlagFLAG_UNTRACKED) && e.PeerPort == 0
 }
 
 func acknowledged(e *bpf.TraceEnd, last model.State) uint64 {
