@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"iter"
 
 	"github.com/spf13/cobra"
@@ -89,7 +88,11 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		toTerminal.done = a.progress(in)
 		err = printAll(in.records(ctx), filter, print.record)
 		toTerminal.done()
-		err = errors.Join(err, print.end(), out.Flush())
+		for _, end := range []func() error{print.end, out.Flush} {
+			if ended := end(); err == nil { // a second error of a full disk is the same
+				err = ended
+			}
+		}
 	}
 	if err == nil {
 		in.tell(a.stderr)
