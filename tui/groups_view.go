@@ -182,8 +182,11 @@ func (k groupKey) title(by dimension, width int, g *glyphs) string {
 		return k.cause.String()
 	case byProgram, byProcess:
 		name, pid := safetext.Escape(k.name), ""
-		if name == "" {
+		switch {
+		case name == "":
 			name = "(not known)"
+		case strings.TrimSpace(name) == "":
+			name = strconv.Quote(name) // so that it is seen
 		}
 		if by == byProcess && k.pid != 0 {
 			pid = "[" + strconv.Itoa(k.pid) + "]"

@@ -274,3 +274,12 @@ func TestFollowsAfterDetail(t *testing.T) {
 		})
 	}
 }
+
+// TestBlankName: a process that calls itself by blanks has a row that can be seen.
+func TestBlankName(t *testing.T) {
+	blank := feedRecordAt(at)
+	blank.Teardown.Process.Name = "  "
+	r := newRig(t, 120, 24, []model.Record{blank}, nil)
+	r.press("3")
+	r.shows(`▸"  "`)
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -115,10 +116,10 @@ func (c *CSV) Flush() error {
 }
 
 // harmless keeps a spreadsheet from taking a name for a formula (OWASP, CSV
-// injection), and a name from breaking the row.
+// injection), and a name from breaking the row or turning it round.
 func harmless(value string) string {
 	value = strings.ToValidUTF8(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
 			return '\ufffd'
 		}
 		return r

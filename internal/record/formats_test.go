@@ -73,6 +73,7 @@ func member(line map[string]any, path string) (string, bool) {
 
 func TestCSVIsHarmless(t *testing.T) {
 	for name, want := range map[string]string{
+		"a\u202egnp.exe": "a\ufffdgnp.exe", "\u009b2J": "\ufffd2J", "a\u2028b": "a\ufffdb",
 		"=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1+1": "'+1+1", "-2": "-2", "-2+3": "'-2+3", "@SUM(A1)": "'@SUM(A1)",
 		"\t=1": "\ufffd=1", "a\r\nb": "a\ufffd\ufffdb", "nginx": "nginx", "\xff": "\ufffd",
 	} {
