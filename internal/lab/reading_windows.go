@@ -10,9 +10,9 @@ import (
 )
 
 // reading is a WSARecv that waits already when something happens to its
-// connection. One that begins after a reset may tell of the end of the stream on
-// Wine: its server then begins to poll the socket and takes SO_ERROR from it
-// (server/sock.c, sock_poll_event), maybe before the client's own recvmsg() can.
+// connection. One that begins in the same moment as a reset may tell of the end of
+// the stream on Wine: its server lets the client read, and takes SO_ERROR from the
+// socket (server/sock.c, sock_poll_event) before the client's recvmsg() can.
 type reading struct {
 	s          socket
 	b          []byte
