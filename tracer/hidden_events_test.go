@@ -66,7 +66,15 @@ func (h *hiddenEvents) start(t *testing.T) error {
 		return err
 	}
 	t.Cleanup(func() { unix.Close(tracefs) })
-	instance := fmt.Sprintf("/proc/self/fd/%d/instances/closetrace-test-%d-%d", tracefs, os.Getpid(), tracefs)
+	instances := fmt.Sprintf("/proc/self/fd/%d/instances/closetrace-test-", tracefs)
+	left, _ := filepath.Glob(instances + "*")
+	for _, old := range left {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(old, instances), "-")
+		if _, err := os.Stat("/proc/" + pid); err != nil {
+			os.Remove(old) // its test was killed
+		}
+	}
+	instance := fmt.Sprintf("%s%d-%d", instances, os.Getpid(), tracefs)
 	if err := os.Mkdir(instance, 0o700); err != nil {
 		return err
 	}
