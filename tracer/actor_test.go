@@ -121,10 +121,18 @@ func (a *actor) connect() int {
 
 func (a *actor) client() {
 	for range a.count {
-		fd := a.connect()
-		a.claim(fd, false, 0)
-		a.open = append(a.open, fd)
+		a.keep(a.connect())
 	}
+	a.hold()
+}
+
+func (a *actor) keep(fd int) {
+	a.claim(fd, false, 0)
+	a.open = append(a.open, fd)
+}
+
+// hold keeps all connections open until it is told to close them.
+func (a *actor) hold() {
 	a.say("ready")
 	a.hear()
 	for _, fd := range a.open {
@@ -147,15 +155,9 @@ func (a *actor) threads() {
 		}()
 	}
 	for range a.count {
-		fd := <-done
-		a.claim(fd, false, 0)
-		a.open = append(a.open, fd)
+		a.keep(<-done)
 	}
-	a.say("ready")
-	a.hear()
-	for _, fd := range a.open {
-		unix.Close(fd)
-	}
+	a.hold()
 }
 
 // nested has a child that is a client, and is one itself.

@@ -4,7 +4,6 @@ package tracer
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -125,48 +124,13 @@ const attributionTop = "/closetrace-test-attribution"
 func TestAttribution(t *testing.T) {
 	for _, mode := range Modes() {
 		t.Run(string(mode), func(t *testing.T) {
-			tr := openOrSkip(t, mode)
+			tr := OpenOrSkip(t, Options{Mode: mode})
 			processtest.Cgroup(t, process.Cgroup2Mount(), attributionTop)
 			c := &company{t: t}
-			records := recordWhile(t, tr, c.play)
+			records := RecordWhile(t, tr, c.play)
 			c.compare(records, mode)
 		})
 	}
-}
-
-func openOrSkip(t *testing.T, mode Mode) *Tracer {
-	t.Helper()
-	tr, err := Open(Options{Mode: mode})
-	if err != nil {
-		required := os.Getenv("CLOSETRACE_REQUIRE")
-		if mode == Tracepoint && strings.Contains(required, "bpf") || strings.Contains(required, string(mode)) {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	t.Cleanup(func() { tr.Close() })
-	return tr
-}
-
-func recordWhile(t *testing.T, tr *Tracer, do func()) []model.Record {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer cancel()
-		do()
-	}()
-	var records []model.Record
-	for r, err := range model.Judged(tr.Events(ctx)) {
-		if err != nil {
-			t.Error(err)
-			break
-		}
-		records = append(records, r)
-	}
-	<-done
-	return records
 }
 
 // compare holds the records against the claims.

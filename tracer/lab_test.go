@@ -3,7 +3,6 @@
 package tracer_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -17,49 +16,12 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// required reports whether a skip for want of feature must be a failure.
-func required(feature string) bool {
-	for name := range strings.SplitSeq(os.Getenv("CLOSETRACE_REQUIRE"), ",") {
-		if name == feature {
-			return true
-		}
-	}
-	return false
-}
-
-// open starts a trace, or skips the test where the kernel lacks mode. The
-// tracepoint mode must work wherever the tests run as root.
-func open(t *testing.T, opts tracer.Options) *tracer.Tracer {
-	t.Helper()
-	tr, err := tracer.Open(opts)
-	switch {
-	case err == nil:
-	case required("bpf") && opts.Mode == tracer.Tracepoint, required(string(opts.Mode)):
-		t.Fatalf("open %s: %v", opts.Mode, err)
-	default:
-		t.Skipf("open %s: %v", opts.Mode, err)
-	}
-	t.Cleanup(func() { tr.Close() })
-	return tr
-}
-
-// collect returns the records of everything that happens while do runs.
-func collect(t *testing.T, tr *tracer.Tracer, do func()) []model.Record {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		defer cancel()
-		do()
-	}()
-	var records []model.Record
-	for r, err := range model.Judged(tr.Events(ctx)) {
-		if err != nil {
-			t.Fatalf("read events: %v", err)
-		}
-		records = append(records, r)
-	}
-	return records
-}
+// What the tests of both packages use.
+var (
+	required = tracer.Required
+	open     = tracer.OpenOrSkip
+	collect  = tracer.RecordWhile
+)
 
 // labRun is the laboratory, seen by one mode.
 type labRun struct {

@@ -45,6 +45,21 @@ func crowd(t *testing.T, pairs int) (open []int) {
 	return open
 }
 
+// withCrowd plays with the program and a crowd, in a thread that ends with it.
+func withCrowd(t *testing.T, pairs int, play func(closetrace string, open []int)) {
+	t.Helper()
+	needCapabilities(t)
+	closetrace := program(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		open := crowd(t, pairs)
+		defer closeAll(open)
+		play(closetrace, open)
+	}()
+	<-done
+}
+
 func closeAll(open []int) {
 	for _, fd := range open {
 		unix.Close(fd)

@@ -26,13 +26,7 @@ func portOfSocket(t *testing.T, fd int) int {
 // TestKillTwoHundred ends 200 connections at once, and none if one less is
 // allowed. Each has a record: 200 causes destroyed, 200 peers see the RST.
 func TestKillTwoHundred(t *testing.T) {
-	needCapabilities(t)
-	closetrace := program(t)
-	done := make(chan struct{})
-	go func() { // in a thread that ends with it
-		defer close(done)
-		open := crowd(t, 200)
-		defer closeAll(open)
+	withCrowd(t, 200, func(closetrace string, open []int) {
 		filter := fmt.Sprintf("network.peer.port == %d", portOfSocket(t, open[1]))
 		r := runProgram(t, exec.Command(closetrace, "kill", "--filter", filter, "--max", "199", "--yes"))
 		if r.code != exitUsage || !strings.Contains(r.errors, "200 connections match, and at most 199 may be ended") {
@@ -47,8 +41,7 @@ func TestKillTwoHundred(t *testing.T) {
 				t.Errorf("a peer sees %v, want ECONNRESET", err)
 			}
 		}
-	}()
-	<-done
+	})
 }
 
 // TestKillProcess ends all connections of one process, both ends of each here,
@@ -148,13 +141,7 @@ func reuse(t *testing.T, open []int, local, server int) (fresh []int) {
 // TestKillByPort: a flag that chooses is enough to say what is meant. Both ends of a
 // connection within a host have the port, so that one alone is refused.
 func TestKillByPort(t *testing.T) {
-	needCapabilities(t)
-	closetrace := program(t)
-	done := make(chan struct{})
-	go func() { // in a thread that ends with it
-		defer close(done)
-		open := crowd(t, 1)
-		defer closeAll(open)
+	withCrowd(t, 1, func(closetrace string, open []int) {
 		port := fmt.Sprint(portOfSocket(t, open[0]))
 		r := runProgram(t, exec.Command(closetrace, "kill", "--port", port, "--yes"))
 		if r.code != exitUsage || !strings.Contains(r.errors, "2 connections match") {
@@ -167,6 +154,5 @@ func TestKillByPort(t *testing.T) {
 		if _, err := unix.Read(open[0], make([]byte, 1)); !errors.Is(err, unix.ECONNABORTED) && !errors.Is(err, unix.ECONNRESET) {
 			t.Errorf("the client reads %v, want that it was ended", err)
 		}
-	}()
-	<-done
+	})
 }

@@ -136,15 +136,21 @@ func (o *Owners) CgroupPath(id uint64) string {
 }
 
 func (o *Owners) placeOf(path string) place {
-	if p, ok := o.places[path]; ok {
-		return p
+	return remembered(o.places, placesMax, path, placeOf)
+}
+
+// remembered returns what m has for key, or reads it. A map that is full begins
+// again.
+func remembered[K comparable, V any](m map[K]V, most int, key K, read func(K) V) V {
+	if v, ok := m[key]; ok {
+		return v
 	}
-	if len(o.places) >= placesMax {
-		clear(o.places)
+	if len(m) >= most {
+		clear(m)
 	}
-	p := placeOf(path)
-	o.places[path] = p
-	return p
+	v := read(key)
+	m[key] = v
+	return v
 }
 
 // details returns what is remembered or can be read of a process. That nothing
@@ -167,18 +173,13 @@ func (o *Owners) details(p program) details {
 }
 
 func (o *Owners) userName(uid uint32) string {
-	if name, ok := o.users[uid]; ok {
-		return name
-	}
-	if len(o.users) >= usersMax {
-		clear(o.users)
-	}
-	name := ""
-	if u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10)); err == nil {
-		name = u.Username
-	}
-	o.users[uid] = name
-	return name
+	return remembered(o.users, usersMax, uid, func(uid uint32) string {
+		u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
+		if err != nil {
+			return ""
+		}
+		return u.Username
+	})
 }
 
 // View says what an [Owners] can't see from where this process runs, one
