@@ -2,10 +2,15 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
 )
 
 // TestFullOutput: where standard output has no room, each command says so once, and
@@ -28,5 +33,28 @@ func TestFullOutput(t *testing.T) {
 		if text := errs.String(); code != exitRuntime || strings.Count(text, "no space left") != 1 || strings.Count(text, "\n") != 1 {
 			t.Errorf("%s: exit %d with %q, want %d and one line", line, code, text, exitRuntime)
 		}
+	}
+}
+
+// TestScreenRecorderLeavesNothing: a recording that can't begin leaves no file that
+// would be in the way of the next try, and one that exists is left alone.
+func TestScreenRecorderLeavesNothing(t *testing.T) {
+	folder := t.TempDir()
+	if err := unix.Mount("none", folder, "tmpfs", 0, "size=4k"); err != nil {
+		t.Skip(err)
+	}
+	defer unix.Unmount(folder, 0)
+	fill, path := filepath.Join(folder, "fill"), filepath.Join(folder, "a.jsonl")
+	if err := os.WriteFile(fill, make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newScreenRecorder(path, model.Start{}); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("on a full disk: %v, want ENOSPC", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file is left: %v", err)
+	}
+	if _, err := newScreenRecorder(fill, model.Start{}); err == nil || strings.Contains(err.Error(), "--force") {
+		t.Errorf("of a file that exists: %v", err)
 	}
 }

@@ -58,12 +58,15 @@ type screenRecorder struct {
 
 func newScreenRecorder(path string, start model.Start) (*screenRecorder, error) {
 	w, err := record.Create(path, record.Options{})
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("%s exists; choose another name", path) // the screen has no --force
+	}
 	if err != nil {
-		return nil, createError(path, err)
+		return nil, err
 	}
 	start.Time = model.TimeOf(time.Now())
 	if err := w.Write(&model.Record{Kind: model.KindStart, Start: start}); err != nil {
-		return nil, fmt.Errorf("begin recording: %w", errors.Join(err, w.Close()))
+		return nil, fmt.Errorf("begin recording: %w", errors.Join(err, w.Close(), discard(path)))
 	}
 	return &screenRecorder{Writer: w}, nil
 }
