@@ -58,7 +58,6 @@ type agent struct {
 func serveAgent(name string) {
 	a := &agent{channel: os.NewFile(channelFD, "channel"), threads: map[int]chan request{}}
 	setName(name)
-	runtime.GOMAXPROCS(processors)
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		os.Exit(1)
 	}
@@ -72,15 +71,15 @@ func serveAgent(name string) {
 		if !ok {
 			work = make(chan request, 8)
 			a.threads[r.Thread] = work
+			// After a call that blocked, Go waits for a processor before it takes the time.
+			if n := len(a.threads); n > runtime.GOMAXPROCS(0) {
+				runtime.GOMAXPROCS(2 * n)
+			}
 			go a.thread(threadName(name, r.Thread), work)
 		}
 		work <- r
 	}
 }
-
-// processors are as many as the calls that an actor makes at the same time need
-// (lingerMany): after a call that blocked, Go waits for one before it takes the time.
-const processors = 128
 
 // thread never gives its OS thread back: process exit ends it.
 func (a *agent) thread(name string, work <-chan request) {
