@@ -98,7 +98,6 @@ const (
 	TraceFlagFLAG_KEEPALIVE       TraceFlag = 128
 	TraceFlagFLAG_WINDOW_OPEN     TraceFlag = 256
 	TraceFlagFLAG_RST_HERE        TraceFlag = 512
-	TraceFlagFLAG_RST_UNPLACED    TraceFlag = 1024
 	TraceFlagFLAG_LEFT            TraceFlag = 2048
 	TraceFlagFLAG_LEFT_DEAD       TraceFlag = 4096
 	TraceFlagFLAG_LEFT_OWNED      TraceFlag = 8192

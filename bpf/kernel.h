@@ -220,6 +220,10 @@ struct inet_connection_sock {
 	__u32 icsk_user_timeout;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct tcp_options_received {
 	__u16 saw_tstamp : 1;
 	__u16 mss_clamp;
@@ -241,6 +245,7 @@ struct tcp_sock {
 	__u64 bytes_acked;
 	__u64 bytes_received;
 	struct tcp_options_received rx_opt;
+	struct list_head tsorted_sent_queue;
 	__u8 repair : 1;
 	bool is_mptcp; /* absent without CONFIG_MPTCP */
 };

@@ -208,27 +208,3 @@ static __always_inline int came_by(struct sock *sk)
 		return BPF_CORE_READ(inet, rx_dst_ifindex);
 	return 0;
 }
-
-/*
- * Whether this host made the RST that is being received, though the peer is
- * elsewhere: its firewall answers what it rejects in OUTPUT with one by lo
- * (nf_send_reset). An ESTABLISHED socket keeps the segment's route
- * (tcp_rcv_established), unless the segment had to wait for the socket's lock and
- * has lost its route (tcp_add_backlog): then the route before it is gone if that
- * had another interface, or if routes have changed (tcp_v4_do_rcv). As the firewall answers inside the call
- * that sends, a FIN too, what waited is in question, if it is bare: RSTs that a
- * peer's close() sends have its timestamps. In the other states a peer in another
- * namespace of this host answers so, as a matter of course.
- */
-static __always_inline __u32 made_here(struct sock *sk, __u8 state)
-{
-	struct tcp_sock *tp = (void *)sk;
-
-	if ((state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1) || !peer_elsewhere(sk))
-		return 0;
-	if (state == TCP_ESTABLISHED && BPF_CORE_READ(sk, sk_rx_dst))
-		return came_by(sk) == LOOPBACK_IFINDEX ? FLAG_RST_HERE : 0;
-	if (!sk->sk_lock.owned || BPF_CORE_READ_BITFIELD_PROBED(tp, rx_opt.saw_tstamp))
-		return 0;
-	return state == TCP_ESTABLISHED && came_by(sk) ? FLAG_RST_HERE : FLAG_RST_UNPLACED;
-}

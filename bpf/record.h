@@ -26,8 +26,7 @@ enum flag {
 	FLAG_DONE = 1 << 6,        /* at the end: SOCK_DONE, the peer's FIN came */
 	FLAG_KEEPALIVE = 1 << 7,
 	FLAG_WINDOW_OPEN = 1 << 8, /* at the end: the peer had room for what was not sent */
-	FLAG_RST_HERE = 1 << 9,    /* the reset received came by lo, and the peer is not there */
-	FLAG_RST_UNPLACED = 1 << 10, /* or that may be so */
+	FLAG_RST_HERE = 1 << 9,    /* this host made the reset received */
 	FLAG_LEFT = 1 << 11,       /* a wait's FIN was acknowledged, or the socket ended */
 	FLAG_LEFT_DEAD = 1 << 12,
 	FLAG_LEFT_OWNED = 1 << 13,

@@ -2,6 +2,46 @@
 /* Resets, received and sent. */
 #pragma once
 
+/* No SYN has left: what was sent is in the list, what failed to be sent is not. */
+static __always_inline bool syn_unsent(struct tcp_sock *tp)
+{
+	struct list_head *sent;
+
+	if (!bpf_core_field_exists(tp->tsorted_sent_queue))
+		return false;
+	sent = __builtin_preserve_access_index(&tp->tsorted_sent_queue);
+	return BPF_CORE_READ(sent, next) == sent;
+}
+
+/*
+ * Whether this host made the RST that is being received, and not the peer: its
+ * firewall answers what it rejects in OUTPUT (nf_send_reset). tcp_transmit_skb()
+ * then fails and the segment counts as unsent: with nothing under way, and room in
+ * the peer's window, there is nothing that the peer could have answered; RSTs that
+ * its close() sends have timestamps. Where it rejects an acknowledgement or a
+ * probe, the RST came by lo to a socket whose peer is elsewhere: in ESTABLISHED the
+ * socket keeps the route of the segment (tcp_rcv_established). One that had to wait
+ * for the socket's lock has none any more (tcp_add_backlog), and the route before
+ * it is gone if that had another interface, or if routes have changed
+ * (tcp_v4_do_rcv).
+ */
+static __always_inline bool made_here(struct sock *sk, __u8 state)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool open = state == TCP_ESTABLISHED;
+
+	if (!tp)
+		return false;
+	if (state == TCP_SYN_SENT)
+		return syn_unsent(tp);
+	if (open && BPF_CORE_READ(sk, sk_rx_dst) && peer_elsewhere(sk))
+		return came_by(sk) == LOOPBACK_IFINDEX;
+	if (!window_open(tp) || BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp))
+		return false;
+	return !tp->packets_out ||
+	       (open && sk->sk_lock.owned && came_by(sk) && peer_elsewhere(sk));
+}
+
 /*
  * tcp_reset(): a RST was received, or data came for a socket whose receiving
  * side is closed (tcp_rcv_state_process); the RST that answers it comes after.
@@ -18,8 +58,8 @@ int BPF_PROG(receive_reset, struct sock *sk)
 	if (!conn)
 		return 0;
 	conn->flags |= FLAG_RST_RECEIVED;
-	if (!(conn->flags & FLAG_RST_FLAG_SEEN))
-		conn->flags |= made_here(sk, state);
+	if (made_here(sk, state))
+		conn->flags |= FLAG_RST_HERE;
 	return 0;
 }
 

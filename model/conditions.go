@@ -71,14 +71,7 @@ func answeredData(f *Facts) bool {
 func resetHere(f *Facts) bool { return f.Evidence.RSTReceivedBefore && f.Evidence.RSTHere }
 
 func doubtResetHere(*Facts) string {
-	return "the RST seems not to come from where the peer is: this host's firewall made it, or a program with a raw socket"
-}
-
-func doubtPlace(f *Facts) string {
-	if f.Evidence.RSTUnplaced {
-		return "where the RST came from was not seen: this host's firewall may have made it"
-	}
-	return ""
+	return "the peer seems not to have sent the RST: this host's firewall made it, or a program with a raw socket"
 }
 
 // descriptorGone: nothing refers to the socket, or only a close() that lingers.

@@ -35,12 +35,10 @@ type Evidence struct {
 	// RSTFlag is whether the segment that was processed as a reset carried the
 	// RST flag; unknown where the back end can't see segments. Linux, fentry.
 	RSTFlag Opt[bool] `json:"rst_flag,omitzero"`
-	// RSTHere: the reset that was received came by lo, or in ESTABLISHED by another
-	// interface than what came before, but the peer is not on this host. Linux.
+	// RSTHere: this host made the reset that was received: it came though nothing
+	// of ours had left that the peer could answer, or by lo from a peer that is not
+	// on this host. Linux.
 	RSTHere bool `json:"rst_here,omitzero"`
-	// RSTUnplaced: that may be so: the reset came while a call of ours was sending,
-	// and by which interface was not seen. Linux.
-	RSTUnplaced bool `json:"rst_unplaced,omitzero"`
 
 	// TimerRetransmits and TimerProbes are the unanswered retransmissions and
 	// probes since the last answer. Linux.

@@ -265,7 +265,7 @@ func randomEvidence(r *rand.Rand) Evidence {
 		FINAcked:          randomOpt(r, true, false),
 		RSTReceivedBefore: r.IntN(4) == 0, RSTSentBefore: r.IntN(4) == 0, RSTSentAfter: r.IntN(4) == 0,
 		RSTReplyAfter: r.IntN(4) == 0, RSTReplyTimeWait: r.IntN(20) == 0, RSTFlag: randomOpt(r, true, false),
-		RSTHere: r.IntN(4) == 0, RSTUnplaced: r.IntN(4) == 0,
+		RSTHere:          r.IntN(4) == 0,
 		TimerRetransmits: randomOpt[uint32](r, 0, 3), TimerProbes: randomOpt[uint32](r, 0, 3), WindowOpen: r.IntN(4) == 0,
 		UserTimeout: randomOpt(r, 0, time.Second), Linger2: randomOpt[int32](r, 0, -1),
 		Repair: r.IntN(8) == 0, MPTCP: r.IntN(8) == 0, Wait: randomWait(r),

@@ -41,7 +41,7 @@ var rules = []Rule{
 		holds: func(f *Facts) bool { return f.Evidence.Repair && f.Evidence.Owned.Is(true) },
 	},
 	{
-		Name: "refused-here", When: "RST received while connecting, but not from where the peer is",
+		Name: "refused-here", When: "RST received while connecting, and this host made it",
 		Verdict: FailedOpen, Cause: CauseRefused, Terminator: LocalKernel, First: InitiatorLocal,
 		holds: func(f *Facts) bool { return resetHere(f) && neverOpen(f) }, doubt: doubtResetHere,
 	},
@@ -61,7 +61,7 @@ var rules = []Rule{
 		holds: answeredData,
 	},
 	{
-		Name: "reset-here", When: "RST received, but not from where the peer is",
+		Name: "reset-here", When: "RST received, and this host made it",
 		Verdict: Abortive, Cause: CausePeerReset, Terminator: LocalKernel, First: InitiatorLocal,
 		holds: resetHere, doubt: doubtResetHere,
 	},
@@ -69,7 +69,6 @@ var rules = []Rule{
 		Name: "peer-reset", When: "RST received",
 		Verdict: Abortive, Cause: CausePeerReset, Terminator: Peer, First: InitiatorPeer,
 		holds: func(f *Facts) bool { return f.Evidence.RSTReceivedBefore || notice(f, NoticeRSTReceived) },
-		doubt: doubtPlace,
 	},
 	{
 		Name: "destroyed", When: "the socket's error is ECONNABORTED, or the platform says so",

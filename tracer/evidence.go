@@ -15,7 +15,6 @@ func (t *translator) evidence(v *model.Evidence, e *bpf.TraceEnd) {
 	v.RSTSentAfter = has(e, bpf.TraceFlagFLAG_RST_SENT_AFTER)
 	v.RSTReplyAfter = has(e, bpf.TraceFlagFLAG_RST_REPLY_AFTER)
 	v.RSTHere = has(e, bpf.TraceFlagFLAG_RST_HERE)
-	v.RSTUnplaced = has(e, bpf.TraceFlagFLAG_RST_UNPLACED)
 	v.Repair = has(e, bpf.TraceFlagFLAG_REPAIR)
 	v.MPTCP = has(e, bpf.TraceFlagFLAG_MPTCP)
 	v.FirstFIN = t.clock.time(ktime(e.FirstFin))

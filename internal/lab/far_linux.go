@@ -135,10 +135,10 @@ func probeTunnel() error {
 	return unix.Close(fd)
 }
 
-// rejectOutput lets the namespace's firewall answer what leaves through the
-// device with RST.
-func (s *stage) rejectOutput() {
-	const rules = `table inet lab { chain output { type filter hook output priority 0; oifname "` + tunnel + `" reject with tcp reset; }; }`
+// rejectOutput lets the namespace's firewall answer what goes to that port with
+// RST.
+func (s *stage) rejectOutput(port uint16) {
+	rules := fmt.Sprintf("table inet lab { chain output { type filter hook output priority 0; tcp dport %d reject with tcp reset; }; }", port)
 	cmd := exec.Command(nft, "-f", "-")
 	cmd.Stdin = strings.NewReader(rules)
 	if text, err := cmd.CombinedOutput(); err != nil {

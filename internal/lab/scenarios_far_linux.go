@@ -5,8 +5,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// farScenarios: the peer is behind a network device. Who made a RST, this host
-// or the peer, shows only here: between two ends on lo all are alike.
+// farScenarios: who made a RST, this host or the peer? A peer behind a network
+// device, and a firewall that rejects.
 func farScenarios() []Scenario {
 	here := peerReset().first(model.InitiatorLocal)
 	here.Terminator = model.LocalKernel
@@ -31,11 +31,40 @@ func farScenarios() []Scenario {
 		{Name: "reset-made-here-while-sending", Group: "far", Needs: []Feature{Tunnel, Firewall}, run: func(s *stage) {
 			// The firewall answers inside the call that sends.
 			a, _ := s.farPair()
-			s.rejectOutput()
+			s.rejectOutput(farPort.Port())
 			a.send(5)
 			a.over()
 			a.recvError(unix.ECONNRESET)
 			s.end(a, here.unacked(5))
+			a.finish()
+		}},
+		{Name: "firewall-resets", Group: "far", Needs: []Feature{Firewall}, run: func(s *stage) {
+			a, b := s.pair()
+			s.rejectOutput(b.local.Port())
+			a.send(5)
+			a.over()
+			a.recvError(unix.ECONNRESET)
+			s.end(a, here.unacked(5))
+			a.finish()
+			b.endVanished(vanished()).Answered = true // the RST was in its name
+		}},
+		{Name: "firewall-resets-fin", Group: "far", Needs: []Feature{Firewall}, run: func(s *stage) {
+			a, b := s.pair()
+			s.rejectOutput(b.local.Port())
+			a.close()
+			a.over()
+			s.end(a, here.from(model.FinWait1, noFIN).by(model.CallClose))
+			b.endVanished(vanished()).Answered = true // the RST was in its name
+		}},
+		{Name: "firewall-refuses", Group: "far", Needs: []Feature{Firewall}, run: func(s *stage) {
+			l := s.b().listen(loopback4)
+			s.rejectOutput(l.local.Port())
+			a := s.a().open(loopback4)
+			a.prepare(l)
+			a.mustFail(unix.ECONNREFUSED, request{Op: "connect", FD: a.fd, Addr: l.local})
+			truth := failedOpen(model.CauseRefused, model.InitiatorLocal, model.LocalKernel)
+			truth.RST = gotRST
+			s.end(a, truth)
 			a.finish()
 		}},
 	}

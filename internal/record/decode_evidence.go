@@ -37,8 +37,6 @@ func (d *Decoder) evidence(v *model.Evidence) {
 			d.optBool("facts.rst_flag", &v.RSTFlag)
 		case "rst_here":
 			d.bool("facts.rst_here", &v.RSTHere)
-		case "rst_unplaced":
-			d.bool("facts.rst_unplaced", &v.RSTUnplaced)
 		default:
 			d.evidenceMore(key, v)
 		}

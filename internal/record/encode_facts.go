@@ -200,7 +200,6 @@ func (e *encoder) evidence(v *model.Evidence, empty emptiness) {
 	e.flagIf(`"rst_reply_time_wait":`, v.RSTReplyTimeWait)
 	boolean(e, `"rst_flag":`, v.RSTFlag)
 	e.flagIf(`"rst_here":`, v.RSTHere)
-	e.flagIf(`"rst_unplaced":`, v.RSTUnplaced)
 	number(e, `"timer_retransmits":`, v.TimerRetransmits)
 	number(e, `"timer_probes":`, v.TimerProbes)
 	e.flagIf(`"window_open":`, v.WindowOpen)
