@@ -20,7 +20,7 @@ func (e *encoder) factsBody(f *model.Facts, empty emptiness) {
 	part(e, &e.parts.process, f.Process.PID+int(f.Process.Source), &f.Process, (*encoder).process)
 	part(e, &e.parts.closer, f.Closer.TID, &f.Closer, (*encoder).closer)
 	where := place{f.Container, f.K8s, f.Cgroup, f.Systemd}
-	part(e, &e.parts.place, len(where.Cgroup.Path), &where, (*encoder).place)
+	part(e, &e.parts.place, len(where.cgroup.Path), &where, (*encoder).place)
 	e.tcp(&f.TCP, empty)
 	at := e.open(`"linger":`)
 	boolean(e, `"on":`, f.Linger.On)
@@ -89,28 +89,28 @@ func (e *encoder) closer(c *model.Closer) {
 
 // place is where the owner runs.
 type place struct {
-	model.Container
-	model.K8s
-	model.Cgroup
-	model.Systemd
+	container model.Container
+	k8s       model.K8s
+	cgroup    model.Cgroup
+	systemd   model.Systemd
 }
 
-func (e *encoder) place(f *place) {
+func (e *encoder) place(p *place) {
 	at := e.open(`"container":`)
-	e.str(`"id":`, f.Container.ID)
-	e.str(`"runtime":`, f.Container.Runtime)
-	e.str(`"name":`, f.Container.Name)
+	e.str(`"id":`, p.container.ID)
+	e.str(`"runtime":`, p.container.Runtime)
+	e.str(`"name":`, p.container.Name)
 	e.close(at, omitEmpty)
 	at = e.open(`"k8s":`)
 	pod := e.open(`"pod":`)
-	e.str(`"uid":`, f.K8s.Pod.UID)
-	e.str(`"name":`, f.K8s.Pod.Name)
+	e.str(`"uid":`, p.k8s.Pod.UID)
+	e.str(`"name":`, p.k8s.Pod.Name)
 	e.close(pod, omitEmpty)
-	e.nested(`"namespace":`, `"name":`, f.K8s.Namespace.Name)
-	e.nested(`"container":`, `"name":`, f.K8s.Container.Name)
+	e.nested(`"namespace":`, `"name":`, p.k8s.Namespace.Name)
+	e.nested(`"container":`, `"name":`, p.k8s.Container.Name)
 	e.close(at, omitEmpty)
-	e.nested(`"cgroup":`, `"path":`, f.Cgroup.Path)
-	e.nested(`"systemd":`, `"unit":`, f.Systemd.Unit)
+	e.nested(`"cgroup":`, `"path":`, p.cgroup.Path)
+	e.nested(`"systemd":`, `"unit":`, p.systemd.Unit)
 }
 
 func (e *encoder) tcp(t *model.TCP, empty emptiness) {
