@@ -101,11 +101,6 @@ struct inet_timewait_death_row {
 	int sysctl_max_tw_buckets;
 };
 
-/* Up to 5.18; tw_refcount since (6e0bab9a7d9f). */
-struct inet_timewait_death_row___count {
-	atomic_t tw_count;
-};
-
 struct netns_ipv4 {
 	int sysctl_tcp_fin_timeout;
 	struct inet_timewait_death_row tcp_death_row;
@@ -206,11 +201,6 @@ struct sock {
 struct inet_sock {
 	struct sock sk;
 	__be16 inet_sport;
-};
-
-/* Up to 5.16; sk_rx_dst_ifindex since (0c0a5ef809f9). */
-struct inet_sock___rx {
-	int rx_dst_ifindex;
 };
 
 struct inet_connection_sock {

@@ -162,6 +162,11 @@ static __always_inline void read_tuple(bool typed, struct end *conn, struct tcp_
 	read_addresses(typed, sk, conn->local, conn->peer, conn->family);
 }
 
+/* Up to 5.18; tw_refcount since (6e0bab9a7d9f). */
+struct inet_timewait_death_row___count {
+	atomic_t tw_count;
+} __attribute__((preserve_access_index));
+
 /*
  * inet_twsk_alloc() makes no TIME_WAIT beyond tcp_max_tw_buckets, and
  * tcp_time_wait() then only ends the connection. Afterwards the last that was made
@@ -196,6 +201,11 @@ static __always_inline bool peer_elsewhere(struct sock *sk)
 	return leaves_by && leaves_by != LOOPBACK_IFINDEX &&
 	       BPF_CORE_READ(tp, rx_opt.mss_clamp) < 0x8000;
 }
+
+/* Up to 5.16; sk_rx_dst_ifindex since (0c0a5ef809f9). */
+struct inet_sock___rx {
+	int rx_dst_ifindex;
+} __attribute__((preserve_access_index));
 
 /* The interface of the latest segment of which the socket keeps the route. */
 static __always_inline int came_by(struct sock *sk)
