@@ -210,7 +210,8 @@ func checkBlocked(run labRun) (found problems) {
 		got, seen := p.teardown.CloseBlocked.Get()
 		if known && seen {
 			scenario, _, _ := strings.Cut(p.name, " ")
-			calls[scenario] = append(calls[scenario], max(0, (want-got).Abs()-max(20*time.Millisecond, want/20)))
+			wrong := max(got-want, want-p.end.Truth.Late-got)
+			calls[scenario] = append(calls[scenario], max(0, wrong-max(20*time.Millisecond, want/20)))
 		}
 	}
 	var off []time.Duration

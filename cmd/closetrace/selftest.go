@@ -11,9 +11,16 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// playTraced plays all scenarios of the lab, at most parallel side by side,
-// while source traces them.
-func playTraced(ctx context.Context, source model.Source, parallel int) ([]lab.Result, []model.Record, error) {
+// played is what came of scenarios that were traced.
+type played struct {
+	start    model.Start
+	results  []lab.Result
+	findings []lab.Finding
+}
+
+// playTraced plays scenarios of the lab, at most parallel side by side, while
+// source traces them.
+func playTraced(ctx context.Context, source model.Source, scenarios []lab.Scenario, parallel int) ([]lab.Result, []model.Record, error) {
 	traced, stop := context.WithCancel(ctx)
 	defer stop()
 	var results []lab.Result
@@ -22,7 +29,7 @@ func playTraced(ctx context.Context, source model.Source, parallel int) ([]lab.R
 	go func() {
 		defer close(done)
 		defer stop()
-		results, failed = lab.Run(ctx, lab.Scenarios(), parallel)
+		results, failed = lab.Run(ctx, scenarios, parallel)
 	}()
 	var records []model.Record
 	for r, err := range model.Judged(source.Events(traced)) {
@@ -35,17 +42,24 @@ func playTraced(ctx context.Context, source model.Source, parallel int) ([]lab.R
 	return results, records, failed
 }
 
-// printSelftest tells which scenarios were judged right, and every finding.
-func (a *app) printSelftest(results []lab.Result, findings []lab.Finding, start model.Start) error {
+// wrongOnes returns, by scenario, what is more than left out.
+func wrongOnes(findings []lab.Finding) map[string][]lab.Finding {
 	wrong := map[string][]lab.Finding{}
 	for _, f := range findings {
-		if f.Kind != lab.Absent { // what is left out is not wrong
+		if f.Kind != lab.Absent {
 			wrong[f.Scenario] = append(wrong[f.Scenario], f)
 		}
 	}
+	return wrong
+}
+
+// printSelftest tells which scenarios were judged right, and every finding; also
+// those of an earlier try, of scenarios that are right now.
+func (a *app) printSelftest(p played, earlier map[string][]lab.Finding) error {
+	wrong := wrongOnes(p.findings)
 	var right, ends, bad int
 	var unseen []string
-	for _, r := range results {
+	for _, r := range p.results {
 		unseen = append(unseen, remarks(&r)...)
 		if r.Skipped != "" || r.Error != "" {
 			continue
@@ -58,10 +72,14 @@ func (a *app) printSelftest(results []lab.Result, findings []lab.Finding, start 
 		right++
 	}
 	fmt.Fprintf(a.stdout, "self-test on %s with %s: %d of %d scenarios judged right, %d connection ends\n",
-		start.OS.Version, start.Backend, right, right+bad, ends)
-	for _, r := range results {
-		for _, f := range wrong[r.Name] {
-			fmt.Fprintf(a.stdout, "WRONG  %s\n", safetext.Escape(f.String()))
+		p.start.OS.Version, p.start.Backend, right, right+bad, ends)
+	for _, r := range p.results {
+		label, findings := "WRONG", wrong[r.Name]
+		if len(findings) == 0 {
+			label, findings = "ONCE", earlier[r.Name]
+		}
+		for _, f := range findings {
+			fmt.Fprintf(a.stdout, "%-6s %s\n", label, safetext.Escape(f.String()))
 		}
 	}
 	for _, line := range unseen {

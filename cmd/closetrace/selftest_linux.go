@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/closetrace/closetrace/internal/lab"
 	"github.com/closetrace/closetrace/tracer"
@@ -10,24 +11,63 @@ import (
 
 const selftestHelp = `--selftest plays every way for a connection to end that this kernel offers, on
 loopback in network namespaces of its own, and compares the verdicts with the
-truth. It takes about half a minute, touches no other connection and leaves
-nothing behind.`
+truth. What is judged wrong is played once more; ONCE are those that are then
+right: this host hides events from programs, or was very busy. It takes about
+half a minute, touches no other connection and leaves nothing behind.`
 
 // selftestParallel is how many scenarios run side by side: nearly all of them
 // wait for a time-out most of the time.
 const selftestParallel = 8
 
 // selftest plays every way for a connection to end that this kernel offers, in
-// network namespaces of its own, and holds the verdicts against the truth.
+// network namespaces of its own, and holds the verdicts against the truth. What is
+// wrong is played once more: some hosts keep programs away from a process that they
+// hide, and with it from what a softirq does on top of it.
 func (a *app) selftest(ctx context.Context, mode string) error {
-	source, err := tracer.Open(tracer.Options{Mode: tracer.Mode(mode)})
-	if err != nil {
-		return fmt.Errorf("%w: %w", errSource, err)
-	}
-	defer source.Close()
-	results, records, err := playTraced(ctx, source, selftestParallel)
+	first, err := playJudged(ctx, mode, lab.Scenarios())
 	if err != nil {
 		return err
 	}
-	return a.printSelftest(results, lab.Compare(results, records), source.Start())
+	wrong := wrongOnes(first.findings)
+	if len(wrong) == 0 {
+		return a.printSelftest(first, nil)
+	}
+	var again []lab.Scenario
+	for _, s := range lab.Scenarios() {
+		if wrong[s.Name] != nil {
+			again = append(again, s)
+		}
+	}
+	second, err := playJudged(ctx, mode, again)
+	if err != nil {
+		return err
+	}
+	return a.printSelftest(first.with(second), wrong)
+}
+
+// playJudged plays scenarios in a trace of its own.
+func playJudged(ctx context.Context, mode string, scenarios []lab.Scenario) (played, error) {
+	source, err := tracer.Open(tracer.Options{Mode: tracer.Mode(mode)})
+	if err != nil {
+		return played{}, fmt.Errorf("%w: %w", errSource, err)
+	}
+	defer source.Close()
+	results, records, err := playTraced(ctx, source, scenarios, selftestParallel)
+	if err != nil {
+		return played{}, err
+	}
+	return played{source.Start(), results, lab.Compare(results, records)}, nil
+}
+
+// with returns p with the scenarios of again in the place of its own.
+func (p played) with(again played) played {
+	replaced := map[string]bool{}
+	for _, r := range again.results {
+		replaced[r.Name] = true
+		i := slices.IndexFunc(p.results, func(old lab.Result) bool { return old.Name == r.Name })
+		p.results[i] = r
+	}
+	p.findings = slices.DeleteFunc(p.findings, func(f lab.Finding) bool { return replaced[f.Scenario] })
+	p.findings = append(p.findings, again.findings...)
+	return p
 }

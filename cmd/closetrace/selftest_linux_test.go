@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,6 +50,28 @@ func TestSelftest(t *testing.T) {
 	for _, link := range left {
 		if exe, err := os.Readlink(link); err == nil && exe == closetrace {
 			t.Errorf("%s is left", filepath.Dir(link))
+		}
+	}
+}
+
+// TestSelftestOnce: what is right when it is played again is told, and is no failure.
+func TestSelftestOnce(t *testing.T) {
+	finding := lab.Finding{Scenario: "b", End: "a", Kind: lab.Missing}
+	for _, test := range []struct {
+		again []lab.Finding
+		line  string
+		code  int
+	}{
+		{nil, "ONCE   b a: missing\n", exitOK},
+		{[]lab.Finding{finding}, "WRONG  b a: missing\n", exitMismatch},
+	} {
+		var out bytes.Buffer
+		a := &app{stdout: &out}
+		first := played{results: []lab.Result{{Name: "a"}, {Name: "b"}}, findings: []lab.Finding{finding}}
+		earlier := wrongOnes(first.findings)
+		err := a.printSelftest(first.with(played{results: []lab.Result{{Name: "b"}}, findings: test.again}), earlier)
+		if code := exitCode(err); code != test.code || !strings.HasSuffix(out.String(), test.line) {
+			t.Errorf("exit code %d with %q, want %d and %q", code, out.String(), test.code, test.line)
 		}
 	}
 }

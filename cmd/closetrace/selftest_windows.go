@@ -32,7 +32,7 @@ func (a *app) selftest(ctx context.Context, mode string) error {
 		return a.selftestUntraced(ctx, err)
 	}
 	defer source.Close()
-	results, records, err := playTraced(ctx, source, 1)
+	results, records, err := playTraced(ctx, source, lab.Scenarios(), 1)
 	if err != nil {
 		return a.selftestUntraced(ctx, err)
 	}
@@ -43,7 +43,7 @@ func (a *app) selftest(ctx context.Context, mode string) error {
 	if session, ok := source.(*etwsrc.Session); ok {
 		tellUndecoded(a.stdout, "self-test", session)
 	}
-	return a.printSelftest(results, lab.Compare(results, ownRecords(results, records)), source.Start())
+	return a.printSelftest(played{source.Start(), results, lab.Compare(results, ownRecords(results, records))}, nil)
 }
 
 // selftestUntraced shows what the calls return where nothing can be traced.

@@ -41,6 +41,8 @@ type reply struct {
 	Addr  netip.AddrPort `json:"addr,omitzero"`
 	Seq   [2]uint32      `json:"seq,omitzero"`
 	Took  time.Duration  `json:"took"`
+	// Late is how much of that a close() waited for a processor.
+	Late time.Duration `json:"late,omitzero"`
 	// Bug is an error that is not an errno.
 	Bug string `json:"bug,omitempty"`
 }
@@ -109,13 +111,32 @@ func execute(r request) (p reply) {
 	if !ok {
 		return reply{Bug: "unknown operation " + r.Op}
 	}
+	var waited time.Duration
+	if r.Op == "close" {
+		waited = runDelay()
+	}
 	start := time.Now()
 	err := op(&r, &p)
 	p.Took = time.Since(start)
+	if r.Op == "close" {
+		p.Late = runDelay() - waited
+	}
 	if err != nil && !errors.As(err, &p.Errno) {
 		p.Bug = err.Error()
 	}
 	return p
+}
+
+// runDelay is how long this thread has waited for a processor since it began, or 0 if
+// the kernel does not count (CONFIG_SCHED_INFO; Documentation/scheduler/sched-stats.rst).
+func runDelay() time.Duration {
+	text, err := os.ReadFile("/proc/thread-self/schedstat")
+	if err != nil {
+		return 0
+	}
+	var ran, waited time.Duration
+	_, _ = fmt.Sscan(string(text), &ran, &waited) // of another form: 0
+	return waited
 }
 
 // setName names the process. Errors do not matter: a wrong name is found by

@@ -174,7 +174,7 @@ func (c *comparison) parties(want *Truth, got *model.Teardown) {
 	if got.Linger.Outcome != want.Linger {
 		c.add(Wrong, "linger.outcome", want.Linger.String(), got.Linger.Outcome.String())
 	}
-	c.blocked(want.Blocked, got.CloseBlocked)
+	c.blocked(want.Blocked, want.Late, got.CloseBlocked)
 	enum(c, "tcp.role", want.Role, got.TCP.Role)
 	value(c, "process.pid", want.Owner.PID, got.Process.PID)
 	value(c, "process.name", want.Owner.Name, got.Process.Name)
@@ -193,15 +193,15 @@ func (c *comparison) parties(want *Truth, got *model.Teardown) {
 	}
 }
 
-// blocked allows 20 ms or 5 %, whichever is more.
-func (c *comparison) blocked(want, got model.Opt[time.Duration]) {
+// blocked allows 20 ms or 5 %, whichever is more, and that the thread ran late.
+func (c *comparison) blocked(want model.Opt[time.Duration], late time.Duration, got model.Opt[time.Duration]) {
 	w, known := want.Get()
 	g, seen := got.Get()
 	switch {
 	case !known:
 	case !seen:
 		c.add(Absent, "close_blocked_ns", w.String(), "")
-	case (w - g).Abs() > max(20*time.Millisecond, w/20):
+	case max(g-w, w-late-g) > max(20*time.Millisecond, w/20):
 		c.add(Wrong, "close_blocked_ns", w.String(), g.String())
 	}
 }

@@ -240,16 +240,19 @@ func TestCompareOutcome(t *testing.T) {
 
 func TestCompareBlocked(t *testing.T) {
 	for _, test := range []struct {
-		truth, said time.Duration
-		ok          bool
+		truth, late, said time.Duration
+		ok                bool
 	}{
-		{100 * time.Millisecond, 119 * time.Millisecond, true},
-		{100 * time.Millisecond, 79 * time.Millisecond, false},
-		{4 * time.Second, 4190 * time.Millisecond, true},
-		{4 * time.Second, 3790 * time.Millisecond, false},
+		{100 * time.Millisecond, 0, 119 * time.Millisecond, true},
+		{100 * time.Millisecond, 0, 79 * time.Millisecond, false},
+		{4 * time.Second, 0, 4190 * time.Millisecond, true},
+		{4 * time.Second, 0, 3790 * time.Millisecond, false},
+		{1400 * time.Millisecond, 380 * time.Millisecond, time.Second, true},
+		{1400 * time.Millisecond, 300 * time.Millisecond, time.Second, false},
+		{time.Second, 380 * time.Millisecond, 1100 * time.Millisecond, false},
 	} {
 		result, records := testResult(), testRecords()
-		result.Ends[0].Truth.Blocked = model.Some(test.truth)
+		result.Ends[0].Truth.Blocked, result.Ends[0].Truth.Late = model.Some(test.truth), test.late
 		records[0].Teardown.CloseBlocked = model.Some(test.said)
 		findings := Compare([]Result{result}, records)
 		if ok := len(findings) == 0; ok != test.ok {

@@ -112,7 +112,10 @@ type Truth struct {
 	Linger model.LingerOutcome `json:"linger,omitzero"`
 	// Blocked is how long the close() took that waited because of SO_LINGER.
 	Blocked model.Opt[time.Duration] `json:"blocked,omitzero"`
-	Role    model.Role               `json:"role,omitzero"`
+	// Late is how much of that the thread waited for a processor: as much earlier
+	// its wait for the peer may have been over.
+	Late time.Duration `json:"late,omitzero"`
+	Role model.Role    `json:"role,omitzero"`
 	// Owner is the actor that connected or accepted.
 	Owner Party `json:"owner,omitzero"`
 	// Closer is the actor whose Call ended this side.

@@ -118,7 +118,7 @@ func (t Truth) unacked(n uint64) Truth {
 
 // lingered returns t with a close() that waited.
 func (t Truth) lingered(outcome model.LingerOutcome, closed reply) Truth {
-	t.Linger, t.Blocked = outcome, model.Some(closed.Took)
+	t.Linger, t.Blocked, t.Late = outcome, model.Some(closed.Took), closed.Late
 	return t
 }
 
