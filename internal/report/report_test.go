@@ -153,7 +153,7 @@ func TestMillion(t *testing.T) {
 		os.WriteFile(file+"/million.html", page, 0o644)
 	}
 	b := startBrowser(t)
-	empty, _ := serve(t, []byte("<!DOCTYPE html><title>nothing</title>"))
+	empty, _ := serve(t, []byte(`<!DOCTYPE html><link rel="icon" href="data:,"><title>nothing</title>`))
 	b.open(empty) // the browser's own start is not the page's
 	b.requests = nil
 	url, _ := serve(t, page)
