@@ -13,7 +13,7 @@ func finWaitScenarios() []Scenario {
 		{Name: "fin-wait2-time-wait-times-out", Group: "fin-wait2", run: func(s *stage) {
 			s.sysctl("ipv4/tcp_fin_timeout", "1")
 			a, b := s.pair()
-			a.close()
+			a.closeForMinisock(b)
 			a.wait("to be forgotten", func(r socketRow) bool { return r.state == model.Closed })
 			b.close() // its FIN is answered with RST
 			b.over()
@@ -127,9 +127,7 @@ func lateData(cause model.Cause, call model.Call) Truth {
 
 // lateDataToTimeWait: the minisock answers data with RST.
 func lateDataToTimeWait(s *stage, a, b *sock) {
-	a.close()
-	b.is(model.CloseWait)
-	a.over()
+	a.closeForMinisock(b)
 	b.send(7)
 	b.over()
 	truth := finActive(model.CallClose).from(model.FinWait2, sentFIN)

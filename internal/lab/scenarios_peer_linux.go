@@ -49,8 +49,7 @@ func peerScenarios() []Scenario {
 		}},
 		{Name: "reset-in-fin-wait2-time-wait", Group: "peer-reset", run: func(s *stage) {
 			a, b := s.pair()
-			a.close()
-			a.over() // but for the minisock
+			a.closeForMinisock(b)
 			b.endReset(aborted(model.CauseLingerZero, model.CallClose).
 				first(model.InitiatorPeer).from(model.CloseWait, gotFIN))
 			truth := finActive(model.CallClose).from(model.FinWait2, sentFIN)

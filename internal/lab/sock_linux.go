@@ -203,6 +203,17 @@ func (k *sock) closes() {
 	k.stage.look(k)
 }
 
+// closeForMinisock closes, so that a minisock in FIN_WAIT2 is all that remains.
+// If the ACK of the FIN came while close() owns the socket, the whole socket
+// would stay, with a timer (tcp_rcv_state_process): other is deaf until then, and
+// hears the FIN that is sent again.
+func (k *sock) closeForMinisock(other *sock) {
+	other.deaf()
+	k.close()
+	other.hear()
+	k.over()
+}
+
 // finish closes a descriptor whose connection has ended before: the closer
 // stays who it was.
 func (k *sock) finish() { k.do(request{Op: "close", FD: k.fd}) }
