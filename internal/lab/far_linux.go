@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os/exec"
-	"strings"
 
 	"github.com/closetrace/closetrace/model"
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
 
@@ -136,22 +136,29 @@ func probeTunnel() error {
 }
 
 // rejectOutput lets the namespace's firewall answer what goes to that port with
-// RST.
+// RST: tcp dport PORT reject with tcp reset.
 func (s *stage) rejectOutput(port uint16) {
-	rules := fmt.Sprintf("table inet lab { chain output { type filter hook output priority 0; tcp dport %d reject with tcp reset; }; }", port)
-	cmd := exec.Command(nft, "-f", "-")
-	cmd.Stdin = strings.NewReader(rules)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		s.fail("set up firewall: %v: %s", err, text)
-	}
+	c, err := nftables.New()
+	s.check("open nf_tables", err)
+	table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "lab"})
+	chain := c.AddChain(&nftables.Chain{
+		Table: table, Name: "output", Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityFilter,
+	})
+	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.BigEndian.AppendUint16(nil, port)},
+		&expr.Reject{Type: unix.NFT_REJECT_TCP_RST},
+	}})
+	s.check("set up firewall", c.Flush())
 }
 
-// nft is where the distributions have it; scenarios have no PATH.
-const nft = "/usr/sbin/nft"
-
 func probeFirewall() error {
-	if text, err := exec.Command(nft, "list", "ruleset").CombinedOutput(); err != nil {
-		return fmt.Errorf("list firewall rules: %w: %s", err, text)
+	c, err := nftables.New()
+	if err == nil {
+		_, err = c.ListTables()
 	}
-	return nil
+	return err
 }
