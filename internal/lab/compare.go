@@ -75,7 +75,8 @@ func compareResult(r *Result, records []*model.Record, outcomes map[string]*mode
 		n := record.Teardown.Network
 		findings = append(findings, Finding{
 			Scenario: r.Name, End: fmt.Sprintf("%v -> %v", n.Local.AddrPort(), n.Peer.AddrPort()), Kind: Extra,
-			Got: fmt.Sprintf("%v %v", record.Teardown.Verdict, record.Teardown.Cause),
+			Got:     fmt.Sprintf("%v %v", record.Teardown.Verdict, record.Teardown.Cause),
+			Certain: record.Teardown.Confidence == model.Certain,
 		})
 	}
 	return findings
@@ -121,6 +122,13 @@ func (c *comparison) add(kind FindingKind, field, want, got string) {
 	})
 }
 
+// certainly marks the findings from the first-th on, if the record was certain.
+func (c *comparison) certainly(first int, confidence model.Confidence) {
+	for i := range c.findings[first:] {
+		c.findings[first+i].Certain = confidence == model.Certain
+	}
+}
+
 func (c *comparison) matches(r *model.Record) bool {
 	same := func(e model.Endpoint, want netip.AddrPort) bool {
 		return e.Address.Unmap() == want.Addr() && e.Port == want.Port()
@@ -137,6 +145,7 @@ func (c *comparison) judge(record, outcome *model.Record) {
 	if outcome != nil && outcome.Retracts {
 		if record.Teardown.Confidence == model.Certain {
 			c.add(Wrong, "confidence", model.Inferred.String(), model.Certain.String())
+			c.certainly(0, model.Certain)
 		}
 		record, outcome = outcome, nil
 	}
@@ -145,6 +154,7 @@ func (c *comparison) judge(record, outcome *model.Record) {
 	switch {
 	case truth.Outcome == nil && outcome != nil:
 		c.add(Wrong, "outcome", "", outcome.Teardown.Cause.String())
+		c.certainly(len(c.findings)-1, outcome.Teardown.Confidence)
 	case truth.Outcome != nil && outcome == nil && c.end.Invisible == "":
 		c.add(Missing, "outcome", truth.Outcome.Cause.String(), "")
 	case truth.Outcome != nil && outcome != nil:
@@ -155,10 +165,12 @@ func (c *comparison) judge(record, outcome *model.Record) {
 
 // ending compares how the connection ended.
 func (c *comparison) ending(want *Truth, got *model.Teardown) {
+	before := len(c.findings)
 	enum(c, "verdict", want.Verdict, got.Verdict)
 	enum(c, "cause", want.Cause, got.Cause)
 	enum(c, "initiator", want.Initiator, got.Initiator)
 	enum(c, "terminator", want.Terminator, got.Terminator)
+	c.certainly(before, got.Confidence)
 	enum(c, "tcp.path", want.From, got.TCP.Path.Last())
 	optional(c, "tcp.fin.sent", want.FIN.Sent, got.TCP.FIN.Sent)
 	optional(c, "tcp.fin.received", want.FIN.Received, got.TCP.FIN.Received)

@@ -89,12 +89,12 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			"a record twice", func(_ *Result, r *[]model.Record) { *r = append(*r, (*r)[1]) },
-			[]Finding{{End: "127.0.0.1:2000 -> 127.0.0.1:1000", Kind: Extra, Got: "abortive peer-reset"}},
+			[]Finding{{End: "127.0.0.1:2000 -> 127.0.0.1:1000", Kind: Extra, Got: "abortive peer-reset", Certain: true}},
 		},
 		{
 			"a record of another connection", func(_ *Result, r *[]model.Record) {
 				*r = append(*r, testRecord("3", testLocal, testLocal))
-			}, []Finding{{End: "127.0.0.1:1000 -> 127.0.0.1:1000", Kind: Extra, Got: "unknown unknown"}},
+			}, []Finding{{End: "127.0.0.1:1000 -> 127.0.0.1:1000", Kind: Extra, Got: "unknown unknown", Certain: true}},
 		},
 		{
 			"a record of another namespace", func(_ *Result, r *[]model.Record) {
@@ -116,12 +116,17 @@ func TestCompare(t *testing.T) {
 				(*r)[0].Teardown.Initiator, (*r)[0].Teardown.Terminator = model.InitiatorPeer, model.Admin
 				(*r)[0].Teardown.TCP.Path = model.PathOf(model.CloseWait, model.Closed)
 			}, []Finding{
-				{End: "a", Kind: Wrong, Field: "verdict", Want: "abortive", Got: "graceful"},
-				{End: "a", Kind: Wrong, Field: "cause", Want: "linger-zero", Got: "unknown"},
-				{End: "a", Kind: Wrong, Field: "initiator", Want: "local", Got: "peer"},
-				{End: "a", Kind: Wrong, Field: "terminator", Want: "local-app", Got: "admin"},
+				{End: "a", Kind: Wrong, Field: "verdict", Want: "abortive", Got: "graceful", Certain: true},
+				{End: "a", Kind: Wrong, Field: "cause", Want: "linger-zero", Got: "unknown", Certain: true},
+				{End: "a", Kind: Wrong, Field: "initiator", Want: "local", Got: "peer", Certain: true},
+				{End: "a", Kind: Wrong, Field: "terminator", Want: "local-app", Got: "admin", Certain: true},
 				{End: "a", Kind: Wrong, Field: "tcp.path", Want: "ESTABLISHED", Got: "CLOSE_WAIT"},
 			},
+		},
+		{
+			"a wrong judgement that is inferred", func(_ *Result, r *[]model.Record) {
+				(*r)[0].Teardown.Verdict, (*r)[0].Teardown.Confidence = model.Graceful, model.Inferred
+			}, []Finding{{End: "a", Kind: Wrong, Field: "verdict", Want: "abortive", Got: "graceful"}},
 		},
 		{
 			"what is not said", func(_ *Result, r *[]model.Record) {
@@ -211,17 +216,17 @@ func TestCompareOutcome(t *testing.T) {
 		{
 			"another", &after, "",
 			[]model.Record{outcome(model.CausePeerReset)},
-			[]Finding{{End: "a", Kind: Wrong, Field: "outcome.cause", Want: "retransmit-timeout", Got: "peer-reset"}},
+			[]Finding{{End: "a", Kind: Wrong, Field: "outcome.cause", Want: "retransmit-timeout", Got: "peer-reset", Certain: true}},
 		},
 		{
 			"one that never was", nil, "",
 			[]model.Record{outcome(model.CausePeerReset)},
-			[]Finding{{End: "a", Kind: Wrong, Field: "outcome", Got: "peer-reset"}},
+			[]Finding{{End: "a", Kind: Wrong, Field: "outcome", Got: "peer-reset", Certain: true}},
 		},
 		{
 			"a certain verdict taken back", nil, "",
 			[]model.Record{retracting},
-			[]Finding{{End: "a", Kind: Wrong, Field: "confidence", Want: "inferred", Got: "certain"}},
+			[]Finding{{End: "a", Kind: Wrong, Field: "confidence", Want: "inferred", Got: "certain", Certain: true}},
 		},
 	}
 	for _, test := range tests {
@@ -264,6 +269,10 @@ func TestCompareBlocked(t *testing.T) {
 func TestFindingString(t *testing.T) {
 	f := Finding{Scenario: "linger-zero", End: "a", Kind: Wrong, Field: "verdict", Want: "abortive", Got: "graceful"}
 	if got, want := f.String(), `linger-zero a: wrong verdict: got "graceful", want "abortive"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	f.Certain = true
+	if got, want := f.String(), `linger-zero a: wrong verdict: got "graceful" for certain, want "abortive"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	f = Finding{Scenario: "refused", End: "a", Kind: Missing}

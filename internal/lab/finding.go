@@ -12,6 +12,10 @@ type Finding struct {
 	// whole record is missing or extra.
 	Field     string
 	Want, Got string
+	// Certain: the record said so with [model.Certain]. It did not need to know
+	// more, so that nothing that a host hides or delays excuses it. Only of
+	// judgements and of extra records.
+	Certain bool
 }
 
 // FindingKind says what is wrong.
@@ -47,7 +51,11 @@ func (f Finding) String() string {
 		s += " " + f.Field
 	}
 	if f.Want != "" || f.Got != "" {
-		s += fmt.Sprintf(": got %q, want %q", f.Got, f.Want)
+		how := ""
+		if f.Certain {
+			how = " for certain"
+		}
+		s += fmt.Sprintf(": got %q%s, want %q", f.Got, how, f.Want)
 	}
 	return s
 }
