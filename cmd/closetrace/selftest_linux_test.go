@@ -14,7 +14,8 @@ import (
 
 // TestSelftest holds what doctor --selftest says against its own lines and its
 // exit code: every scenario is counted, or there is a reason. That the verdicts
-// are right is for TestLab to show, which knows hosts that hide events.
+// are right is for TestLab to show, which knows hosts that hide events; those that
+// are certain must be right on such hosts too.
 func TestSelftest(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)
@@ -31,6 +32,9 @@ func TestSelftest(t *testing.T) {
 		switch {
 		case fields[0] == "WRONG":
 			wrong[fields[1]] = true
+			if strings.Contains(line, " for certain") {
+				t.Error(line)
+			}
 		case strings.Contains(line, ": not possible here: "):
 			unplayed++
 		case strings.Contains(line, ": could not be played: "):
@@ -54,24 +58,48 @@ func TestSelftest(t *testing.T) {
 	}
 }
 
-// TestSelftestOnce: what is right when it is played again is told, and is no failure.
+// TestSelftestOnce: what is right when it is played again is told, and is no failure;
+// what was not played again, or could not be, stays wrong.
 func TestSelftestOnce(t *testing.T) {
 	finding := lab.Finding{Scenario: "b", End: "a", Kind: lab.Missing}
 	for _, test := range []struct {
-		again []lab.Finding
+		name  string
+		again played
 		line  string
 		code  int
 	}{
-		{nil, "ONCE   b a: missing\n", exitOK},
-		{[]lab.Finding{finding}, "WRONG  b a: missing\n", exitMismatch},
+		{"right", played{results: []lab.Result{{Name: "b"}}}, "ONCE   b a: missing\n", exitOK},
+		{
+			"wrong again",
+			played{results: []lab.Result{{Name: "b"}}, findings: []lab.Finding{finding}},
+			"WRONG  b a: missing\n", exitMismatch,
+		},
+		{"not played", played{}, "WRONG  b a: missing\n", exitMismatch},
+		{"not possible", played{results: []lab.Result{{Name: "b", Error: "late"}}}, "WRONG  b a: missing\n", exitMismatch},
 	} {
-		var out bytes.Buffer
-		a := &app{stdout: &out}
-		first := played{results: []lab.Result{{Name: "a"}, {Name: "b"}}, findings: []lab.Finding{finding}}
-		earlier := wrongOnes(first.findings)
-		err := a.printSelftest(first.with(played{results: []lab.Result{{Name: "b"}}, findings: test.again}), earlier)
-		if code := exitCode(err); code != test.code || !strings.HasSuffix(out.String(), test.line) {
-			t.Errorf("exit code %d with %q, want %d and %q", code, out.String(), test.code, test.line)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			var out bytes.Buffer
+			a := &app{stdout: &out}
+			first := played{results: []lab.Result{{Name: "a"}, {Name: "b"}}, findings: []lab.Finding{finding}}
+			earlier := wrongOnes(first.findings)
+			err := a.printSelftest(first.with(test.again), earlier)
+			if code := exitCode(err); code != test.code || !strings.HasSuffix(out.String(), test.line) {
+				t.Errorf("exit code %d with %q, want %d and %q", code, out.String(), test.code, test.line)
+			}
+		})
+	}
+}
+
+// TestSelftestExcusesNothingCertain: a verdict that was certain and wrong is not
+// played again, whatever else was wrong with its scenario.
+func TestSelftestExcusesNothingCertain(t *testing.T) {
+	s := lab.Scenarios()
+	inferred := lab.Finding{Kind: lab.Wrong, Field: "verdict"}
+	certain := lab.Finding{Kind: lab.Wrong, Field: "verdict", Certain: true}
+	again := excusable(map[string][]lab.Finding{
+		s[1].Name: {inferred, certain}, s[2].Name: {inferred}, s[3].Name: {certain}, s[4].Name: {{Kind: lab.Missing}},
+	})
+	if len(again) != 2 || again[0].Name != s[2].Name || again[1].Name != s[4].Name {
+		t.Errorf("got %v, want %s and %s", again, s[2].Name, s[4].Name)
 	}
 }
