@@ -114,7 +114,7 @@ func (a *apt) update(ctx context.Context) error {
 	return err
 }
 
-var kernelPackage = regexp.MustCompile(`^linux-(image|base|binary|modules)-\d+\.\d+\.\d+\S*-cloud-\w+$`)
+var kernelPackage = regexp.MustCompile(`^linux-(image|base|binary|modules)-\d+\.\d+\.\d+\S*-(amd64|arm64)$`)
 
 // kernels returns all kernel packages in the lists.
 func (a *apt) kernels(ctx context.Context) ([]debPackage, error) {

@@ -28,7 +28,7 @@ type fetcher struct {
 func fetchCommand(ctx context.Context, args []string) error {
 	set := flag.NewFlagSet("vmtest fetch", flag.ContinueOnError)
 	dir := set.String("dir", "", "`folder` of the cache")
-	series := set.String("series", "5.10,6.1,6.12,6.12.107,7.2", "comma-separated kernel series or releases")
+	series := set.String("series", "5.10,6.1,6.12,6.12.107,7.2", "comma-separated kernel series or releases; a -rt or -plain behind one asks for another flavour than cloud")
 	arch := set.String("arch", runtime.GOARCH, "architecture of the kernels: amd64 or arm64")
 	missing := set.Bool("missing", false, "ask the mirror only for series of which the cache has no kernel")
 	mirror := set.String("mirror", "", "`URI` of a Debian mirror (default: the one that this machine uses)")
@@ -92,7 +92,7 @@ func (f *fetcher) series(ctx context.Context, series string) error {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		if failed != nil || !inSeries(image.Version, series) {
+		if number, _ := splitFlavour(series); failed != nil || !inSeries(image.Version, number) {
 			note += ", the newest of the series that the mirror has"
 		}
 		fmt.Printf("%-9s %s, %s (%s)\n", series, release(image), image.Version, note)

@@ -21,6 +21,15 @@ Version: 6.1.192-2
 Filename: pool/x.deb
 SHA256: new
 
+Package: linux-image-6.1.0-10-rt-amd64
+Version: 6.1.192-2
+
+Package: linux-image-6.1.0-11-rt-amd64-unsigned
+Version: 6.1.193-1
+
+Package: linux-image-6.1.0-9-amd64
+Version: 6.1.99-2
+
 Package: linux-image-6.12.111+deb12-cloud-amd64
 Version: 6.12.111-1
 
@@ -51,6 +60,8 @@ func TestImagesOfASeriesNewestFirst(t *testing.T) {
 		"6.12":     "6.12.111-1",
 		"6.12.107": "6.12.111-1", // gone: its series stands in
 		"7.2":      "7.2.13-1",
+		// Flavours are never mistaken for each other.
+		"6.1-cloud": "6.1.192-2 6.1.99-1", "6.1.7-rt": "6.1.192-2", "6.1-plain": "6.1.99-2", "6.12-rt": "",
 		// 6.1 must never be mistaken for 6.12, nor 7.2 stand in for 7.1.
 		"6": "", "7.1": "", "5.10": "",
 	} {

@@ -2,12 +2,14 @@
 #
 #   make kernels                                   fetch the kernels that are missing
 #   make test-kernel K=6.1 RUN=Linger PKG=./tracer one test on one kernel
+#   make test-kernel K=6.12-rt MODES=bpf,fentry    a flavour: cloud (the default), rt or plain
 #   make test-kernels PKG="./tracer ./bpf"         the packages on all kernels
 #
 # FILES="build/closetrace:/bin/closetrace" puts more files into the guest,
 # VMFLAGS has more flags for vmtest, GOTESTFLAGS for go test. ARCH=arm64 needs
 # qemu-system-arm and has the series 6.1 and 6.12 at least.
 
+# Each of the series that Debian has, such as 6.19, and of its flavours can be K.
 # 6.12.107 has another signature of tcp_send_active_reset than later 6.12.
 KERNELS        ?= 5.10 6.1 6.12 6.12.107 7.2
 KERNEL_DIR     ?= $(CURDIR)/build/kernels

@@ -38,19 +38,37 @@ func parsePackages(r io.Reader) ([]debPackage, error) {
 	return all, lines.Err()
 }
 
-// imageName matches kernels for virtual machines. Two numbers only, as in
-// linux-image-6.12-cloud-amd64, is a package without files.
-var imageName = regexp.MustCompile(`^linux-image-(\d+\.\d+\.\d+\S*-cloud-\w+)$`)
+// imageName splits the name of a kernel's package into its release and, in
+// there, the flavour, which Debian's plain kernels do not name. Two numbers only,
+// as in linux-image-6.12-cloud-amd64, is a package without files.
+var imageName = regexp.MustCompile(`^linux-image-(\d+\.\d+\.\d+\S*?(-cloud|-rt|)-(?:amd64|arm64))$`)
 
-// images lists the kernels of a series, such as 6.12, newest first. After those
-// of a single release, such as 6.12.107, come those of its series: a release
-// that has left the mirror is replaced by the newest one.
-func images(all []debPackage, series string) []debPackage {
+// splitFlavour returns what is asked for by a name such as 6.12, 6.12-plain or
+// 6.12.107-rt. Without a flavour it is cloud: those are the smallest packages.
+func splitFlavour(name string) (series, flavour string) {
+	series, flavour, named := strings.Cut(name, "-")
+	if !named {
+		flavour = "cloud"
+	}
+	return series, flavour
+}
+
+// hasFlavour reports whether the name of an image's package is of that flavour.
+func hasFlavour(image debPackage, flavour string) bool {
+	m := imageName.FindStringSubmatch(image.Name)
+	return m != nil && (m[2] == "-"+flavour || m[2] == "" && flavour == "plain")
+}
+
+// images lists the kernels that a name such as 6.12 or 6.12-rt asks for, newest
+// first. After those of a single release, such as 6.12.107, come those of its
+// series: a release that has left the mirror is replaced by the newest one.
+func images(all []debPackage, name string) []debPackage {
+	series, flavour := splitFlavour(name)
 	var found []debPackage
 	for try := series; strings.Contains(try, "."); try = try[:strings.LastIndex(try, ".")] {
 		start := len(found)
 		for _, p := range all {
-			if imageName.MatchString(p.Name) && inSeries(p.Version, try) && !slices.Contains(found, p) {
+			if hasFlavour(p, flavour) && inSeries(p.Version, try) && !slices.Contains(found, p) {
 				found = append(found, p)
 			}
 		}
