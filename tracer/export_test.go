@@ -77,6 +77,3 @@ func RecordWhile(t *testing.T, tr *Tracer, do func()) []model.Record {
 	<-done
 	return records
 }
-
-// ReturnGrace is how long after the linger time the timer waits for the return.
-const ReturnGrace = returnGrace

@@ -20,7 +20,7 @@ import (
 
 // lingering is one close() that waited in vain.
 type lingering struct {
-	port            int
+	ports           [2]uint16 // local and peer: a local port alone may serve two connections
 	began, returned time.Time
 	told            time.Time
 	blocked         model.Opt[time.Duration]
@@ -37,7 +37,7 @@ func TestLingerPrompt(t *testing.T) {
 			var late, off []time.Duration
 			for _, r := range runs {
 				if r.told.IsZero() {
-					t.Fatalf("no linger-timeout of port %d", r.port)
+					t.Fatalf("no linger-timeout of ports %d", r.ports)
 				}
 				since := r.returned
 				if mode == tracer.Tracepoint {
@@ -78,19 +78,23 @@ func lingerFiveTimes(t *testing.T, tr *tracer.Tracer) []lingering {
 		at      time.Time
 		blocked model.Opt[time.Duration]
 	}
-	told := map[int]telling{}
+	told := map[[2]uint16]telling{}
 	for r, err := range model.Judged(tr.Events(ctx)) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if r.Kind == model.KindTeardown && r.Teardown.Verdict == model.LingerTimeout {
-			told[int(r.Teardown.Network.Local.Port)] = telling{time.Now(), r.Teardown.CloseBlocked}
+			told[portsOf(&r.Teardown)] = telling{time.Now(), r.Teardown.CloseBlocked}
 		}
 	}
 	for i := range runs {
-		runs[i].told, runs[i].blocked = told[runs[i].port].at, told[runs[i].port].blocked
+		runs[i].told, runs[i].blocked = told[runs[i].ports].at, told[runs[i].ports].blocked
 	}
 	return runs
+}
+
+func portsOf(t *model.Teardown) [2]uint16 {
+	return [2]uint16{t.Network.Local.Port, t.Network.Peer.Port}
 }
 
 // lingerOnce closes a connection whose peer hears nothing.
@@ -129,7 +133,8 @@ func lingerOnce(t *testing.T) (r lingering) {
 	if _, err := unix.Write(fd, []byte("hello")); err != nil {
 		t.Error(err)
 	}
-	r.port, r.began = localPort(fd), time.Now()
+	r.ports = [2]uint16{uint16(localPort(fd)), uint16(port)}
+	r.began = time.Now()
 	if err := unix.Close(fd); err != nil {
 		t.Error(err)
 	}
@@ -152,17 +157,17 @@ func TestLingerMany(t *testing.T) {
 				closes.Wait()
 				time.Sleep(time.Second)
 			})
-			told := map[int]*model.Teardown{}
+			told := map[[2]uint16]*model.Teardown{}
 			for i := range records {
 				if r := &records[i]; r.Kind == model.KindTeardown {
-					told[int(r.Teardown.Network.Local.Port)] = &r.Teardown
+					told[portsOf(&r.Teardown)] = &r.Teardown
 				}
 			}
 			exact := 0
 			for _, r := range runs {
-				end := told[r.port]
+				end := told[r.ports]
 				if end == nil || end.Verdict != model.LingerTimeout {
-					t.Errorf("port %d is told as %+v, want a linger-timeout", r.port, end)
+					t.Errorf("ports %d are told as %+v, want a linger-timeout", r.ports, end)
 					continue
 				}
 				took := r.returned.Sub(r.began)
