@@ -165,6 +165,7 @@ func (r random) record() model.Record {
 	case model.KindStart:
 		r.fill(reflect.ValueOf(&rec.Start).Elem())
 	case model.KindStop:
+		// A year that nanoseconds hold in part is not read, see inRange.
 		rec.Stop = model.Stop{Time: model.Time(r.Int64N(9e18)), Teardowns: map[string]uint64{}, Lost: r.Uint64(), Reason: r.text()}
 		for range r.IntN(5) {
 			rec.Stop.Teardowns[clean(r.text())] = r.Uint64()
