@@ -234,6 +234,8 @@ struct tcp_sock {
 	int linger2;
 	__u64 bytes_acked;
 	__u64 bytes_received;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
 	struct tcp_options_received rx_opt;
 	struct list_head tsorted_sent_queue;
 	__u8 repair : 1;

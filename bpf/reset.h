@@ -14,18 +14,33 @@ static __always_inline bool syn_unsent(struct tcp_sock *tp)
 }
 
 /*
+ * Something was given to the firewall and did not leave: __tcp_transmit_skb() counts
+ * data before it fails (bytes_sent, since 4.19). TCP_CORK, MSG_MORE and pacing hold
+ * data back too, but do not try; a FIN alone is not held back. An active opener's
+ * bytes_acked has its SYN.
+ */
+static __always_inline bool rejected(const struct end *conn, struct tcp_sock *tp, __u8 state)
+{
+	__u64 left = tp->bytes_acked - !!(conn->flags & FLAG_ACTIVE);
+
+	if (sends_fin(state) && tp->write_seq - tp->snd_nxt == 1)
+		return true;
+	return (__s64)(tp->bytes_sent - tp->bytes_retrans - left) > 0;
+}
+
+/*
  * Whether this host made the RST that is being received, and not the peer: its
  * firewall answers what it rejects in OUTPUT (nf_send_reset). tcp_transmit_skb()
  * then fails and the segment counts as unsent: with nothing under way, and room in
  * the peer's window, there is nothing that the peer could have answered; RSTs that
- * its close() sends have timestamps. Where it rejects an acknowledgement or a
- * probe, the RST came by lo to a socket whose peer is elsewhere: in ESTABLISHED the
- * socket keeps the route of the segment (tcp_rcv_established). One that had to wait
- * for the socket's lock has none any more (tcp_add_backlog), and the route before
- * it is gone if that had another interface, or if routes have changed
- * (tcp_v4_do_rcv).
+ * its close() sends have timestamps, unless one of both hosts uses none. Where it
+ * rejects an acknowledgement or a probe, the RST came by lo to a socket whose peer
+ * is elsewhere: in ESTABLISHED the socket keeps the route of the segment
+ * (tcp_rcv_established). One that had to wait for the socket's lock has none any
+ * more (tcp_add_backlog), and the route before it is gone if that had another
+ * interface, or if routes have changed (tcp_v4_do_rcv).
  */
-static __always_inline bool made_here(struct sock *sk, __u8 state)
+static __always_inline bool made_here(const struct end *conn, struct sock *sk, __u8 state)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	bool open = state == TCP_ESTABLISHED;
@@ -38,7 +53,7 @@ static __always_inline bool made_here(struct sock *sk, __u8 state)
 		return came_by(sk) == LOOPBACK_IFINDEX;
 	if (!window_open(tp) || BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp))
 		return false;
-	return !tp->packets_out ||
+	return (!tp->packets_out && rejected(conn, tp, state)) ||
 	       (open && sk->sk_lock.owned && came_by(sk) && peer_elsewhere(sk));
 }
 
@@ -58,7 +73,7 @@ int BPF_PROG(receive_reset, struct sock *sk)
 	if (!conn)
 		return 0;
 	conn->flags |= FLAG_RST_RECEIVED;
-	if (made_here(sk, state))
+	if (made_here(conn, sk, state))
 		conn->flags |= FLAG_RST_HERE;
 	return 0;
 }

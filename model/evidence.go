@@ -35,9 +35,9 @@ type Evidence struct {
 	// RSTFlag is whether the segment that was processed as a reset carried the
 	// RST flag; unknown where the back end can't see segments. Linux, fentry.
 	RSTFlag Opt[bool] `json:"rst_flag,omitzero"`
-	// RSTHere: this host made the reset that was received: it came though nothing
-	// of ours had left that the peer could answer, or by lo from a peer that is not
-	// on this host. Linux.
+	// RSTHere: this host made the reset that was received: it came when what we sent
+	// had failed to leave and nothing else was under way that the peer could answer,
+	// or by lo from a peer that is not on this host. Linux.
 	RSTHere bool `json:"rst_here,omitzero"`
 
 	// TimerRetransmits and TimerProbes are the unanswered retransmissions and

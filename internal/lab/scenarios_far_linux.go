@@ -38,6 +38,20 @@ func farScenarios() []Scenario {
 			s.end(a, here.unacked(5))
 			a.finish()
 		}},
+		{Name: "peer-resets-while-corked", Group: "far", run: func(s *stage) {
+			// Nothing is under way and there is something to send, as after a rejection.
+			s.sysctl("ipv4/tcp_timestamps", "0")
+			a, b := s.pair()
+			a.set(unix.SOL_TCP, unix.TCP_CORK, 1)
+			a.send(5)
+			b.linger(0)
+			b.close()
+			a.over()
+			a.recvError(unix.ECONNRESET)
+			s.end(a, peerReset().unacked(5))
+			s.end(b, aborted(model.CauseLingerZero, model.CallClose))
+			a.finish()
+		}},
 		{Name: "firewall-resets", Group: "far", Needs: []Feature{Firewall}, run: func(s *stage) {
 			a, b := s.pair()
 			s.rejectOutput(b.local.Port())
