@@ -73,6 +73,7 @@ type Tracer struct {
 	closeErr  error
 	drained   bool
 	tap       func(raw []byte) // sees every message; tests record with it
+	now       func() ktime     // monotonic, but for tests
 }
 
 var _ model.Source = (*Tracer)(nil)
@@ -93,7 +94,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if err := removeMemlock(); err != nil {
 		return nil, fmt.Errorf("raise the limit of locked memory (CAP_SYS_RESOURCE): %w", err)
 	}
-	t := &Tracer{opts: opts}
+	t := &Tracer{opts: opts, now: monotonic}
 	defer func() {
 		if err != nil {
 			t.Close()
@@ -201,14 +202,19 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 func (t *Tracer) round(poll time.Duration, out emit) error {
 	t.asm.clock.adjust()
 	t.reader.SetDeadline(time.Now().Add(poll))
-	more, err := t.readOut(out)
-	if err != nil || !more {
+	if more, err := t.readOut(out); err != nil || !more {
 		return err
 	}
-	if !t.asm.advance(monotonic(), t.losses.epoch(), out) {
-		return nil
+	// The ring was empty some time ago: this thread may have waited for a processor
+	// since. What was sent meanwhile is no news that did not come.
+	now := t.now()
+	t.reader.SetDeadline(time.Now())
+	if more, err := t.readOut(out); err != nil || !more {
+		return err
 	}
-	t.losses.report(t.asm.clock.time(monotonic()), out)
+	if t.asm.advance(now, t.losses.epoch(), out) {
+		t.losses.report(t.asm.clock.time(now), out)
+	}
 	return nil
 }
 
