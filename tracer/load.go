@@ -55,6 +55,9 @@ type Missing struct {
 
 // load loads and attaches what mode needs, or nothing.
 func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
+	if mode, err = ParseMode(string(mode)); err != nil {
+		return nil, err
+	}
 	hooks, err := hooksFor(mode, opts, env.types)
 	if err != nil {
 		return nil, err

@@ -25,3 +25,12 @@ func TestExplainKprobes(t *testing.T) {
 		t.Errorf("of another back end: %v", why)
 	}
 }
+
+// TestOpenUnknownMode: without its own hooks it would be a trace that tells less.
+func TestOpenUnknownMode(t *testing.T) {
+	tr, err := Open(Options{Mode: "fentri"})
+	if err == nil {
+		tr.Close()
+		t.Error("a mode that does not exist is opened")
+	}
+}

@@ -47,8 +47,13 @@ func newDoctor(a *app) *cobra.Command {
 		Long:  doctorHelp,
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if selftest {
+			switch {
+			case selftest && asJSON:
+				return usage("--selftest can't be shown --json")
+			case selftest:
 				return a.selftest(c.Context(), backend)
+			case backend != "":
+				return usage("--backend is for --selftest; without it doctor looks at all back ends")
 			}
 			d := diagnose()
 			d.Version = version()
@@ -69,7 +74,7 @@ func newDoctor(a *app) *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	c.Flags().BoolVar(&selftest, "selftest", false, "play connections and check their verdicts")
-	c.Flags().StringVar(&backend, "backend", "", "test this `BACKEND`: "+strings.Join(backends, ", "))
+	c.Flags().StringVar(&backend, "backend", "", "with --selftest: test this `BACKEND`: "+strings.Join(backends, ", "))
 	return c
 }
 

@@ -25,7 +25,11 @@ const selftestParallel = 8
 // wrong is played once more: some hosts keep programs away from a process that they
 // hide, and with it from what a softirq does on top of it. But what such a host
 // leaves to be seen may be inferred or lost, and never certain and wrong.
-func (a *app) selftest(ctx context.Context, mode string) error {
+func (a *app) selftest(ctx context.Context, backend string) error {
+	mode, err := parseBackend(backend)
+	if err != nil {
+		return err
+	}
 	first, err := playJudged(ctx, mode, lab.Scenarios())
 	if err != nil {
 		return err
@@ -54,8 +58,8 @@ func excusable(wrong map[string][]lab.Finding) (again []lab.Scenario) {
 }
 
 // playJudged plays scenarios in a trace of its own.
-func playJudged(ctx context.Context, mode string, scenarios []lab.Scenario) (played, error) {
-	source, err := tracer.Open(tracer.Options{Mode: tracer.Mode(mode)})
+func playJudged(ctx context.Context, mode tracer.Mode, scenarios []lab.Scenario) (played, error) {
+	source, err := tracer.Open(tracer.Options{Mode: mode})
 	if err != nil {
 		return played{}, fmt.Errorf("%w: %w", errSource, err)
 	}

@@ -28,12 +28,8 @@ func openSource(t *traceFlags) (model.Source, error) {
 	if bits.OnesCount32(t.ringSize) > 1 || t.ringSize > 1024 {
 		return nil, usage("--ring-size %d is not a power of two up to 1024", t.ringSize)
 	}
-	if t.backend != "" {
-		mode, err := tracer.ParseMode(t.backend)
-		if err != nil {
-			return nil, usage("--backend: %w", err)
-		}
-		opts.Mode = mode
+	if opts.Mode, err = parseBackend(t.backend); err != nil {
+		return nil, err
 	}
 	source, err := tracer.Open(opts)
 	if err != nil {
@@ -44,4 +40,17 @@ func openSource(t *traceFlags) (model.Source, error) {
 		return nil, err
 	}
 	return source, nil
+}
+
+// parseBackend returns the mode that --backend names, and that of no name, which is
+// the best that works.
+func parseBackend(name string) (tracer.Mode, error) {
+	if name == "" {
+		return "", nil
+	}
+	mode, err := tracer.ParseMode(name)
+	if err != nil {
+		return "", usage("--backend: %w", err)
+	}
+	return mode, nil
 }
