@@ -54,14 +54,14 @@ func (v *networkChecker) Visit(node *ast.Node) {
 	if !ok {
 		return
 	}
-	if _, err := netip.ParsePrefix(text.Value); err != nil {
+	if _, err := parseNetwork(text.Value); err != nil {
 		wrong := &file.Error{Location: text.Location(), Message: fmt.Sprintf("%q is no network such as 10.0.0.0/8 or 10.0.0.9/32", text.Value)}
 		v.err = wrong.Bind(v.source)
 	}
 }
 
 func inCIDR(params ...any) (any, error) {
-	prefix, err := netip.ParsePrefix(params[1].(string))
+	prefix, err := parseNetwork(params[1].(string))
 	if err != nil {
 		return nil, err
 	}
@@ -70,4 +70,15 @@ func inCIDR(params ...any) (any, error) {
 		return false, nil //nolint:nilerr // an address that is not known is in no network
 	}
 	return prefix.Contains(address), nil
+}
+
+// parseNetwork also takes a network of IPv4 that is written as one of IPv6, as records
+// never write addresses.
+func parseNetwork(text string) (netip.Prefix, error) {
+	const mapped = 128 - 32 // the bits before the IPv4 address (RFC 4291, 2.5.5.2)
+	p, err := netip.ParsePrefix(text)
+	if err == nil && p.Addr().Is4In6() && p.Bits() >= mapped {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+	}
+	return p, err
 }

@@ -24,15 +24,18 @@ func TestFilterMatch(t *testing.T) {
 		``:                      true,
 		`verdict == "abortive"`: true,
 		`verdict == "graceful"`: false,
-		`tcp.bytes.unread > 0 && process.name == "nginx"`: true,
-		`tcp.bytes.unacked == 0`:                          false, // not known is not zero
-		`tcp.bytes.unacked == -1`:                         true,
-		`cidr(network.peer.address, "10.0.0.0/8")`:        true,
-		`cidr(network.peer.address, "192.168.0.0/16")`:    false,
-		`cidr(network.local.address, "10.0.0.0/8")`:       false, // not known
-		`network.peer.port in [80, 443]`:                  true,
-		`process.name matches "^ng"`:                      true,
-		`duration_ns > 1e9`:                               true,
+		`tcp.bytes.unread > 0 && process.name == "nginx"`:   true,
+		`tcp.bytes.unacked == 0`:                            false, // not known is not zero
+		`tcp.bytes.unacked == -1`:                           true,
+		`cidr(network.peer.address, "10.0.0.0/8")`:          true,
+		`cidr(network.peer.address, "192.168.0.0/16")`:      false,
+		`cidr(network.peer.address, "::ffff:10.0.0.0/104")`: true,
+		`cidr(network.peer.address, "::ffff:11.0.0.0/104")`: false,
+		`cidr(network.peer.address, "::/0")`:                false, // of IPv6
+		`cidr(network.local.address, "10.0.0.0/8")`:         false, // not known
+		`network.peer.port in [80, 443]`:                    true,
+		`process.name matches "^ng"`:                        true,
+		`duration_ns > 1e9`:                                 true,
 	} {
 		f, err := model.CompileFilter(source)
 		if err != nil {
