@@ -71,8 +71,8 @@ func folded(width int, columns ...string) string {
 }
 
 // Line returns r as one line of text for a terminal, a pipe or a screen
-// reader, without a newline, or as several if the terminal is narrow. Names are escaped. A verdict is a glyph and a
-// word, with a tilde if it is inferred.
+// reader, without a newline, or as several if the terminal is narrow. Names are
+// escaped. A verdict is a glyph and a word, with a tilde if it is inferred.
 func Line(r *model.Record, o LineOptions) string {
 	p, g := paletteOf(o), glyphsFor(o.ASCII)
 	layout := "15:04:05.000000"
