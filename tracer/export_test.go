@@ -24,6 +24,18 @@ func (t *Tracer) Misses() map[string]uint64 {
 	return misses
 }
 
+// SkippedAndNotCopied returns the programs of which the kernel left out runs, though
+// none must be, and that are loaded only once.
+func (t *Tracer) SkippedAndNotCopied() (names []string) {
+	misses := t.Misses()
+	for _, h := range slices.Concat(core, extra[t.loaded.mode]) {
+		if h.copied != nothing && misses[h.program] > 0 && t.loaded.objects.Programs[h.program+"_2"] == nil {
+			names = append(names, h.program)
+		}
+	}
+	return names
+}
+
 // Record keeps every message of the kernel. The result is complete when the
 // events have been read to their end.
 func (t *Tracer) Record() *[][]byte {

@@ -206,7 +206,11 @@ func floodOf(t *testing.T, mode tracer.Mode, count int) problems {
 	})
 	t.Logf("%d connections in %v, %d reset; programs that did not run because they interrupted themselves: %v",
 		made.Made, made.Took.Round(time.Millisecond), resets[made.NetNS], tr.Misses())
-	return checkFlood(t, &made, told[made.NetNS], lost, hidden)
+	found := checkFlood(t, &made, told[made.NetNS], lost, hidden)
+	for _, program := range tr.SkippedAndNotCopied() {
+		found.addf("the kernel skipped %s, and there is no copy that ran instead", program)
+	}
+	return found
 }
 
 // checkFlood: every end is told once, but for those that the host hid.

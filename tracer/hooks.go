@@ -3,8 +3,10 @@
 package tracer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -56,10 +58,10 @@ var core = []hook{
 // extra is what a mode adds to the core.
 var extra = map[Mode][]hook{
 	Fentry: {
-		{program: "fentry_close", attach: attachTracing, copied: byTasks},
-		{program: "fexit_close", attach: attachTracing, copied: byTasks},
-		{program: "fexit_accept4", attach: attachTracing, function: "inet_csk_accept", parameters: 4, copied: byTasks},
-		{program: "fexit_accept2", attach: attachTracing, function: "inet_csk_accept", parameters: 2, copied: byTasks},
+		{program: "fentry_close", attach: attachTracing, copied: inFunctions},
+		{program: "fexit_close", attach: attachTracing, copied: inFunctions},
+		{program: "fexit_accept4", attach: attachTracing, function: "inet_csk_accept", parameters: 4, copied: inFunctions},
+		{program: "fexit_accept2", attach: attachTracing, function: "inet_csk_accept", parameters: 2, copied: inFunctions},
 		{program: "fentry_reset", attach: attachTracing, function: "tcp_reset", parameters: 2},
 		{program: "fentry_active_reset", attach: attachTracing},
 	},
@@ -86,20 +88,39 @@ var following = hook{program: "fork", attach: attachTracing, copied: byTasks}
 type interruption uint8
 
 const (
-	nothing    interruption = iota
-	byTasks                 // it runs in system calls only
-	bySoftirqs              // it runs in softirqs too
+	nothing     interruption = iota
+	inFunctions              // tasks: a function's program that runs in system calls only
+	byTasks                  // tasks: the same at a tracepoint
+	bySoftirqs               // softirqs, and tasks at a tracepoint
 )
+
+// preemption says which programs a task can be preempted in.
+type preemption struct{ functions, tracepoints bool }
+
+// preemptionOf reads it from the kernel's types. A program at a tracepoint can be
+// preempted since those are run under SRCU (a46023d5616e, in 7.0). One at a function
+// only keeps its processor (__bpf_prog_enter, migrate_disable, since 5.11), so on
+// every kernel that preempts: those have preemptible RCU.
+func preemptionOf(kernel *btf.Spec) preemption {
+	var guard *btf.Typedef
+	return preemption{
+		functions:   parameters(kernel, "__rcu_read_lock") != absent && !preemptionOff(),
+		tracepoints: kernel.TypeByName("class_srcu_fast_notrace_t", &guard) == nil,
+	}
+}
+
+// preemptionOff reports whether a kernel that could preempt was told not to, by
+// preempt=none or voluntary (PREEMPT_DYNAMIC). If debugfs does not tell, it was not.
+func preemptionOff() bool {
+	modes, err := os.ReadFile("/sys/kernel/debug/sched/preempt")
+	return err == nil && (bytes.Contains(modes, []byte("(none)")) || bytes.Contains(modes, []byte("(voluntary)")))
+}
 
 // copies returns how many copies of a program make it practically certain that
 // one of them can run: two where only softirqs interrupt, more where tasks do too.
-// That is so since tracepoints are run under SRCU (a46023d5616e, in 7.0), of
-// which the kernel's types tell.
-func copies(kernel *btf.Spec, by interruption) int {
-	var guard *btf.Typedef
-	preemptible := kernel.TypeByName("class_srcu_fast_notrace_t", &guard) == nil
+func copies(p preemption, by interruption) int {
 	switch {
-	case by != nothing && preemptible:
+	case by != nothing && p.tracepoints, by == inFunctions && p.functions:
 		return 4
 	case by == bySoftirqs:
 		return 2
@@ -171,13 +192,14 @@ func hooksFor(mode Mode, opts Options, types *btf.Cache) ([]hook, error) {
 	if opts.PID != 0 {
 		all = append(all, following)
 	}
+	preempted := preemptionOf(spec)
 	var hooks []hook
 	for _, h := range all {
 		if h.function != "" && parameters(spec, h.function) != h.parameters {
 			continue
 		}
 		hooks = append(hooks, h)
-		for n := 2; n <= copies(spec, h.copied); n++ {
+		for n := 2; n <= copies(preempted, h.copied); n++ {
 			another := h
 			another.copyOf, another.program, another.number = h.program, fmt.Sprintf("%s_%d", h.program, n), uint32(n)
 			hooks = append(hooks, another)
