@@ -40,8 +40,10 @@ func farScenarios() []Scenario {
 		}},
 		{Name: "peer-resets-while-corked", Group: "far", run: func(s *stage) {
 			// Nothing is under way and there is something to send, as after a rejection.
+			// It is sent after 200 ms, which a slow machine may take.
 			s.sysctl("ipv4/tcp_timestamps", "0")
 			a, b := s.pair()
+			b.deaf()
 			a.set(unix.SOL_TCP, unix.TCP_CORK, 1)
 			a.send(5)
 			b.linger(0)
