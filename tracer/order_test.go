@@ -118,3 +118,27 @@ func TestCaptures(t *testing.T) {
 		})
 	}
 }
+
+// TestHiddenExcusesNothingCertain: of a try that is not counted, because the host hid
+// something of it, what was certain must be right all the same, and what was inferred
+// need not.
+func TestHiddenExcusesNothingCertain(t *testing.T) {
+	c, err := tracer.ReadCapture("testdata/captures/host-tracepoint.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := labRun{touched: c.Results, records: c.Play(c.InOrder(), nil)}
+	checkRun(t, run).report(t)
+	for i := range run.touched {
+		for j := range run.touched[i].Ends {
+			run.touched[i].Ends[j].Truth.Cause = model.CauseMPTCPReset
+		}
+	}
+	if len(checkRun(t, run)) == 0 {
+		t.Error("certain causes that are wrong are excused")
+	}
+	for i := range run.records {
+		run.records[i].Teardown.Confidence = model.Inferred
+	}
+	checkRun(t, run).report(t)
+}
