@@ -188,6 +188,9 @@ func hooksFor(mode Mode, opts Options, types *btf.Cache) ([]hook, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the kernel's BTF (CONFIG_DEBUG_INFO_BTF): %w", err)
 	}
+	if err := checkRing(spec); err != nil {
+		return nil, err
+	}
 	all := slices.Concat(core, extra[mode])
 	if opts.PID != 0 {
 		all = append(all, following)

@@ -145,6 +145,9 @@ func loadBest(opts Options, env *environment) (*loaded, error) {
 				return l, nil
 			}
 		}
+		if errors.Is(err, ErrRingSleeps) { // whatever the mode
+			return nil, err
+		}
 		errs = append(errs, explain(mode, err))
 	}
 	return nil, errors.Join(errs...)
