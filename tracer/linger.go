@@ -116,11 +116,12 @@ func (a *assembler) left(e *bpf.TraceEnd, out emit) bool {
 
 // returned: tcp_close() of a lingering socket came back (fentry and kprobe).
 func (a *assembler) returned(l *bpf.TraceLater, out emit) bool {
-	if h, ok := a.bySock[l.Sock]; ok && isReturnOf(l, &h.end) {
+	h, w := a.bySock[l.Sock], a.waits.bySock[l.Sock]
+	later := w != nil && h != nil && w.end.CloseBegan > h.end.CloseBegan && isReturnOf(l, &w.end)
+	if h != nil && !later && isReturnOf(l, &h.end) {
 		h.end.Returned, h.end.ReturnedUs = 1, l.ReturnedUs
 		return true
 	}
-	w := a.waits.bySock[l.Sock]
 	if w == nil || w.reported() || !isReturnOf(l, &w.end) {
 		return true
 	}
@@ -129,10 +130,11 @@ func (a *assembler) returned(l *bpf.TraceLater, out emit) bool {
 }
 
 // isReturnOf: by the time of the return the socket may be free, and another
-// connection have its address.
+// connection have its address. That one's close() began after what returned. How
+// long after CloseBegan tcp_close() began says nothing: the thread may have waited
+// for a processor in between.
 func isReturnOf(l *bpf.TraceLater, e *bpf.TraceEnd) bool {
-	began := ktime(l.Time).add(-microseconds(l.ReturnedUs))
-	return e.Lingering != 0 && time.Duration(began-ktime(e.CloseBegan)).Abs() < hold
+	return e.Lingering != 0 && ktime(l.Time).add(-microseconds(l.ReturnedUs)) >= ktime(e.CloseBegan)
 }
 
 // expire reports the linger-timeout of a wait, if its facts make one; otherwise

@@ -5,6 +5,7 @@ package tracer
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
@@ -28,6 +29,32 @@ func TestLingerSeconds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr := translator{hertz: c.hertz}
 			if got := tr.linger(&bpf.TraceEnd{Linger: 1, Lingertime: c.jiffies}).Seconds; got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestReturnOfClose: which close() a return belongs to, where another connection
+// has had the socket's address.
+func TestReturnOfClose(t *testing.T) {
+	const began = 5_000_000_000
+	waiting := &bpf.TraceEnd{Sock: 1, CloseBegan: began, Lingering: 1}
+	for name, c := range map[string]struct {
+		entered, took time.Duration // of tcp_close(), after CloseBegan
+		want          bool
+	}{
+		"at once":                               {0, time.Second, true},
+		"the thread waited before tcp_close":    {220 * time.Millisecond, time.Second, true},
+		"of the connection before":              {-2 * time.Second, 1900 * time.Millisecond, false},
+		"of the connection before, told later":  {-time.Second, 1050 * time.Millisecond, false},
+		"microseconds are cut: never too early": {0, 999_999 * time.Nanosecond, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &bpf.TraceLater{
+				Sock: 1, Time: uint64(began + int64(c.entered+c.took)), ReturnedUs: uint32(c.took / time.Microsecond),
+			}
+			if got := isReturnOf(l, waiting); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
