@@ -169,6 +169,43 @@ func TestRotationUnderLoad(t *testing.T) {
 	}
 }
 
+// TestRecordChooses: of connections to two ports, one has what was asked for; the start
+// line says what that was.
+func TestRecordChooses(t *testing.T) {
+	const connections = 20
+	wanted, other := listen(t), listen(t)
+	port := portOf(wanted.Addr())
+	for _, c := range []struct {
+		args   []string
+		filter string
+		want   int // ends
+	}{
+		{[]string{"--port", port}, "(network.local.port == PORT || network.peer.port == PORT)", 2 * connections},
+		{[]string{"--port", port, "--filter", "network.peer.port == " + port}, "(network.local.port == PORT || network.peer.port == PORT) && (network.peer.port == PORT)", connections},
+		{[]string{"--port", port, "--netns", "1"}, "(network.local.port == PORT || network.peer.port == PORT) && network.netns == 1", 0},
+	} {
+		r := startRecorder(t, t.TempDir(), nil, c.args...)
+		for range connections {
+			connect(t, wanted, 1, func() bool { return true })
+			connect(t, other, 1, func() bool { return true })
+		}
+		r.Process.Signal(syscall.SIGTERM)
+		if code := r.end(t); code != 0 {
+			t.Errorf("exit %d: %s", code, &r.errors)
+		}
+		data, err := os.ReadFile(filepath.Join(r.folder, "a.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, _, _ := bytes.Cut(data, []byte("\n")); !strings.Contains(string(first), `"filter":"`+strings.ReplaceAll(c.filter, "PORT", port)+`"`) {
+			t.Errorf("%s: got the start line %s, want the filter %s", c.args, first, c.filter)
+		}
+		if got := bytes.Count(data, []byte(`{"kind":"teardown"`)); got != c.want {
+			t.Errorf("%s: got %d ends, want %d", c.args, got, c.want)
+		}
+	}
+}
+
 // TestRecordFaults: what a user sees when the file can't be written any more.
 func TestRecordFaults(t *testing.T) {
 	needCapabilities(t)

@@ -56,7 +56,8 @@ func (t *traceFlags) flags(set *pflag.FlagSet) {
 // first and a stop line last.
 type trace struct {
 	source model.Source
-	filter *model.Filter
+	filter *model.Filter // all that was asked for
+	rest   *model.Filter // of it, what the source has not chosen
 	flags  *traceFlags
 	start  model.Start
 	stop   model.Stop // the counts so far
@@ -72,6 +73,11 @@ func (t *traceFlags) open() (*trace, error) {
 	if err != nil {
 		return nil, err
 	}
+	unchosen := t.unchosen()
+	rest, err := unchosen.compile()
+	if err != nil {
+		return nil, err
+	}
 	if t.duration < 0 {
 		return nil, usage("--duration %s is over before it begins: want a time such as 30s", t.duration)
 	}
@@ -82,7 +88,7 @@ func (t *traceFlags) open() (*trace, error) {
 	start := source.Start()
 	start.Tool.Version = version()
 	start.Filter = t.follow.chosen(filter)
-	return &trace{source: source, filter: filter, flags: t, start: start, ended: endings{}}, nil
+	return &trace{source: source, filter: filter, rest: rest, flags: t, start: start, ended: endings{}}, nil
 }
 
 // records yields the start, what passes the filter, and the stop. It ends with
@@ -131,7 +137,7 @@ func (t *trace) pass(ctx context.Context, cancel context.CancelCauseFunc, yield 
 		if r.Kind == model.KindLoss {
 			t.stop.Lost += r.Loss.Count
 		}
-		if !t.filter.Match(&r) {
+		if !t.rest.Match(&r) {
 			continue
 		}
 		if r.Kind == model.KindTeardown {

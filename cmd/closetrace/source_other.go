@@ -17,3 +17,5 @@ var backends = []string{"none"}
 func openSource(*traceFlags) (model.Source, error) {
 	return nil, fmt.Errorf("live traces need Linux or Windows; closetrace replay reads recordings here: %w", errors.ErrUnsupported)
 }
+
+func (t *traceFlags) unchosen() choice { return t.choice }

@@ -24,3 +24,5 @@ func openSource(t *traceFlags) (model.Source, error) {
 	}
 	return session, nil
 }
+
+func (t *traceFlags) unchosen() choice { return t.choice }
