@@ -67,7 +67,7 @@ func newDoctor(a *app) *cobra.Command {
 				return err
 			}
 			if d.Backend == "" {
-				return fmt.Errorf("%w: no back end works here; the lines marked FAIL say what to do", errSource)
+				return fmt.Errorf("%w: no back end works here; the lines above say why and what to do", errSource)
 			}
 			return nil
 		},
