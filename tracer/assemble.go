@@ -39,9 +39,9 @@ func newAssembler(t translator, session string) *assembler {
 	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, bySock: map[uint64]*held{}, waits: newWaits(), tw: newTimeWaits()}
 }
 
-// attached tells how the messages are obtained.
-func (a *assembler) attached(mode Mode) {
-	if mode == Fentry {
+// attached tells whether every return of close() is traced.
+func (a *assembler) attached(allReturns bool) {
+	if allReturns {
 		a.grace = returnGrace
 	}
 }

@@ -28,6 +28,8 @@ type Capture struct {
 	Reasons  map[uint8]string `json:"reasons"`
 	Results  []lab.Result     `json:"results"`
 	Messages [][]byte         `json:"messages"`
+	// AllReturns: every return of close() was traced. Older captures lack it.
+	AllReturns bool `json:"all_returns,omitzero"`
 }
 
 // Capture returns what messages, recorded by Record, tell of the results'
@@ -38,6 +40,7 @@ func (t *Tracer) Capture(messages [][]byte, results []lab.Result) Capture {
 	c := Capture{
 		Kernel: t.Start().OS.Version, Mode: t.Mode(), Hertz: a.hertz, Results: results,
 		Realtime: a.clock.realtime, Boottime: a.clock.boottime, Reasons: a.reasons,
+		AllReturns: t.loaded.allReturns(),
 	}
 	namespaces, socks := map[uint32]bool{}, map[uint64]bool{}
 	for _, r := range results {
@@ -132,7 +135,7 @@ func (c *Capture) Play(order []int, drop func(int) bool) []model.Record {
 	a := newAssembler(translator{
 		clock: clock{c.Realtime, c.Boottime}, hertz: c.Hertz, reasons: c.Reasons,
 	}, "t")
-	a.attached(c.Mode)
+	a.attached(c.AllReturns || c.Mode == Fentry)
 	out := func(e *model.Event) bool {
 		records = append(records, model.JudgeEvent(e))
 		return true

@@ -124,7 +124,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 		reasons: resetReasons(env.types),
 		owners:  process.NewOwners(process.Options{CommandLine: opts.CommandLine}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
-	t.asm.attached(t.loaded.mode)
+	t.asm.attached(t.loaded.allReturns())
 	return t, nil
 }
 
