@@ -112,10 +112,14 @@ func (f *fetcher) series(ctx context.Context, series string) error {
 // image makes sure that one kernel is in the cache and tells how it got there.
 func (f *fetcher) image(ctx context.Context, dir string, image debPackage) (note string, err error) {
 	parts := imageParts(f.all, image)
-	if cached(filepath.Join(dir, release(image)), parts) {
-		return "cached", nil
+	without := ""
+	if lacksModules(parts) {
+		without = " without modules, which the mirror no longer has"
 	}
-	return "fetched", f.fetch(ctx, dir, release(image), parts)
+	if cached(filepath.Join(dir, release(image)), parts) {
+		return "cached" + without, nil
+	}
+	return "fetched" + without, f.fetch(ctx, dir, release(image), parts)
 }
 
 // cached reports whether dir was unpacked from exactly these packages and its

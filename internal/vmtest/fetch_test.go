@@ -81,7 +81,11 @@ func TestImageParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, p := range imageParts(all, images(all, "7.2")[0]) {
+	parts := imageParts(all, images(all, "7.2")[0])
+	if lacksModules(parts) || !lacksModules(parts[:2]) || lacksModules(parts[:1]) {
+		t.Error("modules: that they are there, are not, or are in the image is not told right")
+	}
+	for _, p := range parts {
 		got = append(got, p.Name+"="+p.Version)
 	}
 	want := "linux-image-7.2.13+deb14-cloud-amd64=7.2.13-1 " +

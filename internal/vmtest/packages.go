@@ -100,3 +100,12 @@ func imageParts(all []debPackage, image debPackage) []debPackage {
 	}
 	return parts
 }
+
+// lacksModules reports whether the parts of an image are not all there: backports
+// lose linux-modules, which another source package makes, before linux-binary.
+func lacksModules(parts []debPackage) bool {
+	has := func(kind string) bool {
+		return slices.ContainsFunc(parts, func(p debPackage) bool { return strings.HasPrefix(p.Name, "linux-"+kind+"-") })
+	}
+	return has("binary") && !has("modules")
+}
