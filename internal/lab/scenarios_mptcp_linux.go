@@ -27,12 +27,18 @@ func mptcpScenarios() []Scenario {
 		{Name: "mptcp-linger-zero", Group: "mptcp", Needs: needs, run: func(s *stage) {
 			a, b := mptcpPair(s)
 			a.linger(0)
+			a.close()
+			// Close() resets the subflow before it returns, or tells the end of data.
+			if a.row().state == model.Established {
+				panic(skip("this kernel's MPTCP does not reset for SO_LINGER with no time (before f14d6e9c3678, 7.1)"))
+			}
 			endFastClose(s, a, b)
 		}},
 		{Name: "mptcp-unread-data", Group: "mptcp", Needs: needs, run: func(s *stage) {
 			a, b := mptcpPair(s)
 			b.send(10)
 			a.wait("to acknowledge", func(socketRow) bool { return b.row().unacked == 0 })
+			a.close()
 			endFastClose(s, a, b)
 		}},
 	}
@@ -53,9 +59,8 @@ func mptcpPair(s *stage) (a, b *sock) {
 	return a, b
 }
 
-// endFastClose: a closes, and MPTCP tells b with a RST on the subflow.
+// endFastClose: a has closed, and MPTCP tells b with a RST on the subflow.
 func endFastClose(s *stage, a, b *sock) {
-	a.close()
 	a.over()
 	b.recvError(unix.ECONNRESET)
 	b.over()
