@@ -49,12 +49,18 @@ func openCapture() (*capture, error) {
 
 func (c *capture) close() { unix.Close(c.fd) }
 
-// captureFilter passes incoming TCP segments with SYN, FIN or RST and no SYN
-// of a cookie; it starts at the IP header.
+// captureFilter passes TCP segments with SYN, FIN or RST; it starts at the IP
+// header. On lo, which shows each packet twice, it takes them as they are sent: on a
+// busy machine they come in later (ksoftirqd), perhaps when the scenario is over.
 func captureFilter() []int {
 	program, err := bpf.Assemble([]bpf.Instruction{
+		bpf.LoadExtension{Num: bpf.ExtInterfaceIndex},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: loopbackIndex, SkipTrue: 3},
 		bpf.LoadExtension{Num: bpf.ExtType},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 15}, // lo shows each packet twice
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 18},
+		bpf.Jump{Skip: 2},
+		bpf.LoadExtension{Num: bpf.ExtType},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 15},
 		bpf.LoadAbsolute{Off: 0, Size: 1},
 		bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 6, SkipTrue: 6},
