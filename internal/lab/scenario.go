@@ -33,7 +33,7 @@ const (
 	KTLS         Feature = "ktls"
 	IOURing      Feature = "io_uring"
 	Tunnel       Feature = "tunnel" // a TUN device
-	Firewall     Feature = "nft"
+	Firewall     Feature = "nf_tables"
 	GlobalSysctl Feature = "global-sysctl" // a setting of the whole machine
 )
 
