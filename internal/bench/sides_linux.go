@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -207,9 +209,29 @@ func stageMain() error {
 	if err := server.process.Wait(); err != nil {
 		return err
 	}
+	if err := allEnded(); err != nil {
+		return err
+	}
 	fmt.Println("{}")
 	commands.Scan()
 	return nil
+}
+
+// allEnded waits for the last connections of the namespace: a FIN that found neither
+// the socket nor its TIME_WAIT is sent again, 200 ms after its process has gone.
+func allEnded() error {
+	open := regexp.MustCompile(`(?m)^ *\d+: \S+ \S+ (?:0[1-589]|0B) `) // all states but TIME_WAIT, CLOSE, LISTEN
+	for range 500 {
+		sockets, err := os.ReadFile("/proc/self/net/tcp")
+		if err != nil {
+			return fmt.Errorf("look for open connections: %w", err)
+		}
+		if !open.Match(sockets) {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return errors.New("connections are still open after 5 s")
 }
 
 // startSide starts a process whose name is that of the link to this program.
