@@ -218,9 +218,10 @@ func stageMain() error {
 }
 
 // allEnded waits for the last connections of the namespace: a FIN that found neither
-// the socket nor its TIME_WAIT is sent again, 200 ms after its process has gone.
+// the socket nor its TIME_WAIT is sent again, 200 ms after its process has gone. Or it
+// was answered with RST, and a FIN_WAIT2 without a peer stays; it counts as ended.
 func allEnded() error {
-	open := regexp.MustCompile(`(?m)^ *\d+: \S+ \S+ (?:0[1-589]|0B) `) // all states but TIME_WAIT, CLOSE, LISTEN
+	open := regexp.MustCompile(`(?m)^ *\d+: \S+ \S+ (?:0[1-489]|0B) `)
 	for range 500 {
 		sockets, err := os.ReadFile("/proc/self/net/tcp")
 		if err != nil {
