@@ -38,7 +38,7 @@ wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of th
 
 bench: build        ## Go benchmarks, then docs/benchmarks.md: closetrace beside the tools that are installed (as root)
 	go test -run '^$$' -bench . -benchmem ./...
-	go build -o build/bench ./internal/bench
+	go build -o build/bench ./tools/bench
 	build/bench run -closetrace $(BIN) -document docs/benchmarks.md -picture docs/img/benchmarks.svg
 
 clean:
@@ -46,4 +46,4 @@ clean:
 
 -include tracer/tracer.mk
 -include tui/pictures.mk
-include internal/vmtest/kernels.mk
+include tools/vmtest/kernels.mk

@@ -259,7 +259,7 @@ func tally(t *testing.T, tr *tracer.Tracer, do func(), each func(*model.Record))
 }
 
 // onRealHardware reports whether the machine is fast enough for a flood: the
-// guests of internal/vmtest emulate a processor.
+// guests of tools/vmtest emulate a processor.
 func onRealHardware() bool {
 	model, err := os.ReadFile("/proc/cpuinfo")
 	return err == nil && !strings.Contains(string(model), "QEMU")

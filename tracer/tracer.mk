@@ -1,4 +1,4 @@
-# What the tracer is measured by. See internal/vmtest/kernels.mk for the kernels.
+# What the tracer is measured by. See tools/vmtest/kernels.mk for the kernels.
 #
 #   make verifier-stats                instructions per program on this kernel
 #   make verifier-stats K=6.12         the same in a guest, with all modes

@@ -1,4 +1,4 @@
-# Tests on real kernels, in QEMU guests. See internal/vmtest/doc.go.
+# Tests on real kernels, in QEMU guests. See tools/vmtest/doc.go.
 #
 #   make kernels                                   fetch the kernels that are missing
 #   make test-kernel K=6.1 RUN=Linger PKG=./tracer one test on one kernel
@@ -41,8 +41,8 @@ test_in_guest = CLOSETRACE_LAB_GLOBAL=1 CLOSETRACE_REQUIRE=$(MODES) CGO_ENABLED=
 # Runs on the host and, built for the guest, in it. The go command knows best
 # whether they are up to date.
 vmtest:
-	CGO_ENABLED=0 go build -o $(VMTEST) ./internal/vmtest
-	CGO_ENABLED=0 GOARCH=$(ARCH) go build -o $(VMTEST)-$(ARCH) ./internal/vmtest
+	CGO_ENABLED=0 go build -o $(VMTEST) ./tools/vmtest
+	CGO_ENABLED=0 GOARCH=$(ARCH) go build -o $(VMTEST)-$(ARCH) ./tools/vmtest
 
 kernels: vmtest
 	$(call fetch_kernels,$(KERNELS))
