@@ -20,10 +20,13 @@ generate:           ## BPF objects (clang 14), decoder tables, documents
 check-generated: generate ## fails if what is committed is stale
 	git diff --exit-code --stat
 
+# A test that fails runs again only if tools/retest/quarantine.txt names it.
+RETEST = go run ./tools/retest
+
 # One package at a time: they trace the same kernel and time it.
 test:               ## all tests; as root also those that trace this kernel
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) kernels;; esac
-	go test -p 1 -timeout 20m ./...
+	$(RETEST) -- go test -p 1 -timeout 20m ./...
 	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test"
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) test-kernels RUN='$(IN_GUESTS)';; *) \
 		echo "other kernels were not tested; run: make test-kernels (needs qemu-system-x86)";; esac

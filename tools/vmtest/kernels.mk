@@ -32,7 +32,7 @@ fetch_kernels = $(VMTEST) fetch -dir $(KERNEL_DIR) -arch $(ARCH) -series $(subst
 # Cgo is off because a guest has no libraries. One package at a time: emulation
 # takes a whole processor, and the limits in tests are for a guest that has one.
 # A guest's settings may be changed for a moment by a scenario.
-test_in_guest = CLOSETRACE_LAB_GLOBAL=1 CLOSETRACE_REQUIRE=$(MODES) CGO_ENABLED=0 GOARCH=$(ARCH) go test -p 1 -count=1 -timeout $(KERNEL_TIMEOUT) $(GOTESTFLAGS) -run '$(RUN)' \
+test_in_guest = CLOSETRACE_LAB_GLOBAL=1 CLOSETRACE_REQUIRE=$(MODES) CGO_ENABLED=0 $(CURDIR)/build/retest -- env GOARCH=$(ARCH) go test -p 1 -count=1 -timeout $(KERNEL_TIMEOUT) $(GOTESTFLAGS) -run '$(RUN)' \
 	-exec "$(VMTEST) run -arch $(ARCH) -init $(VMTEST)-$(ARCH) -kernel $(KERNEL_DIR)/$(1) \
 	$(foreach f,$(FILES),-file $(CURDIR)/$(f)) $(VMFLAGS)" $(PKG)
 
@@ -41,6 +41,7 @@ test_in_guest = CLOSETRACE_LAB_GLOBAL=1 CLOSETRACE_REQUIRE=$(MODES) CGO_ENABLED=
 # Runs on the host and, built for the guest, in it. The go command knows best
 # whether they are up to date.
 vmtest:
+	CGO_ENABLED=0 go build -o $(CURDIR)/build/retest ./tools/retest
 	CGO_ENABLED=0 go build -o $(VMTEST) ./tools/vmtest
 	CGO_ENABLED=0 GOARCH=$(ARCH) go build -o $(VMTEST)-$(ARCH) ./tools/vmtest
 
