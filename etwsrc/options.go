@@ -15,7 +15,7 @@ type Options struct {
 	Queue int
 }
 
-// subscription is what is asked of a provider (windows-etw.md, section 4.1).
+// subscription is what is asked of a provider (docs/etw.md, section 4.1).
 type subscription struct {
 	provider raw.Provider
 	any      uint64

@@ -18,7 +18,7 @@ type verdict struct {
 }
 
 // scenario is one way of a connection to end. The verdicts come from the
-// closesocket table of docs/record.md and from windows-etw.md section 4.3, of
+// closesocket table of docs/record.md and from docs/etw.md section 4.3, of
 // which row says the line.
 type scenario struct {
 	name string

@@ -32,7 +32,7 @@ type tcpEvent struct {
 	ends bool
 }
 
-// tcpEvents are the events by number, from 1000 (windows-etw.md, section 1.2).
+// tcpEvents are the events by number, from 1000 (docs/etw.md, section 1.2).
 var tcpEvents = [...]tcpEvent{
 	1002 - 1000: {do: asksConnect},
 	1017 - 1000: {do: accepts},
