@@ -142,6 +142,35 @@ type TCP struct {
 	// Retransmits is the number of segments sent again during the whole life.
 	Retransmits Opt[uint32]        `json:"retransmits,omitzero"`
 	SRTT        Opt[time.Duration] `json:"srtt_ns,omitzero"`
+	// LastSent and LastReceived are when data was last sent and last received
+	// before this end began to close, or before it ended. Linux counts jiffies: the
+	// truth is up to one jiffy (1 to 10 ms) off. A retransmission counts as sent.
+	LastSent     Time `json:"last_sent_time,omitzero"`
+	LastReceived Time `json:"last_received_time,omitzero"`
+	// Idle is the time from the last new data in either direction until the close,
+	// the first FIN or the RST; of a path that went dead, until the data was sent
+	// whose acknowledgement never came.
+	Idle Opt[time.Duration] `json:"idle_ns,omitzero"`
+	// LastSpeaker is who sent the last data. If it is the peer and this end closed, a
+	// request is unanswered; if it is this end, it has asked and got no answer.
+	LastSpeaker Side     `json:"last_speaker,omitzero"`
+	Segments    Segments `json:"segments,omitzero"`
+	// UnackedWait is how long the oldest unacknowledged byte has waited at the end.
+	UnackedWait Opt[time.Duration] `json:"unacked_wait_ns,omitzero"`
+	// MSS is the payload of a full-size segment that this end sends; PMTU is the
+	// path MTU it knows.
+	MSS  Opt[uint32] `json:"mss,omitzero"`
+	PMTU Opt[uint32] `json:"pmtu,omitzero"`
+	// FullSizeAcked is whether a segment as large as MSS was ever acknowledged;
+	// unknown if that can't be told, and if none was sent.
+	FullSizeAcked Opt[bool] `json:"full_size_acked,omitzero"`
+	Limited       Limited   `json:"limited,omitzero"`
+	// SYNCookie: the connection was accepted by a SYN cookie: the queue of
+	// half-open connections was full.
+	SYNCookie Opt[bool] `json:"syn_cookie,omitzero"`
+	// FastOpen is whether data in the SYN was acknowledged (TCP Fast Open).
+	FastOpen    Opt[bool]   `json:"fast_open,omitzero"`
+	Fingerprint Fingerprint `json:"fingerprint,omitzero"`
 	// TimeWait is whether the tuple went on into TIME_WAIT. Unknown where as many
 	// are there as net.ipv4.tcp_max_tw_buckets allows: Linux then makes no more.
 	TimeWait Opt[bool] `json:"time_wait,omitzero"`
@@ -181,6 +210,8 @@ type Bytes struct {
 	Unacked Opt[uint64] `json:"unacked,omitzero"`
 	// Unread was received and thrown away.
 	Unread Opt[uint64] `json:"unread,omitzero"`
+	// Retransmitted was sent more than once; each time again counts.
+	Retransmitted Opt[uint64] `json:"retransmitted,omitzero"`
 }
 
 // Lost returns the bytes that this end lost: never acknowledged or never read.

@@ -67,7 +67,7 @@ func TestFilterErrors(t *testing.T) {
 		`linger.on && `:                    "filter: the expression ends too early (1:13)\n | linger.on && \n | ............^",
 		`process.pid`:                      "filter: expected bool, but got int; compare it with something, as in process.pid == 812",
 		`process.pid == "x"`:               "filter: invalid operation: == (mismatched types int and string) (1:13)\n | process.pid == \"x\"\n | ............^",
-		`tcp.bytes == 1`:                   "filter: invalid operation: == (mismatched types tcp.bytes{sent, received, unsent, unacked, unread} and int) (1:11)\n | tcp.bytes == 1\n | ..........^",
+		`tcp.bytes == 1`:                   "filter: invalid operation: == (mismatched types tcp.bytes{sent, received, unsent, unacked, unread, retransmitted} and int) (1:11)\n | tcp.bytes == 1\n | ..........^",
 		`tcp.rst`:                          "filter: expected bool, but got tcp.fin or tcp.rst{sent, received, reason}; compare it with something, as in process.pid == 812",
 		`tcp.fin && true`:                  "filter: invalid operation: && (mismatched types tcp.fin or tcp.rst{sent, received, reason} and bool) (1:9)\n | tcp.fin && true\n | ........^",
 		`cidr(network.peer.address, "10")`: "filter: \"10\" is no network such as 10.0.0.0/8 or 10.0.0.9/32 (1:28)\n | cidr(network.peer.address, \"10\")\n | ...........................^",

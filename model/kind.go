@@ -10,6 +10,7 @@ const (
 	KindOutcome                 // later evidence for a teardown, at most once per id
 	KindCloseFailed             // a close that tore nothing down
 	KindLoss                    // events that had to be dropped
+	KindCounters                // what a network namespace counted: see Counters
 	KindStop                    // once, last
 )
 
@@ -20,6 +21,7 @@ var kindNames = []string{
 	KindOutcome:     "outcome",
 	KindCloseFailed: "close-failed",
 	KindLoss:        "loss",
+	KindCounters:    "counters",
 	KindStop:        "stop",
 }
 

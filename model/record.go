@@ -37,13 +37,14 @@ func Judge(f Facts) Teardown {
 }
 
 // Event is what a back end reports: the facts of a connection end (kinds
-// teardown, outcome and close-failed) or a loss.
+// teardown, outcome and close-failed), a loss or counters.
 type Event struct {
 	Kind  Kind
 	Facts Facts
 	// Error is the error of a close-failed: WSAEWOULDBLOCK.
-	Error string
-	Loss  Loss
+	Error    string
+	Loss     Loss
+	Counters Counters
 }
 
 // Loss says that events were dropped.
@@ -66,10 +67,11 @@ type Record struct {
 	// Retracts is set in an outcome that takes its teardown's verdict back.
 	Retracts bool
 	// Error is set for close-failed.
-	Error string
-	Loss  Loss
-	Start Start
-	Stop  Stop
+	Error    string
+	Loss     Loss
+	Counters Counters
+	Start    Start
+	Stop     Stop
 }
 
 // Time returns when the record happened.
@@ -81,6 +83,8 @@ func (r *Record) Time() Time {
 		return r.Stop.Time
 	case KindLoss:
 		return r.Loss.Time
+	case KindCounters:
+		return r.Counters.Time
 	case KindUnknown, KindTeardown, KindOutcome, KindCloseFailed:
 	}
 	return r.Teardown.Time

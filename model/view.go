@@ -96,6 +96,29 @@ type viewTCP struct {
 	TimeWait    bool      `expr:"time_wait"`
 	Loopback    bool      `expr:"loopback"`
 	Preexisting bool      `expr:"preexisting"`
+
+	IdleNS        int          `expr:"idle_ns"`
+	LastSpeaker   string       `expr:"last_speaker"`
+	Segments      viewSegments `expr:"segments"`
+	UnackedWaitNS int          `expr:"unacked_wait_ns"`
+	MSS           int          `expr:"mss"`
+	PMTU          int          `expr:"pmtu"`
+	FullSizeAcked bool         `expr:"full_size_acked"`
+	Limited       viewLimited  `expr:"limited"`
+	SYNCookie     bool         `expr:"syn_cookie"`
+	FastOpen      bool         `expr:"fast_open"`
+	Fingerprint   string       `expr:"fingerprint"`
+}
+
+type viewSegments struct {
+	In  int `expr:"in"`
+	Out int `expr:"out"`
+}
+
+type viewLimited struct {
+	BusyNS     int `expr:"busy_ns"`
+	ReceiverNS int `expr:"receiver_ns"`
+	SenderNS   int `expr:"sender_ns"`
 }
 
 type viewSides struct {
@@ -110,6 +133,8 @@ type viewBytes struct {
 	Unsent   int `expr:"unsent"`
 	Unacked  int `expr:"unacked"`
 	Unread   int `expr:"unread"`
+
+	Retransmitted int `expr:"retransmitted"`
 }
 
 type viewLinger struct {
@@ -162,10 +187,16 @@ func (v *viewTCP) fill(t *TCP) {
 		RST: viewSides{Sent: t.RST.Sent.Or(false), Received: t.RST.Received.Or(false), Reason: t.RST.Reason},
 		Bytes: viewBytes{
 			number(t.Bytes.Sent), number(t.Bytes.Received), number(t.Bytes.Unsent),
-			number(t.Bytes.Unacked), number(t.Bytes.Unread),
+			number(t.Bytes.Unacked), number(t.Bytes.Unread), number(t.Bytes.Retransmitted),
 		},
 		Retransmits: number(t.Retransmits), SRTTNS: number(t.SRTT),
 		TimeWait: t.TimeWait.Or(false), Loopback: t.Loopback, Preexisting: t.Preexisting,
+		IdleNS: number(t.Idle), LastSpeaker: t.LastSpeaker.String(),
+		Segments:      viewSegments{number(t.Segments.In), number(t.Segments.Out)},
+		UnackedWaitNS: number(t.UnackedWait), MSS: number(t.MSS), PMTU: number(t.PMTU),
+		FullSizeAcked: t.FullSizeAcked.Or(false),
+		Limited:       viewLimited{number(t.Limited.Busy), number(t.Limited.Receiver), number(t.Limited.Sender)},
+		SYNCookie:     t.SYNCookie.Or(false), FastOpen: t.FastOpen.Or(false), Fingerprint: t.Fingerprint.String(),
 	}
 }
 

@@ -2,6 +2,8 @@ package tui
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +105,7 @@ func lineBody(r *model.Record, p *palette, g *glyphs) []string {
 		return append([]string{
 			p.strong.Styled(left(g.warning+" close-failed", lineVerdict, g.dots)), left(safetext.Escape(r.Error), lineCause, g.dots),
 		}, append(lineWho(&t.Facts, g), "the call failed, the socket is still open")...)
-	case model.KindLoss, model.KindStart, model.KindStop:
+	case model.KindLoss, model.KindCounters, model.KindStart, model.KindStop:
 		return strings.Split(noticeWord(r, p, g), " ")
 	case model.KindUnknown:
 	}
@@ -160,12 +162,23 @@ func lossesWord(t *model.Teardown) string {
 	return strings.Join(parts, ", ")
 }
 
+// countersWord lists what moved, by name.
+func countersWord(c *model.Counters) string {
+	parts := make([]string, 0, len(c.Counts))
+	for _, name := range slices.Sorted(maps.Keys(c.Counts)) {
+		parts = append(parts, safetext.Escape(name)+" +"+countWord(c.Counts[name]))
+	}
+	return fmt.Sprintf("netns %d counted %s", c.Network.NetNS, strings.Join(parts, ", "))
+}
+
 // noticeWord is the text of what is not about one connection.
 func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 	switch r.Kind {
 	case model.KindLoss:
 		return p.loud.Styled(fmt.Sprintf("%s LOST %s events (%s): records around here are missing",
 			g.warning, countWord(r.Loss.Count), safetext.Escape(r.Loss.Where)))
+	case model.KindCounters:
+		return p.faint.Styled(g.note + " " + countersWord(&r.Counters))
 	case model.KindStart:
 		return p.faint.Styled(g.note + " " + startWord(&r.Start))
 	case model.KindStop:

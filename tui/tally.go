@@ -54,7 +54,7 @@ func (t *tally) add(r *model.Record) {
 		}
 	case model.KindLoss:
 		t.lost += r.Loss.Count
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindStop:
 	}
 }
 

@@ -78,7 +78,7 @@ func (r *screenRecorder) Write(rec *model.Record) error {
 		return nil
 	case model.KindLoss:
 		r.lost += rec.Loss.Count
-	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters:
 	}
 	return r.Writer.Write(rec)
 }

@@ -57,7 +57,7 @@ func (s *status) add(r *model.Record) {
 		}
 	case model.KindLoss:
 		s.lost += r.Loss.Count
-	case model.KindUnknown, model.KindStart, model.KindOutcome, model.KindCloseFailed, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindStop:
 	}
 }
 

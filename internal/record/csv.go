@@ -78,7 +78,7 @@ var columns = []column{
 func (c *CSV) Write(r *model.Record) error {
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
-	case model.KindUnknown, model.KindStart, model.KindLoss, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindLoss, model.KindCounters, model.KindStop:
 		return nil
 	}
 	if err := c.head(); err != nil {

@@ -133,6 +133,13 @@ func (d *Decoder) place(r *model.Record) {
 		*r = model.Record{Kind: r.Kind, Loss: r.Loss}
 		r.Loss.Time = d.when
 		return
+	case model.KindCounters:
+		r.Counters.Time, r.Counters.Network = d.when, r.Teardown.Network
+		*r = model.Record{Kind: r.Kind, Counters: r.Counters}
+		if r.Counters.Counts == nil {
+			r.Counters.Counts = map[string]uint64{}
+		}
+		return
 	case model.KindTeardown, model.KindOutcome:
 		r.Teardown.LingerOutcome = r.Teardown.Linger.Outcome
 		r.Retracts = r.Retracts && r.Kind == model.KindOutcome
@@ -140,7 +147,7 @@ func (d *Decoder) place(r *model.Record) {
 	case model.KindCloseFailed, model.KindUnknown:
 		r.Teardown.Judgement, r.Retracts = model.Judgement{}, false
 	}
-	r.Start, r.Stop, r.Loss = model.Start{}, model.Stop{}, model.Loss{}
+	r.Start, r.Stop, r.Loss, r.Counters = model.Start{}, model.Stop{}, model.Loss{}, model.Counters{}
 	r.Teardown.Time = d.when
 	exactStart(&r.Teardown)
 }
@@ -182,6 +189,10 @@ func (d *Decoder) record(r *model.Record) {
 			d.start(string(key), &r.Start)
 		case "teardowns", "lost", "reason":
 			d.stop(string(key), &r.Stop)
+		case "interval_ns":
+			signed(d, "interval_ns", &r.Counters.Interval, math.MinInt64, math.MaxInt64)
+		case "counts":
+			d.counts("counts", &r.Counters.Counts)
 		case "retracts":
 			d.bool("retracts", &r.Retracts)
 		default:
@@ -224,15 +235,20 @@ func (d *Decoder) stop(key string, s *model.Stop) {
 	case "reason":
 		d.str(key, &s.Reason)
 	default:
-		d.member = key
-		s.Teardowns = map[string]uint64{}
-		for verdict, ok := d.enter(); ok; verdict, ok = d.next() {
-			var n uint64
-			name := string(verdict)
-			d.uint64("teardowns", &n)
-			if len(s.Teardowns) < maxMembers {
-				s.Teardowns[name] = n
-			}
+		d.counts("teardowns", &s.Teardowns)
+	}
+}
+
+// counts reads an object of numbers.
+func (d *Decoder) counts(member string, to *map[string]uint64) {
+	d.member = member
+	*to = map[string]uint64{}
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		var n uint64
+		name := string(key)
+		d.uint64(member, &n)
+		if len(*to) < maxMembers {
+			(*to)[name] = n
 		}
 	}
 }

@@ -111,6 +111,8 @@ func TestDecodeTolerates(t *testing.T) {
 		line  string
 		check func(*model.Record) bool
 	}{
+		"no fingerprint":        {`{"kind":"teardown",` + base + `,"tcp":{"fingerprint":"0123"}}`, func(r *model.Record) bool { return r.Teardown.TCP.Fingerprint == 0 }},
+		"a fingerprint":         {`{"kind":"teardown",` + base + `,"tcp":{"fingerprint":"00000001fffffffe"}}`, func(r *model.Record) bool { return r.Teardown.TCP.Fingerprint == model.NewFingerprint(0xfffffffe, 1) }},
 		"kind last":             {`{` + base + `,"kind":"loss"}`, func(r *model.Record) bool { return r.Kind == model.KindLoss }},
 		"a minor version":       {`{"kind":"loss","schema":"closetrace/1.7"}`, func(r *model.Record) bool { return r.Kind == model.KindLoss }},
 		"white space":           {" { \"kind\" :\t\"loss\" , " + base + ",\"count\": 7 } \r\n", func(r *model.Record) bool { return r.Loss.Count == 7 }},

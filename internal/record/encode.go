@@ -45,8 +45,26 @@ func (e *encoder) body(r *model.Record) {
 		e.start(&r.Start)
 	case model.KindStop:
 		e.stop(&r.Stop)
+	case model.KindCounters:
+		e.counters(&r.Counters)
 	case model.KindUnknown:
 	}
+}
+
+func (e *encoder) counters(c *model.Counters) {
+	e.network(&c.Network, omitEmpty)
+	e.intIf(`"interval_ns":`, int64(c.Interval))
+	e.counts(`"counts":`, c.Counts)
+}
+
+func (e *encoder) counts(key string, counts map[string]uint64) {
+	at := e.open(key)
+	for _, name := range sortedKeys(counts) {
+		e.b = append(quote(e.b, name), ':')
+		e.b = strconv.AppendUint(e.b, counts[name], 10)
+		e.b = append(e.b, ',')
+	}
+	e.close(at, keepEmpty)
 }
 
 func (e *encoder) start(s *model.Start) {
@@ -66,13 +84,7 @@ func (e *encoder) start(s *model.Start) {
 }
 
 func (e *encoder) stop(s *model.Stop) {
-	at := e.open(`"teardowns":`)
-	for _, name := range sortedKeys(s.Teardowns) {
-		e.b = append(quote(e.b, name), ':')
-		e.b = strconv.AppendUint(e.b, s.Teardowns[name], 10)
-		e.b = append(e.b, ',')
-	}
-	e.close(at, keepEmpty)
+	e.counts(`"teardowns":`, s.Teardowns)
 	e.uint(`"lost":`, s.Lost)
 	e.str(`"reason":`, s.Reason)
 }

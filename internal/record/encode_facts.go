@@ -127,10 +127,41 @@ func (e *encoder) tcp(t *model.TCP, empty emptiness) {
 	e.bytes(&t.Bytes)
 	number(e, `"retransmits":`, t.Retransmits)
 	number(e, `"srtt_ns":`, t.SRTT)
+	e.conversation(t)
 	boolean(e, `"time_wait":`, t.TimeWait)
 	e.flagIf(`"loopback":`, t.Loopback)
 	e.flagIf(`"preexisting":`, t.Preexisting)
 	e.close(at, empty)
+}
+
+// conversation writes what was said before the end, and how well it went.
+func (e *encoder) conversation(t *model.TCP) {
+	e.timeIf(`"last_sent_time":`, t.LastSent)
+	e.timeIf(`"last_received_time":`, t.LastReceived)
+	number(e, `"idle_ns":`, t.Idle)
+	e.word(`"last_speaker":`, t.LastSpeaker.String())
+	at := e.open(`"segments":`)
+	number(e, `"in":`, t.Segments.In)
+	number(e, `"out":`, t.Segments.Out)
+	e.close(at, omitEmpty)
+	number(e, `"unacked_wait_ns":`, t.UnackedWait)
+	number(e, `"mss":`, t.MSS)
+	number(e, `"pmtu":`, t.PMTU)
+	boolean(e, `"full_size_acked":`, t.FullSizeAcked)
+	at = e.open(`"limited":`)
+	number(e, `"busy_ns":`, t.Limited.Busy)
+	number(e, `"receiver_ns":`, t.Limited.Receiver)
+	number(e, `"sender_ns":`, t.Limited.Sender)
+	e.close(at, omitEmpty)
+	boolean(e, `"syn_cookie":`, t.SYNCookie)
+	boolean(e, `"fast_open":`, t.FastOpen)
+	if t.Fingerprint != 0 {
+		e.key(`"fingerprint":"`)
+		for shift := 60; shift >= 0; shift -= 4 {
+			e.b = append(e.b, hex[t.Fingerprint>>shift&0xf])
+		}
+		e.b = append(e.b, '"', ',')
+	}
 }
 
 // segments is who sent FIN and RST.
@@ -182,6 +213,7 @@ func (e *encoder) bytes(b *model.Bytes) {
 	number(e, `"unsent":`, b.Unsent)
 	number(e, `"unacked":`, b.Unacked)
 	number(e, `"unread":`, b.Unread)
+	number(e, `"retransmitted":`, b.Retransmitted)
 	e.close(at, omitEmpty)
 }
 

@@ -47,6 +47,11 @@ func standardLine(t testing.TB, r *model.Record) []byte {
 			head
 			model.Loss
 		}{h, r.Loss}
+	case model.KindCounters:
+		v = struct {
+			head
+			model.Counters
+		}{h, r.Counters}
 	case model.KindStart:
 		v = struct {
 			head

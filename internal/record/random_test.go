@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/closetrace/closetrace/model"
 	"github.com/google/go-cmp/cmp"
@@ -145,6 +146,7 @@ var enumSize = map[reflect.Type]int{
 	reflect.TypeFor[model.LingerOutcome](): len(names[model.LingerOutcome]()),
 	reflect.TypeFor[model.Holder]():        len(names[model.Holder]()),
 	reflect.TypeFor[model.AbortReason]():   len(names[model.AbortReason]()),
+	reflect.TypeFor[model.Side]():          len(names[model.Side]()),
 	reflect.TypeFor[model.State]():         len(names[model.State]()),
 }
 
@@ -162,6 +164,11 @@ func (r random) record() model.Record {
 		rec.Error = r.text()
 	case model.KindLoss:
 		r.fill(reflect.ValueOf(&rec.Loss).Elem())
+	case model.KindCounters:
+		rec.Counters = model.Counters{
+			Network: model.Network{NetNS: r.Uint32()}, Interval: time.Duration(r.Int64N(1e10)),
+			Counts: map[string]uint64{"TcpExtListenDrops": r.Uint64(), clean(r.text()): r.Uint64()},
+		}
 	case model.KindStart:
 		r.fill(reflect.ValueOf(&rec.Start).Elem())
 	case model.KindStop:
@@ -178,12 +185,14 @@ func (r random) record() model.Record {
 }
 
 func setTime(r *model.Record, t model.Time) {
-	r.Teardown.Time, r.Loss.Time, r.Start.Time = 0, 0, 0
+	r.Teardown.Time, r.Loss.Time, r.Start.Time, r.Counters.Time = 0, 0, 0, 0
 	switch r.Kind {
 	case model.KindStart:
 		r.Start.Time = t
 	case model.KindLoss:
 		r.Loss.Time = t
+	case model.KindCounters:
+		r.Counters.Time = t
 	default:
 		r.Teardown.Time = t
 	}

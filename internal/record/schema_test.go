@@ -149,6 +149,7 @@ func vocabularies() map[string][]string {
 		"linger outcomes": names[model.LingerOutcome]()[1:],
 		"holders":         names[model.Holder]()[1:],
 		"abort reasons":   names[model.AbortReason]()[1:],
+		"sides":           names[model.Side]()[1:],
 		"notices":         names[model.Notice](),
 	}
 }

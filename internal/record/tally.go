@@ -17,7 +17,7 @@ func lineOf(r *model.Record, end int) line {
 		l.verdict = r.Teardown.Verdict
 	case model.KindLoss:
 		l.lost = r.Loss.Count
-	case model.KindUnknown, model.KindStart, model.KindOutcome, model.KindCloseFailed, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindStop:
 	}
 	return l
 }

@@ -63,6 +63,11 @@ func (c Config) events(t *testing.T) {
 				t.Errorf("loss %+v: want a count and a place", e.Loss)
 			}
 			continue
+		case model.KindCounters:
+			if e.Counters.Time == 0 || len(e.Counters.Counts) == 0 {
+				t.Errorf("counters %+v: want a time and what moved", e.Counters)
+			}
+			continue
 		case model.KindCloseFailed:
 			if e.Error == "" {
 				t.Error("close-failed without an error")

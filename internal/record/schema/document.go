@@ -61,6 +61,7 @@ func members() (string, error) {
 		{"outcome", "`outcome` only"},
 		{"close-failed", "`close-failed` only"},
 		{"loss", "`loss`"},
+		{"counters", "`counters`"},
 		{"stop", "`stop`"},
 	} {
 		err = errors.Join(err, table(part.title, root.Defs[part.def].Properties))
