@@ -9,11 +9,11 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"unicode"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
 // missingCapabilities returns which of the needed capabilities this process
@@ -65,16 +65,14 @@ func (e *PrivilegeError) Is(target error) bool { return target == fs.ErrPermissi
 
 // DropPrivileges gives up every capability of every thread, for good: the ring
 // buffer and the counters are mapped, and links are closed through their
-// descriptors. Capabilities in keep, by their number, stay. A program that was
-// built with cgo cannot reach the threads of C libraries and fails here.
+// descriptors. Capabilities in keep, by their number, stay. Package psx reaches
+// every thread, also those of C code where the program was built with cgo.
 //
 // CAP_SYS_PTRACE is not kept: the executable path of a process of another user
 // is then unknown.
 func DropPrivileges(keep ...int) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	if _, _, errno := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); errno == unix.ENOTSUP {
-		return errors.New("this program was built with cgo and cannot give up its privileges: build it with CGO_ENABLED=0 (make build)")
-	} else if errno != 0 {
+	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
 		return fmt.Errorf("set no_new_privs: %w", errno)
 	}
 	var held, left [2]unix.CapUserData
@@ -86,7 +84,7 @@ func DropPrivileges(keep ...int) error {
 		left[c/32].Effective |= bit
 		left[c/32].Permitted |= bit
 	}
-	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&left)), 0)
+	_, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&left)), 0)
 	if errno != 0 {
 		return fmt.Errorf("drop capabilities: %w", errno)
 	}
@@ -95,7 +93,7 @@ func DropPrivileges(keep ...int) error {
 
 // withOnly calls f on a thread where no capabilities but those to keep, by
 // number, are effective meanwhile. The thread must not stay different, nor end so: DropPrivileges
-// dies where threads disagree (syscall.AllThreadsSyscall).
+// dies where threads disagree (psx.Syscall3).
 func withOnly(f func() error, keep ...int) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

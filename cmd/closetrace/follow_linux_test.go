@@ -124,7 +124,6 @@ func TestFollow(t *testing.T) {
 		before[group] = true
 	}
 	r := runProgram(t, c)
-	skipCgo(t, r)
 	if r.code != 0 {
 		t.Fatalf("exit %d: %s", r.code, r.errors)
 	}
@@ -198,7 +197,6 @@ func TestFollowProcess(t *testing.T) {
 	c.Stdout, c.Stderr = begun, &errs
 	err = c.Run()
 	r := result{c.ProcessState.ExitCode(), begun.out.String(), errs.String()}
-	skipCgo(t, r)
 	if err != nil {
 		t.Fatalf("%v: %s", err, r.errors)
 	}
@@ -280,7 +278,6 @@ func TestFollowWithoutLive(t *testing.T) {
 		t.Skip("cgroup v2 is not mounted")
 	}
 	r := runProgram(t, exec.Command(closetrace, "--plain", "--", closetrace, "nonsense"))
-	skipCgo(t, r)
 	if want := "closetrace exited with 2; connections: 0"; r.code != 0 || !strings.Contains(r.errors, want) {
 		t.Errorf("exit %d with %q, want 0 and %q", r.code, r.errors, want)
 	}

@@ -42,7 +42,6 @@ func TestSetcapAdvice(t *testing.T) {
 		t.Fatalf("setcap %s: %v: %s", advice, err, out)
 	}
 	r = trace()
-	skipCgo(t, r)
 	if r.code != exitOK {
 		t.Errorf("after the advice: exit %d: %s", r.code, r.errors)
 	}

@@ -73,15 +73,6 @@ func runProgram(t *testing.T, c *exec.Cmd) result {
 	return result{c.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// skipCgo skips a test of a trace that could not begin because this test
-// program was built with cgo.
-func skipCgo(t *testing.T, r result) {
-	t.Helper()
-	if r.code == exitPrivileges && strings.Contains(r.errors, "CGO_ENABLED=0") {
-		t.Skip(r.errors)
-	}
-}
-
 // needCapabilities skips a test where this process has lost or never had what
 // it takes, unless the tests are run to show that it works.
 func needCapabilities(t *testing.T) {

@@ -140,7 +140,6 @@ func (a *asked) ask(t *testing.T, closetrace, line string) {
 		c.Stdin = strings.NewReader("y\n")
 	}
 	r := runProgram(t, c)
-	skipCgo(t, r)
 	if r.code != 0 && (r.code != 124 || !strings.Contains(line, "--watch")) {
 		t.Fatalf("exit %d: %s%s", r.code, r.out, r.errors)
 	}
