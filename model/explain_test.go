@@ -174,7 +174,8 @@ func TestExplanationsSpellNamesRight(t *testing.T) {
 			net.ipv4.tcp_retries2 net.ipv4.tcp_syn_retries net.ipv4.tcp_syn_linear_timeouts
 			net.ipv4.tcp_orphan_retries net.ipv4.tcp_max_orphans net.ipv4.tcp_mem net.ipv4.tcp_fin_timeout
 			net.ipv4.tcp_keepalive_time net.ipv4.tcp_keepalive_intvl net.ipv4.tcp_keepalive_probes
-			net.ipv4.tcp_abort_on_overflow net.ipv4.tcp_migrate_req net.ipv4.tcp_mtu_probing`},
+			net.ipv4.tcp_abort_on_overflow net.ipv4.tcp_migrate_req net.ipv4.tcp_mtu_probing
+			net.ipv4.ip_local_port_range`},
 		"counters": {`\b(?:TcpExt|MPTcpExt|TcpAtt|TcpEst)\w+|\bTCP(?:Abort|Syn|SYN|Timeouts|Keep|Win|Migrate)\w*|\bListen[OD]\w+`, `
 			TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpExtTCPAbortOnMemory TcpExtTCPAbortOnTimeout
 			TcpExtTCPAbortOnLinger TcpExtTCPTimeouts TcpExtTCPKeepAlive TcpExtTCPWinProbe TcpExtListenOverflows
@@ -187,13 +188,14 @@ func TestExplanationsSpellNamesRight(t *testing.T) {
 		"socket options": {`\bSO_\w+|\bTCP_(?:USER|LINGER|REPAIR|SYNC|MAXRT)\w*`, `
 			SO_LINGER SO_KEEPALIVE SO_REUSEPORT TCP_USER_TIMEOUT TCP_LINGER2 TCP_REPAIR TCP_REPAIR_ON TCP_SYNCNT TCP_MAXRT`},
 		"fields of records": {"`(?:tcp|linger|closer|facts|confidence|close)[._][a-z_.]+`", "" +
-			"`tcp.bytes.unread` `tcp.bytes.unacked` `tcp.fin.received` `tcp.srtt_ns` `tcp.error` `linger.outcome` " +
-			"`closer.call` `close_blocked_ns` `confidence_reason` `facts.events` " +
+			"`tcp.bytes.sent` `tcp.bytes.unread` `tcp.bytes.unacked` `tcp.fin.received` `tcp.srtt_ns` `tcp.error` `linger.outcome` " +
+			"`closer.call` `closer.signal` `close_blocked_ns` `confidence_reason` `facts.events` " +
+			"`tcp_listen_options.linger` " + // RabbitMQ's
 			// functions of the kernel that look alike
 			"`tcp_time_wait` `tcp_rcv_state_process` `tcp_keepalive_timer` `tcp_send_active_reset` `tcp_done` " +
 			"`tcp_disconnect` `tcp_receive_reset` `tcp_reset` `tcp_retransmit_timer` `tcp_write_timeout` `tcp_write_err` " +
 			"`tcp_probe_timer` `tcp_out_of_resources` `tcp_check_oom` `tcp_validate_incoming` `tcp_abort` " +
-			"`tcp_diag_destroy` `tcp_rcv_synsent_state_process` `tcp_close` `tcp_close_state` `tcp_user_timeout`"},
+			"`tcp_check_req` `tcp_conn_request` `tcp_diag_destroy` `tcp_rcv_synsent_state_process` `tcp_close` `tcp_close_state` `tcp_user_timeout`"},
 	} {
 		known := strings.Fields(c.known)
 		pattern := regexp.MustCompile(c.pattern)
