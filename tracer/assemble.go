@@ -198,7 +198,7 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 	}
 	f.ID = a.nextID()
 	if f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL)) {
-		a.tw.add(tupleOf(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns), a.ends, ktime(e.Ended))
+		a.tw.add(e, a.ends, gap)
 	}
 	return out(&a.event)
 }

@@ -142,8 +142,6 @@ func spin() error {
 var unseen = map[string]string{
 	"tcp.fin.received":         "TIME_WAIT took over: the peer's FIN, if it comes, is seen by nobody",
 	"outcome.tcp.fin.received": "the same, after the linger time",
-	"outcome.tcp.fin.sent":     "a reset by TIME_WAIT tells only of itself",
-	"outcome.tcp.rst.received": "a reset by TIME_WAIT tells only of itself",
 	"tcp.fin.sent":             "while close() waits, the FIN may be queued behind data",
 	"close_blocked_ns":         "tracepoints don't show when a signal ended the wait of close()",
 	"closer.call":              "shutdown() and connect(AF_UNSPEC) both end in tcp_disconnect()",

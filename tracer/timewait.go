@@ -18,10 +18,10 @@ const (
 	timeWaitFor = 60 * time.Second
 )
 
-// timeWaits remembers the tuples of connections that went into TIME_WAIT, so
-// that a reset for late data finds its connection. Half of all ends come here and
-// next to none is asked for: a ring, chained by hash, takes a third of the time of
-// a map from which the oldest is deleted.
+// timeWaits remembers connections that went into TIME_WAIT, so that a reset for
+// late data finds its connection and is reported with all that is known of it.
+// Half of all ends come here and next to none is asked for: a ring, chained by
+// hash, takes a third of the time of a map from which the oldest is deleted.
 type timeWaits struct {
 	seed  maphash.Seed
 	heads []uint64 // by hash: the number of the last one, counted from 1
@@ -30,10 +30,10 @@ type timeWaits struct {
 }
 
 type timeWait struct {
-	tuple tuple
-	id    uint64 // 0: was asked for
-	at    ktime
-	prev  uint64 // number of the one before it with the same hash
+	end  bpf.TraceEnd
+	id   uint64 // 0: was asked for
+	prev uint64 // number of the one before it with the same hash
+	gap  bool   // events were lost around the end
 }
 
 // tuple is a [model.Network] that is quick to hash. IPv4 addresses are mapped,
@@ -52,6 +52,10 @@ func tupleOf(family uint8, local, peer *[16]byte, localPort, peerPort uint16, ne
 	return t
 }
 
+func endTuple(e *bpf.TraceEnd) tuple {
+	return tupleOf(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns)
+}
+
 func mapped(b *[16]byte) [16]byte {
 	return [16]byte{10: 0xff, 11: 0xff, 12: b[0], 13: b[1], 14: b[2], 15: b[3]}
 }
@@ -64,45 +68,52 @@ func (t *timeWaits) head(n tuple) *uint64 {
 	return &t.heads[maphash.Comparable(t.seed, n)%timeWaitMax]
 }
 
-func (t *timeWaits) add(n tuple, id uint64, at ktime) {
-	head := t.head(n)
-	entry := timeWait{n, id, at, *head}
+func (t *timeWaits) add(e *bpf.TraceEnd, id uint64, gap bool) {
+	head := t.head(endTuple(e))
 	if len(t.ring) < timeWaitMax {
-		t.ring = append(t.ring, entry)
-	} else {
-		t.ring[t.count%timeWaitMax] = entry
+		t.ring = append(t.ring, timeWait{})
 	}
+	entry := &t.ring[t.count%timeWaitMax]
+	entry.end, entry.id, entry.prev, entry.gap = *e, id, *head, gap
 	t.count++
 	*head = t.count
 }
 
-// take returns the number of the connection that was in TIME_WAIT at that time,
-// once. The numbers of a chain fall: it ends where the ring has been written over.
-func (t *timeWaits) take(n tuple, at ktime) (uint64, bool) {
+// take returns the connection that was in TIME_WAIT at that time, once, or nil. It
+// is valid until the next add. The numbers of a chain fall: it ends where the ring
+// has been written over.
+func (t *timeWaits) take(n tuple, at ktime) (*timeWait, uint64) {
 	for number := *t.head(n); number != 0 && t.count-number < timeWaitMax; {
 		entry := &t.ring[(number-1)%timeWaitMax]
-		if entry.tuple == n {
+		if endTuple(&entry.end) == n {
 			id := entry.id
 			entry.id = 0
-			return id, id != 0 && entry.at.add(timeWaitFor) >= at
+			if id == 0 || ktime(entry.end.Ended).add(timeWaitFor) < at {
+				return nil, 0
+			}
+			return entry, id
 		}
 		number = entry.prev
 	}
-	return 0, false
+	return nil, 0
 }
 
-// resetFromTimeWait: data came for a connection that had ended gracefully.
+// resetFromTimeWait: data came for a connection that had ended gracefully. The
+// outcome repeats the facts of the end, so that it can stand alone.
 func (a *assembler) resetFromTimeWait(l *bpf.TraceLater, out emit) bool {
-	id, ok := a.tw.take(tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns), ktime(l.Time))
-	if !ok {
+	tw, id := a.tw.take(tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns), ktime(l.Time))
+	if tw == nil {
 		return true
 	}
+	e := &tw.end
 	f := a.next(model.KindOutcome)
+	a.facts(f, e)
 	f.Time, f.ID = a.clock.time(ktime(l.Time)), a.ids.of(id)
-	f.Network = network(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns)
-	f.TCP.Path = model.PathOf(model.TimeWait)
-	f.TCP.RST = model.RST{Sent: model.Some(true), Reason: a.reasons[l.Reason]}
-	f.TCP.Loopback = f.Network.Loopback()
+	if e.Started != 0 {
+		f.Duration = model.Some(time.Duration(l.Time - e.Started))
+	}
+	f.TCP.RST.Sent, f.TCP.RST.Reason = model.Some(true), a.reasons[l.Reason]
+	f.Evidence.Gap = f.Evidence.Gap || tw.gap
 	f.Evidence.RSTReplyTimeWait = true
 	f.Evidence.Later = true
 	return out(&a.event)

@@ -3,37 +3,95 @@
 package tracer
 
 import (
+	"reflect"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
 )
 
 // TestTimeWaits: what is remembered is the last timeWaitMax, by the whole tuple,
 // once, and for as long as the kernel keeps a TIME_WAIT.
 func TestTimeWaits(t *testing.T) {
-	tupleOf := func(i int) tuple {
-		return tuple{localPort: uint16(i), netns: uint32(i >> 16)}
+	endOf := func(i int, at ktime) *bpf.TraceEnd {
+		return &bpf.TraceEnd{Family: unix.AF_INET6, LocalPort: uint16(i), Netns: uint32(i >> 16), Ended: uint64(at)}
 	}
 	const added = timeWaitMax + 1000
 	w := newTimeWaits()
 	for i := range added {
-		w.add(tupleOf(i), uint64(i+1), 1)
+		w.add(endOf(i, 1), uint64(i+1), false)
+	}
+	take := func(i int, at ktime) uint64 {
+		_, id := w.take(endTuple(endOf(i, 0)), at)
+		return id
 	}
 	for i := range added {
-		id, ok := w.take(tupleOf(i), 2)
-		if want := i >= added-timeWaitMax; ok != want || ok && id != uint64(i+1) {
-			t.Fatalf("take(%d) is %d, %v; want %v", i, id, ok, want)
+		want := uint64(i + 1)
+		if i < added-timeWaitMax {
+			want = 0
 		}
-		if _, ok := w.take(tupleOf(i), 2); ok {
+		if id := take(i, 2); id != want {
+			t.Fatalf("take(%d) is %d; want %d", i, id, want)
+		}
+		if id := take(i, 2); id != 0 {
 			t.Fatalf("take(%d) worked twice", i)
 		}
 	}
-	w.add(tupleOf(1), 7, 1)
-	w.add(tupleOf(1), 8, 1)
-	if id, ok := w.take(tupleOf(1), 2); !ok || id != 8 {
-		t.Errorf("of two connections with one tuple: %d, %v; want the later one, 8", id, ok)
+	w.add(endOf(1, 1), 7, false)
+	w.add(endOf(1, 1), 8, false)
+	if id := take(1, 2); id != 8 {
+		t.Errorf("of two connections with one tuple: %d; want the later one, 8", id)
 	}
-	w.add(tupleOf(2), 9, 1)
-	if _, ok := w.take(tupleOf(2), ktime(1).add(timeWaitFor+time.Second)); ok {
+	w.add(endOf(2, 1), 9, false)
+	if id := take(2, ktime(1).add(timeWaitFor+time.Second)); id != 0 {
 		t.Error("a TIME_WAIT that is over was found")
+	}
+}
+
+// TestResetFromTimeWaitStandsAlone: the outcome has the owner, the tuple and the
+// bytes of its teardown, whatever addresses the socket had, and is the only thing
+// that is told beside the teardown.
+func TestResetFromTimeWaitStandsAlone(t *testing.T) {
+	second := uint64(time.Second)
+	e := bpf.TraceEnd{
+		Family: unix.AF_INET, Local: [16]byte{10, 6, 0, 2}, Peer: [16]byte{10, 6, 0, 1}, LocalPort: 8000, PeerPort: 40000, Netns: 7,
+		Started: second, Ended: 4 * second, Path: 0x145, // ESTABLISHED, FIN_WAIT1, FIN_WAIT2
+		Flags: bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_PASSIVE | bpf.TraceFlagFLAG_FIN_ACKED, BytesAcked: 301, BytesReceived: 90,
+		Owner: bpf.TraceOwner{Start: second / 2, Tgid: 812, Uid: 33, Comm: [16]byte{'g', 'u', 'n', 'i', 'c', 'o', 'r', 'n'}}, Source: uint8(model.OwnerAccept),
+	}
+	later := bpf.TraceLater{ // an IPv6 socket has the same connection with mapped addresses
+		Time: 5 * second, Family: unix.AF_INET6, Local: mapped(&e.Local), Peer: mapped(&e.Peer), LocalPort: 8000, PeerPort: 40000, Netns: 7, Reason: 3,
+	}
+	a := newAssembler(translator{hertz: 1000, reasons: map[uint8]string{3: "TIMEWAIT_SOCKET"}}, "s")
+	var events []model.Event
+	out := func(e *model.Event) bool { events = append(events, *e); return true }
+	a.message(&message{kind: bpf.TraceMessageMESSAGE_END, end: e}, out)
+	a.message(&message{kind: bpf.TraceMessageMESSAGE_RESET_TW, later: later}, out)
+	another := later
+	another.Netns = 8 // the same addresses in another namespace are another connection
+	a.message(&message{kind: bpf.TraceMessageMESSAGE_RESET_TW, later: another}, out)
+	a.flush(0, out)
+	if len(events) != 2 || events[0].Kind != model.KindTeardown || events[1].Kind != model.KindOutcome {
+		t.Fatalf("got %+v; want a teardown and its outcome", events)
+	}
+	teardown, outcome := events[0].Facts, events[1].Facts
+	want := teardown
+	want.Time, want.Duration = model.Time(5*second), model.Some(4*time.Second)
+	want.TCP.RST.Sent, want.TCP.RST.Reason = model.Some(true), "TIMEWAIT_SOCKET"
+	want.Evidence.RSTReplyTimeWait, want.Evidence.Later = true, true
+	if !reflect.DeepEqual(outcome, want) {
+		t.Errorf("outcome:\n got %+v\nwant %+v", outcome, want)
+	}
+	if p := outcome.Process; p.Name != "gunicorn" || p.PID != 812 {
+		t.Errorf("owner: got %+v, want gunicorn, 812", p)
+	}
+	if j := model.Classify(&outcome); j.Verdict != model.Abortive || j.Cause != model.CauseDataAfterClose || j.Confidence != model.Certain || j.Initiator != model.InitiatorLocal {
+		t.Errorf("judged as %+v", j)
+	}
+	if j := model.Classify(&teardown); j.Verdict != model.Graceful {
+		t.Errorf("teardown judged as %+v", j)
 	}
 }
