@@ -6,6 +6,8 @@ import (
 
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // The columns of a grouped view, from left to right.
@@ -134,23 +136,23 @@ func (s *screen) groupCell(row *groupRow, by dimension, col, width int) string {
 	case colWhere:
 		return safetext.Escape(shortPlace(row.key.place))
 	case colTotal:
-		return shortCount(row.total)
+		return human.ShortCount(row.total)
 	case colGraceful:
-		return shortCount(row.counts[model.Graceful])
+		return human.ShortCount(row.counts[model.Graceful])
 	case colAbortive:
-		return shortCount(row.counts[model.Abortive])
+		return human.ShortCount(row.counts[model.Abortive])
 	case colLinger:
-		return shortCount(row.counts[model.LingerTimeout])
+		return human.ShortCount(row.counts[model.LingerTimeout])
 	case colFailed:
-		return shortCount(row.counts[model.FailedOpen])
+		return human.ShortCount(row.counts[model.FailedOpen])
 	case colOther:
-		return shortCount(row.counts[model.Silent] + row.counts[model.VerdictUnknown])
+		return human.ShortCount(row.counts[model.Silent] + row.counts[model.VerdictUnknown])
 	case colMinute:
-		return shortCount(row.minute)
+		return human.ShortCount(row.minute)
 	case colLast:
 		return clockWord(row.last, s.cfg.Zone, 0)
 	case colGroupLost:
-		return bytesWord(row.lost)
+		return human.Bytes(row.lost)
 	case colMostly:
 		return row.mostly.String()
 	default:

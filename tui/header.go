@@ -10,6 +10,8 @@ import (
 
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // header draws the lines above the table. How many it takes depends on the
@@ -60,8 +62,8 @@ func (s *screen) statusWords() []string {
 	words := []string{
 		s.pal.strong.Styled("closetrace"),
 		s.elapsed(),
-		fmt.Sprintf("%s closes/s", rateWord(s.sum.rate)),
-		countWord(s.sum.all) + " ends",
+		fmt.Sprintf("%s closes/s", human.Rate(s.sum.rate)),
+		human.Count(s.sum.all) + " ends",
 		source,
 		safetext.Escape(strings.TrimSpace(start.OS.Type + " " + start.OS.Version)),
 		safetext.Escape(start.Host.Name),
@@ -73,13 +75,6 @@ func (s *screen) statusWords() []string {
 		}
 	}
 	return out
-}
-
-func rateWord(r float64) string {
-	if r >= 10 || r == 0 {
-		return countWord(uint64(r + 0.5))
-	}
-	return strconv.FormatFloat(r, 'f', 1, 64)
 }
 
 func (s *screen) elapsed() string {
@@ -102,10 +97,10 @@ func (s *screen) loudWords() string {
 	case rec.err != nil:
 		words = append(words, s.pal.loud.Styled(" RECORDING FAILED "))
 	case rec.running:
-		words = append(words, s.pal.strong.Styled(s.g.record+" REC "+countWord(rec.count)))
+		words = append(words, s.pal.strong.Styled(s.g.record+" REC "+human.Count(rec.count)))
 	}
 	if s.sum.lost > 0 {
-		words = append(words, s.pal.loud.Styled(" "+s.g.warning+" LOST "+countWord(s.sum.lost)+" "))
+		words = append(words, s.pal.loud.Styled(" "+s.g.warning+" LOST "+human.Count(s.sum.lost)+" "))
 	}
 	switch {
 	case s.sum.err != nil:
@@ -143,7 +138,7 @@ func (s *screen) pauseWord() string {
 	if !s.paused() {
 		return ""
 	}
-	return s.pal.match.Styled(s.g.pause + " PAUSED +" + countWord(s.sum.end-s.pausedAt) + " new")
+	return s.pal.match.Styled(s.g.pause + " PAUSED +" + human.Count(s.sum.end-s.pausedAt) + " new")
 }
 
 // verdictLines shows counts and curves: one verdict per line on a high
@@ -187,7 +182,7 @@ func (s *screen) countLine() string {
 	var parts []string
 	for _, v := range s.shownVerdicts() {
 		word, _, _ := strings.Cut(v.String(), "-")
-		parts = append(parts, s.pal.of(v).Styled(s.g.of(v)+" "+word+" "+shortCount(s.sum.counts[v])))
+		parts = append(parts, s.pal.of(v).Styled(s.g.of(v)+" "+word+" "+human.ShortCount(s.sum.counts[v])))
 	}
 	return ansi.Truncate(strings.Join(parts, "  "), s.width, s.g.dots)
 }
@@ -199,7 +194,7 @@ func (s *screen) curveGrid(columns int) []string {
 	width := s.width / columns
 	var lines []string
 	for i, v := range s.shownVerdicts() {
-		text := left(s.g.of(v)+" "+v.String(), labelWidth-13, s.g.dots) + right(countWord(s.sum.counts[v]), 11, s.g.dots) + "  "
+		text := left(s.g.of(v)+" "+v.String(), labelWidth-13, s.g.dots) + right(human.Count(s.sum.counts[v]), 11, s.g.dots) + "  "
 		curve := s.sum.curves[v]
 		if room := max(width-labelWidth-1, 0); len(curve) > room {
 			curve = curve[len(curve)-room:]
@@ -229,12 +224,12 @@ func (s *screen) filterLine() string {
 	if len(parts) == 0 {
 		return ""
 	}
-	tail := "  " + countWord(s.sum.counts.total()) + " of " + countWord(s.sum.all)
+	tail := "  " + human.Count(s.sum.counts.total()) + " of " + human.Count(s.sum.all)
 	switch {
 	case s.view == openView:
-		tail = "  " + countWord(uint64(len(s.conns.rows))) + " of " + countWord(uint64(len(s.conns.all))) + " open"
+		tail = "  " + human.Count(uint64(len(s.conns.rows))) + " of " + human.Count(uint64(len(s.conns.all))) + " open"
 	case s.sum.partial:
-		tail = "  " + countWord(s.sum.counts.total()) + " of the last " + countWord(s.sum.asked)
+		tail = "  " + human.Count(s.sum.counts.total()) + " of the last " + human.Count(s.sum.asked)
 	}
 	room := s.width - len(tail) - len("filter  ")
 	return s.pal.match.Styled("filter  "+cut(strings.Join(parts, " and "), room, s.g.dots)) + tail

@@ -11,6 +11,8 @@ import (
 
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // LineOptions says how [Line] prints. The zero value is text without colour,
@@ -151,13 +153,13 @@ func outcomeWord(r *model.Record, g *glyphs) string {
 func lossesWord(t *model.Teardown) string {
 	var parts []string
 	if n := t.TCP.Bytes.Unacked.Or(0); n > 0 {
-		parts = append(parts, "unacked "+bytesWord(n))
+		parts = append(parts, "unacked "+human.Bytes(n))
 	}
 	if n := t.TCP.Bytes.Unread.Or(0); n > 0 {
-		parts = append(parts, "unread "+bytesWord(n))
+		parts = append(parts, "unread "+human.Bytes(n))
 	}
 	if d, known := t.CloseBlocked.Get(); known && d > 0 {
-		parts = append(parts, "close blocked "+durationWord(d))
+		parts = append(parts, "close blocked "+human.Duration(d))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -166,7 +168,7 @@ func lossesWord(t *model.Teardown) string {
 func countersWord(c *model.Counters) string {
 	parts := make([]string, 0, len(c.Counts))
 	for _, name := range slices.Sorted(maps.Keys(c.Counts)) {
-		parts = append(parts, safetext.Escape(name)+" +"+countWord(c.Counts[name]))
+		parts = append(parts, safetext.Escape(name)+" +"+human.Count(c.Counts[name]))
 	}
 	return fmt.Sprintf("netns %d counted %s", c.Network.NetNS, strings.Join(parts, ", "))
 }
@@ -176,7 +178,7 @@ func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 	switch r.Kind {
 	case model.KindLoss:
 		return p.loud.Styled(fmt.Sprintf("%s LOST %s events (%s): records around here are missing",
-			g.warning, countWord(r.Loss.Count), safetext.Escape(r.Loss.Where)))
+			g.warning, human.Count(r.Loss.Count), safetext.Escape(r.Loss.Where)))
 	case model.KindCounters:
 		return p.faint.Styled(g.note + " " + countersWord(&r.Counters))
 	case model.KindStart:
@@ -209,12 +211,12 @@ func stopWord(s *model.Stop) string {
 	for v := model.VerdictUnknown; v <= model.Silent; v++ {
 		if n := s.Teardowns[v.String()]; n > 0 {
 			total += n
-			parts = append(parts, countWord(n)+" "+v.String())
+			parts = append(parts, human.Count(n)+" "+v.String())
 		}
 	}
-	text := "stopped (" + s.Reason + "): " + countWord(total) + " ends"
+	text := "stopped (" + s.Reason + "): " + human.Count(total) + " ends"
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
-	return safetext.Escape(text + "; lost " + countWord(s.Lost) + " events")
+	return safetext.Escape(text + "; lost " + human.Count(s.Lost) + " events")
 }

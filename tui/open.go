@@ -10,6 +10,8 @@ import (
 
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // OpenConn is one connection that is open now.
@@ -169,13 +171,13 @@ func (c *OpenConn) cell(col, width int, g *glyphs) string {
 	case openWhere:
 		return cut(safetext.Escape(c.Where), width, g.dots)
 	case openAge:
-		return knownDuration(c.Duration)
+		return human.Known(c.Duration, human.Duration)
 	case 6:
 		return lingerWord(c.Linger)
 	case 7:
-		return openBytes(c.TCP.Bytes.Unread)
+		return human.Known(c.TCP.Bytes.Unread, human.Bytes)
 	case 8:
-		return openBytes(c.TCP.Bytes.Unacked)
+		return human.Known(c.TCP.Bytes.Unacked, human.Bytes)
 	default:
 		return cut(c.OnClose, width, g.dots)
 	}
@@ -190,14 +192,7 @@ func lingerWord(l model.Linger) string {
 	case l.Seconds.Or(0) < 0:
 		return "ever"
 	}
-	return durationWord(time.Duration(l.Seconds.Or(0)) * time.Second)
-}
-
-func openBytes(n model.Opt[uint64]) string {
-	if v, known := n.Get(); known {
-		return bytesWord(v)
-	}
-	return ""
+	return human.Duration(time.Duration(l.Seconds.Or(0)) * time.Second)
 }
 
 // text returns the whole table with tabs.

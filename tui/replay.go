@@ -10,6 +10,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // player moves through a recording that was read: the screen shows what had
@@ -194,7 +196,7 @@ func (p *player) toggle(s *screen) {
 func (s *screen) positionLine() string {
 	p := s.replay
 	if !p.loaded {
-		return "reading " + countWord(s.sum.end) + " records" + s.g.dots
+		return "reading " + human.Count(s.sum.end) + " records" + s.g.dots
 	}
 	state := s.g.pause
 	if p.playing {
@@ -205,9 +207,9 @@ func (s *screen) positionLine() string {
 		state += fmt.Sprintf(" %gx", p.speed)
 	}
 	head := state + " " + clockWord(p.at, s.cfg.Zone, 3) + " "
-	tail := fmt.Sprintf(" %s  %s/%s", clockWord(p.last, s.cfg.Zone, 0), countWord(p.limit-dropped), countWord(p.end-dropped))
+	tail := fmt.Sprintf(" %s  %s/%s", clockWord(p.last, s.cfg.Zone, 0), human.Count(p.limit-dropped), human.Count(p.end-dropped))
 	if dropped > 0 {
-		tail += " (the last of " + countWord(p.end) + ")"
+		tail += " (the last of " + human.Count(p.end) + ")"
 	}
 	room := s.width - ansi.StringWidth(head) - ansi.StringWidth(tail)
 	return head + s.pal.match.Styled(bar(p, room, s.g)) + tail

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 func newReplay(t *testing.T, records []model.Record, change func(*Config)) *rig {
@@ -129,7 +131,7 @@ func TestLongReplay(t *testing.T) {
 	records := feed(5000, at, time.Millisecond)
 	r := newReplay(t, records, func(c *Config) { c.Keep = 1000 })
 	kept := r.s.frozen.journal.next - r.s.frozen.journal.first
-	r.shows("5,000 ends", "(the last of 5,000)", fmt.Sprintf("%s/%s", countWord(kept), countWord(kept)))
+	r.shows("5,000 ends", "(the last of 5,000)", fmt.Sprintf("%s/%s", human.Count(kept), human.Count(kept)))
 	r.press("[")
-	r.shows(fmt.Sprintf("%s/%s", countWord(kept-1), countWord(kept)))
+	r.shows(fmt.Sprintf("%s/%s", human.Count(kept-1), human.Count(kept)))
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // story tells everything that is known about one end. Its parts write lines.
@@ -142,7 +144,7 @@ func (s *story) data(t *model.Teardown) {
 	case known:
 		s.field("SO_LINGER", "off")
 	}
-	s.field("close blocked", knownDuration(t.CloseBlocked))
+	s.field("close blocked", human.Known(t.CloseBlocked, human.Duration))
 }
 
 func knownSize(n model.Opt[uint64]) string {
@@ -151,9 +153,9 @@ func knownSize(n model.Opt[uint64]) string {
 	case !known:
 		return ""
 	case v < 1000:
-		return bytesWord(v)
+		return human.Bytes(v)
 	default:
-		return countWord(v) + " B (" + bytesWord(v) + ")"
+		return human.Count(v) + " B (" + human.Bytes(v) + ")"
 	}
 }
 
@@ -183,7 +185,7 @@ func (s *story) tcp(t *model.TCP) {
 	if n, known := t.Retransmits.Get(); known {
 		s.field("retransmits", strconv.FormatUint(uint64(n), 10))
 	}
-	s.field("round trip", knownDuration(t.SRTT))
+	s.field("round trip", human.Known(t.SRTT, human.Duration))
 	if wait, known := t.TimeWait.Get(); known {
 		s.field("TIME_WAIT", map[bool]string{true: "yes", false: "no"}[wait])
 	}

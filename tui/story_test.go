@@ -79,7 +79,7 @@ func TestTimeLineIsToScale(t *testing.T) {
 	r.Teardown.CloseBlocked = model.Some(10 * time.Second)
 	s := &story{rec: &r, pal: &plainPalette, g: &unicodeGlyphs, width: 100}
 	line := s.drawLine(&r.Teardown, moments(&r.Teardown))
-	width := ansi.StringWidth(line) - len(" 40.0s")
+	width := ansi.StringWidth(line) - len(" 40s")
 	waits := strings.Count(line, "░") + 2 // its mark, and the end
 	if got := float64(waits) / float64(width); math.Abs(got-0.25) > 0.02 {
 		t.Errorf("the wait takes %.0f %% of %q, want 25 %%", got*100, line)

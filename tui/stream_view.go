@@ -5,6 +5,8 @@ import (
 
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // The columns of the stream, from left to right.
@@ -144,9 +146,9 @@ func (s *screen) streamCell(r *model.Record, col, width int) string {
 	case colLost:
 		return knownBytes(t.TCP.Bytes)
 	case colBlocked:
-		return knownDuration(t.CloseBlocked)
+		return human.Known(t.CloseBlocked, human.Duration)
 	default:
-		return knownDuration(t.Duration)
+		return human.Known(t.Duration, human.Duration)
 	}
 }
 
@@ -168,5 +170,5 @@ func knownBytes(b model.Bytes) string {
 	if !b.Unacked.Known() && !b.Unread.Known() {
 		return ""
 	}
-	return bytesWord(b.Lost())
+	return human.Bytes(b.Lost())
 }

@@ -9,6 +9,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // copyJSON copies the selected record, or the text of the selected group,
@@ -142,7 +144,7 @@ func writeRecords(d *deck, path string, create func(string) (Recorder, error)) d
 	if err := to.Close(); err != nil {
 		return doneMsg{err: fmt.Errorf("close %s: %w", path, err)}
 	}
-	return doneMsg{text: fmt.Sprintf("wrote %s records to %s", countWord(uint64(d.hits.len())), path)}
+	return doneMsg{text: fmt.Sprintf("wrote %s records to %s", human.Count(uint64(d.hits.len())), path)}
 }
 
 // viewText is the whole view as a table with tabs, or the lines of the stream.
@@ -193,7 +195,7 @@ func (s *screen) toggleRecording() tea.Cmd {
 		rec := &s.in.recording
 		return func() tea.Msg {
 			path, count, err := rec.end()
-			return doneMsg{text: fmt.Sprintf("recorded %s records to %s", countWord(count), path), err: err}
+			return doneMsg{text: fmt.Sprintf("recorded %s records to %s", human.Count(count), path), err: err}
 		}
 	default:
 		s.ask(askRecord)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // moment is one event of a connection's life. Of the states between the
@@ -133,7 +135,7 @@ func (s *story) timeline() {
 		if m.at != 0 {
 			when = clockWord(m.at, s.zone, 6)
 			if before != 0 {
-				delta = "+" + durationWord(m.at.Sub(before))
+				delta = "+" + human.Duration(m.at.Sub(before))
 			}
 			before = m.at
 		}
@@ -172,7 +174,7 @@ func (s *story) drawLine(t *model.Teardown, all []moment) string {
 		}
 	}
 	cells[width-1] = s.pal.of(t.Verdict).Styled(s.g.of(t.Verdict))
-	return strings.Join(cells, "") + " " + durationWord(end.Sub(begin))
+	return strings.Join(cells, "") + " " + human.Duration(end.Sub(begin))
 }
 
 // position returns the column of at, of width columns from begin to end.

@@ -1,13 +1,12 @@
 package tui
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // The words for the parts of a record. All that came from the system is
@@ -22,41 +21,27 @@ func verdictWord(j *model.Judgement, g *glyphs) string {
 	return s
 }
 
-// processName returns the name and "[pid]" of the owner, or of the closer if
-// the owner is not known, or two empty strings.
-func processName(f *model.Facts) (name, pid string) {
-	name, id := f.Process.Name, f.Process.PID
-	if name == "" && id == 0 {
-		name, id = f.Closer.Name, f.Closer.PID
-	}
-	if id != 0 {
-		pid = "[" + strconv.Itoa(id) + "]"
-	}
-	return safetext.Escape(name), pid
-}
-
 // processWord returns name[pid] in at most width columns.
 func processWord(f *model.Facts, width int, g *glyphs) string {
-	name, pid := processName(f)
+	name, pid := human.ProcessParts(owner(f))
 	if name == "" && pid == "" {
-		return "-"
+		return human.Unknown
 	}
 	return cutTail(name, pid, width, g.dots)
 }
 
+// owner returns name and number of the owner, or of the closer if the owner is
+// not known.
+func owner(f *model.Facts) (name string, pid int) {
+	if f.Process.Name == "" && f.Process.PID == 0 {
+		return f.Closer.Name, f.Closer.PID
+	}
+	return f.Process.Name, f.Process.PID
+}
+
 // endpointWord returns address:port in at most width columns; width 0 is no limit.
 func endpointWord(e model.Endpoint, width int, g *glyphs) string {
-	if !e.Address.IsValid() && e.Port == 0 {
-		return "-"
-	}
-	address := "?"
-	if e.Address.IsValid() {
-		address = safetext.Escape(e.Address.String()) // a zone is the system's text
-	}
-	if e.Address.Is6() {
-		address = "[" + address + "]"
-	}
-	port := ":" + strconv.Itoa(int(e.Port))
+	address, port := human.EndpointParts(e)
 	if width == 0 {
 		return address + port
 	}
@@ -90,65 +75,6 @@ func byWord(j *model.Judgement) string {
 	return j.Initiator.String() + "/" + j.Terminator.String()
 }
 
-// bytesWord returns n in at most 7 columns.
-func bytesWord(n uint64) string {
-	if n < 1000 {
-		return strconv.FormatUint(n, 10) + " B"
-	}
-	value, units := float64(n)/1000, "kMGTPE"
-	for value >= 999.5 && len(units) > 1 {
-		value, units = value/1000, units[1:]
-	}
-	precision := 1
-	if value >= 99.95 {
-		precision = 0
-	}
-	return strconv.FormatFloat(value, 'f', precision, 64) + " " + units[:1] + "B"
-}
-
-// countWord returns n with thousands separated by commas.
-func countWord(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// shortCount returns n in at most 5 columns.
-func shortCount(n uint64) string {
-	switch {
-	case n < 100_000:
-		return strconv.FormatUint(n, 10)
-	case n < 1_000_000:
-		return strconv.FormatUint(n/1000, 10) + "k"
-	default:
-		return strings.ReplaceAll(strings.TrimSuffix(bytesWord(n), "B"), " ", "")
-	}
-}
-
-// durationWord returns d in at most 7 columns.
-func durationWord(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "-" + durationWord(-d)
-	case d < time.Microsecond:
-		return fmt.Sprintf("%dns", d.Nanoseconds())
-	case d < time.Millisecond:
-		return fmt.Sprintf("%dus", d.Microseconds())
-	case d < time.Second:
-		return fmt.Sprintf("%dms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1fs", d.Truncate(100*time.Millisecond).Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 100*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	default:
-		return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
-	}
-}
-
 // clockWord returns the time of day in zone (nil is UTC) with digits digits
 // after the second.
 func clockWord(t model.Time, zone *time.Location, digits int) string {
@@ -167,12 +93,4 @@ func inZone(t model.Time, zone *time.Location) time.Time {
 		return t.Go()
 	}
 	return t.Go().In(zone)
-}
-
-// knownDuration returns d, or "" if it is not known.
-func knownDuration(d model.Opt[time.Duration]) string {
-	if v, known := d.Get(); known {
-		return durationWord(v)
-	}
-	return ""
 }

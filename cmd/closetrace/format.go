@@ -5,8 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
@@ -91,7 +90,7 @@ func printRejudged(out, told io.Writer, options tui.LineOptions) printer {
 		return err
 	}
 	end := func() error {
-		_, err := fmt.Fprintf(told, "closetrace: %s judged again, %s changed\n", humanize.Comma(int64(judged)), humanize.Comma(int64(different)))
+		_, err := fmt.Fprintf(told, "closetrace: %s judged again, %s changed\n", human.Count(judged), human.Count(different))
 		return err
 	}
 	return printer{judge, end}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
 )
@@ -38,9 +39,9 @@ var connColumns = []connColumn{
 	{title: "PROCESS", cell: processCell},
 	{title: "USER", wide: true, cell: userCell},
 	{title: "WHERE", spare: 1, cell: whereCell},
-	{title: "AGE", wide: true, right: true, cell: func(c *conns.Conn) string { return shortDuration(c.Duration) }},
-	{title: "IDLE", wide: true, right: true, cell: func(c *conns.Conn) string { return shortDuration(c.TCP.Idle) }},
-	{title: "RTT", right: true, spare: 5, cell: func(c *conns.Conn) string { return shortDuration(c.TCP.SRTT) }},
+	{title: "AGE", wide: true, right: true, cell: func(c *conns.Conn) string { return human.Known(c.Duration, human.Duration) }},
+	{title: "IDLE", wide: true, right: true, cell: func(c *conns.Conn) string { return human.Known(c.TCP.Idle, human.Duration) }},
+	{title: "RTT", right: true, spare: 5, cell: func(c *conns.Conn) string { return human.Known(c.TCP.SRTT, human.Duration) }},
 	{title: "RETR", right: true, spare: 4, cell: retransmitCell},
 	{title: "TIMER", wide: true, cell: timerCell},
 	{title: "LINGER", right: true, spare: 3, cell: lingerCell},
@@ -163,7 +164,7 @@ func endpointCell(e model.Endpoint) string {
 	case e.Address.IsUnspecified():
 		return "*:" + strconv.Itoa(int(e.Port))
 	default:
-		return e.AddrPort().String()
+		return human.Endpoint(e)
 	}
 }
 
@@ -171,7 +172,7 @@ func processCell(c *conns.Conn) string {
 	if c.Process.PID == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%s/%d", c.Process.Name, c.Process.PID)
+	text := human.Process(c.Process.Name, c.Process.PID)
 	if n := holdingProcesses(c); n > 1 {
 		text += fmt.Sprintf(" +%d", n-1)
 	}
@@ -210,20 +211,6 @@ func whereCell(c *conns.Conn) string {
 		return "pod " + short(c.K8s.Pod.UID)
 	default:
 		return c.Systemd.Unit
-	}
-}
-
-func shortDuration(d model.Opt[time.Duration]) string {
-	v, known := d.Get()
-	switch {
-	case !known:
-		return ""
-	case v < time.Millisecond:
-		return v.Round(time.Microsecond).String()
-	case v < time.Second:
-		return v.Round(100 * time.Microsecond).String()
-	default:
-		return v.Round(time.Second).String()
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/model"
 )
@@ -197,7 +198,7 @@ func (s *size) String() string {
 	if *s == 0 {
 		return ""
 	}
-	return humanize.Bytes(uint64(*s))
+	return human.Bytes(uint64(*s))
 }
 
 // Set implements pflag.Value.

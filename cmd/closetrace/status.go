@@ -7,8 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
@@ -79,11 +78,11 @@ func (s *status) line(rate bool) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s teardowns", safetext.Escape(s.path), humanize.Comma(int64(s.total)))
+	fmt.Fprintf(&b, "%s: %s teardowns", safetext.Escape(s.path), human.Count(s.total))
 	separator := " ("
 	for v, n := range s.verdicts {
 		if n > 0 {
-			fmt.Fprintf(&b, "%s%s %s", separator, humanize.Comma(int64(n)), model.Verdict(v))
+			fmt.Fprintf(&b, "%s%s %s", separator, human.Count(n), model.Verdict(v))
 			separator = ", "
 		}
 	}
@@ -91,11 +90,11 @@ func (s *status) line(rate bool) string {
 		b.WriteString(")")
 	}
 	if rate {
-		fmt.Fprintf(&b, ", %s/s", humanize.Comma(int64(float64(s.total-s.shown)/statusEvery.Seconds())))
+		fmt.Fprintf(&b, ", %s/s", human.Count(int64(float64(s.total-s.shown)/statusEvery.Seconds())))
 		s.shown = s.total
 	}
-	fmt.Fprintf(&b, ", %s lost, %s, %s", humanize.Comma(int64(s.lost)),
-		humanize.Bytes(uint64(s.writer.Counts().Bytes)), time.Since(s.began).Truncate(time.Second))
+	fmt.Fprintf(&b, ", %s lost, %s, %s", human.Count(s.lost),
+		human.Bytes(uint64(s.writer.Counts().Bytes)), time.Since(s.began).Truncate(time.Second))
 	return b.String()
 }
 
@@ -110,7 +109,7 @@ func (s *status) finish(failed bool) {
 	if s.live || failed {
 		fmt.Fprintln(s.out, s.line(false))
 		if n := s.writer.Counts().Unwritten; n > 0 {
-			fmt.Fprintf(s.out, "%s of these lines could not be written\n", humanize.Comma(int64(n)))
+			fmt.Fprintf(s.out, "%s of these lines could not be written\n", human.Count(n))
 		}
 	}
 }

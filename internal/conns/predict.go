@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/dustin/go-humanize"
+	"github.com/closetrace/closetrace/internal/human"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -244,5 +244,5 @@ func size(n uint64) string {
 	if n < 10_000 {
 		return fmt.Sprintf("%d bytes", n)
 	}
-	return humanize.Bytes(n)
+	return human.Bytes(n)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
 )
@@ -33,7 +34,7 @@ func newBar(counts map[string]uint64, most uint64) bar {
 		w := 200 * float64(n) / float64(most)
 		b.Parts = append(b.Parts, part{v.String(), units(x), units(max(w, 0.8))})
 		x += w
-		words = append(words, fmt.Sprintf("%s %s", v, summary.Count(n)))
+		words = append(words, fmt.Sprintf("%s %s", v, human.Count(n)))
 	}
 	b.Label = strings.Join(words, ", ")
 	return b
@@ -116,8 +117,8 @@ func newTimeline(t *summary.Timeline) timeline {
 	}
 	end := t.Begin().Add(time.Duration(len(buckets)) * t.Width())
 	still := timeline{
-		Columns: columns, Step: summary.Round(t.Width()), StillStep: summary.Round(time.Duration(per) * t.Width()),
-		From: stamp(t.Begin()), To: stamp(end), Highest: summary.Count(highest),
+		Columns: columns, Step: human.Duration(t.Width()), StillStep: human.Duration(time.Duration(per) * t.Width()),
+		From: stamp(t.Begin()), To: stamp(end), Highest: human.Count(highest),
 	}
 	for k := len(list) - 1; k >= 0; k-- {
 		still.Layers = append(still.Layers, layer{list[k].String(), columnPath(sums, k, highest)})
@@ -153,14 +154,14 @@ func newHistogram(title, class string, h *summary.Histogram, none string) histog
 	if len(bars) == 0 {
 		return out
 	}
-	out.Words = fmt.Sprintf("%s ends: half below %s, 99 %% below %s, longest %s.", summary.Count(h.Count()),
-		summary.Round(h.Quantile(.5)), summary.Round(h.Quantile(.99)), summary.Round(h.Max()))
+	out.Words = fmt.Sprintf("%s ends: half below %s, 99 %% below %s, longest %s.", human.Count(h.Count()),
+		human.Duration(h.Quantile(.5)), human.Duration(h.Quantile(.99)), human.Duration(h.Max()))
 	out.Label = title + ": " + out.Words
 	highest := uint64(1)
 	for _, b := range bars {
 		highest = max(highest, b.Count)
 	}
-	out.Highest = summary.Count(highest)
+	out.Highest = human.Count(highest)
 	width := 520 / float64(max(len(bars), 8))
 	every := (len(bars)*64 + 519) / 520 // a tick needs 64 units
 	for i, b := range bars {
@@ -170,10 +171,10 @@ func newHistogram(title, class string, h *summary.Histogram, none string) histog
 		}
 		c := column{
 			X: units(float64(i) * width), W: units(width * .9), Y: units(160 - height), H: units(height), Class: class,
-			Title: fmt.Sprintf("%s to %s: %s", summary.Round(b.From), summary.Round(b.To), summary.Count(b.Count)),
+			Title: fmt.Sprintf("%s to %s: %s", human.Duration(b.From), human.Duration(b.To), human.Count(b.Count)),
 		}
 		if i%max(every, 1) == 0 {
-			c.Tick = summary.Round(b.From)
+			c.Tick = human.Duration(b.From)
 		}
 		out.Bars = append(out.Bars, c)
 	}

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"net/netip"
-	"strconv"
 	"strings"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
@@ -40,7 +39,7 @@ func (p *page) connections(list []*model.Teardown, s *summary.Summary) {
 	}
 	bad := s.Total.Bad()
 	p.WorstWords = fmt.Sprintf("%d of %s ends that were not graceful or whose close() waited, those that lost or waited most first. Each cause has at least its worst %d.",
-		len(list), summary.Count(max(bad, uint64(len(list)))), shownOfCause)
+		len(list), human.Count(max(bad, uint64(len(list)))), shownOfCause)
 	if uint64(len(list)) >= bad {
 		p.WorstWords = "All ends that were not graceful, lost bytes or whose close() waited; those that lost or waited most first."
 	}
@@ -50,33 +49,21 @@ func newEnd(t *model.Teardown) end {
 	e := end{
 		Time: t.Time.Go().Format("2006-01-02 15:04:05.000000"), Order: int64(t.Time / 1000),
 		Verdict: t.Verdict.String(), Cause: t.Cause.String(),
-		Process: processName(&t.Process), Connection: tuple(t),
+		Process: human.Process(t.Process.Name, t.Process.PID), Connection: tuple(t),
 		LostBytes: t.TCP.Bytes.Lost(), BlockedNS: int64(t.CloseBlocked.Or(-1)), DurationNS: int64(t.Duration.Or(-1)),
 		Explanation: model.Explain(t.Cause).Summary,
 	}
 	if t.TCP.Bytes.Unacked.Known() || t.TCP.Bytes.Unread.Known() {
-		e.Lost = summary.Bytes(e.LostBytes)
+		e.Lost = human.Bytes(e.LostBytes)
 	}
 	if d, known := t.CloseBlocked.Get(); known {
-		e.Blocked = summary.Round(d)
+		e.Blocked = human.Duration(d)
 	}
 	if d, known := t.Duration.Get(); known {
-		e.Duration = summary.Round(d)
+		e.Duration = human.Duration(d)
 	}
 	e.facts(t)
 	return e
-}
-
-func processName(p *model.Process) string {
-	name := safetext.Escape(p.Name)
-	switch {
-	case p.PID == 0 && name == "":
-		return "(not known)"
-	case p.PID == 0:
-		return name
-	default:
-		return fmt.Sprintf("%s (%d)", name, p.PID)
-	}
 }
 
 func tuple(t *model.Teardown) string {
@@ -88,14 +75,7 @@ func tuple(t *model.Teardown) string {
 		arrow = " ← "
 	case model.RoleUnknown:
 	}
-	return endpoint(t.Network.Local) + arrow + endpoint(t.Network.Peer)
-}
-
-func endpoint(e model.Endpoint) string {
-	if !e.Address.IsValid() {
-		return "port " + strconv.Itoa(int(e.Port))
-	}
-	return netip.AddrPortFrom(e.Address, e.Port).String()
+	return human.Endpoint(t.Network.Local) + arrow + human.Endpoint(t.Network.Peer)
 }
 
 // facts lists what is known of an end, in the order in which one asks.
@@ -120,7 +100,7 @@ func (e *end) facts(t *model.Teardown) {
 		add("retransmitted", fmt.Sprintf("%d segments", n))
 	}
 	if d, known := t.TCP.SRTT.Get(); known {
-		add("round trip", summary.Round(d))
+		add("round trip", human.Duration(d))
 	}
 	add("linger", lingerWords(&t.Linger))
 	c := &t.Closer
@@ -151,7 +131,7 @@ func byteWords(b *model.Bytes) string {
 		name string
 	}{{b.Sent, "sent"}, {b.Received, "received"}, {b.Unsent, "never sent"}, {b.Unacked, "not acknowledged"}, {b.Unread, "not read"}} {
 		if n, known := part.o.Get(); known {
-			parts = append(parts, summary.Count(n)+" "+part.name)
+			parts = append(parts, human.Count(n)+" "+part.name)
 		}
 	}
 	return strings.Join(parts, ", ")

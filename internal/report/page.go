@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
@@ -112,13 +113,13 @@ func (p *page) head(s *summary.Summary, e *summary.Export) {
 		p.Warnings[i] = safetext.Escape(p.Warnings[i])
 	}
 	if n := s.LostEvents(); n > 0 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%s events could not be recorded: all counts on this page are too low.", summary.Count(n)))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s events could not be recorded: all counts on this page are too low.", human.Count(n)))
 	}
 	if s.First == 0 {
 		p.Span = "Nothing was recorded"
 		return
 	}
-	p.Span = fmt.Sprintf("%s – %s UTC (%s)", stamp(s.First), stamp(s.Last), summary.Round(s.Last.Sub(s.First)))
+	p.Span = fmt.Sprintf("%s – %s UTC (%s)", stamp(s.First), stamp(s.Last), human.Duration(s.Last.Sub(s.First)))
 	for _, part := range []string{e.Host.Name, e.OS.Type + " " + e.OS.Version, e.Backend} {
 		if part = strings.TrimSpace(part); part != "" {
 			p.Where = append(p.Where, safetext.Escape(part))
@@ -130,7 +131,7 @@ func (p *page) head(s *summary.Summary, e *summary.Export) {
 func stamp(t model.Time) string { return t.Go().Format("2006-01-02 15:04:05") }
 
 func (p *page) counts(s *summary.Summary, e *summary.Export) {
-	p.Tiles = []tile{{summary.Count(e.Teardowns), "connection ends"}}
+	p.Tiles = []tile{{human.Count(e.Teardowns), "connection ends"}}
 	most := slices.Max(s.Total.Verdicts[:])
 	for _, v := range model.Verdicts() {
 		n := s.Total.Verdicts[v]
@@ -138,34 +139,30 @@ func (p *page) counts(s *summary.Summary, e *summary.Export) {
 			continue
 		}
 		share := percent(n, e.Teardowns)
-		p.Tiles = append(p.Tiles, tile{summary.Count(n), v.String() + share})
+		p.Tiles = append(p.Tiles, tile{human.Count(n), v.String() + share})
 		if n > 0 {
-			p.Verdicts = append(p.Verdicts, verdictRow{v.String(), summary.Count(n), strings.TrimPrefix(share, ", "), oneBar(v, n, most)})
+			p.Verdicts = append(p.Verdicts, verdictRow{v.String(), human.Count(n), strings.TrimPrefix(share, ", "), oneBar(v, n, most)})
 		}
 	}
-	p.Tiles = append(p.Tiles, tile{summary.Bytes(e.BytesLost), fmt.Sprintf("bytes lost by %s ends", summary.Count(e.EndsThatLost))})
+	p.Tiles = append(p.Tiles, tile{human.Bytes(e.BytesLost), fmt.Sprintf("bytes lost by %s ends", human.Count(e.EndsThatLost))})
 	for _, c := range e.Causes {
-		p.Causes = append(p.Causes, causeRow{c.Cause.String(), summary.Count(c.Teardowns), summary.Bytes(c.BytesLost), newBar(c.Verdicts, e.Causes[0].Teardowns)})
+		p.Causes = append(p.Causes, causeRow{c.Cause.String(), human.Count(c.Teardowns), human.Bytes(c.BytesLost), newBar(c.Verdicts, e.Causes[0].Teardowns)})
 	}
 	for name, n := range e.Later {
-		p.Later = append(p.Later, fmt.Sprintf("%s ×%s", name, summary.Count(n)))
+		p.Later = append(p.Later, fmt.Sprintf("%s ×%s", name, human.Count(n)))
 	}
 	slices.Sort(p.Later)
 	if e.Retracted > 0 {
-		p.Later = append(p.Later, fmt.Sprintf("%s linger time-outs were taken back and are counted as what they became", summary.Count(e.Retracted)))
+		p.Later = append(p.Later, fmt.Sprintf("%s linger time-outs were taken back and are counted as what they became", human.Count(e.Retracted)))
 	}
 }
 
 // percent returns ", 12.3 %", or nothing for none.
 func percent(n, total uint64) string {
-	switch share := 100 * float64(n) / float64(max(total, 1)); {
-	case n == 0:
+	if n == 0 {
 		return ""
-	case share < 0.1:
-		return ", < 0.1 %"
-	default:
-		return fmt.Sprintf(", %.1f %%", share)
 	}
+	return ", " + human.Percent(float64(n), float64(total)) + " %"
 }
 
 func (p *page) who(e *summary.Export) {
@@ -180,9 +177,9 @@ func newGroups(title, column string, list []summary.Group) groups {
 	for i := range list {
 		l := &list[i]
 		row := groupRow{
-			Name: safetext.Escape(l.Name(false)), Ends: summary.Count(l.Teardowns),
-			Bad:  summary.Count(sum(l.Verdicts) - l.Verdicts[model.Graceful.String()]),
-			Lost: summary.Bytes(l.BytesLost), Bar: newBar(l.Verdicts, list[0].Teardowns),
+			Name: safetext.Escape(l.Name(false)), Ends: human.Count(l.Teardowns),
+			Bad:  human.Count(sum(l.Verdicts) - l.Verdicts[model.Graceful.String()]),
+			Lost: human.Bytes(l.BytesLost), Bar: newBar(l.Verdicts, list[0].Teardowns),
 		}
 		if l.Over > 0 {
 			row.Ends = "< " + row.Ends
@@ -215,13 +212,13 @@ func (p *page) environment(s *summary.Summary, e *summary.Export) {
 		add("note", "what did not match the filter was not recorded")
 	}
 	add("recordings", fmt.Sprintf("%d, %d of them with a stop line", e.Recordings, e.Stopped))
-	add("inferred", summary.Count(e.Inferred)+" ends whose verdict was concluded, not seen")
+	add("inferred", human.Count(e.Inferred)+" ends whose verdict was concluded, not seen")
 	if e.CloseFailed > 0 {
-		add("close() failed", summary.Count(e.CloseFailed)+" times; nothing was torn down")
+		add("close() failed", human.Count(e.CloseFailed)+" times; nothing was torn down")
 	}
-	add("lost events", summary.Count(e.EventsLost))
+	add("lost events", human.Count(e.EventsLost))
 	for _, where := range slices.Sorted(keys(e.EventsWhere)) {
-		add("lost in "+safetext.Escape(where), summary.Count(e.EventsWhere[where]))
+		add("lost in "+safetext.Escape(where), human.Count(e.EventsWhere[where]))
 	}
 	for _, w := range p.Warnings {
 		add("warning", w)

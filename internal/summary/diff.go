@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -158,7 +159,7 @@ func caution(before, after *Summary) []string {
 	differ("backend", a.Backend, b.Backend)
 	differ("host", a.Host.Name, b.Host.Name)
 	if x, y := before.LostEvents(), after.LostEvents(); x+y > 0 {
-		list = append(list, fmt.Sprintf("events were lost: %s and %s", Count(x), Count(y)))
+		list = append(list, fmt.Sprintf("events were lost: %s and %s", human.Count(x), human.Count(y)))
 	}
 	return list
 }

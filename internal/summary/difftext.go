@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // Text writes c as plain text. Names are escaped.
@@ -34,9 +36,9 @@ func extent(e *Export) string {
 		return "nothing was recorded"
 	}
 	span := e.Last.Sub(e.First)
-	text := fmt.Sprintf("%s ends in %s from %s UTC", Count(e.Teardowns), Round(span), e.First.Go().Format("2006-01-02 15:04:05"))
+	text := fmt.Sprintf("%s ends in %s from %s UTC", human.Count(e.Teardowns), human.Duration(span), e.First.Go().Format("2006-01-02 15:04:05"))
 	if span >= time.Second {
-		text += ", " + perSecond(float64(e.Teardowns)/span.Seconds())
+		text += ", " + human.Rate(float64(e.Teardowns)/span.Seconds()) + " a second"
 	}
 	return text
 }
@@ -52,8 +54,8 @@ func (p *page) changes(title string, list []Change, name func(*Change) string) {
 			p.line("and %d more (--json lists all)", len(list)-i)
 			return
 		}
-		p.line("%s %9s %9s %6s %6s  %s", cell(name(&c), width), Count(c.Before), Count(c.After),
-			percent64(c.ShareBefore), percent64(c.ShareAfter), c.words())
+		p.line("%s %9s %9s %6s %6s  %s", cell(name(&c), width), human.Count(c.Before), human.Count(c.After),
+			human.Percent(c.ShareBefore, 1), human.Percent(c.ShareAfter, 1), c.words())
 	}
 }
 
@@ -80,11 +82,4 @@ func (c *Change) words() string {
 		change = fmt.Sprintf("x %.3g", c.ShareAfter/c.ShareBefore)
 	}
 	return change + ", " + string(c.Hint)
-}
-
-func percent64(share float64) string {
-	if share > 0 && share < 0.001 {
-		return "<0.1"
-	}
-	return fmt.Sprintf("%.1f", 100*share)
 }

@@ -2,11 +2,8 @@ package summary
 
 import (
 	"cmp"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -54,63 +51,6 @@ func middle(name string, width int) string {
 
 // columns is how wide s is on a terminal.
 func columns(s string) int { return ansi.StringWidth(s) }
-
-func percent(n, total uint64) string {
-	if total == 0 {
-		return ""
-	}
-	p := 100 * float64(n) / float64(total)
-	if p < 0.1 && n > 0 {
-		return "<0.1"
-	}
-	return strconv.FormatFloat(p, 'f', 1, 64)
-}
-
-// Count returns n with commas between thousands.
-func Count(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// perSecond returns a rate in words.
-func perSecond(rate float64) string {
-	if rate >= 100 {
-		return Count(uint64(rate+.5)) + " a second"
-	}
-	return strconv.FormatFloat(rate, 'g', 3, 64) + " a second"
-}
-
-// Bytes returns n in units of 1000, with three digits at most.
-func Bytes(n uint64) string {
-	if n < 1000 {
-		return strconv.FormatUint(n, 10) + "B"
-	}
-	v := float64(n)
-	unit := -1
-	for v >= 999.5 {
-		v /= 1000
-		unit++
-	}
-	return strconv.FormatFloat(v, 'f', max(0, 2-int(math.Log10(v))), 64) + "kMGTPE"[unit:unit+1]
-}
-
-// Round returns d with three digits or so.
-func Round(d time.Duration) string {
-	switch {
-	case d >= time.Hour:
-		return d.Round(time.Minute).String()[:len(d.Round(time.Minute).String())-2]
-	case d >= time.Minute:
-		return d.Round(time.Second).String()
-	}
-	unit := time.Duration(1)
-	for d >= 1000*unit {
-		unit *= 10
-	}
-	return d.Round(unit).String()
-}
 
 func plural(n uint64, one, many string) string {
 	if n == 1 {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/model"
+
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // TextOptions says how Text writes. The zero value fits a screen of 80 x 45.
@@ -105,19 +107,19 @@ func (p *page) head(s *Summary) {
 	}
 	span := s.Last.Sub(s.First)
 	p.line("%s - %s UTC (%s)  %s", s.First.Go().Format("2006-01-02 15:04:05"),
-		s.Last.Go().Format(dayIfOther(s)+"15:04:05"), Round(span), strings.Join(where, ", "))
-	text := Count(n) + plural(n, " connection end", " connection ends")
+		s.Last.Go().Format(dayIfOther(s)+"15:04:05"), human.Duration(span), strings.Join(where, ", "))
+	text := human.Count(n) + plural(n, " connection end", " connection ends")
 	if seconds := span.Seconds(); seconds >= 1 {
-		text += ", " + perSecond(float64(n)/seconds)
+		text += ", " + human.Rate(float64(n)/seconds) + " a second"
 	}
 	if s.Inferred > 0 {
-		text += fmt.Sprintf("; %s inferred", Count(s.Inferred))
+		text += fmt.Sprintf("; %s inferred", human.Count(s.Inferred))
 	}
 	if s.Retracted > 0 {
-		text += fmt.Sprintf("; %s linger time-outs taken back", Count(s.Retracted))
+		text += fmt.Sprintf("; %s linger time-outs taken back", human.Count(s.Retracted))
 	}
 	if s.CloseFailed > 0 {
-		text += fmt.Sprintf("; %s closes failed", Count(s.CloseFailed))
+		text += fmt.Sprintf("; %s closes failed", human.Count(s.CloseFailed))
 	}
 	p.line("%s", text)
 	if s.Start.Filter != "" {
@@ -149,7 +151,7 @@ func (p *page) verdicts(s *Summary) {
 		if n == 0 {
 			continue
 		}
-		p.line("%-16s %11s %6s  %s", v, Count(n), percent(n, total), p.spark(s, v))
+		p.line("%-16s %11s %6s  %s", v, human.Count(n), human.Percent(float64(n), float64(total)), p.spark(s, v))
 	}
 }
 
@@ -194,7 +196,7 @@ func (p *page) causes(s *Summary) {
 			p.line("and more causes (--json lists all)")
 			return
 		}
-		p.line("%-24s %11s %6s %12s", c.Cause, Count(bad), percent(bad, total), Bytes(c.BytesLost))
+		p.line("%-24s %11s %6s %12s", c.Cause, human.Count(bad), human.Percent(float64(bad), float64(total)), human.Bytes(c.BytesLost))
 	}
 }
 
@@ -205,15 +207,15 @@ func (p *page) groups(title string, list []Group, evicted bool) {
 	if evicted {
 		title += " (about)"
 	}
-	width := min(p.options.Width-52, 48)
-	p.title("%-*s %9s %9s %8s %7s %7s %6s", width, title, "ends", "graceful", "abort", "linger", "failed", "lost")
+	width := min(p.options.Width-53, 48)
+	p.title("%-*s %9s %9s %8s %7s %7s %7s", width, title, "ends", "graceful", "abort", "linger", "failed", "lost")
 	for _, g := range list {
 		name := g.Name(p.options.ASCII)
 		if g.Peer == "" {
 			name = clip(name, width)
 		}
-		p.line("%s %9s %9s %8s %7s %7s %6s", fill(middle(name, width), width), about(g), Count(g.Verdicts["graceful"]), Count(g.Verdicts["abortive"]),
-			Count(g.Verdicts["linger-timeout"]), Count(g.Verdicts["failed-open"]), Bytes(g.BytesLost))
+		p.line("%s %9s %9s %8s %7s %7s %7s", fill(middle(name, width), width), about(g), human.Count(g.Verdicts["graceful"]), human.Count(g.Verdicts["abortive"]),
+			human.Count(g.Verdicts["linger-timeout"]), human.Count(g.Verdicts["failed-open"]), human.Bytes(g.BytesLost))
 	}
 }
 
@@ -239,9 +241,9 @@ func (g *Group) Name(ascii bool) string {
 
 func about(g Group) string {
 	if g.Over > 0 {
-		return "<" + Count(g.Teardowns)
+		return "<" + human.Count(g.Teardowns)
 	}
-	return Count(g.Teardowns)
+	return human.Count(g.Teardowns)
 }
 
 func (p *page) quantiles(s *Summary) {
@@ -259,13 +261,13 @@ func (p *page) quantiles(s *Summary) {
 			headed = true
 			p.title("%-16s %11s %9s %9s %9s %9s %9s", "time", "ends", "median", "90 %", "99 %", "99.9 %", "longest")
 		}
-		p.line("%-16s %11s %9s %9s %9s %9s %9s", row.name, Count(q.Count), Round(q.P50), Round(q.P90), Round(q.P99), Round(q.P999), Round(q.Max))
+		p.line("%-16s %11s %9s %9s %9s %9s %9s", row.name, human.Count(q.Count), human.Duration(q.P50), human.Duration(q.P90), human.Duration(q.P99), human.Duration(q.P999), human.Duration(q.Max))
 	}
 }
 
 func (p *page) losses(s *Summary) {
 	if s.Lossy > 0 {
-		p.title("%s lost %s of payload", Count(s.Lossy)+plural(s.Lossy, " end", " ends"), Bytes(s.Total.Lost))
+		p.title("%s lost %s of payload", human.Count(s.Lossy)+plural(s.Lossy, " end", " ends"), human.Bytes(s.Total.Lost))
 	}
 	n := s.LostEvents()
 	if n == 0 {
@@ -273,11 +275,11 @@ func (p *page) losses(s *Summary) {
 	}
 	var parts []string
 	for where, count := range s.Events {
-		parts = append(parts, Count(count)+" "+clip(where, 20))
+		parts = append(parts, human.Count(count)+" "+clip(where, 20))
 	}
 	slices.Sort(parts)
 	if s.Unlisted > 0 {
-		parts = append(parts, Count(s.Unlisted)+" by the stop line")
+		parts = append(parts, human.Count(s.Unlisted)+" by the stop line")
 	}
-	p.line("%s events could not be recorded (%s): the counts above are too low", Count(n), strings.Join(parts, ", "))
+	p.line("%s events could not be recorded (%s): the counts above are too low", human.Count(n), strings.Join(parts, ", "))
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -100,24 +99,6 @@ func TestNoStopLine(t *testing.T) {
 		var out bytes.Buffer
 		if err := s.Text(&out, TextOptions{}); err != nil || strings.Contains(out.String(), told) != c.want {
 			t.Errorf("%+v: got %q, %v", c, out.String(), err)
-		}
-	}
-}
-
-func TestFormat(t *testing.T) {
-	for n, want := range map[uint64]string{0: "0B", 999: "999B", 1000: "1.00k", 12345: "12.3k", 999499: "999k", 999500: "1.00M", 1e18: "1.00E"} {
-		if got := Bytes(n); got != want {
-			t.Errorf("Bytes(%d): got %s, want %s", n, got, want)
-		}
-	}
-	for d, want := range map[time.Duration]string{1234567: "1.23ms", 999: "999ns", 61 * time.Second: "1m1s", 25*time.Hour + 61*time.Second: "25h1m", 12345678901: "12.3s"} {
-		if got := Round(d); got != want {
-			t.Errorf("Round(%d): got %s, want %s", d, got, want)
-		}
-	}
-	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		if got := Count(n); got != want {
-			t.Errorf("Count(%d): got %s, want %s", n, got, want)
 		}
 	}
 }
