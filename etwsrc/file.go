@@ -81,8 +81,13 @@ func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 		if !f.deliver(yield) || !f.read(ctx, yield) {
 			return
 		}
-		f.joiner.End()
-		if !f.deliver(yield) || ctx.Err() != nil || f.closed.Load() {
+		for more := true; more; {
+			more = f.joiner.End()
+			if !f.deliver(yield) {
+				return
+			}
+		}
+		if ctx.Err() != nil || f.closed.Load() {
 			return
 		}
 		if err := f.reader.Err(); err != nil {

@@ -117,6 +117,9 @@ func FuzzFile(f *testing.F) {
 		tr.BufferSize = 1024
 		f.Add(tr.Bytes())
 	}
+	for _, bomb := range etltest.Bombs() {
+		f.Add(bomb.Make(f, 20))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := NewFile(bytes.NewReader(data), int64(len(data)))
 		if err != nil {

@@ -2,8 +2,8 @@ package etltest
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
+	"reflect"
 	"testing"
 	"unicode/utf16"
 
@@ -92,8 +92,13 @@ func encode(tb testing.TB, f manifest.Field, pointerSize int, value any) []byte 
 		return SockAddr(v)
 	default:
 		var n uint64
-		if _, err := fmt.Sscan(fmt.Sprint(v), &n); err != nil {
-			tb.Fatalf("field %s: value %v of type %T: %v", f.Name, v, v, err)
+		switch v := reflect.ValueOf(v); {
+		case v.CanInt():
+			n = uint64(v.Int())
+		case v.CanUint():
+			n = v.Uint()
+		default:
+			tb.Fatalf("field %s: value %v of type %T", f.Name, value, value)
 		}
 		return binary.LittleEndian.AppendUint64(nil, n)[:size]
 	}

@@ -1,6 +1,7 @@
 package etl
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,10 +14,13 @@ const bufferHeader = 72
 const (
 	// maxBuffer is the largest buffer: Windows takes at most 16 MB.
 	maxBuffer = 16 << 20
-	// maxBuffers bounds the index: 4 million buffers of 64 kB are 256 GB.
-	maxBuffers = 4 << 20
-	// maxStreams is more than the CPUs that Windows supports (2048).
-	maxStreams = 8192
+	// maxBuffers bounds the index: a million buffers of 64 kB are 64 GB.
+	maxBuffers = 1 << 20
+	// maxStreams is the number of CPUs that Windows supports.
+	maxStreams = 2048
+	// usualBuffer is the largest that the tools of Windows make. In a merged
+	// file the sessions' buffers may be larger than its description says.
+	usualBuffer = 1 << 20
 )
 
 // The flags of a buffer (ETW_BUFFER_FLAG_*).
@@ -47,9 +51,10 @@ type indexer struct {
 	streams []*stream
 	byKey   map[uint32]*stream
 	// head is the begin of the current buffer.
-	head []byte
-	room [2048]byte
-	out  []byte
+	head   []byte
+	room   [2048]byte
+	packed unpacker
+	out    [512]byte
 }
 
 // begin reads the first buffer, which holds the trace's description.
@@ -61,18 +66,24 @@ func (x *indexer) begin(r *Reader) error {
 	}
 	record := x.head[bufferHeader:min(max(int(b.filled), bufferHeader), len(x.head))]
 	if b.compressed {
-		if record, err = decompress(nil, x.head[bufferHeader:], len(x.room), true); err != nil {
-			return fmt.Errorf("%w: first buffer: %w", ErrNotATrace, err)
-		}
+		record = x.begun(&b)
 	}
-	h, ok := parseHeader(record)
-	if !ok || !h.describesTrace() {
+	h, ok := parseStart(record)
+	if !ok || int(h.size) > len(record) || !h.describesTrace() {
 		return fmt.Errorf("%w: it does not begin with its description", ErrNotATrace)
 	}
 	if r.info, r.clock, err = describe(record[:h.size], h); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotATrace, err)
 	}
 	return x.add(b, key)
+}
+
+// begun unpacks the begin of b's records, which is enough: that it ends in the
+// middle of something is no damage.
+func (x *indexer) begun(b *buffer) []byte {
+	x.packed.reset(bytes.NewReader(x.head[bufferHeader:min(int(b.size), len(x.head))]), min(int(b.filled)-bufferHeader, len(x.out)))
+	n, _ := io.ReadFull(&x.packed, x.out[:])
+	return x.out[:n]
 }
 
 // rest reads the other buffers. The error says why the end of the file was not
@@ -177,10 +188,7 @@ func (x *indexer) add(b buffer, key uint32) error {
 func (x *indexer) firstTicks(b *buffer) (int64, bool) {
 	records := x.head[bufferHeader:]
 	if b.compressed {
-		// The begin of the records is enough; that it ends in the middle of
-		// something is no damage.
-		x.out, _ = decompress(x.out[:0], records, 512, true)
-		records = x.out
+		records = x.begun(b)
 	} else if n := int(b.filled) - bufferHeader; n < len(records) {
 		records = records[:n]
 	}

@@ -14,6 +14,8 @@ type Info struct {
 	OS          string
 	CPUs        int
 	PointerSize int
+	// BufferSize is that of the session's buffers.
+	BufferSize uint32
 	// Session is the name of the logger.
 	Session string
 	// Start is when the trace began, End when it was stopped: 0 if it was not
@@ -39,6 +41,7 @@ func describe(record []byte, h header) (Info, clock, error) {
 	le := binary.LittleEndian
 	info := Info{
 		OS:             fmt.Sprintf("%d.%d.%d", b[4], b[5], le.Uint32(b[8:])),
+		BufferSize:     le.Uint32(b),
 		CPUs:           int(le.Uint32(b[12:])),
 		End:            fileTime(int64(le.Uint64(b[16:]))),
 		Circular:       le.Uint32(b[32:])&0x2 != 0, // EVENT_TRACE_FILE_MODE_CIRCULAR

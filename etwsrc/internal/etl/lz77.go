@@ -3,6 +3,7 @@ package etl
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 )
 
 var (
@@ -10,102 +11,166 @@ var (
 	errTooLong    = errors.New("compressed data are longer than their buffer")
 )
 
-// decompress undoes the plain LZ77 compression of [MS-XCA] section 2.4.4, with
-// which Windows 8 and later compress trace buffers. It appends to out at most
-// until out has limit bytes; full tells it to stop there without an error.
-func decompress(out, in []byte, limit int, full bool) ([]byte, error) {
-	d := lz77{in: in, half: -1}
-	for {
-		if d.bits == 0 {
-			if len(d.in)-d.pos < 4 {
-				return out, nil
-			}
-			d.flags, d.bits = binary.LittleEndian.Uint32(d.in[d.pos:]), 32
-			d.pos += 4
-		}
-		d.bits--
-		if d.pos == len(d.in) {
-			return out, nil
-		}
-		offset, length := 0, 1
-		if d.flags>>d.bits&1 != 0 {
-			var ok bool
-			if offset, length, ok = d.match(); !ok || offset > len(out) {
-				return out, errCompressed
-			}
-		}
-		if room := limit - len(out); length > room {
-			if !full {
-				return out, errTooLong
-			}
-			length = room
-		}
-		if offset == 0 {
-			out = append(out, d.in[d.pos:d.pos+length]...)
-			d.pos++
-		} else {
-			out = repeat(out, offset, length)
-		}
-		if full && len(out) == limit {
-			return out, nil
-		}
-	}
-}
+const (
+	// history is how far back a match reaches: 13 bits.
+	history = 8 << 10
+	// longestToken is the most that one step reads: flags, match, and the four
+	// places that its length can go on in.
+	longestToken = 4 + 2 + 1 + 1 + 2 + 4
+)
 
-// repeat appends length bytes from offset before the end; they may overlap
-// with what is appended.
-func repeat(out []byte, offset, length int) []byte {
-	for length > 0 {
-		from := len(out) - offset
-		n := min(length, offset)
-		out = append(out, out[from:from+n]...)
-		length -= n
-	}
-	return out
-}
-
-type lz77 struct {
-	in    []byte
-	pos   int
-	flags uint32
-	bits  uint
-	// half is where a byte lies whose upper half is the length of the next
-	// long match, or -1.
+// unpacker undoes the plain LZ77 compression of [MS-XCA] section 2.4.4, with
+// which Windows 8 and later compress trace buffers, while it is read: a few
+// bytes can stand for 16 MB. It is an [io.Reader].
+type unpacker struct {
+	source io.Reader
+	// in[pos:] are compressed bytes that were read from source; drained says
+	// that no more follow.
+	in      []byte
+	pos     int
+	drained bool
+	// out is the history, and behind read what is to be delivered.
+	out  []byte
+	read int
+	// left is how many bytes may still come.
+	left int
+	// offset and length are what is left of a match.
+	offset, length int
+	flags          uint32
+	bits           uint
+	// half is the byte whose upper half is the length of the next long match, or -1.
 	half int
+	err  error
+}
+
+// reset begins with the first size bytes of what source unpacks to.
+func (u *unpacker) reset(source io.Reader, size int) {
+	*u = unpacker{source: source, in: u.in[:0], out: u.out[:0], left: size, half: -1}
+	if cap(u.in) == 0 {
+		u.in, u.out = make([]byte, 0, 4<<10), make([]byte, 0, 2*history)
+	}
+}
+
+// Read implements [io.Reader].
+func (u *unpacker) Read(p []byte) (int, error) {
+	if u.read == len(u.out) && u.err == nil {
+		if old := len(u.out) - history; old > 0 {
+			u.out = u.out[:copy(u.out, u.out[old:])]
+		}
+		u.read = len(u.out)
+		u.err = u.unpack()
+	}
+	n := copy(p, u.out[u.read:])
+	u.read += n
+	if n == 0 && len(p) > 0 {
+		return 0, u.err
+	}
+	return n, nil
+}
+
+// unpack fills out.
+func (u *unpacker) unpack() error {
+	for len(u.out) < cap(u.out) {
+		switch {
+		case u.left == 0 && u.length > 0:
+			return errTooLong
+		case u.left == 0:
+			return io.EOF
+		case u.length > 0:
+			u.repeat()
+			continue
+		}
+		if err := u.step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step takes one byte, or the begin of a match.
+func (u *unpacker) step() error {
+	if err := u.fill(); err != nil {
+		return err
+	}
+	if u.bits == 0 {
+		flags, ok := u.number(4)
+		if !ok {
+			return io.EOF
+		}
+		u.flags, u.bits = flags, 32
+	}
+	u.bits--
+	if u.pos == len(u.in) {
+		return io.EOF
+	}
+	if u.flags>>u.bits&1 == 0 {
+		u.out = append(u.out, u.in[u.pos])
+		u.pos++
+		u.left--
+		return nil
+	}
+	if ok := u.match(); !ok || u.offset > len(u.out) {
+		return errCompressed
+	}
+	return nil
+}
+
+// fill makes room for the longest step.
+func (u *unpacker) fill() error {
+	for !u.drained && len(u.in)-u.pos < longestToken {
+		u.in = u.in[:copy(u.in, u.in[u.pos:])]
+		u.pos = 0
+		n, err := u.source.Read(u.in[len(u.in):cap(u.in)])
+		u.in = u.in[:len(u.in)+n]
+		if u.drained = errors.Is(err, io.EOF); err != nil && !u.drained {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeat appends of the match what there is room for; it may overlap with what
+// is appended.
+func (u *unpacker) repeat() {
+	from := len(u.out) - u.offset
+	n := min(u.length, u.offset, cap(u.out)-len(u.out), u.left)
+	u.out = append(u.out, u.out[from:from+n]...)
+	u.length -= n
+	u.left -= n
 }
 
 // match reads one match. Lengths that do not fit into 3 bits go on in half a
 // byte, then in a byte, then in 16 and 32 bits.
-func (d *lz77) match() (offset, length int, ok bool) {
-	v, ok := d.number(2)
+func (u *unpacker) match() (ok bool) {
+	v, ok := u.number(2)
 	if !ok {
-		return 0, 0, false
+		return false
 	}
-	offset, length = int(v>>3)+1, int(v&7)
-	if length < 7 {
-		return offset, length + 3, true
+	u.offset, u.length = int(v>>3)+1, int(v&7)+3
+	if u.length < 7+3 {
+		return true
 	}
-	if d.half >= 0 {
-		length = int(d.in[d.half] >> 4)
-		d.half = -1
+	var more int
+	if u.half >= 0 {
+		more, u.half = u.half>>4, -1
 	} else {
-		d.half = d.pos
-		v, ok = d.number(1)
-		length = int(v & 15)
+		v, ok = u.number(1)
+		more, u.half = int(v&15), int(v)
 	}
-	if ok && length == 15 {
-		length, ok = d.long()
+	if ok && more == 15 {
+		more, ok = u.long()
 	}
-	return offset, length + 7 + 3, ok
+	u.length += more
+	return ok
 }
 
-func (d *lz77) long() (length int, ok bool) {
-	v, ok := d.number(1)
+func (u *unpacker) long() (length int, ok bool) {
+	v, ok := u.number(1)
 	if !ok || v < 255 {
 		return int(v) + 15, ok
 	}
-	if v, ok = d.number(2); ok && v == 0 {
-		v, ok = d.number(4)
+	if v, ok = u.number(2); ok && v == 0 {
+		v, ok = u.number(4)
 	}
 	if !ok || v < 15+7 || v > maxBuffer {
 		return 0, false
@@ -113,12 +178,12 @@ func (d *lz77) long() (length int, ok bool) {
 	return int(v) - 7, true
 }
 
-func (d *lz77) number(size int) (uint32, bool) {
-	if len(d.in)-d.pos < size {
+func (u *unpacker) number(size int) (uint32, bool) {
+	if len(u.in)-u.pos < size {
 		return 0, false
 	}
-	b := d.in[d.pos:]
-	d.pos += size
+	b := u.in[u.pos:]
+	u.pos += size
 	switch size {
 	case 1:
 		return uint32(b[0]), true

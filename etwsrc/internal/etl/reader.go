@@ -1,6 +1,7 @@
 package etl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +22,14 @@ type Reader struct {
 	buffers int
 	// streams is a heap: the one with the earliest record is the first.
 	streams []*stream
-	open    int64
-	err     error
-	damage  damage
+	// window is how much of a buffer is read at once; big is the room for a
+	// record that is larger.
+	window int
+	big    []byte
+	// packed and unpacked are the sizes of the compressed buffers so far.
+	packed, unpacked int64
+	err              error
+	damage           damage
 }
 
 // damage counts what could not be read inside of buffers.
@@ -49,19 +55,13 @@ func New(file io.ReaderAt, size int64) (*Reader, error) {
 	}
 	for _, s := range x.streams {
 		// A circular file is not written in the order of time.
-		slices.SortStableFunc(s.buffers, func(a, b buffer) int {
-			switch {
-			case a.first < b.first:
-				return -1
-			case a.first > b.first:
-				return 1
-			default:
-				return 0
-			}
+		slices.SortFunc(s.buffers, func(a, b buffer) int {
+			return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.offset, b.offset))
 		})
 		s.next = s.buffers[0].first
 		r.streams = append(r.streams, s)
 	}
+	r.window = min(max(allWindows/len(r.streams), tinyWindow), bigWindow)
 	for i := len(r.streams)/2 - 1; i >= 0; i-- {
 		r.down(i)
 	}
@@ -131,25 +131,25 @@ func (r *Reader) Next(e *raw.Event) bool {
 			if err := r.load(s); err != nil {
 				r.damaged(s, err)
 			}
-			continue
 		}
-		if s.pos >= len(s.data) {
+		if s.left <= 0 {
 			r.advance(s)
 			continue
 		}
-		b := s.data[s.pos:]
-		h, ok := parseHeader(b)
-		if !ok {
-			r.damaged(s, fmt.Errorf("no record at %d of the buffer at offset %d", s.pos, s.buffers[0].offset))
-			r.advance(s)
-			continue
-		}
-		if h.timed && h.ticks > r.second() {
+		b, h, err := s.record()
+		if err == nil && h.timed && h.ticks > r.second() {
 			s.next = h.ticks
 			r.down(0)
 			continue
 		}
-		s.pos += (int(h.size) + 7) &^ 7
+		if err == nil {
+			b, err = r.take(s, &h)
+		}
+		if err != nil {
+			r.damaged(s, fmt.Errorf("buffer at offset %d: %w", s.buffers[0].offset, err))
+			r.advance(s)
+			continue
+		}
 		if h.event(b, e) {
 			e.Time = r.clock.time(h.ticks)
 			return true

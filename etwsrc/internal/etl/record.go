@@ -28,6 +28,9 @@ const (
 	markMessage = 0x90
 )
 
+// longestHeader is the size of EVENT_HEADER.
+const longestHeader = 80
+
 // header is what all the layouts of a record's header have.
 type header struct {
 	// ticks is the clock's value, if timed.
@@ -38,14 +41,8 @@ type header struct {
 	kind       uint8
 }
 
-// parseHeader parses the header of the record that b begins with. It fails
-// where no whole record is.
-func parseHeader(b []byte) (header, bool) {
-	h, ok := parseStart(b)
-	return h, ok && int(h.size) <= len(b)
-}
-
-// parseStart is parseHeader for a b that may end behind the header.
+// parseStart parses the header of the record that b begins with; b may end
+// behind the header. It fails where no record is.
 func parseStart(b []byte) (h header, ok bool) {
 	if len(b) < 8 {
 		return h, false

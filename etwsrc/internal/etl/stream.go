@@ -1,8 +1,11 @@
 package etl
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // stream is the sequence of buffers of one CPU (and one session: a merged file
@@ -13,70 +16,112 @@ type stream struct {
 	// next is when the next record is, as far as is known without reading it.
 	next   int64
 	loaded bool
-	// data are the records of the current buffer, pos the next one.
-	data []byte
-	pos  int
-	// packed holds the compressed form while it is undone.
-	packed []byte
+	// records reads the rest of the current buffer; left is how much of it
+	// there should be.
+	records *bufio.Reader
+	left    int
+	packed  unpacker
 }
 
-// maxOpen bounds the memory for buffers that are read at the same time: one
-// per CPU, which are at most 16 MB each and by default 64 kB.
-const maxOpen = 512 << 20
+// The memory for buffers that are read at the same time does not depend on
+// their size: of each CPU's there is a window, and one record may be outside.
+const (
+	allWindows = 32 << 20
+	bigWindow  = 64 << 10
+	tinyWindow = 4 << 10
+)
 
-// load reads the records of the current buffer.
+// load begins with the current buffer.
 func (r *Reader) load(s *stream) error {
 	b := &s.buffers[0]
-	s.loaded, s.pos = true, 0
-	size := int(b.filled) - bufferHeader
-	if more := int64(size - cap(s.data)); more > 0 {
-		if r.open+more > maxOpen {
-			s.data = s.data[:0]
-			return fmt.Errorf("more than %d MB of buffers are needed at the same time", maxOpen>>20)
-		}
-		if !b.compressed {
-			r.open += more
-			s.data = make([]byte, 0, size)
-		}
-	}
+	s.loaded = true
+	s.left = int(b.filled) - bufferHeader
+	size := s.left
 	if b.compressed {
-		return r.unpack(s, b, size)
+		size = int(b.size) - bufferHeader
 	}
-	s.data = s.data[:size]
-	n, err := r.file.ReadAt(s.data, b.offset+bufferHeader)
-	s.data = s.data[:n]
-	if n < size {
-		return fmt.Errorf("read buffer at offset %d: %w", b.offset, err)
+	var source io.Reader = io.NewSectionReader(r.file, b.offset+bufferHeader, int64(size))
+	if b.compressed {
+		if err := r.affordable(b); err != nil {
+			s.left = 0
+			return err
+		}
+		s.packed.reset(source, s.left)
+		source = &s.packed
+	}
+	if s.records == nil {
+		s.records = bufio.NewReaderSize(source, r.window)
+	} else {
+		s.records.Reset(source)
 	}
 	return nil
 }
 
-func (r *Reader) unpack(s *stream, b *buffer, size int) error {
-	s.data = s.data[:0]
-	n := int(b.size) - bufferHeader
-	if cap(s.packed) < n {
-		r.open += int64(n - cap(s.packed))
-		s.packed = make([]byte, n)
+// Unpacking takes time by what a file claims to hold and not by its size.
+// Real buffers shrink to a tenth; a few hundred times less is an attack.
+const (
+	freeUnpacked = 64 << 20
+	maxRatio     = 64
+)
+
+// affordable reports whether what was unpacked so far, and b, is in proportion
+// to the file.
+func (r *Reader) affordable(b *buffer) error {
+	if most := max(r.info.BufferSize, usualBuffer); b.filled > most {
+		return fmt.Errorf("the compressed buffer at offset %d claims %d bytes, the session's have %d", b.offset, b.filled, r.info.BufferSize)
 	}
-	s.packed = s.packed[:n]
-	n, err := r.file.ReadAt(s.packed, b.offset+bufferHeader)
-	if n < len(s.packed) {
-		return fmt.Errorf("read buffer at offset %d: %w", b.offset, err)
+	r.packed += int64(b.size)
+	if r.unpacked+int64(b.filled) > freeUnpacked+maxRatio*r.packed {
+		return fmt.Errorf("the compressed buffer at offset %d claims %d bytes: the file claims more than %d times its size", b.offset, b.filled, maxRatio)
 	}
-	// A hostile file says that a few bytes are many: room is made as they come.
-	before := cap(s.data)
-	if usual := min(size, 8*n); before < usual {
-		s.data = make([]byte, 0, usual)
-	}
-	s.data, err = decompress(s.data, s.packed, size, false)
-	r.open += int64(cap(s.data) - before)
-	if err == nil && len(s.data) != size {
-		err = fmt.Errorf("%d bytes of %d: %w", len(s.data), size, io.ErrUnexpectedEOF)
-	}
-	if err != nil {
-		return fmt.Errorf("decompress buffer at offset %d: %w", b.offset, err)
-	}
+	r.unpacked += int64(b.filled)
 	return nil
+}
+
+// errNoRecord: what follows in the buffer is none.
+var errNoRecord = errors.New("no record")
+
+// record returns the next record of s with its header, but leaves it unread:
+// it may not be its turn.
+func (s *stream) record() (b []byte, h header, err error) {
+	b, err = s.records.Peek(min(s.left, longestHeader))
+	if len(b) < min(s.left, longestHeader) {
+		return nil, h, fmt.Errorf("%d bytes are missing: %w", s.left-len(b), noEOF(err))
+	}
+	h, ok := parseStart(b)
+	if !ok || int(h.size) > s.left {
+		return nil, h, errNoRecord
+	}
+	return b, h, nil
+}
+
+// take reads the record whose header is h. The result is valid until the next
+// call for any stream.
+func (r *Reader) take(s *stream, h *header) ([]byte, error) {
+	size := int(h.size)
+	whole := min((size+7)&^7, s.left)
+	s.left -= whole
+	b, err := s.records.Peek(whole)
+	if err == nil {
+		_, err = s.records.Discard(whole)
+		return b[:size], err
+	}
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return nil, noEOF(err)
+	}
+	r.big = slices.Grow(r.big[:0], size)[:size]
+	if _, err := io.ReadFull(s.records, r.big); err != nil {
+		return nil, noEOF(err)
+	}
+	_, err = s.records.Discard(whole - size)
+	return r.big, err
+}
+
+func noEOF(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // advance goes on to the stream's next buffer, or ends it. What is left of a
@@ -88,9 +133,8 @@ func (r *Reader) advance(s *stream) {
 		r.down(0)
 		return
 	}
-	r.open -= int64(cap(s.data) + cap(s.packed))
 	last := len(r.streams) - 1
-	r.streams[0] = r.streams[last]
+	r.streams[0], r.streams[last] = r.streams[last], nil
 	r.streams = r.streams[:last]
 	r.down(0)
 }

@@ -103,6 +103,14 @@ func (j *Joiner) dropEndpoint(pointer uint64) {
 	}
 }
 
+// setPeer says where ep is connected to.
+func (j *Joiner) setPeer(ep *endpoint, peer model.Endpoint) {
+	if j.accepts[ep.peer] == ep {
+		delete(j.accepts, ep.peer)
+	}
+	ep.peer = peer
+}
+
 // bind says that ep is the socket of c.
 func (j *Joiner) bind(ep *endpoint, c *conn) {
 	ep.conn = c
@@ -116,7 +124,7 @@ func (j *Joiner) bind(ep *endpoint, c *conn) {
 // thread, before the request is left.
 func (j *Joiner) afdConnect(e *raw.Event, f *payload.Payload, pointer, phase uint64) {
 	ep := j.endpoint(pointer)
-	ep.peer = f.Address(payload.FieldAddress)
+	j.setPeer(ep, f.Address(payload.FieldAddress))
 	if phase != enter || e.TID == 0 {
 		return
 	}
@@ -144,7 +152,7 @@ func (j *Joiner) afdAccept(e *raw.Event, f *payload.Payload) {
 		return
 	}
 	ep := j.endpoint(pointer)
-	ep.peer = peer
+	j.setPeer(ep, peer)
 	if c := j.byPeer[peer]; c != nil && !c.shared && !c.reported {
 		j.bind(ep, c)
 	} else if c == nil {

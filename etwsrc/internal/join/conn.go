@@ -31,7 +31,7 @@ type conn struct {
 	notices  model.Notices
 	errno    string
 	reason   model.AbortReason
-	events   []model.EventRef
+	events   []eventRef
 	aborted  model.Time
 	abortTID uint32
 	firstFIN model.Time
@@ -67,12 +67,36 @@ type closeCall struct {
 // maxEvents bounds the references to events in one connection.
 const maxEvents = 24
 
+// eventRef is a [model.EventRef] in little room.
+type eventRef struct {
+	reason    uint32
+	id        uint16
+	provider  raw.Provider
+	hasReason bool
+}
+
 // note adds the event to those that are behind the facts.
 func (c *conn) note(p raw.Provider, e *raw.Event, reason model.Opt[uint32]) {
 	if len(c.events) < maxEvents {
-		c.events = append(c.events, model.EventRef{Provider: p.String(), ID: e.ID, Reason: reason})
+		v, known := reason.Get()
+		c.events = append(c.events, eventRef{v, e.ID, p, known})
 	}
 }
+
+// refs returns the events that were noted.
+func (c *conn) refs() []model.EventRef {
+	if len(c.events) == 0 {
+		return nil
+	}
+	list := make([]model.EventRef, len(c.events))
+	for i, e := range c.events {
+		list[i] = model.EventRef{Provider: e.provider.String(), ID: e.id, Reason: reasonOf(e.reason, e.hasReason)}
+	}
+	return list
+}
+
+// held: c is one of those that are followed.
+func (j *Joiner) held(c *conn) bool { return c.tcb != 0 && j.conns[c.tcb] == c }
 
 // newConn begins a generation of tcb.
 func (j *Joiner) newConn(tcb uint64) *conn {
@@ -138,7 +162,7 @@ func (j *Joiner) address(c *conn, local, peer model.Endpoint) bool {
 	if !complete(old.peer) && peer.Address.IsValid() {
 		c.tuple.peer = peer
 	}
-	if c.tuple != old && complete(c.tuple.local) && complete(c.tuple.peer) {
+	if c.tuple != old && complete(c.tuple.local) && complete(c.tuple.peer) && j.held(c) {
 		j.byTuple[c.tuple] = c
 	}
 	return true
@@ -155,7 +179,7 @@ func agree(a, b model.Endpoint) bool { return a == b || !complete(a) || !complet
 func (j *Joiner) passive(c *conn) {
 	c.role = model.Passive
 	peer := c.tuple.peer
-	if !complete(peer) {
+	if !complete(peer) || !j.held(c) {
 		return
 	}
 	if other := j.byPeer[peer]; other != nil && other != c && !other.reported {
@@ -176,13 +200,13 @@ func (j *Joiner) end(c *conn, t model.Time, sure bool) {
 	if sure && !c.closed {
 		c.closed, c.ended = true, t
 		c.due = max(j.now, t).Add(closedGrace)
-		j.closed.push(c, c.due)
+		j.schedule(&j.closed, c)
 		return
 	}
 	if c.ended == 0 {
 		c.ended = t
 		c.due = max(j.now, t).Add(quietGrace)
-		j.quiet.push(c, c.due)
+		j.schedule(&j.quiet, c)
 	}
 }
 

@@ -24,7 +24,7 @@ func (j *Joiner) facts(c *conn) model.Facts {
 		f.Process.PID, f.Process.Source = int(c.pid), c.owner
 	}
 	e := &f.Evidence
-	e.Notices, e.AbortReason, e.Events = c.notices, c.reason, c.events
+	e.Notices, e.AbortReason, e.Events = c.notices, c.reason, c.refs()
 	e.FirstFIN = c.firstFIN
 	e.Gap = j.gap || c.gap || c.losses != j.losses || c.close.done && c.close.uncertain
 	c.closerFacts(&f)

@@ -18,11 +18,15 @@ const (
 	quietGrace = 2 * time.Second
 )
 
-// limits bound the memory. They are far above what a server has; beyond them a
-// trace is hostile, or ends were not seen.
-type limits struct{ conns, sockets, threads, waiting int }
+// limits bound the memory, of all together to less than 100 MB. They are above
+// what servers have; beyond them a trace is hostile, or ends were not seen.
+type limits struct {
+	conns, sockets, threads, waiting int
+	// queued is for each queue, atOnce how many ends one event can make known.
+	queued, atOnce int
+}
 
-var usual = limits{conns: 1 << 20, sockets: 1 << 20, threads: 1 << 16, waiting: 1 << 16}
+var usual = limits{conns: 1 << 16, sockets: 1 << 16, threads: 1 << 14, waiting: 1 << 16, queued: 1 << 16, atOnce: 1 << 10}
 
 // Joiner turns events into facts. It is for one goroutine.
 type Joiner struct {
@@ -154,13 +158,16 @@ func (j *Joiner) IncompleteUntil(t model.Time) {
 	j.gapUntil = max(j.gapUntil, t)
 }
 
-// End says that no events will come: what has ended is reported at once.
-func (j *Joiner) End() {
-	j.drain(&j.closed)
-	j.drain(&j.quiet)
+// End says that no events will come: what has ended is reported. It reports a
+// part of it and returns true if there is more: call it again after Take.
+func (j *Joiner) End() (more bool) {
+	if j.drain(&j.closed) || j.drain(&j.quiet) {
+		return true
+	}
 	if j.refused > 0 {
 		j.tellRefused()
 	}
+	return false
 }
 
 // Take returns the events that are known by now and forgets them. The slice is

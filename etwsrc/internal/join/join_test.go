@@ -157,7 +157,7 @@ func TestConnectsUnderWayAreOneConnection(t *testing.T) {
 
 func TestMemoryIsLimited(t *testing.T) {
 	j := New()
-	j.limits = limits{conns: 100, sockets: 100, threads: 100, waiting: 100}
+	j.limits = limits{conns: 100, sockets: 100, threads: 100, waiting: 100, queued: 1000, atOnce: 1000}
 	b := builder(t)
 	for i := range 1000 {
 		c := connection(b, i)

@@ -16,6 +16,21 @@ type entry struct {
 
 func (q *queue) push(c *conn, due model.Time) { q.entries = append(q.entries, entry{c, due}) }
 
+func (q *queue) len() int { return len(q.entries) - q.head }
+
+// schedule reports c when it is due. If too many wait, the first of them is
+// reported now: what else would have been heard of it counts as lost.
+func (j *Joiner) schedule(q *queue, c *conn) {
+	q.push(c, c.due)
+	if q.len() <= j.limits.queued {
+		return
+	}
+	if first := q.pop(never); !first.reported {
+		j.losses++
+		j.report(first)
+	}
+}
+
 // pop returns the first connection that is due, or nil.
 func (q *queue) pop(now model.Time) *conn {
 	if q.head == len(q.entries) || q.entries[q.head].due > now {
@@ -33,8 +48,11 @@ func (q *queue) pop(now model.Time) *conn {
 
 // expire reports the connections of q that are due.
 func (j *Joiner) expire(q *queue) {
-	for c := q.pop(j.now); c != nil; c = q.pop(j.now) {
+	for len(j.out) < j.limits.atOnce {
+		c := q.pop(j.now)
 		switch {
+		case c == nil:
+			return
 		case c.reported:
 		case c.due > j.now:
 			q.push(c, c.due)
@@ -44,13 +62,18 @@ func (j *Joiner) expire(q *queue) {
 	}
 }
 
-// drain reports all connections of q.
-func (j *Joiner) drain(q *queue) {
-	for c := q.pop(never); c != nil; c = q.pop(never) {
+// drain reports connections of q, and whether there are more.
+func (j *Joiner) drain(q *queue) (more bool) {
+	for len(j.out) < j.limits.atOnce {
+		c := q.pop(never)
+		if c == nil {
+			return false
+		}
 		if !c.reported {
 			j.report(c)
 		}
 	}
+	return true
 }
 
 const never = model.Time(1<<63 - 1)
@@ -63,6 +86,9 @@ func (j *Joiner) expireForgotten() {
 			continue
 		}
 		j.remove(c)
+	}
+	for j.forget.len() > j.limits.queued {
+		j.remove(j.forget.pop(never))
 	}
 }
 

@@ -56,14 +56,14 @@ func (j *Joiner) thread(tid uint32) *thread {
 }
 
 // forgetThreads removes the threads that have done nothing for a while; if
-// there are none, all.
+// there are few, all.
 func (j *Joiner) forgetThreads() {
 	for tid, t := range j.threads {
 		if len(t.closing) == 0 && j.now.Sub(t.used) > quietGrace {
 			delete(j.threads, tid)
 		}
 	}
-	if len(j.threads) >= j.limits.threads {
+	if len(j.threads) > j.limits.threads*15/16 {
 		clear(j.threads)
 		j.losses++
 	}
