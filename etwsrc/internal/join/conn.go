@@ -1,12 +1,19 @@
 package join
 
 import (
+	"hash/maphash"
+
 	"github.com/closetrace/closetrace/etwsrc/internal/raw"
 	"github.com/closetrace/closetrace/model"
 )
 
 // tuple is a connection's addresses.
 type tuple struct{ local, peer model.Endpoint }
+
+var tupleSeed = maphash.MakeSeed()
+
+// key stands for the addresses among the past connections.
+func (t tuple) key() uint64 { return maphash.Comparable(tupleSeed, t) }
 
 // conn is one connection end: one generation of a TCB.
 type conn struct {
@@ -105,7 +112,7 @@ func (j *Joiner) newConn(tcb uint64) *conn {
 	if tcb == 0 {
 		return c
 	}
-	j.waiting.remove(tcb)
+	j.past.remove(tcb)
 	if old := j.conns[tcb]; old != nil {
 		j.remove(old)
 	} else if len(j.conns) >= j.limits.conns {
@@ -164,6 +171,7 @@ func (j *Joiner) address(c *conn, local, peer model.Endpoint) bool {
 	}
 	if c.tuple != old && complete(c.tuple.local) && complete(c.tuple.peer) && j.held(c) {
 		j.byTuple[c.tuple] = c
+		j.past.remove(c.tuple.key())
 	}
 	return true
 }
@@ -220,18 +228,15 @@ func (j *Joiner) report(c *conn) {
 	if c.tcb == 0 {
 		return
 	}
-	if c.lastState() == model.TimeWait {
-		j.waiting.add(c.tcb, j.limits.waiting)
-	}
 	c.due = j.now.Add(quietGrace)
 	j.forget.push(c, c.due)
 }
 
-// told: another provider already told of the connection, which c has only the
-// addresses of.
+// told: another provider tells, or told, of the connection, which c has only
+// the addresses of.
 func (j *Joiner) told(c *conn) bool {
 	other := j.byTuple[c.tuple]
-	return other != nil && other != c
+	return other != nil && other != c || j.past.has(c.tuple.key())
 }
 
 // lastState is the state c is in: unlike Path.Last with closed ones.

@@ -21,12 +21,12 @@ const (
 // limits bound the memory, of all together to less than 100 MB. They are above
 // what servers have; beyond them a trace is hostile, or ends were not seen.
 type limits struct {
-	conns, sockets, threads, waiting int
+	conns, sockets, threads, past int
 	// queued is for each queue, atOnce how many ends one event can make known.
 	queued, atOnce int
 }
 
-var usual = limits{conns: 1 << 16, sockets: 1 << 16, threads: 1 << 14, waiting: 1 << 16, queued: 1 << 16, atOnce: 1 << 10}
+var usual = limits{conns: 1 << 16, sockets: 1 << 16, threads: 1 << 14, past: 1 << 17, queued: 1 << 16, atOnce: 1 << 10}
 
 // Joiner turns events into facts. It is for one goroutine.
 type Joiner struct {
@@ -59,7 +59,7 @@ type Joiner struct {
 	refusedTold model.Time
 
 	closed, quiet, forget queue
-	waiting               timeWaits
+	past                  pastConns
 	out                   []model.Event
 }
 
@@ -76,7 +76,7 @@ func New() *Joiner {
 		sockets:   make(map[handle]*socket),
 		threads:   make(map[uint32]*thread),
 		kernel:    make(map[tuple]*conn),
-		waiting:   timeWaits{set: make(map[uint64]struct{})},
+		past:      pastConns{set: make(map[uint64]struct{})},
 	}
 }
 

@@ -157,7 +157,7 @@ func TestConnectsUnderWayAreOneConnection(t *testing.T) {
 
 func TestMemoryIsLimited(t *testing.T) {
 	j := New()
-	j.limits = limits{conns: 100, sockets: 100, threads: 100, waiting: 100, queued: 1000, atOnce: 1000}
+	j.limits = limits{conns: 100, sockets: 100, threads: 100, past: 100, queued: 1000, atOnce: 1000}
 	b := builder(t)
 	for i := range 1000 {
 		c := connection(b, i)
@@ -178,7 +178,7 @@ func TestMemoryIsLimited(t *testing.T) {
 	if n := len(j.threads); n > 100 {
 		t.Errorf("%d threads, want at most 100", n)
 	}
-	if n := len(j.waiting.set); n > 100 {
+	if n := len(j.past.set); n > 100 {
 		t.Errorf("%d TIME_WAITs, want at most 100", n)
 	}
 	lost := uint64(0)

@@ -85,6 +85,10 @@ func (j *Joiner) expireForgotten() {
 			j.forget.push(c, c.due)
 			continue
 		}
+		j.past.add(c.tcb, j.limits.past)
+		if complete(c.tuple.local) && complete(c.tuple.peer) {
+			j.past.add(c.tuple.key(), j.limits.past)
+		}
 		j.remove(c)
 	}
 	for j.forget.len() > j.limits.queued {
@@ -92,15 +96,17 @@ func (j *Joiner) expireForgotten() {
 	}
 }
 
-// timeWaits remembers the newest TCBs that were reported and are in TIME_WAIT,
-// which lasts for minutes: what is heard of them is not of a new connection.
-type timeWaits struct {
+// pastConns remembers the newest connections that were reported, by their TCB
+// and their addresses. The stack keeps a TCB in TIME_WAIT for minutes, and one
+// that was reset until its application closes the socket, which may be much
+// later: what is heard of them then is not of a new connection.
+type pastConns struct {
 	set  map[uint64]struct{}
 	ring []uint64
 	next int
 }
 
-func (w *timeWaits) add(tcb uint64, limit int) {
+func (w *pastConns) add(tcb uint64, limit int) {
 	if len(w.ring) < limit {
 		w.ring = append(w.ring, tcb)
 	} else {
@@ -111,9 +117,9 @@ func (w *timeWaits) add(tcb uint64, limit int) {
 	w.set[tcb] = struct{}{}
 }
 
-func (w *timeWaits) remove(tcb uint64) { delete(w.set, tcb) }
+func (w *pastConns) remove(tcb uint64) { delete(w.set, tcb) }
 
-func (w *timeWaits) has(tcb uint64) bool {
+func (w *pastConns) has(tcb uint64) bool {
 	_, ok := w.set[tcb]
 	return ok
 }

@@ -21,8 +21,8 @@ func (j *Joiner) stateChange(e *raw.Event, f *payload.Payload) {
 	}
 	c := j.conns[tcb]
 	if c == nil {
-		if !lives(from) || j.waiting.has(tcb) {
-			j.waiting.remove(tcb)
+		// A past connection does not live again: the begin of another was missed.
+		if !lives(from) || j.late && j.past.has(tcb) {
 			return
 		}
 		c = j.newConn(tcb)
@@ -31,9 +31,6 @@ func (j *Joiner) stateChange(e *raw.Event, f *payload.Payload) {
 	}
 	c.gap = c.gap || j.late
 	if c.reported {
-		if to == model.Closed {
-			j.waiting.remove(tcb)
-		}
 		return
 	}
 	c.step(e.Time, from, to)

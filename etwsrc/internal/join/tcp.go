@@ -54,7 +54,7 @@ func (j *Joiner) find(f *payload.Payload) *conn {
 	tcb := f.Pointer(payload.FieldTcb)
 	local, peer := f.Address(payload.FieldLocalAddress), f.Address(payload.FieldRemoteAddress)
 	c := j.conns[tcb]
-	if c == nil && j.waiting.has(tcb) {
+	if c == nil && j.past.has(tcb) {
 		return nil
 	}
 	if c != nil && !j.address(c, local, peer) {
@@ -151,14 +151,14 @@ func (j *Joiner) failed(c *conn, e *raw.Event, status uint32) {
 }
 
 // notice adds n. What comes after the report is an outcome, if it says that
-// the end was another one.
+// the end was another one: not where the application closes what had ended.
 func (j *Joiner) notice(c *conn, n model.Notice, errno string) {
-	known := c.notices.Has(n)
+	ended := c.notices&ends != 0 || c.lastState() == model.Closed
 	c.notices.Add(n)
 	if c.errno == "" {
 		c.errno = errno
 	}
-	if known || !c.reported || c.outcome || 1<<n&ends == 0 {
+	if ended || !c.reported || c.outcome || 1<<n&ends == 0 {
 		return
 	}
 	c.outcome = true
@@ -223,7 +223,7 @@ func (j *Joiner) rundown(f *payload.Payload) {
 	tcb := f.Pointer(payload.FieldTcb)
 	if s == model.TimeWait || s == model.Closed || s == model.Listen {
 		if j.conns[tcb] == nil {
-			j.waiting.add(tcb, j.limits.waiting)
+			j.past.add(tcb, j.limits.past)
 		}
 		return
 	}
