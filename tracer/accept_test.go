@@ -14,8 +14,6 @@ import (
 
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
-
-	"github.com/closetrace/closetrace/internal/human"
 )
 
 // acceptConnections is a worker of a server: its listener is descriptor 3. It
@@ -120,7 +118,7 @@ func serveByMany(t *testing.T, withAddress bool, truth map[int]int) {
 			t.Error(err)
 			return
 		}
-		line, err := human.ReadString('\n')
+		line, err := words.ReadString('\n')
 		if err != nil {
 			t.Error(err)
 			return
