@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"runtime"
 	"strings"
-	"unicode"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -43,21 +41,8 @@ type PrivilegeError struct{ Missing []string }
 
 // Error implements error.
 func (e *PrivilegeError) Error() string {
-	program, err := os.Executable()
-	if err != nil {
-		program = "closetrace"
-	}
-	if strings.ContainsFunc(program, needsQuotes) {
-		program = "'" + strings.ReplaceAll(program, "'", `'\''`) + "'"
-	}
-	// All three: setcap takes away what it does not name.
-	return fmt.Sprintf("tracing needs %s: run it with sudo, or once: sudo setcap cap_bpf,cap_perfmon,cap_net_admin=ep %s",
-		strings.Join(e.Missing, ", "), program)
-}
-
-// needsQuotes reports whether a shell may take r for more than a letter of a path.
-func needsQuotes(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+", r)
+	return fmt.Sprintf("tracing needs %s: run it with sudo (README, Privileges, says how to let a group trace without)",
+		strings.Join(e.Missing, ", "))
 }
 
 // Is implements the interface that errors.Is looks for.

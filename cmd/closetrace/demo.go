@@ -39,7 +39,10 @@ func newDemo(a *app) *cobra.Command {
 				return err
 			}
 			defer w.stop()
-			open := a.openView(&flags)
+			open, err := a.openView(&flags)
+			if err != nil {
+				return err
+			}
 			defer open.close()
 			t, err := flags.open()
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/privilege"
 	"github.com/closetrace/closetrace/tracer"
 )
 
@@ -46,6 +47,7 @@ func hostChecks(host *tracer.Host) []check {
 			Name: "capabilities", OK: len(host.Missing) == 0, Detail: capabilities(host.Missing),
 			Advice: "missing; run with sudo",
 		},
+		programCheck(),
 		{Name: "BTF", OK: host.BTF == nil, Detail: "/sys/kernel/btf/vmlinux", Advice: "needs a kernel with CONFIG_DEBUG_INFO_BTF"},
 		{
 			Name: "cgroup v2", OK: host.Cgroup2 != "", Detail: host.Cgroup2, Optional: true,
@@ -61,6 +63,19 @@ func hostChecks(host *tracer.Host) []check {
 		},
 	}
 	return checks
+}
+
+// programCheck looks at who may use the capabilities of this program's file.
+func programCheck() check {
+	c := check{
+		Name: "program file", OK: true, Detail: "lends no capabilities to every user", Optional: true,
+		Advice: "chgrp closetrace FILE && chmod 0750 FILE, then setcap again (README, Privileges)",
+	}
+	path, err := os.Executable()
+	if err == nil && privilege.Lends(path) {
+		c.OK, c.Detail = false, "WARNING: every user of this host may run "+path+" with its capabilities"
+	}
+	return c
 }
 
 func capabilities(missing []string) string {

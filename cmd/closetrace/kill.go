@@ -27,7 +27,7 @@ connection is named by the kernel's own number for it, so that another one that
 has taken over its addresses meanwhile is never hit. After that, the connection's
 teardown record is waited for and shown; its cause is "destroyed".
 
-Linux: needs CAP_NET_ADMIN. Windows: needs an elevated prompt, and only IPv4 can
+Linux: needs CAP_NET_ADMIN of the caller, not of the program's file (setcap). Windows: needs an elevated prompt, and only IPv4 can
 be ended.
 
 Examples:
@@ -86,6 +86,9 @@ func (a *app) kill(ctx context.Context, flags *killFlags, args []string) error {
 	}
 	if flags.terminate {
 		return a.terminate(chosen, flags)
+	}
+	if err := conns.MayKill(); err != nil {
+		return &lacking{err}
 	}
 	if err := a.confirm(flags, "End "+connections(len(chosen))+"?"); err != nil {
 		return err

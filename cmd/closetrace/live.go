@@ -47,7 +47,10 @@ func newLive(a *app) *cobra.Command {
 			}
 			defer f.close()
 			defer f.tell(a.stderr)
-			open := a.openView(&flags)
+			open, err := a.openView(&flags)
+			if err != nil {
+				return err
+			}
 			defer open.close()
 			t, err := flags.open()
 			if err != nil {

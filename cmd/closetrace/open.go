@@ -23,11 +23,16 @@ type openView struct {
 }
 
 // openView returns nil where there is no screen.
-func (a *app) openView(flags *liveFlags) *openView {
-	if !a.wantsScreen(flags.plain) {
-		return nil
+func (a *app) openView(flags *liveFlags) (*openView, error) {
+	if flags.allowKill {
+		if err := conns.MayKill(); err != nil {
+			return nil, &lacking{err}
+		}
 	}
-	return newOpenView(flags)
+	if !a.wantsScreen(flags.plain) {
+		return nil, nil
+	}
+	return newOpenView(flags), nil
 }
 
 // list returns the connections that are open now.

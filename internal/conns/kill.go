@@ -3,6 +3,9 @@ package conns
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+
+	"github.com/closetrace/closetrace/internal/privilege"
 )
 
 // Done is what the kernel did when it was told to end a connection.
@@ -20,6 +23,16 @@ var ErrGone = errors.New("the connection has ended already; another one with its
 
 // errNothing explains DoneNothing.
 var errNothing = errors.New("the kernel accepted the request and did nothing")
+
+// MayKill returns an error, which matches fs.ErrPermission, if the capabilities
+// of this process are those of its file: they let their user look at everybody's
+// connections, and reset none.
+func MayKill() error {
+	if privilege.Borrowed() {
+		return fmt.Errorf("connections are ended with the caller's own privileges, not with those of the program's file: run it with sudo: %w", fs.ErrPermission)
+	}
+	return nil
+}
 
 // KillError says why a connection could not be ended.
 type KillError struct {

@@ -110,6 +110,9 @@ func (k *Killer) dial(netns uint32) (*netlink.Conn, error) {
 	if c := k.byNetNS[netns]; c != nil {
 		return c, nil
 	}
+	if err := MayKill(); err != nil {
+		return nil, err
+	}
 	var denied error
 	found := namespaces(&Options{AllNetNS: true, Skipped: func(err error) { denied = err }})
 	defer found.close()

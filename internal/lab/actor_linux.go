@@ -59,8 +59,8 @@ func (s *stage) spawn(name string) *actor {
 	s.check("make channel", err)
 	theirs := os.NewFile(uintptr(ends[1]), "agent")
 	defer theirs.Close()
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = childEnv(agentPrefix + name)
+	cmd := exec.Command("/proc/self/exe", roleArgument, agentPrefix+name)
+	cmd.Env = childEnv()
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{theirs, s.mail[0], s.mail[1]}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -13,9 +13,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// roleVariable tells a process of the lab where to connect to.
-const roleVariable = "CLOSETRACE_LAB"
-
 // connectAndExit is the other process: it connects, says from where, and exits
 // with its socket open when its input ends.
 func connectAndExit(to string) (code int) {
@@ -66,8 +63,7 @@ func (c *closing) playExit() (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	other := exec.Command(self)
-	other.Env = append(os.Environ(), roleVariable+"="+to.String())
+	other := exec.Command(self, roleArgument, to.String())
 	end, inErr := other.StdinPipe()
 	said, outErr := other.StdoutPipe()
 	if err := errors.Join(inErr, outErr, other.Start()); err != nil {

@@ -17,14 +17,17 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/internal/privilege"
 )
 
 const (
-	// roleVariable tells a process of the lab what it is: a scenario's name,
-	// or agentPrefix and an actor's.
-	roleVariable = "CLOSETRACE_LAB"
-	agentPrefix  = "agent:"
-	resultFD     = 3
+	// agentPrefix begins the role of an actor; other roles are names of scenarios.
+	agentPrefix = "agent:"
+	resultFD    = 3
+
+	// exitRefused is the exit code of a missing privilege.
+	exitRefused = 3
 )
 
 // Main plays a scenario and exits, if this process was started by [Run] for
@@ -35,9 +38,15 @@ func Main() { MainObserved(nil) }
 // MainObserved is [Main] with somebody who looks at each connection end before
 // it is closed.
 func MainObserved(observe Observer) {
-	role := os.Getenv(roleVariable)
-	if role == "" {
+	role, ok := roleOf(os.Args)
+	if !ok {
 		return
+	}
+	// An agent does whatever its channel asks for. Whoever may execute a file
+	// with capabilities must not get them for that.
+	if privilege.Borrowed() {
+		fmt.Fprintln(os.Stderr, "lab: refused: the capabilities of this process are those of its file; run it as root")
+		os.Exit(exitRefused)
 	}
 	if name, ok := strings.CutPrefix(role, agentPrefix); ok {
 		serveAgent(name)
@@ -69,8 +78,8 @@ func playNamed(name string, observe Observer) (code int) {
 
 // childEnv is all that a process of the lab gets to know. Without asynchronous
 // preemption no signal of the Go runtime ends a wait of close().
-func childEnv(role string) []string {
-	return []string{roleVariable + "=" + role, "GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all"}
+func childEnv() []string {
+	return []string{"GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all"}
 }
 
 // scenarioTimeout bounds one scenario, on a slow emulated processor too.
@@ -151,8 +160,8 @@ func playInChild(ctx context.Context, sc *Scenario, result *Result, ns **os.File
 	}
 	defer read.Close()
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "/proc/self/exe")
-	cmd.Env = childEnv(sc.Name)
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", roleArgument, sc.Name)
+	cmd.Env = childEnv()
 	cmd.Stderr = &stderr
 	cmd.ExtraFiles = []*os.File{write}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}

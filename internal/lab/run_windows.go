@@ -15,7 +15,7 @@ type stage struct{}
 // Main is the other process of a scenario and exits, if this process was
 // started by [Run] for that. Otherwise it does nothing.
 func Main() {
-	if to := os.Getenv(roleVariable); to != "" {
+	if to, ok := roleOf(os.Args); ok {
 		os.Exit(connectAndExit(to))
 	}
 }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package privilege
+
+// Borrowed reports whether the privileges of this process came from its file.
+// Only Linux has such files.
+func Borrowed() bool { return false }
