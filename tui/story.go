@@ -117,7 +117,7 @@ func (s *story) who(f *model.Facts) {
 		closer = strings.TrimSpace(closer + " by " + call)
 	}
 	if c.Signal != 0 {
-		closer += fmt.Sprintf(", killed by signal %d", c.Signal)
+		closer += fmt.Sprintf(", killed by signal %d (%s)", c.Signal, model.SignalName(c.Signal))
 	}
 	s.field("closer", closer)
 	s.field("container", safetext.Escape(strings.TrimSpace(f.Container.Name+" "+f.Container.ID+" "+f.Container.Runtime)))
@@ -130,9 +130,9 @@ func (s *story) data(t *model.Teardown) {
 	b := &t.TCP.Bytes
 	s.field("sent", knownSize(b.Sent)+suffix(b.Sent, " acknowledged by the peer"))
 	s.field("received", knownSize(b.Received))
-	s.field("unacked", knownSize(b.Unacked)+suffix(b.Unacked, " written and never acknowledged: lost on this side"))
-	s.field("unsent", knownSize(b.Unsent)+suffix(b.Unsent, " of it never left"))
-	s.field("unread", knownSize(b.Unread)+suffix(b.Unread, " received and thrown away"))
+	s.field("unacked", knownSize(b.Unacked)+suffix(b.Unacked, s.unackedWord(t)))
+	s.field("unsent", knownSize(b.Unsent)+suffix(b.Unsent, s.unsentWord(t)))
+	s.field("unread", knownSize(b.Unread)+suffix(b.Unread, " received and never read"))
 	on, known := t.Linger.On.Get()
 	switch {
 	case known && on:
@@ -145,6 +145,40 @@ func (s *story) data(t *model.Teardown) {
 		s.field("SO_LINGER", "off")
 	}
 	s.field("close blocked", human.Known(t.CloseBlocked, human.Duration))
+}
+
+// unackedWord says what is known of bytes that were not acknowledged. That they were
+// lost is not known: the peer may have read them, and its acknowledgement be what is missing.
+func (s *story) unackedWord(t *model.Teardown) string {
+	if o := s.related.outcome; o != nil {
+		if left, known := o.Teardown.TCP.Bytes.Unacked.Get(); known && left == 0 {
+			return " not acknowledged then; all of it was later"
+		} else if known {
+			return " not acknowledged then, and " + human.Bytes(left) + " never"
+		}
+	}
+	if t.Verdict == model.LingerTimeout {
+		return " not acknowledged when close() stopped waiting; the kernel goes on sending"
+	}
+	if o := s.related.otherEnd; o != nil && s.otherEndGot(&o.Teardown, t) {
+		return " never acknowledged; the other end had received all that left"
+	}
+	return " never acknowledged: the peer may not have it"
+}
+
+// otherEndGot reports whether the other end's own count says that all that left arrived.
+func (s *story) otherEndGot(other, t *model.Teardown) bool {
+	got, known := other.TCP.Bytes.Received.Get()
+	sent, sentKnown := t.TCP.Bytes.Sent.Get()
+	unsent, unsentKnown := t.TCP.Bytes.Unsent.Get()
+	return known && sentKnown && unsentKnown && got >= sent+t.TCP.Bytes.Unacked.Or(0)-unsent
+}
+
+func (s *story) unsentWord(t *model.Teardown) string {
+	if s.related.outcome != nil || t.Verdict == model.LingerTimeout {
+		return " of it had not left then"
+	}
+	return " of it never left"
 }
 
 func knownSize(n model.Opt[uint64]) string {

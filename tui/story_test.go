@@ -16,7 +16,7 @@ func TestMoments(t *testing.T) {
 	const (
 		opened  = "opened by the peer (accept)"
 		closing = "close() called"
-		waited  = "close() called, and waited for SO_LINGER"
+		waited  = "close() called, and waited 2s for SO_LINGER"
 		ourFIN  = "we sent the first FIN (FIN_WAIT1)"
 		acked   = "the peer acknowledged our FIN (FIN_WAIT2)"
 		peerFIN = "the peer's FIN came first (CLOSE_WAIT)"
@@ -50,6 +50,7 @@ func TestMoments(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			d := teardown().Teardown
+			d.TCP.FIN.Sent = model.Some(true)
 			d.TCP.Role, d.StartTime, d.Closer.Call = model.Passive, at.Add(-time.Minute), model.CallClose
 			test.change(&d)
 			var got []string
@@ -75,7 +76,7 @@ func TestMoments(t *testing.T) {
 // the line.
 func TestTimeLineIsToScale(t *testing.T) {
 	r := teardown()
-	r.Teardown.StartTime = at.Add(-40 * time.Second)
+	r.Teardown.Verdict, r.Teardown.StartTime = model.LingerTimeout, at.Add(-40*time.Second)
 	r.Teardown.CloseBlocked = model.Some(10 * time.Second)
 	s := &story{rec: &r, pal: &plainPalette, g: &unicodeGlyphs, width: 100}
 	line := s.drawLine(&r.Teardown, moments(&r.Teardown))

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
 
 	"github.com/closetrace/closetrace/internal/human"
@@ -14,7 +15,7 @@ import (
 type moment struct {
 	at      model.Time // 0 is not known
 	text    string
-	waiting bool // from here on close() waits
+	waiting time.Duration // close() waits that long from here on
 }
 
 // moments returns the life of t from the opening to the end.
@@ -29,7 +30,7 @@ func moments(t *model.Teardown) []moment {
 	call, called := closeMoment(t)
 	fin := t.Evidence.FirstFIN
 	for i, state := range t.TCP.Path.States() {
-		m := moment{text: stateWord(state, i > 0)}
+		m := moment{text: stateWord(state, t.TCP.FIN, i > 0)}
 		if m.text == "" {
 			continue
 		}
@@ -46,7 +47,7 @@ func moments(t *model.Teardown) []moment {
 		all = append(all, call)
 	}
 	end := "ended: " + t.Cause.String()
-	if call.waiting {
+	if t.Verdict == model.LingerTimeout {
 		end = "close() stopped waiting: " + t.Cause.String()
 	}
 	return append(all, moment{at: t.Time, text: end})
@@ -54,15 +55,18 @@ func moments(t *model.Teardown) []moment {
 
 // closeMoment returns when and how the local end was closed, if it was.
 func closeMoment(t *model.Teardown) (moment, bool) {
-	m := moment{at: t.Evidence.CloseTime, text: callWord(t.Closer.Call)}
-	if blocked, known := t.CloseBlocked.Get(); known && blocked > 0 {
-		m.text, m.waiting = "close() called, and waited for SO_LINGER", true
-		if m.at == 0 {
-			m.at = t.Time.Add(-blocked)
-		}
-	}
+	m := moment{at: t.Evidence.CloseTime, text: safetext.Escape(t.Facts.CloseCall())}
 	if m.text == "" && m.at != 0 {
 		m.text = "close() called"
+	}
+	if blocked := t.CloseBlocked.Or(0); blocked > 0 {
+		if m.text == "" {
+			m.text = "close() called"
+		}
+		m.text, m.waiting = m.text+", and waited "+human.Duration(blocked)+" for SO_LINGER", blocked
+		if m.at == 0 && t.Verdict == model.LingerTimeout {
+			m.at = t.Time.Add(-blocked)
+		}
 	}
 	return m, m.text != ""
 }
@@ -78,45 +82,43 @@ func openedWord(r model.Role) string {
 	}
 }
 
-// stateWord tells what it means that a state was entered; passed says that it
-// is not where the trace found the connection.
-func stateWord(s model.State, passed bool) string {
+// stateWord says what it means that a state was entered; passed says that it
+// is not where the trace found the connection. A state of a closing end says that
+// a call closed it, and not that the FIN has left: it may wait behind data. That
+// the kernel keeps TIME_WAIT does not say that the peer's FIN came (tcp_time_wait
+// in FIN_WAIT2).
+func stateWord(s model.State, fin model.FIN, passed bool) string {
+	sent := func(yes, no, unknown string) string {
+		switch left, known := fin.Sent.Get(); {
+		case !known:
+			return unknown
+		case left:
+			return yes
+		}
+		return no
+	}
 	switch s {
 	case model.Established:
 		if passed {
 			return "established"
 		}
-		return ""
 	case model.FinWait1:
-		return "we sent the first FIN (FIN_WAIT1)"
+		return sent("we sent the first FIN (FIN_WAIT1)", "we closed first; our FIN never left (FIN_WAIT1)", "we closed first (FIN_WAIT1)")
 	case model.FinWait2:
 		return "the peer acknowledged our FIN (FIN_WAIT2)"
 	case model.CloseWait:
 		return "the peer's FIN came first (CLOSE_WAIT)"
 	case model.LastAck:
-		return "we sent our FIN too (LAST_ACK)"
+		return sent("we sent our FIN too (LAST_ACK)", "we closed too; our FIN never left (LAST_ACK)", "we closed too (LAST_ACK)")
 	case model.Closing:
-		return "both FINs crossed (CLOSING)"
+		return sent("both FINs crossed (CLOSING)", "the peer's FIN came; ours never left (CLOSING)",
+			"the peer's FIN came before ours was acknowledged (CLOSING)")
 	case model.TimeWait:
-		return "both FINs were exchanged (TIME_WAIT)"
+		if fin.Sent.Is(true) && fin.Received.Is(true) {
+			return "both FINs were exchanged (TIME_WAIT)"
+		}
+		return "the kernel kept the addresses in TIME_WAIT"
 	default:
-		return ""
-	}
-}
-
-func callWord(c model.Call) string {
-	switch c {
-	case model.CallClose:
-		return "close() called"
-	case model.CallShutdown:
-		return "shutdown() called"
-	case model.CallExit:
-		return "the process exited"
-	case model.CallDisconnect:
-		return "connect(AF_UNSPEC) called"
-	case model.CallDestroy:
-		return "an administrator destroyed the socket"
-	case model.CallUnknown:
 	}
 	return ""
 }
@@ -162,8 +164,9 @@ func (s *story) drawLine(t *model.Teardown, all []moment) string {
 		cells[i] = s.g.rule
 	}
 	for _, m := range all {
-		if m.waiting {
-			for i := position(m.at, begin, end, width); i < width; i++ {
+		if m.waiting > 0 && m.at != 0 {
+			until := position(m.at.Add(m.waiting), begin, end, width)
+			for i := position(m.at, begin, end, width); i <= until; i++ {
 				cells[i] = s.g.waiting
 			}
 		}
@@ -209,13 +212,22 @@ func findRelated(d *deck, seq uint64, r *model.Record) related {
 		case model.KindTeardown:
 			apart := o.Teardown.Time.Sub(r.Teardown.Time).Abs()
 			n := &o.Teardown.Network
-			if i != seq && known && n.Local == reversed.Local && n.Peer == reversed.Peer && apart <= nearest {
+			if i != seq && known && sameConnection(n, &reversed) && apart <= nearest {
 				nearest, found.otherEnd = apart, copyOf(o)
 			}
 		default:
 		}
 	}
 	return found
+}
+
+// sameConnection reports whether an end with n is the one with the reversed
+// addresses. Each network namespace has a loopback of its own.
+func sameConnection(n, reversed *model.Network) bool {
+	if n.Local != reversed.Local || n.Peer != reversed.Peer {
+		return false
+	}
+	return !n.Local.Address.IsLoopback() || n.NetNS == 0 || reversed.NetNS == 0 || n.NetNS == reversed.NetNS
 }
 
 func copyOf(r *model.Record) *model.Record {
