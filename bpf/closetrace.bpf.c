@@ -25,6 +25,7 @@
 #include "maps.h"
 #include "read.h"
 #include "conn.h"
+#include "icmp.h"
 #include "listener.h"
 #include "state.h"
 #include "reset.h"

@@ -82,7 +82,9 @@ type TraceEnd struct {
 	Lingering        uint8
 	Skipped          uint8
 	Returned         uint8
-	Pad              [4]uint8
+	Reported         uint8
+	Pad              uint8
+	Icmp             uint16
 }
 
 type TraceFlag uint32
@@ -98,6 +100,7 @@ const (
 	TraceFlagFLAG_KEEPALIVE       TraceFlag = 128
 	TraceFlagFLAG_WINDOW_OPEN     TraceFlag = 256
 	TraceFlagFLAG_RST_HERE        TraceFlag = 512
+	TraceFlagFLAG_NO_PORT         TraceFlag = 1024
 	TraceFlagFLAG_LEFT            TraceFlag = 2048
 	TraceFlagFLAG_LEFT_DEAD       TraceFlag = 4096
 	TraceFlagFLAG_LEFT_OWNED      TraceFlag = 8192
@@ -184,6 +187,13 @@ type TraceOwner struct {
 	Comm   [16]uint8
 }
 
+type TraceSyn struct {
+	_      structs.HostLayout
+	Number uint32
+	Port   uint16
+	Pad    uint16
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -192,23 +202,30 @@ const (
 	TraceMapConns                = "conns"
 	TraceMapCounters             = "counters"
 	TraceMapFamily               = "family"
+	TraceMapIcmpErrors           = "icmp_errors"
 	TraceMapListeners            = "listeners"
 	TraceMapMessages             = "messages"
 	TraceMapStopping             = "stopping"
 	TraceProgDestroySock         = "destroy_sock"
+	TraceProgErrorReport         = "error_report"
 	TraceProgFentryActiveReset   = "fentry_active_reset"
 	TraceProgFentryClose         = "fentry_close"
 	TraceProgFentryReset         = "fentry_reset"
+	TraceProgFentryV4Err         = "fentry_v4_err"
+	TraceProgFentryV6Err         = "fentry_v6_err"
 	TraceProgFexitAccept2        = "fexit_accept2"
 	TraceProgFexitAccept4        = "fexit_accept4"
 	TraceProgFexitClose          = "fexit_close"
 	TraceProgFork                = "fork"
 	TraceProgGetpeername4        = "getpeername4"
 	TraceProgGetpeername6        = "getpeername6"
+	TraceProgIcmpSend            = "icmp_send"
 	TraceProgKprobeActiveReset   = "kprobe_active_reset"
 	TraceProgKprobeClose         = "kprobe_close"
 	TraceProgKprobeGraft         = "kprobe_graft"
 	TraceProgKprobeReset         = "kprobe_reset"
+	TraceProgKprobeV4Err         = "kprobe_v4_err"
+	TraceProgKprobeV6Err         = "kprobe_v6_err"
 	TraceProgKretprobeAccept     = "kretprobe_accept"
 	TraceProgKretprobeClose      = "kretprobe_close"
 	TraceProgKretprobeMultiClose = "kretprobe_multi_close"
@@ -277,19 +294,25 @@ type TraceSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceProgramSpecs struct {
 	DestroySock         *ebpf.ProgramSpec `ebpf:"destroy_sock"`
+	ErrorReport         *ebpf.ProgramSpec `ebpf:"error_report"`
 	FentryActiveReset   *ebpf.ProgramSpec `ebpf:"fentry_active_reset"`
 	FentryClose         *ebpf.ProgramSpec `ebpf:"fentry_close"`
 	FentryReset         *ebpf.ProgramSpec `ebpf:"fentry_reset"`
+	FentryV4Err         *ebpf.ProgramSpec `ebpf:"fentry_v4_err"`
+	FentryV6Err         *ebpf.ProgramSpec `ebpf:"fentry_v6_err"`
 	FexitAccept2        *ebpf.ProgramSpec `ebpf:"fexit_accept2"`
 	FexitAccept4        *ebpf.ProgramSpec `ebpf:"fexit_accept4"`
 	FexitClose          *ebpf.ProgramSpec `ebpf:"fexit_close"`
 	Fork                *ebpf.ProgramSpec `ebpf:"fork"`
 	Getpeername4        *ebpf.ProgramSpec `ebpf:"getpeername4"`
 	Getpeername6        *ebpf.ProgramSpec `ebpf:"getpeername6"`
+	IcmpSend            *ebpf.ProgramSpec `ebpf:"icmp_send"`
 	KprobeActiveReset   *ebpf.ProgramSpec `ebpf:"kprobe_active_reset"`
 	KprobeClose         *ebpf.ProgramSpec `ebpf:"kprobe_close"`
 	KprobeGraft         *ebpf.ProgramSpec `ebpf:"kprobe_graft"`
 	KprobeReset         *ebpf.ProgramSpec `ebpf:"kprobe_reset"`
+	KprobeV4Err         *ebpf.ProgramSpec `ebpf:"kprobe_v4_err"`
+	KprobeV6Err         *ebpf.ProgramSpec `ebpf:"kprobe_v6_err"`
 	KretprobeAccept     *ebpf.ProgramSpec `ebpf:"kretprobe_accept"`
 	KretprobeClose      *ebpf.ProgramSpec `ebpf:"kretprobe_close"`
 	KretprobeMultiClose *ebpf.ProgramSpec `ebpf:"kretprobe_multi_close"`
@@ -305,13 +328,14 @@ type TraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceMapSpecs struct {
-	Closing   *ebpf.MapSpec `ebpf:"closing"`
-	Conns     *ebpf.MapSpec `ebpf:"conns"`
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	Family    *ebpf.MapSpec `ebpf:"family"`
-	Listeners *ebpf.MapSpec `ebpf:"listeners"`
-	Messages  *ebpf.MapSpec `ebpf:"messages"`
-	Stopping  *ebpf.MapSpec `ebpf:"stopping"`
+	Closing    *ebpf.MapSpec `ebpf:"closing"`
+	Conns      *ebpf.MapSpec `ebpf:"conns"`
+	Counters   *ebpf.MapSpec `ebpf:"counters"`
+	Family     *ebpf.MapSpec `ebpf:"family"`
+	IcmpErrors *ebpf.MapSpec `ebpf:"icmp_errors"`
+	Listeners  *ebpf.MapSpec `ebpf:"listeners"`
+	Messages   *ebpf.MapSpec `ebpf:"messages"`
+	Stopping   *ebpf.MapSpec `ebpf:"stopping"`
 }
 
 // TraceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -354,13 +378,14 @@ func (o *TraceObjects) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceMaps struct {
-	Closing   *ebpf.Map `ebpf:"closing"`
-	Conns     *ebpf.Map `ebpf:"conns"`
-	Counters  *ebpf.Map `ebpf:"counters"`
-	Family    *ebpf.Map `ebpf:"family"`
-	Listeners *ebpf.Map `ebpf:"listeners"`
-	Messages  *ebpf.Map `ebpf:"messages"`
-	Stopping  *ebpf.Map `ebpf:"stopping"`
+	Closing    *ebpf.Map `ebpf:"closing"`
+	Conns      *ebpf.Map `ebpf:"conns"`
+	Counters   *ebpf.Map `ebpf:"counters"`
+	Family     *ebpf.Map `ebpf:"family"`
+	IcmpErrors *ebpf.Map `ebpf:"icmp_errors"`
+	Listeners  *ebpf.Map `ebpf:"listeners"`
+	Messages   *ebpf.Map `ebpf:"messages"`
+	Stopping   *ebpf.Map `ebpf:"stopping"`
 }
 
 func (m *TraceMaps) Close() error {
@@ -369,6 +394,7 @@ func (m *TraceMaps) Close() error {
 		m.Conns,
 		m.Counters,
 		m.Family,
+		m.IcmpErrors,
 		m.Listeners,
 		m.Messages,
 		m.Stopping,
@@ -400,19 +426,25 @@ type TraceVariables struct {
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TracePrograms struct {
 	DestroySock         *ebpf.Program `ebpf:"destroy_sock"`
+	ErrorReport         *ebpf.Program `ebpf:"error_report"`
 	FentryActiveReset   *ebpf.Program `ebpf:"fentry_active_reset"`
 	FentryClose         *ebpf.Program `ebpf:"fentry_close"`
 	FentryReset         *ebpf.Program `ebpf:"fentry_reset"`
+	FentryV4Err         *ebpf.Program `ebpf:"fentry_v4_err"`
+	FentryV6Err         *ebpf.Program `ebpf:"fentry_v6_err"`
 	FexitAccept2        *ebpf.Program `ebpf:"fexit_accept2"`
 	FexitAccept4        *ebpf.Program `ebpf:"fexit_accept4"`
 	FexitClose          *ebpf.Program `ebpf:"fexit_close"`
 	Fork                *ebpf.Program `ebpf:"fork"`
 	Getpeername4        *ebpf.Program `ebpf:"getpeername4"`
 	Getpeername6        *ebpf.Program `ebpf:"getpeername6"`
+	IcmpSend            *ebpf.Program `ebpf:"icmp_send"`
 	KprobeActiveReset   *ebpf.Program `ebpf:"kprobe_active_reset"`
 	KprobeClose         *ebpf.Program `ebpf:"kprobe_close"`
 	KprobeGraft         *ebpf.Program `ebpf:"kprobe_graft"`
 	KprobeReset         *ebpf.Program `ebpf:"kprobe_reset"`
+	KprobeV4Err         *ebpf.Program `ebpf:"kprobe_v4_err"`
+	KprobeV6Err         *ebpf.Program `ebpf:"kprobe_v6_err"`
 	KretprobeAccept     *ebpf.Program `ebpf:"kretprobe_accept"`
 	KretprobeClose      *ebpf.Program `ebpf:"kretprobe_close"`
 	KretprobeMultiClose *ebpf.Program `ebpf:"kretprobe_multi_close"`
@@ -427,19 +459,25 @@ type TracePrograms struct {
 func (p *TracePrograms) Close() error {
 	return _TraceClose(
 		p.DestroySock,
+		p.ErrorReport,
 		p.FentryActiveReset,
 		p.FentryClose,
 		p.FentryReset,
+		p.FentryV4Err,
+		p.FentryV6Err,
 		p.FexitAccept2,
 		p.FexitAccept4,
 		p.FexitClose,
 		p.Fork,
 		p.Getpeername4,
 		p.Getpeername6,
+		p.IcmpSend,
 		p.KprobeActiveReset,
 		p.KprobeClose,
 		p.KprobeGraft,
 		p.KprobeReset,
+		p.KprobeV4Err,
+		p.KprobeV6Err,
 		p.KretprobeAccept,
 		p.KretprobeClose,
 		p.KretprobeMultiClose,

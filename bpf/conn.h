@@ -239,7 +239,7 @@ static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u3
 	conn->last = old;
 	conn->holder = holder_of(sk);
 	conn->shutdown = sk->sk_shutdown;
-	conn->error = sk->sk_err;
+	conn->error = sk->sk_err ?: conn->reported;
 	conn->soft_error = sk->sk_err_soft;
 	conn->flags |= FLAG_ENDED;
 	if (sk->sk_lock.owned)

@@ -280,6 +280,8 @@ struct task_struct {
 
 struct sk_buff {
 	unsigned char *head;
+	unsigned char *data;
+	__u16 network_header;
 	__u16 transport_header;
 	int skb_iif;
 };
@@ -342,6 +344,9 @@ struct bpf_raw_tracepoint_args {
 struct pt_regs {
 	unsigned long si;
 	unsigned long di;
+	unsigned long dx;
+	unsigned long cx;
+	unsigned long r8;
 	unsigned long ax;
 } __attribute__((preserve_access_index));
 

@@ -27,6 +27,7 @@ enum flag {
 	FLAG_KEEPALIVE = 1 << 7,
 	FLAG_WINDOW_OPEN = 1 << 8, /* at the end: the peer had room for what was not sent */
 	FLAG_RST_HERE = 1 << 9,    /* this host made the reset received */
+	FLAG_NO_PORT = 1 << 10,    /* connect() found no free local port */
 	FLAG_LEFT = 1 << 11,       /* a wait's FIN was acknowledged, or the socket ended */
 	FLAG_LEFT_DEAD = 1 << 12,
 	FLAG_LEFT_OWNED = 1 << 13,
@@ -147,7 +148,9 @@ struct end {
 	__u8 lingering; /* close() waits */
 	__u8 skipped;   /* it does not, although SOCK_LINGER says so */
 	__u8 returned;  /* returned_us is set */
-	__u8 pad[4];
+	__u8 reported;  /* the last error of which the application was told while open */
+	__u8 pad;
+	__u16 icmp; /* type and code of an ICMP error about the SYN */
 };
 
 struct later {

@@ -84,7 +84,7 @@ static __always_inline void attribute(struct end *conn, struct sock *sk, struct 
 
 /*
  * tcp_v4_connect() found no free port or no route and takes SYN_SENT back: no
- * SYN was sent, there was no connection.
+ * SYN was sent.
  */
 static __always_inline bool never_sent(struct sock *sk, struct tcp_sock *tp, int old, int new)
 {
@@ -92,9 +92,29 @@ static __always_inline bool never_sent(struct sock *sk, struct tcp_sock *tp, int
 	       !sk->sk_shutdown && sk->sk_lock.owned;
 }
 
+/*
+ * __inet_hash_connect() found no port (EADDRNOTAVAIL): it returns with none only
+ * where none was bound before. A want of memory for the port's bucket (ENOMEM)
+ * looks the same.
+ */
+static __always_inline void no_port(struct sock *sk, struct tcp_sock *tp)
+{
+	struct end *conn = find(sk);
+
+	if (!conn || conn->flags & FLAG_EMITTED || tp->inet_conn.icsk_inet.inet_sport)
+		return;
+	read_tuple(true, conn, tp);
+	conn->path = conn->path << 4 | TCP_CLOSE;
+	conn->flags |= FLAG_NO_PORT | FLAG_TUPLE;
+	read_end(conn, tp, TCP_SYN_SENT);
+	emit(conn, MESSAGE_END);
+}
+
 static __always_inline void end(struct end *conn, struct tcp_sock *tp, int old)
 {
 	read_end(conn, tp, old);
+	if (old == TCP_SYN_SENT && !conn->error)
+		read_icmp(conn, tp);
 	/* tcp_destroy_sock follows in the same call: close(), or an orphan. */
 	if (conn->flags & FLAG_DEAD)
 		return;
@@ -161,6 +181,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	if (new == TCP_LISTEN || (new == TCP_CLOSE && (old == TCP_LISTEN || old == TCP_CLOSE)))
 		return 0;
 	if (never_sent(sk, tp, old, new)) {
+		no_port(sk, tp);
 		forget(sk);
 		return 0;
 	}

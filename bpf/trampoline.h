@@ -46,6 +46,20 @@ int BPF_PROG(fentry_reset, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
+SEC("fentry/tcp_v4_err")
+int BPF_PROG(fentry_v4_err, struct sk_buff *skb)
+{
+	quoted_ipv4(skb);
+	return 0;
+}
+
+SEC("fentry/tcp_v6_err")
+int BPF_PROG(fentry_v6_err, struct sk_buff *skb, void *opt, __u8 type, __u8 code, int offset)
+{
+	icmp_about(BPF_CORE_READ(skb, data) + offset, type, code);
+	return 0;
+}
+
 /* Only the first argument is the same everywhere. */
 SEC("fentry/tcp_send_active_reset")
 int BPF_PROG(fentry_active_reset, struct sock *sk)

@@ -30,6 +30,7 @@ const (
 	CauseConnectTimeout                   // SYN was never answered
 	CauseConnectCancelled                 // closed by the application while connecting
 	CauseUnreachable                      // ICMP unreachable while connecting
+	CauseNoLocalPort                      // connect() found no free local port: no SYN was sent
 	CauseTCPRepair                        // closed in TCP_REPAIR mode: nothing is sent
 	CauseOrphanDropped                    // the kernel dropped an orphan without telling the peer
 )
@@ -61,6 +62,7 @@ var causeNames = []string{
 	CauseConnectTimeout:      "connect-timeout",
 	CauseConnectCancelled:    "connect-cancelled",
 	CauseUnreachable:         "unreachable",
+	CauseNoLocalPort:         "no-local-port",
 	CauseTCPRepair:           "tcp-repair",
 	CauseOrphanDropped:       "orphan-dropped",
 }

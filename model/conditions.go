@@ -52,6 +52,35 @@ func timedOut(f *Facts) bool {
 	}
 }
 
+// givesUpConnecting: the application ended its attempt to connect.
+func givesUpConnecting(f *Facts) bool {
+	return last(f) == SynSent && (closing(f) || inCall(f))
+}
+
+// toldAndGivenUp: an ICMP error came while the socket was locked, as it does inside
+// connect() if this host makes it. Linux then ends nothing (sk_err_soft), but tells
+// the application by getsockopt(SO_ERROR). EMSGSIZE is of path MTU discovery.
+func toldAndGivenUp(f *Facts) bool {
+	return givesUpConnecting(f) && f.Evidence.SoftError != "" && f.Evidence.SoftError != "EMSGSIZE"
+}
+
+func doubtCancelled(f *Facts) string {
+	if f.Evidence.ICMPWatched.Is(true) {
+		return ""
+	}
+	return "an ICMP error that the application read before it gave up would not have been seen"
+}
+
+// doubtResourceLimit: Linux gives up no connection for want of memory that a process
+// still holds. Until 6.9 it tells that process of other errors before it ends the
+// connection.
+func doubtResourceLimit(f *Facts) string {
+	if f.Evidence.Dead.Or(true) {
+		return ""
+	}
+	return "the socket's error was read before the end was seen: keep-alive or an administrator may have ended it"
+}
+
 // windowProbed: the timer that ran out probed a closed window. Linux uses the
 // same timer where this host could not send at all (tcp_check_probe_timer).
 func windowProbed(f *Facts) bool {

@@ -17,8 +17,14 @@ type Evidence struct {
 	Shutdown Opt[uint8] `json:"shutdown,omitzero"`
 	// FINAcked: everything we sent was acknowledged at the end, our FIN too. Linux.
 	FINAcked Opt[bool] `json:"fin_acked,omitzero"`
-	// SoftError is an ICMP error that did not end the connection by itself. Linux.
+	// SoftError is an ICMP error that did not end the connection by itself. Of an
+	// attempt to connect, also one that the application has read since. Linux.
 	SoftError string `json:"soft_error,omitzero"`
+	// ICMPWatched: of an end while connecting, whether SoftError has every ICMP error
+	// that came, or only what the application has not read. Linux.
+	ICMPWatched Opt[bool] `json:"icmp_watched,omitzero"`
+	// NoPort: connect() found no free local port, so that no SYN was sent. Linux.
+	NoPort bool `json:"no_port,omitzero"`
 
 	// RSTReceivedBefore: a reset was processed while the connection lived. On
 	// Linux that also happens when data comes for a closed socket. Linux.

@@ -175,7 +175,7 @@ func TestExplanationsSpellNamesRight(t *testing.T) {
 			net.ipv4.tcp_orphan_retries net.ipv4.tcp_max_orphans net.ipv4.tcp_mem net.ipv4.tcp_fin_timeout
 			net.ipv4.tcp_keepalive_time net.ipv4.tcp_keepalive_intvl net.ipv4.tcp_keepalive_probes
 			net.ipv4.tcp_abort_on_overflow net.ipv4.tcp_migrate_req net.ipv4.tcp_mtu_probing
-			net.ipv4.ip_local_port_range`},
+			net.ipv4.ip_local_port_range net.ipv4.tcp_tw_reuse`},
 		"counters": {`\b(?:TcpExt|MPTcpExt|TcpAtt|TcpEst)\w+|\bTCP(?:Abort|Syn|SYN|Timeouts|Keep|Win|Migrate)\w*|\bListen[OD]\w+`, `
 			TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpExtTCPAbortOnMemory TcpExtTCPAbortOnTimeout
 			TcpExtTCPAbortOnLinger TcpExtTCPTimeouts TcpExtTCPKeepAlive TcpExtTCPWinProbe TcpExtListenOverflows
@@ -186,10 +186,10 @@ func TestExplanationsSpellNamesRight(t *testing.T) {
 			TCP_ABORT_ON_DATA TCP_ABORT_ON_CLOSE TCP_ABORT_ON_LINGER TCP_ABORT_ON_MEMORY TCP_STATE
 			TCP_KEEPALIVE_TIMEOUT TCP_TIMEWAIT_SOCKET`},
 		"socket options": {`\bSO_\w+|\bTCP_(?:USER|LINGER|REPAIR|SYNC|MAXRT)\w*`, `
-			SO_LINGER SO_KEEPALIVE SO_REUSEPORT TCP_USER_TIMEOUT TCP_LINGER2 TCP_REPAIR TCP_REPAIR_ON TCP_SYNCNT TCP_MAXRT`},
+			SO_ERROR SO_LINGER SO_KEEPALIVE SO_REUSEPORT TCP_USER_TIMEOUT TCP_LINGER2 TCP_REPAIR TCP_REPAIR_ON TCP_SYNCNT TCP_MAXRT`},
 		"fields of records": {"`(?:tcp|linger|closer|facts|confidence|close)[._][a-z_.]+`", "" +
 			"`tcp.bytes.sent` `tcp.bytes.unread` `tcp.bytes.unacked` `tcp.fin.received` `tcp.srtt_ns` `tcp.error` `linger.outcome` " +
-			"`closer.call` `closer.signal` `close_blocked_ns` `confidence_reason` `facts.events` " +
+			"`closer.call` `closer.signal` `close_blocked_ns` `confidence_reason` `facts.events` `facts.soft_error` " +
 			"`tcp_listen_options.linger` " + // RabbitMQ's
 			// functions of the kernel that look alike
 			"`tcp_time_wait` `tcp_rcv_state_process` `tcp_keepalive_timer` `tcp_send_active_reset` `tcp_done` " +

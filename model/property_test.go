@@ -40,6 +40,7 @@ var allowed = map[Cause][]Verdict{
 	CauseConnectTimeout:      {FailedOpen},
 	CauseConnectCancelled:    {FailedOpen},
 	CauseUnreachable:         {FailedOpen},
+	CauseNoLocalPort:         {FailedOpen},
 	CauseTCPRepair:           {Silent},
 	CauseOrphanDropped:       {Silent},
 }
@@ -53,7 +54,7 @@ var terminators = map[Terminator][]Cause{
 	LocalKernel: {
 		CauseDataAfterClose, CauseDataAfterShutdown, CauseRetransmitTimeout, CauseUserTimeout,
 		CauseKeepaliveTimeout, CauseZeroWindowTimeout, CauseLinger2Timeout, CauseFinWait2Timeout,
-		CauseOrphanOrMemoryLimit, CauseMPTCPReset, CauseSystemAbort, CausePeerRestart,
+		CauseNoLocalPort, CauseOrphanOrMemoryLimit, CauseMPTCPReset, CauseSystemAbort, CausePeerRestart,
 		CauseConnectTimeout, CauseOrphanDropped,
 		CausePeerReset, CauseRefused, // rules reset-here and refused-here
 	},
@@ -266,6 +267,7 @@ func randomEvidence(r *rand.Rand) Evidence {
 		RSTReceivedBefore: r.IntN(4) == 0, RSTSentBefore: r.IntN(4) == 0, RSTSentAfter: r.IntN(4) == 0,
 		RSTReplyAfter: r.IntN(4) == 0, RSTReplyTimeWait: r.IntN(20) == 0, RSTFlag: randomOpt(r, true, false),
 		RSTHere:          r.IntN(4) == 0,
+		NoPort:           r.IntN(16) == 0,
 		TimerRetransmits: randomOpt[uint32](r, 0, 3), TimerProbes: randomOpt[uint32](r, 0, 3), WindowOpen: r.IntN(4) == 0,
 		UserTimeout: randomOpt(r, 0, time.Second), Linger2: randomOpt[int32](r, 0, -1),
 		Repair: r.IntN(8) == 0, MPTCP: r.IntN(8) == 0, Wait: randomWait(r),

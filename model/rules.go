@@ -84,10 +84,15 @@ var rules = []Rule{
 		},
 	},
 	{
-		Name: "unreachable", When: "ICMP error while connecting",
+		Name: "no-local-port", When: "no SYN was sent: no local port was free",
+		Verdict: FailedOpen, Cause: CauseNoLocalPort, Terminator: LocalKernel, First: InitiatorNone,
+		holds: func(f *Facts) bool { return f.Evidence.NoPort },
+	},
+	{
+		Name: "unreachable", When: "ICMP error while connecting, whoever gave up then",
 		Verdict: FailedOpen, Cause: CauseUnreachable, Terminator: NetworkPath, First: InitiatorNone,
 		holds: func(f *Facts) bool {
-			return timedOut(f) && neverOpen(f) && f.TCP.Error != "ETIMEDOUT" || notice(f, NoticeUnreachable)
+			return timedOut(f) && neverOpen(f) && f.TCP.Error != "ETIMEDOUT" || toldAndGivenUp(f) || notice(f, NoticeUnreachable)
 		},
 	},
 	{
@@ -128,11 +133,12 @@ var rules = []Rule{
 		Name: "resource-limit", When: "RST sent while open, no error",
 		Verdict: Abortive, Cause: CauseOrphanOrMemoryLimit, Terminator: LocalKernel, First: InitiatorLocal,
 		holds: func(f *Facts) bool { return f.Evidence.RSTSentBefore },
+		doubt: doubtResourceLimit,
 	},
 	{
 		Name: "connect-cancelled", When: "closed, shut down or disconnected while connecting",
 		Verdict: FailedOpen, Cause: CauseConnectCancelled, Terminator: LocalApp, First: InitiatorNone,
-		holds: func(f *Facts) bool { return last(f) == SynSent && (closing(f) || inCall(f)) },
+		holds: givesUpConnecting, doubt: doubtCancelled,
 	},
 	{
 		Name: "close-with-unread-data", When: "inside close(), received data unread",

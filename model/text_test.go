@@ -76,7 +76,7 @@ func TestNamesOfTheRecord(t *testing.T) {
 		"causes": {causeNames, "unknown fin finwait2-timeout unread-data linger-zero disconnect listener-closed " +
 			"local-abort data-after-close data-after-shutdown retransmit-timeout user-timeout keepalive-timeout " +
 			"zero-window-timeout linger2-timeout orphan-or-memory-limit mptcp-reset system-abort peer-restart " +
-			"destroyed peer-reset linger-expired refused connect-timeout connect-cancelled unreachable " +
+			"destroyed peer-reset linger-expired refused connect-timeout connect-cancelled unreachable no-local-port " +
 			"tcp-repair orphan-dropped"},
 		"initiators":  {initiatorNames, "unknown local peer both none"},
 		"terminators": {terminatorNames, "unknown local-app local-kernel peer network admin"},

@@ -19,6 +19,7 @@ func (t *translator) evidence(v *model.Evidence, e *bpf.TraceEnd) {
 	v.MPTCP = has(e, bpf.TraceFlagFLAG_MPTCP)
 	v.FirstFIN = t.clock.time(ktime(e.FirstFin))
 	v.CloseTime = t.clock.time(ktime(e.CloseBegan))
+	v.NoPort = has(e, bpf.TraceFlagFLAG_NO_PORT)
 	v.Gap = has(e, bpf.TraceFlagFLAG_UNTRACKED)
 	v.Wait = wait(e)
 	if has(e, bpf.TraceFlagFLAG_RST_FLAG_SEEN) {
@@ -36,7 +37,8 @@ func (t *translator) endEvidence(e *bpf.TraceEnd, v *model.Evidence) {
 	v.Descriptor = model.Holder(e.Holder)
 	v.Shutdown = model.Some(e.Shutdown)
 	v.FINAcked = model.Some(has(e, bpf.TraceFlagFLAG_FIN_ACKED))
-	v.SoftError = errno(e.SoftError)
+	v.SoftError = softError(e)
+	v.ICMPWatched = t.icmpWatched(e)
 	v.TimerRetransmits = model.Some(uint32(e.TimerRetransmits))
 	v.TimerProbes = model.Some(uint32(e.TimerProbes))
 	v.WindowOpen = has(e, bpf.TraceFlagFLAG_WINDOW_OPEN)

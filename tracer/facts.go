@@ -21,8 +21,11 @@ type translator struct {
 	hertz   uint32           // CONFIG_HZ, or 0 if it could not be learnt
 	reasons map[uint8]string // enum sk_rst_reason of this kernel, empty before 6.10
 	names   names
-	owners  *process.Owners // nil: only what the kernel's messages say
-	known   map[bpf.TraceOwner]*described
+	// Every ICMP error that reaches TCP is seen, by the version of IP.
+	seesICMP4, seesICMP6 bool
+
+	owners *process.Owners // nil: only what the kernel's messages say
+	known  map[bpf.TraceOwner]*described
 	// The one of known that was asked for last, and its key.
 	last      *described
 	lastOwner bpf.TraceOwner

@@ -33,6 +33,8 @@ type hook struct {
 	// or absent: argument lists change between stable releases.
 	function   string
 	parameters int
+	// tracepoint, if set, is what the kernel must have.
+	tracepoint string
 }
 
 // environment is what the hooks need to know of the host.
@@ -53,6 +55,7 @@ var core = []hook{
 	{program: "destroy_sock", attach: attachTracing, copied: bySoftirqs},
 	{program: "retransmit_skb", attach: attachTracing},
 	{program: "send_reset", attach: attachRawTracepoint("tcp_send_reset"), copied: bySoftirqs},
+	{program: "error_report", attach: attachTracing, tracepoint: "inet_sk_error_report", optional: true},
 }
 
 // extra is what a mode adds to the core.
@@ -64,6 +67,8 @@ var extra = map[Mode][]hook{
 		{program: "fexit_accept2", attach: attachTracing, function: "inet_csk_accept", parameters: 2, copied: inFunctions},
 		{program: "fentry_reset", attach: attachTracing, function: "tcp_reset", parameters: 2},
 		{program: "fentry_active_reset", attach: attachTracing},
+		{program: "fentry_v4_err", attach: attachTracing, optional: true},
+		{program: "fentry_v6_err", attach: attachTracing, function: "tcp_v6_err", parameters: 6, optional: true},
 	},
 	Kprobe: {
 		{program: "kprobe_close", attach: attachKprobe("tcp_close")},
@@ -73,11 +78,14 @@ var extra = map[Mode][]hook{
 		{program: "kretprobe_accept", attach: attachKretprobe("inet_csk_accept"), function: "security_sock_graft", parameters: absent},
 		{program: "kprobe_reset", attach: attachKprobe("tcp_reset"), function: "tcp_reset", parameters: 2},
 		{program: "kprobe_active_reset", attach: attachKprobe("tcp_send_active_reset")},
+		{program: "kprobe_v4_err", attach: attachKprobe("tcp_v4_err"), optional: true},
+		{program: "kprobe_v6_err", attach: attachKprobe("tcp_v6_err"), function: "tcp_v6_err", parameters: 6, optional: true},
 	},
 	Tracepoint: {
 		{program: "sock_release", attach: attachCgroup(ebpf.AttachCgroupInetSockRelease), optional: true},
 		{program: "getpeername4", attach: attachCgroup(ebpf.AttachCgroupInet4GetPeername), optional: true},
 		{program: "getpeername6", attach: attachCgroup(ebpf.AttachCgroupInet6GetPeername), optional: true},
+		{program: "icmp_send", attach: attachTracing, tracepoint: "icmp_send", optional: true},
 	},
 }
 
@@ -198,7 +206,8 @@ func hooksFor(mode Mode, opts Options, types *btf.Cache) ([]hook, error) {
 	preempted := preemptionOf(spec)
 	var hooks []hook
 	for _, h := range all {
-		if h.function != "" && parameters(spec, h.function) != h.parameters {
+		if h.function != "" && parameters(spec, h.function) != h.parameters ||
+			h.tracepoint != "" && !hasTracepoint(spec, h.tracepoint) {
 			continue
 		}
 		hooks = append(hooks, h)
@@ -209,6 +218,12 @@ func hooksFor(mode Mode, opts Options, types *btf.Cache) ([]hook, error) {
 		}
 	}
 	return hooks, nil
+}
+
+// hasTracepoint reports whether the kernel has what a program at a tracepoint needs.
+func hasTracepoint(spec *btf.Spec, name string) bool {
+	var arguments *btf.Typedef
+	return spec.TypeByName("btf_trace_"+name, &arguments) == nil
 }
 
 // absent is the number of parameters of a function that the kernel does not have.

@@ -50,7 +50,14 @@ type loaded struct {
 // allReturns reports whether every return of close() is traced. kretprobe_close
 // has few instances, and misses some.
 func (l *loaded) allReturns() bool {
-	return l.objects.Programs["fexit_close"] != nil || l.objects.Programs["kretprobe_multi_close"] != nil
+	return l.runs("fexit_close", "kretprobe_multi_close")
+}
+
+// runs reports whether one of the programs is attached.
+func (l *loaded) runs(programs ...string) bool {
+	return slices.ContainsFunc(programs, func(p string) bool {
+		return l.objects.Programs[p] != nil && l.missingReason(p) == nil
+	})
 }
 
 // Missing is an optional hook that this kernel or host does not offer.

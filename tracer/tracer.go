@@ -119,10 +119,12 @@ func Open(opts Options) (_ *Tracer, err error) {
 	clock := readClock()
 	t.started = clock.time(monotonic())
 	t.asm = newAssembler(translator{
-		clock:   clock,
-		hertz:   learnHertz(t.losses),
-		reasons: resetReasons(env.types),
-		owners:  process.NewOwners(process.Options{CommandLine: opts.CommandLine}),
+		clock:     clock,
+		hertz:     learnHertz(t.losses),
+		reasons:   resetReasons(env.types),
+		seesICMP4: t.loaded.runs("fentry_v4_err", "kprobe_v4_err"),
+		seesICMP6: t.loaded.runs("fentry_v6_err", "kprobe_v6_err"),
+		owners:    process.NewOwners(process.Options{CommandLine: opts.CommandLine}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
 	t.asm.attached(t.loaded.allReturns())
 	return t, nil

@@ -138,6 +138,15 @@ func probeTunnel() error {
 // rejectOutput lets the namespace's firewall answer what goes to that port with
 // RST: tcp dport PORT reject with tcp reset.
 func (s *stage) rejectOutput(port uint16) {
+	s.rejectOutputWith(port, &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
+}
+
+// unreachOutput does so with ICMP port unreachable, which is what reject alone does.
+func (s *stage) unreachOutput(port uint16) {
+	s.rejectOutputWith(port, &expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH})
+}
+
+func (s *stage) rejectOutputWith(port uint16, answer *expr.Reject) {
 	c, err := nftables.New()
 	s.check("open nf_tables", err)
 	table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "lab"})
@@ -150,7 +159,7 @@ func (s *stage) rejectOutput(port uint16) {
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.BigEndian.AppendUint16(nil, port)},
-		&expr.Reject{Type: unix.NFT_REJECT_TCP_RST},
+		answer,
 	}})
 	s.check("set up firewall", c.Flush())
 }

@@ -69,7 +69,13 @@ func probeMPTCP() error {
 // timeWaitResetTraced reports whether the tracepoint tcp_send_reset fires for
 // resets by TIME_WAIT minisocks. It came with the reasons of resets, whose
 // names are in the kernel's type information.
-func timeWaitResetTraced() bool {
+func timeWaitResetTraced() bool { return kernelHas("SK_RST_REASON_") }
+
+// icmpSendTraced reports whether a tracepoint tells of ICMP errors over IPv4 that the
+// kernel sends: icmp_send, since 6.10.
+func icmpSendTraced() bool { return kernelHas("btf_trace_icmp_send") }
+
+func kernelHas(name string) bool {
 	btf, err := os.ReadFile("/sys/kernel/btf/vmlinux")
-	return err == nil && bytes.Contains(btf, []byte("SK_RST_REASON_"))
+	return err == nil && bytes.Contains(btf, []byte(name))
 }

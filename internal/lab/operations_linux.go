@@ -53,6 +53,10 @@ var operations = map[string]func(*request, *reply) error{
 		}
 		return err
 	},
+	"error": func(r *request, p *reply) (err error) {
+		p.Ret, err = unix.GetsockoptInt(r.FD, unix.SOL_SOCKET, unix.SO_ERROR)
+		return err
+	},
 	"fill":     fill,
 	"recv":     receive,
 	"shutdown": func(r *request, _ *reply) error { return unix.Shutdown(r.FD, r.Args[0]) },

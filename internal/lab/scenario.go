@@ -80,8 +80,9 @@ type End struct {
 	Local netip.AddrPort `json:"local"`
 	Peer  netip.AddrPort `json:"peer"`
 	Truth Truth          `json:"truth"`
-	// Invisible says why a tracer cannot see this end, or its Outcome where
-	// there is one; empty for nearly all.
+	// Invisible says why a tracer cannot see this end, its Outcome where there is
+	// one, or what caused it: what is reported then must not be certain. Empty for
+	// nearly all.
 	Invisible string `json:"invisible,omitzero"`
 	// Deaf: segments to this end were dropped by a filter, so that what is on
 	// the wire towards it says nothing.

@@ -22,5 +22,6 @@ func Scenarios() []Scenario {
 		limitScenarios(),
 		timeoutScenarios(),
 		connectScenarios(),
+		attemptScenarios(),
 	)
 }

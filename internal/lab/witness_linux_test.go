@@ -143,7 +143,7 @@ func checkCounters(t *testing.T, r *Result) {
 		case model.Established, model.CloseWait: // tcp_set_state
 			want["EstabResets"]++
 		case model.SynSent, model.SynRecv: // tcp_done, which a closing application does not call
-			if truth.Cause != model.CauseConnectCancelled {
+			if truth.Call == model.CallUnknown && truth.Cause != model.CauseNoLocalPort || truth.Call == model.CallDestroy {
 				want["AttemptFails"]++
 			}
 		default:

@@ -23,6 +23,10 @@ func (d *Decoder) evidence(v *model.Evidence) {
 			d.optBool("facts.fin_acked", &v.FINAcked)
 		case "soft_error":
 			d.str("facts.soft_error", &v.SoftError)
+		case "icmp_watched":
+			d.optBool("facts.icmp_watched", &v.ICMPWatched)
+		case "no_port":
+			d.bool("facts.no_port", &v.NoPort)
 		case "rst_received_before":
 			d.bool("facts.rst_received_before", &v.RSTReceivedBefore)
 		case "rst_sent_before":

@@ -225,6 +225,8 @@ func (e *encoder) evidence(v *model.Evidence, empty emptiness) {
 	number(e, `"shutdown":`, v.Shutdown)
 	boolean(e, `"fin_acked":`, v.FINAcked)
 	e.str(`"soft_error":`, v.SoftError)
+	boolean(e, `"icmp_watched":`, v.ICMPWatched)
+	e.flagIf(`"no_port":`, v.NoPort)
 	e.flagIf(`"rst_received_before":`, v.RSTReceivedBefore)
 	e.flagIf(`"rst_sent_before":`, v.RSTSentBefore)
 	e.flagIf(`"rst_sent_after":`, v.RSTSentAfter)

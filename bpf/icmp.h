@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Errors that the application has read by the time its connection ends. */
+#pragma once
+
+/* Names a connection attempt: where its SYN came from, and its number. */
+struct syn {
+	__be32 number;
+	__be16 port;
+	__u16 pad;
+};
+
+/*
+ * ICMP errors about segments, by what they quote: type and code. Most are about
+ * SYNs. They are few, as ICMP is; the least recently used goes.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct syn);
+	__type(value, __u16);
+} icmp_errors SEC(".maps");
+
+/* The first eight bytes of a TCP header: all that every ICMP error quotes. */
+struct quote {
+	__be16 source;
+	__be16 dest;
+	__be32 number;
+};
+
+/*
+ * tcp_v4_err() only sets sk_err_soft while the socket is locked, and no tracepoint
+ * tells: the answer of a firewall or a router on this host comes while connect()
+ * still sends. getsockopt(SO_ERROR) clears it, so that at close() nothing is left.
+ */
+static __always_inline void icmp_about(void *segment, __u8 type, __u8 code)
+{
+	struct syn key = {};
+	struct quote quote;
+	__u16 icmp = type << 8 | code;
+
+	if (!live || bpf_probe_read_kernel(&quote, sizeof(quote), segment))
+		return;
+	key.number = quote.number;
+	key.port = quote.source;
+	bpf_map_update_elem(&icmp_errors, &key, &icmp, BPF_ANY);
+}
+
+/* The header of IPv4: RFC 791, 3.1. */
+static __always_inline void *after_ipv4(unsigned char *header, __u8 *protocol)
+{
+	__u8 bytes[10] = {};
+
+	bpf_probe_read_kernel(bytes, sizeof(bytes), header);
+	*protocol = bytes[9];
+	return header + (bytes[0] & 0xf) * 4;
+}
+
+/* tcp_v4_err(skb, info): the data is what the error quotes, the headers its own. */
+static __always_inline void quoted_ipv4(struct sk_buff *skb)
+{
+	unsigned char *icmp = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
+	__u8 protocol, kind[2];
+
+	if (bpf_probe_read_kernel(kind, sizeof(kind), icmp))
+		return;
+	icmp_about(after_ipv4(BPF_CORE_READ(skb, data), &protocol), kind[0], kind[1]);
+}
+
+/* The error of an attempt that its application has ended. */
+static __always_inline void read_icmp(struct end *conn, struct tcp_sock *tp)
+{
+	struct syn key = {};
+	__u16 *icmp;
+
+	key.number = bpf_htonl(tp->snd_una);
+	key.port = tp->inet_conn.icsk_inet.inet_sport;
+	icmp = bpf_map_lookup_elem(&icmp_errors, &key);
+	if (!icmp)
+		return;
+	conn->icmp = *icmp;
+	bpf_map_delete_elem(&icmp_errors, &key);
+}
+
+/*
+ * icmp_send(skb, type, code) answers what this host forwards, receives or, in
+ * OUTPUT, sends itself. Since 6.10 (db3efdcf70c7); icmp6_send() has no tracepoint.
+ */
+SEC("tp_btf/icmp_send")
+int BPF_PROG(icmp_send, struct sk_buff *skb, int type, int code)
+{
+	unsigned char *header = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	__u8 protocol = 0;
+	void *segment = after_ipv4(header, &protocol);
+
+	if (protocol == IPPROTO_TCP)
+		icmp_about(segment, type, code);
+	return 0;
+}
+
+/*
+ * sk_error_report(): until 6.9 tcp_v4_err(), tcp_write_err() and tcp_abort() set
+ * the error and wake the application before they end the connection, so that it
+ * may have read the error by then. Since 5.14.
+ */
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(error_report, struct sock *sk)
+{
+	struct end *conn;
+
+	if (sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state == TCP_CLOSE)
+		return 0;
+	conn = find(sk);
+	if (conn && !(conn->flags & FLAG_ENDED) && sk->sk_err)
+		conn->reported = sk->sk_err;
+	return 0;
+}
