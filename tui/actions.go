@@ -1,13 +1,14 @@
 package tui
 
 import (
+	"slices"
+
 	"charm.land/bubbles/v2/key"
-	"charm.land/bubbles/v2/viewport"
 	tea "charm.land/bubbletea/v2"
 )
 
-// pressed does what a key asks for. A question that is open gets it first,
-// then what lies over the table, then the screen.
+// pressed does what a key asks for. A question that is open gets it first, then the
+// help, then the detail or the view, then the screen.
 func (s *screen) pressed(msg tea.KeyPressMsg) tea.Cmd {
 	if key.Matches(msg, s.keys.kill) {
 		return tea.Quit
@@ -16,187 +17,71 @@ func (s *screen) pressed(msg tea.KeyPressMsg) tea.Cmd {
 	if s.prompt != nil {
 		return s.pressedPrompt(msg)
 	}
-	if s.help || s.detail != nil {
-		if cmd, done := s.pressedOver(msg); done {
-			return cmd
+	for _, a := range s.actions() {
+		if key.Matches(msg, a.key) {
+			return a.do(s)
 		}
 	}
-	if s.pressedMove(msg) || s.pressedView(msg) || s.pressedReplay(msg) {
-		return nil
-	}
-	return s.pressedAction(msg)
-}
-
-// pressedOver handles the keys of the help and of the detail.
-func (s *screen) pressedOver(msg tea.KeyPressMsg) (tea.Cmd, bool) {
-	k := &s.keys
-	pages := &s.pages
-	if !s.help {
-		pages = &s.detail.pages
-	}
-	switch {
-	case key.Matches(msg, k.back), s.help && key.Matches(msg, k.help), !s.help && key.Matches(msg, k.enter):
-		if !s.help {
-			s.closeDetail()
+	if !s.help && key.Matches(msg, s.keys.views) {
+		if i := slices.Index(s.keys.views.Keys(), msg.String()); i >= 0 && i < len(s.views) {
+			s.show(s.views[i])
 		}
-		s.help = false
-	case s.help && key.Matches(msg, k.quit):
-		s.help = false
-	case !s.help && key.Matches(msg, k.nextOne):
-		s.neighbour(1)
-	case !s.help && key.Matches(msg, k.previousOne):
-		s.neighbour(-1)
-	case scrolled(pages, k, msg):
-	default:
-		return nil, s.help
-	}
-	return nil, true
-}
-
-// scrolled moves pages if msg is one of the keys for it.
-func scrolled(pages *viewport.Model, k *keyMap, msg tea.KeyPressMsg) bool {
-	switch {
-	case key.Matches(msg, k.down):
-		pages.ScrollDown(1)
-	case key.Matches(msg, k.up):
-		pages.ScrollUp(1)
-	case key.Matches(msg, k.halfDown):
-		pages.HalfPageDown()
-	case key.Matches(msg, k.halfUp):
-		pages.HalfPageUp()
-	case key.Matches(msg, k.first):
-		pages.GotoTop()
-	case key.Matches(msg, k.last):
-		pages.GotoBottom()
-	default:
-		return false
-	}
-	return true
-}
-
-// pressedMove moves the selection.
-func (s *screen) pressedMove(msg tea.KeyPressMsg) bool {
-	k := &s.keys
-	half := max((s.tableHeight()-1)/2, 1)
-	switch {
-	case key.Matches(msg, k.up):
-		s.move(-1)
-	case key.Matches(msg, k.down):
-		s.move(1)
-	case key.Matches(msg, k.halfUp):
-		s.move(-half)
-	case key.Matches(msg, k.halfDown):
-		s.move(half)
-	case key.Matches(msg, k.first):
-		s.toEnd(false)
-	case key.Matches(msg, k.last):
-		s.toEnd(true)
-	default:
-		return false
-	}
-	return true
-}
-
-func (s *screen) move(n int) {
-	if l := s.grouped(); l != nil {
-		l.move(n)
-		return
-	}
-	if s.view == openView {
-		s.conns.move(n)
-		return
-	}
-	s.with(func(d *deck) { s.stream.move(d, n) })
-}
-
-func (s *screen) toEnd(last bool) {
-	switch l := s.grouped(); {
-	case l != nil && last:
-		l.move(len(l.all))
-	case l != nil:
-		l.move(-len(l.all))
-		l.chosen = false // stay at the top, whichever group gets there
-	case s.view == openView && last:
-		s.conns.move(len(s.conns.rows))
-	case s.view == openView:
-		s.conns.move(-len(s.conns.rows))
-	case last:
-		s.with(s.stream.toLast)
-	default:
-		s.with(s.stream.toFirst)
-	}
-}
-
-// pressedView changes the view.
-func (s *screen) pressedView(msg tea.KeyPressMsg) bool {
-	k := &s.keys
-	for i, b := range []key.Binding{k.stream, k.causes, k.processes, k.peers, k.open} {
-		if key.Matches(msg, b) {
-			s.show(viewID(i))
-			return true
-		}
-	}
-	switch {
-	case key.Matches(msg, k.next):
-		s.show((s.view + 1) % views)
-	case key.Matches(msg, k.previous):
-		s.show((s.view + views - 1) % views)
-	default:
-		return false
-	}
-	return true
-}
-
-func (s *screen) show(v viewID) {
-	s.view = v
-	s.closeDetail()
-	if l := s.grouped(); l != nil {
-		l.stale = true
-	}
-}
-
-// pressedAction does all the rest.
-func (s *screen) pressedAction(msg tea.KeyPressMsg) tea.Cmd {
-	k := &s.keys
-	switch {
-	case key.Matches(msg, k.enter):
-		s.enter()
-	case key.Matches(msg, k.back):
-		s.back()
-	case key.Matches(msg, k.text):
-		s.ask(askText)
-	case key.Matches(msg, k.expr):
-		s.ask(askExpr)
-	case key.Matches(msg, k.pause):
-		s.togglePause()
-	case key.Matches(msg, k.sort):
-		s.nextSort()
-	case key.Matches(msg, k.reverse):
-		s.turnRound()
-	case key.Matches(msg, k.window):
-		s.toggleMinute()
-	case s.view == openView && key.Matches(msg, k.end):
-		s.askEnd()
-	case key.Matches(msg, k.group):
-		s.regroup()
-	case key.Matches(msg, k.copyJSON):
-		return s.copyJSON()
-	case key.Matches(msg, k.copyFilter):
-		return s.copyFilter()
-	case key.Matches(msg, k.write):
-		s.ask(askWrite)
-	case key.Matches(msg, k.record):
-		return s.toggleRecording()
-	case key.Matches(msg, k.mouse):
-		s.toggleMouse()
-	case key.Matches(msg, k.help):
-		s.help = true
-		s.pages.SetContentLines(s.helpLines())
-		s.pages.GotoTop()
-	case key.Matches(msg, k.quit):
-		return s.quit()
 	}
 	return nil
+}
+
+// actions returns what keys do now, the first that matches.
+func (s *screen) actions() []action {
+	k := &s.keys
+	if s.help {
+		closed := func(s *screen) { s.help = false }
+		return append(s.moves(), act(k.back, closed), act(k.help, closed), act(k.quit, closed))
+	}
+	return slices.Concat(s.focus().keys(s), s.moves(), s.replayKeys(), []action{
+		act(k.enter, func(s *screen) { s.focus().enter(s) }),
+		act(k.back, (*screen).back),
+		act(k.next, func(s *screen) { s.showNext(1) }),
+		act(k.previous, func(s *screen) { s.showNext(-1) }),
+		act(k.text, func(s *screen) { s.ask(askText) }),
+		act(k.expr, func(s *screen) { s.ask(askExpr) }),
+		act(k.pause, (*screen).togglePause),
+		{k.copyJSON, (*screen).copyRow},
+		{k.copyFilter, (*screen).copyFilter},
+		act(k.write, func(s *screen) { s.ask(askWrite) }),
+		{k.record, (*screen).toggleRecording},
+		act(k.mouse, (*screen).toggleMouse),
+		act(k.help, (*screen).openHelp),
+		{k.quit, (*screen).quit},
+		act(k.sort, func(s *screen) { s.say("this view has one order") }),
+		act(k.reverse, func(s *screen) { s.say("this view has one order") }),
+		act(k.window, func(s *screen) { s.say("t chooses all or the last minute in the grouped views") }),
+		act(k.group, func(s *screen) { s.say("x changes the groups of Processes and Peers") }),
+	})
+}
+
+// moves are the keys that move the selection, or scroll.
+func (s *screen) moves() []action {
+	k := &s.keys
+	half := max((s.tableHeight()-1)/2, 1)
+	by := func(b key.Binding, n int) action {
+		return act(b, func(s *screen) {
+			if s.help {
+				scroll(&s.pages, n)
+				return
+			}
+			s.focus().move(s, n)
+		})
+	}
+	return []action{
+		by(k.up, -1), by(k.down, 1), by(k.halfUp, -half), by(k.halfDown, half), by(k.first, toFirst), by(k.last, toLast),
+	}
+}
+
+// openHelp shows all keys.
+func (s *screen) openHelp() {
+	s.help = true
+	s.pages.SetContentLines(s.helpLines())
+	s.pages.GotoTop()
 }
 
 // noticeTime is how long a notice stands if no key is pressed.

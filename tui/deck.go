@@ -1,6 +1,10 @@
 package tui
 
-import "github.com/closetrace/closetrace/model"
+import (
+	"slices"
+
+	"github.com/closetrace/closetrace/model"
+)
 
 // deck is what a screen shows: the records that are kept, those that the query
 // chooses, and the counts over both. One goroutine uses it at a time.
@@ -8,15 +12,15 @@ type deck struct {
 	journal journal
 	hits    numbers // the records that match, of those that are kept
 	match   func(*model.Record) bool
-	all     *tally // over everything that came
-	shown   *tally // over what matches; all if there is no query
-	dims    [3]dimension
-	partial bool   // shown began later than all: when the query was set
-	since   uint64 // the number of the record that it began with
+	all     *tally      // over everything that came
+	shown   *tally      // over what matches; all if there is no query
+	dims    []dimension // of the tables of both
+	partial bool        // shown began later than all: when the query was set
+	since   uint64      // the number of the record that it began with
 }
 
 func newDeck(keep int) *deck {
-	d := &deck{journal: newJournal(keep), dims: [3]dimension{byCause, byProgram, byPeer}}
+	d := &deck{journal: newJournal(keep), dims: groupingDimensions()}
 	d.all = newTally(d.dims)
 	d.shown = d.all
 	return d
@@ -75,6 +79,7 @@ func (d *deck) choose(match func(*model.Record) bool) {
 // group makes the table at place count by another dimension, from the oldest
 // record that is kept.
 func (d *deck) group(place int, by dimension) {
+	d.dims = slices.Clone(d.dims) // a snapshot has the old ones
 	d.dims[place] = by
 	fresh := newTally(d.dims)
 	for seq := d.journal.first; seq < d.journal.next; seq++ {

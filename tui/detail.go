@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"strings"
 	"time"
 
 	"charm.land/bubbles/v2/viewport"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -18,6 +20,49 @@ type detail struct {
 	width   int        // that the story was told for
 	follow  bool       // the stream followed the newest when it was opened
 	pages   viewport.Model
+}
+
+// title implements [view].
+func (t *detail) title() string { return "Detail" }
+
+// keys implements [view].
+func (t *detail) keys(s *screen) []action {
+	k := &s.keys
+	return []action{
+		act(k.back, (*screen).closeDetail),
+		act(k.nextOne, func(s *screen) { s.neighbour(1) }),
+		act(k.previousOne, func(s *screen) { s.neighbour(-1) }),
+	}
+}
+
+// enter implements [view].
+func (t *detail) enter(s *screen) { s.closeDetail() }
+
+// move implements [view].
+func (t *detail) move(_ *screen, n int) { scroll(&t.pages, n) }
+
+// draw implements [view].
+func (t *detail) draw(*screen, int) []string { return strings.Split(t.pages.View(), "\n") }
+
+// takeaway implements [view].
+func (t *detail) takeaway(s *screen) takeaway {
+	take := s.takeRecord(&t.rec)
+	take.text = func() string { return ansi.Strip(t.pages.GetContent()) + "\n" }
+	return take
+}
+
+// scroll moves pages by n lines, or to an end.
+func scroll(pages *viewport.Model, n int) {
+	switch {
+	case n == toFirst:
+		pages.GotoTop()
+	case n == toLast:
+		pages.GotoBottom()
+	case n < 0:
+		pages.ScrollUp(-n)
+	default:
+		pages.ScrollDown(n)
+	}
 }
 
 // openDetail opens the selected record, if it is one about a connection.
@@ -50,7 +95,7 @@ func (s *screen) neighbour(n int) {
 		before := s.stream.selected
 		s.with(func(d *deck) {
 			s.stream.sel(s.detail.seq)
-			s.stream.move(d, n)
+			s.stream.step(d, n)
 			s.stream.refresh(d, s.stream.height, s.now)
 		})
 		row := s.stream.current()
@@ -67,18 +112,14 @@ func (s *screen) neighbour(n int) {
 	}
 }
 
-// refreshDetail tells the story again when the room or what is known changed.
-func (s *screen) refreshDetail(d *deck) {
-	t := s.detail
-	if t == nil {
-		return
-	}
+// rows implements [view]: it tells the story again when the room or what is known changed.
+func (t *detail) rows(s *screen, d *deck, height int) {
 	width := s.width
 	if s.width >= wideDetail {
 		width = s.width - s.tableWidth() - 3
 	}
 	t.pages.SetWidth(width)
-	t.pages.SetHeight(s.tableHeight())
+	t.pages.SetHeight(height)
 	again := t.looked == 0 || s.now < t.looked || s.now.Sub(t.looked) >= time.Second
 	if !again && width == t.width {
 		return

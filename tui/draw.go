@@ -47,11 +47,11 @@ func (s *screen) body(height int) []string {
 	case s.help:
 		lines = strings.Split(s.pages.View(), "\n")
 	case s.detail != nil && s.width < wideDetail:
-		lines = strings.Split(s.detail.pages.View(), "\n")
+		lines = s.detail.draw(s, s.width)
 	case s.detail != nil:
-		lines = s.beside(s.table(s.tableWidth()), strings.Split(s.detail.pages.View(), "\n"), height)
+		lines = s.beside(s.view.draw(s, s.tableWidth()), s.detail.draw(s, s.width), height)
 	default:
-		lines = s.table(s.width)
+		lines = s.view.draw(s, s.width)
 	}
 	for len(lines) < height {
 		lines = append(lines, "")
@@ -59,24 +59,8 @@ func (s *screen) body(height int) []string {
 	return lines[:max(height, 0)]
 }
 
-// table draws the view.
-func (s *screen) table(width int) []string {
-	switch s.view {
-	case streamView:
-		if len(s.stream.rows) == 0 {
-			return []string{"", " " + s.emptyWord()}
-		}
-		return s.stream.render(s, width)
-	case openView:
-		return s.conns.render(s, width)
-	default:
-		l := s.grouped()
-		if len(l.all) == 0 {
-			return []string{"", " " + s.emptyWord()}
-		}
-		return l.render(s, width)
-	}
-}
+// empty is a table without rows: it says why there is nothing to see.
+func (s *screen) empty() []string { return []string{"", " " + s.emptyWord()} }
 
 // emptyWord says why there is nothing to see.
 func (s *screen) emptyWord() string {

@@ -7,17 +7,6 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// dimension is what a grouped view groups by.
-type dimension uint8
-
-const (
-	byCause   dimension = iota
-	byProgram           // process name and container
-	byProcess           // the same and the pid
-	byPeer              // the peer's address
-	byPrefix            // the peer's /24 or /64
-)
-
 // groupKey is the identity of a row of a grouped view. Only the fields of its
 // dimension are set. The zero name and place are "not known".
 type groupKey struct {
@@ -27,35 +16,6 @@ type groupKey struct {
 	pid    int
 	prefix netip.Prefix
 	others bool // rows that were folded together for lack of room
-}
-
-// key returns the group of f's end, or false if f says nothing of it.
-func (d dimension) key(t *model.Teardown) groupKey {
-	switch d {
-	case byCause:
-		return groupKey{cause: t.Cause}
-	case byProgram:
-		return groupKey{name: ownerName(&t.Facts), place: ownerPlace(&t.Facts)}
-	case byProcess:
-		pid := t.Process.PID
-		if pid == 0 && t.Process.Name == "" {
-			pid = t.Closer.PID
-		}
-		return groupKey{name: ownerName(&t.Facts), place: ownerPlace(&t.Facts), pid: pid}
-	case byPeer:
-		a := t.Network.Peer.Address
-		return groupKey{prefix: netip.PrefixFrom(a, a.BitLen())}
-	default: // byPrefix
-		bits := 24
-		if t.Network.Peer.Address.Is6() {
-			bits = 64
-		}
-		p, err := t.Network.Peer.Address.WithZone("").Prefix(bits)
-		if err != nil {
-			return groupKey{} // the address is not known
-		}
-		return groupKey{prefix: p}
-	}
 }
 
 func ownerName(f *model.Facts) string {

@@ -25,10 +25,11 @@ const (
 // groupList is a grouped view: one row per group. The selection is the key of
 // a group and stays with it, wherever the order puts it.
 type groupList struct {
-	table    int // its place in a tally
+	table    int    // its place in a tally
+	name     string // on the tab
 	sort     groupSort
 	reverse  bool
-	minute   bool // count the last minute only
+	minute   bool // rows are those of the last minute
 	selected groupKey
 	chosen   bool // a row was selected; if not, it is the first
 	line     int
@@ -54,10 +55,56 @@ type groupRow struct {
 	curve  [groupSpans]uint64
 }
 
-// refresh takes the rows out of d. Order and numbers change at most twice a
+// title implements [view].
+func (l *groupList) title() string { return l.name }
+
+// keys implements [view].
+func (l *groupList) keys(s *screen) []action {
+	k := &s.keys
+	keys := []action{
+		act(k.sort, func(*screen) { l.sort, l.stale, l.chosen = (l.sort+1)%groupSorts, true, false }),
+		act(k.window, func(s *screen) { s.minute = !s.minute; l.stale = true }),
+	}
+	if dimensions[l.by].next != l.by {
+		keys = append(keys, act(k.group, l.regroup))
+	}
+	return append(keys, act(k.reverse, func(*screen) { l.reverse, l.stale = !l.reverse, true }))
+}
+
+// regroup counts processes by pid, or peers by network, or back.
+func (l *groupList) regroup(s *screen) {
+	next := dimensions[l.by].next
+	s.in.mu.Lock()
+	s.in.deck.group(l.table, next)
+	s.in.mu.Unlock()
+	if s.frozen != nil {
+		s.frozen.group(l.table, next)
+	}
+	l.stale, l.chosen = true, false
+}
+
+// choose implements [chooser].
+func (l *groupList) choose(*matcher) { l.stale = true }
+
+// enter implements [view]: it opens the stream of the group.
+func (l *groupList) enter(s *screen) {
+	row := l.current()
+	if row == nil || row.key.others {
+		return
+	}
+	s.choose(query{text: s.query.text, expr: s.query.expr, scope: &scope{l.by, row.key, l}})
+	s.stream.follow = true
+	s.show(&s.stream)
+}
+
+// rows implements [view]. Order and numbers change at most twice a
 // second, which is as often as one can read them.
-func (l *groupList) refresh(d *deck, height int, now model.Time) {
+func (l *groupList) rows(s *screen, d *deck, height int) {
+	now := s.now
 	l.height = max(height, 0)
+	if l.minute != s.minute {
+		l.minute, l.stale = s.minute, true
+	}
 	if l.stale || now < l.taken || now.Sub(l.taken) >= 500*time.Millisecond || len(l.all) == 0 {
 		l.take(d.shown.tables[l.table], now)
 		l.stale, l.taken = false, now
@@ -149,14 +196,21 @@ func (l *groupList) place() int {
 	return min(max(l.top+l.line, 0), max(len(l.all)-1, 0))
 }
 
-// move moves the selection by n rows.
-func (l *groupList) move(n int) {
+// move implements [view].
+func (l *groupList) move(_ *screen, n int) {
 	if len(l.all) == 0 {
 		return
 	}
 	from := l.place()
 	to := min(max(from+n, 0), len(l.all)-1)
-	l.selected, l.chosen, l.line, l.stale = l.all[to].key, true, l.line+to-from, true
+	l.selected, l.chosen, l.line, l.stale = l.all[to].key, n != toFirst, l.line+to-from, true // at the top, whichever group gets there
+}
+
+// clicked implements [clicker].
+func (l *groupList) clicked(s *screen, line int) {
+	if l.top+line < len(l.all) {
+		l.move(s, l.top+line-l.place())
+	}
 }
 
 // current returns the selected row, if there is one.

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/closetrace/closetrace/internal/safetext"
@@ -32,12 +31,9 @@ func groupTable(by dimension, width int, g *glyphs) []column {
 	count := func(v model.Verdict, word string, rank int) column {
 		return column{title: g.of(v) + word, min: 7, ideal: 7, rank: rank, numeric: true}
 	}
-	name := [...]string{
-		byCause: "CAUSE", byProgram: "PROCESS", byProcess: "PROCESS[PID]", byPeer: "PEER", byPrefix: "PEER NETWORK",
-	}
 	columns := make([]column, groupColumns)
-	room := [...]int{byCause: 18, byProgram: 16, byProcess: 16, byPeer: 22, byPrefix: 22}
-	columns[colName] = column{title: name[by], min: room[by], ideal: 43, rank: 0}
+	d := &dimensions[by]
+	columns[colName] = column{title: d.heading, min: d.room, ideal: 43, rank: 0}
 	columns[colWhere] = column{title: "WHERE", min: 12, ideal: 30, rank: 7}
 	columns[colTotal] = column{title: "ENDS", min: 7, ideal: 7, rank: 1, numeric: true}
 	columns[colGraceful] = count(model.Graceful, "GRACE", 10)
@@ -56,7 +52,7 @@ func groupTable(by dimension, width int, g *glyphs) []column {
 	if by == byCause {
 		columns[colMostly] = column{min: 1 << 20, rank: 20}
 	}
-	if by != byProgram && by != byProcess {
+	if !d.where {
 		columns[colWhere] = column{min: 1 << 20, rank: 20}
 	}
 	return columns
@@ -66,8 +62,11 @@ func (s groupSort) column() int {
 	return [...]int{sortTotal: colTotal, sortAbortive: colAbortive, sortGroupLost: colGroupLost, sortMinute: colMinute, sortLast: colLast, sortName: colName}[s]
 }
 
-// render draws the table: a line of titles and the rows.
-func (l *groupList) render(s *screen, width int) []string {
+// draw implements [view].
+func (l *groupList) draw(s *screen, width int) []string {
+	if len(l.all) == 0 {
+		return s.empty()
+	}
 	columns := groupTable(l.by, width, s.g)
 	columns[l.sort.column()].rank = 0
 	widths := fitColumns(columns, width-1)
@@ -132,7 +131,7 @@ func columnVerdict(col int) (model.Verdict, bool) {
 func (s *screen) groupCell(row *groupRow, by dimension, col, width int) string {
 	switch col {
 	case colName:
-		return row.key.title(by, width, s.g)
+		return dimensions[by].title(&row.key, width, s.g)
 	case colWhere:
 		return safetext.Escape(shortPlace(row.key.place))
 	case colTotal:
@@ -174,41 +173,47 @@ func squeeze(values []uint64, width int) []uint64 {
 	return out
 }
 
-// title names a group in at most width columns.
-func (k groupKey) title(by dimension, width int, g *glyphs) string {
-	if k.others {
-		return "(others)"
-	}
-	switch by {
-	case byCause:
-		return k.cause.String()
-	case byProgram, byProcess:
-		name, pid := safetext.Escape(k.name), ""
-		switch {
-		case name == "":
-			name = "(not known)"
-		case strings.TrimSpace(name) == "":
-			name = strconv.Quote(name) // so that it is seen
-		}
-		if by == byProcess && k.pid != 0 {
-			pid = "[" + strconv.Itoa(k.pid) + "]"
-		}
-		return cutTail(name, pid, width, g.dots)
-	default:
-		if !k.prefix.Addr().IsValid() {
-			return "(not known)"
-		}
-		if k.prefix.IsSingleIP() {
-			return cut(k.prefix.Addr().String(), width, g.dots)
-		}
-		return cut(k.prefix.String(), width, g.dots)
-	}
-}
-
 // shortPlace cuts what looks like a container ID.
 func shortPlace(place string) string {
 	if len(place) == 64 {
 		return shortID(place)
 	}
 	return place
+}
+
+// takeaway implements [view].
+func (l *groupList) takeaway(s *screen) takeaway {
+	t := takeaway{what: "no row is selected", text: func() string { return l.text(s) }}
+	if row := l.current(); row != nil {
+		t.row, t.what, t.filter = strings.Join(s.groupCells(row, l.by), "\t"), "the row", peerFilter(row.key)
+	}
+	return t
+}
+
+// text returns the whole table with tabs.
+func (l *groupList) text(s *screen) string {
+	var b strings.Builder
+	columns := groupTable(l.by, s.width, &asciiGlyphs)
+	for col := range colSpark {
+		if title := columns[col].title; title != "" {
+			b.WriteString(strings.TrimLeft(title, "GALF") + "\t")
+		}
+	}
+	b.WriteByte('\n')
+	for i := range l.all {
+		b.WriteString(strings.Join(s.groupCells(&l.all[i], l.by), "\t") + "\n")
+	}
+	return b.String()
+}
+
+// groupCells returns a whole row as text.
+func (s *screen) groupCells(row *groupRow, by dimension) []string {
+	cells := make([]string, 0, groupColumns)
+	for col := range colSpark {
+		if col == colWhere && !dimensions[by].where || col == colMostly && by == byCause {
+			continue
+		}
+		cells = append(cells, strings.TrimSpace(s.groupCell(row, by, col, 1<<10)))
+	}
+	return cells
 }

@@ -115,9 +115,9 @@ func (s *screen) loudWords() string {
 // can be told without colour.
 func (s *screen) tabLine() string {
 	var tabs []string
-	for i, b := range []viewID{streamView, causeView, processView, peerView, openView} {
-		tab := strconv.Itoa(i+1) + " " + b.String()
-		if b == s.view {
+	for i, v := range s.views {
+		tab := strconv.Itoa(i+1) + " " + v.title()
+		if v == s.view {
 			tabs = append(tabs, s.pal.selected.Styled("["+tab+"]"))
 		} else {
 			tabs = append(tabs, " "+tab+" ")
@@ -127,7 +127,7 @@ func (s *screen) tabLine() string {
 	if state := s.pauseWord(); state != "" {
 		return cut(line, s.width-ansi.StringWidth(state)-1, s.g.dots) + " " + state
 	}
-	if s.grouped() != nil && s.grouped().minute {
+	if _, grouped := s.view.(*groupList); grouped && s.minute {
 		line += "  last minute"
 	}
 	return line
@@ -213,7 +213,7 @@ func (s *screen) curveGrid(columns int) []string {
 func (s *screen) filterLine() string {
 	var parts []string
 	if sc := s.query.scope; sc != nil {
-		parts = append(parts, sc.by.noun()+" is "+sc.key.title(sc.by, 60, s.g))
+		parts = append(parts, dimensions[sc.by].noun+" is "+dimensions[sc.by].title(&sc.key, 60, s.g))
 	}
 	if s.query.text != "" {
 		parts = append(parts, "text "+safetext.Escape(s.query.text))
@@ -225,23 +225,14 @@ func (s *screen) filterLine() string {
 		return ""
 	}
 	tail := "  " + human.Count(s.sum.counts.total()) + " of " + human.Count(s.sum.all)
+	of, counts := s.view.(counted)
 	switch {
-	case s.view == openView:
-		tail = "  " + human.Count(uint64(len(s.conns.rows))) + " of " + human.Count(uint64(len(s.conns.all))) + " open"
+	case counts:
+		shown, all, noun := of.counted()
+		tail = "  " + human.Count(shown) + " of " + human.Count(all) + " " + noun
 	case s.sum.partial:
 		tail = "  " + human.Count(s.sum.counts.total()) + " of the last " + human.Count(s.sum.asked)
 	}
 	room := s.width - len(tail) - len("filter  ")
 	return s.pal.match.Styled("filter  "+cut(strings.Join(parts, " and "), room, s.g.dots)) + tail
-}
-
-func (d dimension) noun() string {
-	switch d {
-	case byCause:
-		return "cause"
-	case byProgram, byProcess:
-		return "process"
-	default:
-		return "peer"
-	}
 }

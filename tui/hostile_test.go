@@ -73,7 +73,7 @@ func TestHostileNamesNeverReachTheTerminal(t *testing.T) {
 		s.press(key)
 		look(key)
 	}
-	s.run(s.s.conns.poll(s.s.cfg.Open, s.time))
+	s.run(s.s.conns.poll(s.s))
 	look("open")
 	s.send(connsMsg{err: errors.New(evil)})
 	look("open failed")

@@ -1,11 +1,19 @@
 package tui
 
-import "charm.land/bubbles/v2/key"
+import (
+	"strconv"
 
-// keyMap is every key of the screen. The footer and the help are made from it.
+	"charm.land/bubbles/v2/key"
+)
+
+// maxViews is how many views have a key of their own: 1 to 9.
+const maxViews = 9
+
+// keyMap is every key of the screen. The footer and the help are made from it. The
+// names of its fields are those of a file of keys.
 type keyMap struct {
+	views                                      key.Binding // as many as there are
 	next, previous                             key.Binding
-	stream, causes, processes, peers, open     key.Binding
 	up, down, halfUp, halfDown, first, last    key.Binding
 	enter, back, nextOne, previousOne          key.Binding
 	text, expr, pause, sort, reverse           key.Binding
@@ -21,14 +29,9 @@ func bind(help, does string, keys ...string) key.Binding {
 }
 
 func newKeyMap() keyMap {
-	return keyMap{
+	k := keyMap{
 		next:        bind("tab", "next view", "tab"),
 		previous:    bind("shift+tab", "previous view", "shift+tab"),
-		stream:      bind("1", "Stream", "1"),
-		causes:      bind("2", "Causes", "2"),
-		processes:   bind("3", "Processes", "3"),
-		peers:       bind("4", "Peers", "4"),
-		open:        bind("5", "Open", "5"),
 		up:          bind("k", "up", "k", "up"),
 		down:        bind("j", "down", "j", "down"),
 		halfUp:      bind("ctrl+u", "half page up", "ctrl+u", "pgup"),
@@ -62,12 +65,18 @@ func newKeyMap() keyMap {
 		quit:        bind("q", "quit", "q"),
 		kill:        bind("ctrl+c", "quit at once", "ctrl+c"),
 	}
+	var digits []string
+	for i := range maxViews {
+		digits = append(digits, strconv.Itoa(i+1))
+	}
+	k.views = bind("1-9", "the views, by number", digits...)
+	return k
 }
 
 // groups returns all keys in the order of the help.
 func (k *keyMap) groups() []keyGroup {
 	return []keyGroup{
-		{"Views", []key.Binding{k.stream, k.causes, k.processes, k.peers, k.open, k.next, k.previous}},
+		{"Views", []key.Binding{k.views, k.next, k.previous}},
 		{"Move", []key.Binding{k.down, k.up, k.halfDown, k.halfUp, k.first, k.last, k.enter, k.back, k.nextOne, k.previousOne}},
 		{"Choose", []key.Binding{k.text, k.expr, k.pause, k.sort, k.reverse, k.window, k.group, k.end}},
 		{"Step", []key.Binding{k.step, k.stepBack, k.abort, k.abortBack, k.faster, k.slower}},
@@ -82,24 +91,26 @@ type keyGroup struct {
 	keys  []key.Binding
 }
 
-// footer returns the keys that matter most where the user is.
+// footer returns the keys that matter most where the user is: those that leave and
+// record first, for what has no room at the right is left out.
 func (s *screen) footer() []key.Binding {
 	k := &s.keys
-	switch {
-	case s.help:
+	if s.help {
 		return []key.Binding{k.back, k.down, k.up, k.quit}
+	}
+	list := []key.Binding{k.help, k.quit}
+	if s.replay == nil && s.cfg.Record != nil {
+		list = append(list, k.record)
+	}
+	for _, a := range s.focus().keys(s) {
+		list = append(list, a.key)
+	}
+	switch {
 	case s.detail != nil:
-		return []key.Binding{k.back, k.nextOne, k.previousOne, k.down, k.copyJSON, k.copyFilter, k.help, k.quit}
+		return append(list, k.down, k.copyJSON, k.copyFilter)
 	case s.replay != nil:
-		return []key.Binding{k.help, k.enter, k.pause, k.step, k.stepBack, k.abort, k.abortBack, k.text, k.quit}
-	case s.view == streamView:
-		return []key.Binding{k.help, k.next, k.enter, k.text, k.expr, k.pause, k.sort, k.record, k.quit}
-	case s.view == openView:
-		if s.cfg.End != nil {
-			return []key.Binding{k.help, k.next, k.end, k.down, k.up, k.quit}
-		}
-		return []key.Binding{k.help, k.next, k.down, k.up, k.quit}
+		return append(list, k.enter, k.pause, k.step, k.stepBack, k.abort, k.abortBack, k.text)
 	default:
-		return []key.Binding{k.help, k.next, k.enter, k.sort, k.window, k.group, k.text, k.pause, k.quit}
+		return append(list, k.next, k.enter, k.text, k.expr, k.pause)
 	}
 }

@@ -31,11 +31,19 @@ var keyTests = map[string]func(*testing.T, *rig){
 			r.shows(want)
 		}
 	},
-	"stream":    func(t *testing.T, r *rig) { r.press("2", "1"); r.shows("[1 Stream]", "VERDICT") },
-	"causes":    func(t *testing.T, r *rig) { r.press("2"); r.shows("[2 Causes]", "unread-data") },
-	"processes": func(t *testing.T, r *rig) { r.press("3"); r.shows("[3 Processes]", "postgresql@") },
-	"peers":     func(t *testing.T, r *rig) { r.press("4"); r.shows("[4 Peers]", "10.0.1.5") },
-	"open":      func(t *testing.T, r *rig) { r.press("5"); r.shows("[5 Open]", "not available") },
+	"views": func(_ *testing.T, r *rig) {
+		for _, test := range [][3]string{
+			{"2", "[2 Causes]", "unread-data"},
+			{"3", "[3 Processes]", "postgresql@"},
+			{"4", "[4 Peers]", "10.0.1.5"},
+			{"5", "[5 Open]", "not available"},
+			{"9", "[5 Open]", "not available"},
+			{"1", "[1 Stream]", "VERDICT"},
+		} {
+			r.press(test[0])
+			r.shows(test[1], test[2])
+		}
+	},
 	"end": func(t *testing.T, r *rig) {
 		r.press("5")
 		r.send(connsMsg{conns: someOpen()})
@@ -136,7 +144,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 				most = rec
 			}
 		}
-		if got := r.s.stream.rows[0].rec.Teardown.ID; got != most.Teardown.ID {
+		if got := r.s.stream.shown[0].rec.Teardown.ID; got != most.Teardown.ID {
 			t.Errorf("first row by losses: %s, want %s", got, most.Teardown.ID)
 		}
 		r.press("2")
@@ -147,7 +155,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 	},
 	"reverse": func(t *testing.T, r *rig) {
 		r.press("S")
-		if got := r.s.stream.rows[0].seq; got != 399 {
+		if got := r.s.stream.shown[0].seq; got != 399 {
 			t.Errorf("first row: record %d, want 399", got)
 		}
 		r.press("2", "S")
@@ -238,7 +246,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 		if mode := r.s.View().MouseMode; mode != tea.MouseModeCellMotion {
 			t.Errorf("mouse mode %v, want cell motion", mode)
 		}
-		clicked := r.s.stream.rows[2].seq
+		clicked := r.s.stream.shown[2].seq
 		r.send(tea.MouseClickMsg{X: 5, Y: r.s.headerHeight() + 3})
 		r.selected(t, clicked)
 		r.send(tea.MouseWheelMsg{Button: tea.MouseWheelUp})

@@ -20,18 +20,11 @@ func (s *screen) wheel(msg tea.MouseWheelMsg) {
 	if msg.Button == tea.MouseWheelUp {
 		n = -3
 	}
-	switch {
-	case s.help && n > 0:
-		s.pages.ScrollDown(n)
-	case s.help:
-		s.pages.ScrollUp(-n)
-	case s.detail != nil && n > 0:
-		s.detail.pages.ScrollDown(n)
-	case s.detail != nil:
-		s.detail.pages.ScrollUp(-n)
-	default:
-		s.move(n)
+	if s.help {
+		scroll(&s.pages, n)
+		return
 	}
+	s.focus().move(s, n)
 }
 
 // clicked selects the row under the mouse.
@@ -40,14 +33,7 @@ func (s *screen) clicked(msg tea.MouseClickMsg) {
 	if s.help || line < 0 || msg.X >= s.tableWidth() || s.detail != nil && s.width < wideDetail {
 		return
 	}
-	if l := s.grouped(); l != nil {
-		if l.top+line < len(l.all) {
-			l.move(l.top + line - l.place())
-		}
-		return
-	}
-	if s.view == streamView && line < len(s.stream.rows) {
-		s.stream.sel(s.stream.rows[line].seq)
-		s.stream.line = line
+	if c, clicks := s.view.(clicker); clicks {
+		c.clicked(s, line)
 	}
 }

@@ -28,7 +28,7 @@ type OpenConn struct {
 // second, and only while it is shown.
 type openList struct {
 	all     []OpenConn
-	rows    []OpenConn // those that match
+	chosen  []OpenConn // those that match
 	match   func(*OpenConn) bool
 	err     error
 	asked   model.Time
@@ -42,8 +42,30 @@ type connsMsg struct {
 	err   error
 }
 
-// poll asks for the connections if it is time.
-func (l *openList) poll(open func() ([]OpenConn, error), now model.Time) tea.Cmd {
+// title implements [view].
+func (l *openList) title() string { return "Open" }
+
+// keys implements [view].
+func (l *openList) keys(s *screen) []action {
+	end := act(s.keys.end, (*screen).askEnd)
+	if s.cfg.End == nil {
+		end.key.SetHelp(s.keys.end.Help().Key, "end one (needs --allow-kill)")
+	}
+	return []action{end}
+}
+
+// rows implements [view].
+func (l *openList) rows(_ *screen, _ *deck, height int) { l.height = height }
+
+// enter implements [view]: an open connection has no story yet.
+func (l *openList) enter(*screen) {}
+
+// counted implements [counted].
+func (l *openList) counted() (shown, all int, noun string) { return len(l.chosen), len(l.all), "open" }
+
+// poll implements [loader]: it asks for the connections if it is time.
+func (l *openList) poll(s *screen) tea.Cmd {
+	open, now := s.cfg.Open, s.wall
 	if open == nil || l.loading || l.asked != 0 && now.Sub(l.asked) < time.Second {
 		return nil
 	}
@@ -68,34 +90,50 @@ func (l *openList) take(msg connsMsg) {
 			a.Network.Peer.AddrPort().Compare(b.Network.Peer.AddrPort()),
 		)
 	})
-	l.choose(l.match)
+	l.filter(l.match)
 }
 
-// choose shows what matches; nil is all. The selection stays with its connection.
-func (l *openList) choose(match func(*OpenConn) bool) {
+// choose implements [chooser].
+func (l *openList) choose(m *matcher) { l.filter(m.open()) }
+
+// filter shows what matches; nil is all. The selection stays with its connection.
+func (l *openList) filter(match func(*OpenConn) bool) {
 	selected := ""
 	if c := l.current(); c != nil {
 		selected = c.ID
 	}
-	l.match, l.rows = match, l.all
+	l.match, l.chosen = match, l.all
 	if match != nil {
-		l.rows = slices.DeleteFunc(slices.Clone(l.all), func(c OpenConn) bool { return !match(&c) })
+		l.chosen = slices.DeleteFunc(slices.Clone(l.all), func(c OpenConn) bool { return !match(&c) })
 	}
-	if i := slices.IndexFunc(l.rows, func(c OpenConn) bool { return c.ID == selected }); i >= 0 {
+	if i := slices.IndexFunc(l.chosen, func(c OpenConn) bool { return c.ID == selected }); i >= 0 {
 		l.place = i
 	}
-	l.move(0)
+	l.move(nil, 0)
 }
 
 // current returns the selected connection, or nil.
 func (l *openList) current() *OpenConn {
-	if l.place >= len(l.rows) {
+	if l.place >= len(l.chosen) {
 		return nil
 	}
-	return &l.rows[l.place]
+	return &l.chosen[l.place]
 }
 
-func (l *openList) move(n int) { l.place = min(max(l.place+n, 0), max(len(l.rows)-1, 0)) }
+// move implements [view].
+func (l *openList) move(_ *screen, n int) {
+	l.place = min(max(l.place+n, 0), max(len(l.chosen)-1, 0))
+}
+
+// clicked implements [clicker].
+func (l *openList) clicked(_ *screen, line int) {
+	if i := l.top() + line; i < len(l.chosen) {
+		l.place = i
+	}
+}
+
+// top is the connection in the first row: the selected one is in the middle.
+func (l *openList) top() int { return min(max(l.place-l.height/2, 0), max(len(l.chosen)-l.height, 0)) }
 
 var openColumns = []column{
 	{title: "STATE", min: 11, ideal: 12, rank: 0},
@@ -116,8 +154,8 @@ const (
 	openAge   = 5
 )
 
-// render draws the table.
-func (l *openList) render(s *screen, width int) []string {
+// draw implements [view].
+func (l *openList) draw(s *screen, width int) []string {
 	switch {
 	case s.cfg.Open == nil:
 		return []string{"", " The list of open connections is not available here."}
@@ -125,17 +163,17 @@ func (l *openList) render(s *screen, width int) []string {
 		return []string{"", " " + s.pal.loud.Styled(cut(safetext.Escape(l.err.Error()), width-1, s.g.dots))}
 	case len(l.all) == 0:
 		return []string{"", " No connection is open."}
-	case len(l.rows) == 0:
+	case len(l.chosen) == 0:
 		return []string{"", " No open connection matches the filter. Esc clears it.", " While it is open, it has no verdict and no cause."}
 	}
 	widths := l.fit(width-1, s.g)
 	lines := []string{s.pal.strong.Styled(" " + headings(openColumns, widths, -1, false, s.g))}
-	top := min(max(l.place-l.height/2, 0), max(len(l.rows)-l.height, 0))
-	for i := top; i < min(top+l.height, len(l.rows)); i++ {
+	top := l.top()
+	for i := top; i < min(top+l.height, len(l.chosen)); i++ {
 		var cells []string
 		for col := range openColumns {
 			if widths[col] > 0 {
-				cells = append(cells, openColumns[col].fitted(l.rows[i].cell(col, widths[col], s.g), widths[col], s.g))
+				cells = append(cells, openColumns[col].fitted(l.chosen[i].cell(col, widths[col], s.g), widths[col], s.g))
 			}
 		}
 		text := strings.Join(cells, " ")
@@ -150,7 +188,7 @@ func (l *openList) fit(width int, g *glyphs) []int {
 	columns := slices.Clone(openColumns)
 	for _, col := range []int{openWhere, openAge} {
 		known := func(c OpenConn) bool { return c.cell(col, 1<<10, g) != "" }
-		if !slices.ContainsFunc(l.rows, known) {
+		if !slices.ContainsFunc(l.chosen, known) {
 			columns[col].min = width + 1
 		}
 	}
@@ -202,11 +240,25 @@ func (l *openList) text(s *screen) string {
 		b.WriteString(c.title + "\t")
 	}
 	b.WriteByte('\n')
-	for i := range l.rows {
-		for col := range openColumns {
-			b.WriteString(l.rows[i].cell(col, 1<<10, s.g) + "\t")
-		}
-		b.WriteByte('\n')
+	for i := range l.chosen {
+		b.WriteString(strings.Join(l.chosen[i].cells(s.g), "\t") + "\n")
 	}
 	return b.String()
+}
+
+// takeaway implements [view].
+func (l *openList) takeaway(s *screen) takeaway {
+	t := takeaway{what: "no connection is selected", text: func() string { return l.text(s) }}
+	if c := l.current(); c != nil {
+		t.row, t.what, t.filter = strings.Join(c.cells(s.g), "\t"), "the row", tcpdumpFilter(&c.Network)
+	}
+	return t
+}
+
+// cells returns a whole row as text.
+func (c *OpenConn) cells(g *glyphs) (cells []string) {
+	for col := range openColumns {
+		cells = append(cells, c.cell(col, 1<<10, g))
+	}
+	return cells
 }

@@ -18,8 +18,9 @@ type query struct {
 
 // scope is one row of a grouped view.
 type scope struct {
-	by  dimension
-	key groupKey
+	by   dimension
+	key  groupKey
+	from view // that it was opened in
 }
 
 func (q *query) empty() bool { return q.text == "" && q.expr == "" && q.scope == nil }
@@ -43,7 +44,7 @@ func (q *query) compile() (*matcher, error) {
 }
 
 func (m *matcher) holds(r *model.Record) bool {
-	return (m.scope == nil || m.scope.by.key(&r.Teardown) == m.scope.key) && m.filter.Match(r)
+	return (m.scope == nil || dimensions[m.scope.by].key(&r.Teardown) == m.scope.key) && m.filter.Match(r)
 }
 
 // record returns what chooses records, nil for all.

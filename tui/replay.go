@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"charm.land/bubbles/v2/key"
-	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/closetrace/closetrace/model"
@@ -27,26 +26,21 @@ type player struct {
 	last    model.Time
 }
 
-// pressedReplay handles the keys that step.
-func (s *screen) pressedReplay(msg tea.KeyPressMsg) bool {
+// replayKeys are the keys that step; in a replay the position moves.
+func (s *screen) replayKeys() []action {
 	k := &s.keys
-	switch {
-	case key.Matches(msg, k.step):
-		s.step(1, anyRecord)
-	case key.Matches(msg, k.stepBack):
-		s.step(-1, anyRecord)
-	case key.Matches(msg, k.abort):
-		s.step(1, abortiveRecord)
-	case key.Matches(msg, k.abortBack):
-		s.step(-1, abortiveRecord)
-	case s.replay != nil && key.Matches(msg, k.faster):
-		s.replay.speed = min(max(s.replay.speed, 0.5)*2, 1024)
-	case s.replay != nil && key.Matches(msg, k.slower):
-		s.replay.speed = max(s.replay.speed/2, 1.0/16)
-	default:
-		return false
+	by := func(b key.Binding, n int, want func(*model.Record) bool) action {
+		return act(b, func(s *screen) { s.step(n, want) })
 	}
-	return true
+	keys := []action{
+		by(k.step, 1, anyRecord), by(k.stepBack, -1, anyRecord), by(k.abort, 1, abortiveRecord), by(k.abortBack, -1, abortiveRecord),
+	}
+	if p := s.replay; p != nil {
+		keys = append(keys,
+			act(k.faster, func(*screen) { p.speed = min(max(p.speed, 0.5)*2, 1024) }),
+			act(k.slower, func(*screen) { p.speed = max(p.speed/2, 1.0/16) }))
+	}
+	return keys
 }
 
 func anyRecord(*model.Record) bool { return true }

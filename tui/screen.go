@@ -10,23 +10,6 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// viewID is one of the views.
-type viewID uint8
-
-const (
-	streamView viewID = iota
-	causeView
-	processView
-	peerView
-	openView
-	views
-)
-
-// String returns the name on the tab.
-func (v viewID) String() string {
-	return [...]string{"Stream", "Causes", "Processes", "Peers", "Open"}[v]
-}
-
 // The smallest screen on which the tables can be read.
 const (
 	minWidth  = 60
@@ -53,14 +36,16 @@ type screen struct {
 	width, height int
 	now           model.Time // of the last tick; in a replay, of its position
 	wall          model.Time // of the last tick
-	view          viewID
+	views         []view     // in the order of the tabs
+	view          view       // the one that is shown
+	minute        bool       // the grouped views count the last minute only
 	query         query
 	frozen        *deck  // what is shown while paused and in a replay
 	pausedAt      uint64 // the number of the next record when the pause began
 	sum           summary
 
 	stream streamList
-	groups [3]groupList
+	groups []groupList
 	conns  openList
 	detail *detail
 	help   bool
@@ -91,9 +76,11 @@ type (
 func newScreen(cfg Config, in *intake) *screen {
 	s := &screen{cfg: cfg, in: in, keys: newKeyMap(), g: glyphsFor(cfg.ASCII)}
 	s.stream.follow = true
-	for i := range s.groups {
-		s.groups[i].table = i
+	for i, g := range groupings {
+		s.groups = append(s.groups, groupList{table: i, by: g.by, name: g.title})
 	}
+	s.views = newViews(s)
+	s.view = s.views[0]
 	if cfg.Replay != nil {
 		s.replay = &player{speed: cfg.Replay.Speed}
 	}
@@ -177,8 +164,8 @@ func (s *screen) ticked(now model.Time) tea.Cmd {
 	if s.cfg.LeaveAtEnd && s.sum.ended && !s.paused() && s.detail == nil && s.prompt == nil {
 		return tea.Quit
 	}
-	if s.view == openView {
-		return s.conns.poll(s.cfg.Open, now)
+	if l, loads := s.view.(loader); loads {
+		return l.poll(s)
 	}
 	return nil
 }
@@ -203,13 +190,10 @@ func (s *screen) refresh() {
 	s.with(func(d *deck) {
 		s.sum.take(d, s.now, s.width)
 		height := s.tableHeight() - 1
-		if s.view == streamView {
-			s.stream.refresh(d, height, s.now)
+		s.view.rows(s, d, height)
+		if s.detail != nil {
+			s.detail.rows(s, d, height+1)
 		}
-		if l := s.grouped(); l != nil {
-			l.refresh(d, height, s.now)
-		}
-		s.refreshDetail(d)
 	})
 	if s.paused() {
 		s.in.mu.Lock()
@@ -217,7 +201,6 @@ func (s *screen) refresh() {
 		s.sum.lost = s.in.deck.all.lost
 		s.in.mu.Unlock()
 	}
-	s.conns.height = s.tableHeight() - 1
 	s.pages.SetWidth(s.width)
 	s.pages.SetHeight(s.tableHeight())
 }
@@ -228,14 +211,4 @@ func (s *screen) takeState() {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	s.sum.ended, s.sum.err, s.sum.stop = s.in.ended, s.in.err, s.in.stop
-}
-
-// grouped returns the list of the view if it is a grouped one.
-func (s *screen) grouped() *groupList {
-	switch s.view {
-	case causeView, processView, peerView:
-		return &s.groups[s.view-causeView]
-	default:
-		return nil
-	}
 }

@@ -31,7 +31,7 @@ type streamList struct {
 	selected uint64
 	line     int // the line of the selection, from 0
 
-	rows   []streamRow // what is on the screen
+	shown  []streamRow // what is on the screen
 	total  int
 	height int
 	drawn  model.Time // when rows was taken
@@ -48,7 +48,7 @@ const (
 
 // tooFast reports whether the rows can stay as they are for now.
 func (l *streamList) tooFast(d *deck, height int, now model.Time) bool {
-	if l.stale || !l.follow || len(l.rows) < l.height || l.height != max(height, 0) || d.journal.next < l.newest {
+	if l.stale || !l.follow || len(l.shown) < l.height || l.height != max(height, 0) || d.journal.next < l.newest {
 		return false
 	}
 	return d.journal.next-l.newest > uint64(l.height/fastPart) && now >= l.drawn && now.Sub(l.drawn) < fastStream
@@ -166,7 +166,7 @@ func (l *streamList) refresh(d *deck, height int, now model.Time) {
 	l.drawn, l.newest, l.stale = now, d.journal.next, false
 	l.resort(d, now)
 	l.total = l.len(d)
-	l.rows = l.rows[:0]
+	l.shown = l.shown[:0]
 	if l.total == 0 || l.height == 0 {
 		return
 	}
@@ -177,7 +177,7 @@ func (l *streamList) refresh(d *deck, height int, now model.Time) {
 	l.line = place - top
 	for i := top; i < min(top+l.height, l.total); i++ {
 		seq := l.at(d, i)
-		l.rows = append(l.rows, streamRow{seq, *d.journal.at(seq)})
+		l.shown = append(l.shown, streamRow{seq, *d.journal.at(seq)})
 	}
 }
 
@@ -195,8 +195,50 @@ func (l *streamList) place(d *deck) int {
 	}
 }
 
-// move moves the selection by n rows and stops following.
-func (l *streamList) move(d *deck, n int) {
+// title implements [view].
+func (l *streamList) title() string { return "Stream" }
+
+// keys implements [view].
+func (l *streamList) keys(s *screen) []action {
+	return []action{
+		act(s.keys.sort, func(*screen) { l.sort, l.order, l.follow = (l.sort+1)%streamSorts, nil, true }),
+		act(s.keys.reverse, func(*screen) { l.reverse, l.order = !l.reverse, nil }),
+	}
+}
+
+// choose implements [chooser].
+func (l *streamList) choose(*matcher) { l.order = nil }
+
+// rows implements [view].
+func (l *streamList) rows(s *screen, d *deck, height int) { l.refresh(d, height, s.now) }
+
+// enter implements [view].
+func (l *streamList) enter(s *screen) { s.openDetail() }
+
+// move implements [view].
+func (l *streamList) move(s *screen, n int) {
+	s.with(func(d *deck) {
+		switch n {
+		case toFirst:
+			l.toFirst(d)
+		case toLast:
+			l.toLast(d)
+		default:
+			l.step(d, n)
+		}
+	})
+}
+
+// clicked implements [clicker].
+func (l *streamList) clicked(_ *screen, line int) {
+	if line < len(l.shown) {
+		l.sel(l.shown[line].seq)
+		l.line = line
+	}
+}
+
+// step moves the selection by n rows and stops following.
+func (l *streamList) step(d *deck, n int) {
 	total := l.len(d)
 	if total == 0 {
 		return
@@ -209,12 +251,12 @@ func (l *streamList) move(d *deck, n int) {
 // toFirst and toLast go to an end of the list. At the end where new records
 // come in, the selection follows them.
 func (l *streamList) toFirst(d *deck) {
-	l.move(d, -l.len(d))
+	l.step(d, -l.len(d))
 	l.follow = l.sort != sortTime || l.newestFirst()
 }
 
 func (l *streamList) toLast(d *deck) {
-	l.move(d, l.len(d))
+	l.step(d, l.len(d))
 	l.follow = l.sort == sortTime && !l.reverse
 }
 
@@ -223,9 +265,9 @@ func (l *streamList) sel(seq uint64) { l.selected, l.follow = seq, false }
 
 // current returns the selected row, if there is one.
 func (l *streamList) current() *streamRow {
-	for i := range l.rows {
-		if l.rows[i].seq == l.selected {
-			return &l.rows[i]
+	for i := range l.shown {
+		if l.shown[i].seq == l.selected {
+			return &l.shown[i]
 		}
 	}
 	return nil

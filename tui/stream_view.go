@@ -62,14 +62,17 @@ func (s streamSort) column() int {
 	}
 }
 
-// render draws the table: a line of titles and the rows.
-func (l *streamList) render(s *screen, width int) []string {
+// draw implements [view].
+func (l *streamList) draw(s *screen, width int) []string {
+	if len(l.shown) == 0 {
+		return s.empty()
+	}
 	columns := streamTable(l.sort, width)
 	widths := fitColumns(columns, width-1)
 	descending := l.reverse == (l.sort == sortTime)
 	lines := []string{s.pal.strong.Styled(" " + headings(columns, widths, l.sort.column(), descending, s.g))}
-	for i := range l.rows {
-		row := &l.rows[i]
+	for i := range l.shown {
+		row := &l.shown[i]
 		lines = append(lines, s.row(l.renderRow(s, row, columns, widths, width), row.seq == l.selected, width))
 	}
 	return lines
@@ -171,4 +174,27 @@ func knownBytes(b model.Bytes) string {
 		return ""
 	}
 	return human.Bytes(b.Lost())
+}
+
+// takeaway implements [view].
+func (l *streamList) takeaway(s *screen) takeaway {
+	t := takeaway{what: "no record is selected"}
+	if row := l.current(); row != nil {
+		t = s.takeRecord(&row.rec)
+	}
+	t.records, t.text = true, func() string { return l.text(s) }
+	return t
+}
+
+// text returns the lines of all that is chosen.
+func (l *streamList) text(s *screen) string {
+	var b strings.Builder
+	options := LineOptions{ASCII: s.cfg.ASCII, Date: true, Zone: s.cfg.Zone}
+	b.WriteString(LineHeader(options) + "\n")
+	s.with(func(d *deck) {
+		for i := range d.hits.len() {
+			b.WriteString(Line(d.journal.at(d.hits.at(i)), options) + "\n")
+		}
+	})
+	return b.String()
 }

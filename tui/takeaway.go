@@ -13,58 +13,36 @@ import (
 	"github.com/closetrace/closetrace/internal/human"
 )
 
-// copyJSON copies the selected record, or the text of the selected group,
-// through the terminal (OSC 52), so that it works over ssh.
-func (s *screen) copyJSON() tea.Cmd {
-	if l := s.grouped(); l != nil {
-		row := l.current()
-		if row == nil {
-			return nil
-		}
-		s.say("copied the row")
-		return tea.SetClipboard(strings.Join(s.groupCells(row, l.by), "\t"))
-	}
-	r := s.chosen()
-	switch {
-	case r == nil:
-		s.say("no record is selected")
-		return nil
-	case s.cfg.JSON == nil:
-		s.say("JSON is not available here")
+// copyRow copies the selected record, or the text of the selected row, through the
+// terminal (OSC 52), so that it works over ssh.
+func (s *screen) copyRow() tea.Cmd {
+	t := s.focus().takeaway(s)
+	if t.row == "" {
+		s.say(t.what)
 		return nil
 	}
-	s.say("copied the record as JSON")
-	return tea.SetClipboard(strings.TrimRight(string(s.cfg.JSON(nil, r)), "\n"))
-}
-
-// chosen returns the record that is selected or open.
-func (s *screen) chosen() *model.Record {
-	switch row := s.stream.current(); {
-	case s.detail != nil:
-		return &s.detail.rec
-	case s.view == streamView && row != nil:
-		return &row.rec
-	default:
-		return nil
-	}
+	s.say("copied " + t.what)
+	return tea.SetClipboard(t.row)
 }
 
 // copyFilter copies what tcpdump needs to see the selected connection or peer.
 func (s *screen) copyFilter() tea.Cmd {
-	text := ""
-	if l := s.grouped(); l != nil {
-		if row := l.current(); row != nil {
-			text = peerFilter(row.key)
-		}
-	} else if r := s.chosen(); r != nil {
-		text = tcpdumpFilter(&r.Teardown.Network)
-	}
-	if text == "" {
+	t := s.focus().takeaway(s)
+	if t.filter == "" {
 		s.say("no address is selected")
 		return nil
 	}
-	s.say("copied: " + text)
-	return tea.SetClipboard(text)
+	s.say("copied: " + t.filter)
+	return tea.SetClipboard(t.filter)
+}
+
+// takeRecord is what can be copied of one record.
+func (s *screen) takeRecord(r *model.Record) takeaway {
+	t := takeaway{what: "JSON is not available here", filter: tcpdumpFilter(&r.Teardown.Network)}
+	if s.cfg.JSON != nil {
+		t.row, t.what = strings.TrimRight(string(s.cfg.JSON(nil, r)), "\n"), "the record as JSON"
+	}
+	return t
 }
 
 // tcpdumpFilter returns a pcap filter for one connection, "" if its addresses
@@ -90,31 +68,20 @@ func peerFilter(k groupKey) string {
 	}
 }
 
-// groupCells returns a whole row as text.
-func (s *screen) groupCells(row *groupRow, by dimension) []string {
-	cells := make([]string, 0, groupColumns)
-	for col := range colSpark {
-		if col == colWhere && by != byProgram && by != byProcess || col == colMostly && by == byCause {
-			continue
-		}
-		cells = append(cells, strings.TrimSpace(s.groupCell(row, by, col, 1<<10)))
-	}
-	return cells
-}
-
 // writeName is the name that w proposes.
 func (s *screen) writeName() string {
-	name := "closetrace-" + strings.ToLower(s.view.String()) + "-" + inZone(s.wall, s.cfg.Zone).Format("20060102-150405")
-	if s.view == streamView && s.cfg.Record != nil {
+	name := "closetrace-" + strings.ToLower(s.focus().title()) + "-" + inZone(s.wall, s.cfg.Zone).Format("20060102-150405")
+	if s.focus().takeaway(s).records && s.cfg.Record != nil {
 		return name + ".jsonl"
 	}
 	return name + ".txt"
 }
 
-// writeView writes the view to a file: the records of the stream as a
-// recording, a grouped view as text.
+// writeView writes the view to a file: the records of the stream as a recording, all
+// else as text.
 func (s *screen) writeView(path string) tea.Cmd {
-	if s.view == streamView && s.cfg.Record != nil {
+	t := s.focus().takeaway(s)
+	if t.records && s.cfg.Record != nil {
 		d := s.takeSnapshot()
 		if s.frozen != nil {
 			d.journal.next, d.hits = s.frozen.journal.next, s.frozen.hits.copy()
@@ -122,7 +89,7 @@ func (s *screen) writeView(path string) tea.Cmd {
 		create := s.cfg.Record
 		return func() tea.Msg { return savedMsg{writeRecords(d, path, create)} }
 	}
-	text := s.viewText()
+	text := t.text()
 	return func() tea.Msg {
 		if err := writeNew(path, text); err != nil {
 			return doneMsg{err: err}
@@ -145,35 +112,6 @@ func writeRecords(d *deck, path string, create func(string) (Recorder, error)) d
 		return doneMsg{err: fmt.Errorf("close %s: %w", path, err)}
 	}
 	return doneMsg{text: fmt.Sprintf("wrote %s records to %s", human.Count(uint64(d.hits.len())), path)}
-}
-
-// viewText is the whole view as a table with tabs, or the lines of the stream.
-func (s *screen) viewText() string {
-	var b strings.Builder
-	switch l := s.grouped(); {
-	case l != nil:
-		columns := groupTable(l.by, s.width, &asciiGlyphs)
-		for col := range colSpark {
-			if title := columns[col].title; title != "" {
-				b.WriteString(strings.TrimLeft(title, "GALF") + "\t")
-			}
-		}
-		b.WriteByte('\n')
-		for i := range l.all {
-			b.WriteString(strings.Join(s.groupCells(&l.all[i], l.by), "\t") + "\n")
-		}
-	case s.view == openView:
-		b.WriteString(s.conns.text(s))
-	default:
-		options := LineOptions{ASCII: s.cfg.ASCII, Date: true, Zone: s.cfg.Zone}
-		b.WriteString(LineHeader(options) + "\n")
-		s.with(func(d *deck) {
-			for i := range d.hits.len() {
-				b.WriteString(Line(d.journal.at(d.hits.at(i)), options) + "\n")
-			}
-		})
-	}
-	return b.String()
 }
 
 // writeNew makes a file that only its owner reads. It never replaces one.

@@ -13,15 +13,8 @@ type tally struct {
 	lostBytes   uint64
 	first, last model.Time
 	history     history
-	tables      [3]*table // causes, processes, peers
+	tables      []*table // one for each of groupings
 }
-
-// The places of the tables of a tally.
-const (
-	causeTable = iota
-	processTable
-	peerTable
-)
 
 // The screen's history is five minutes in spans of a second.
 const (
@@ -29,10 +22,10 @@ const (
 	screenSpan  = time.Second
 )
 
-func newTally(by [3]dimension) *tally {
+func newTally(by []dimension) *tally {
 	t := &tally{history: newHistory(screenSpans, screenSpan)}
-	for i, d := range by {
-		t.tables[i] = newTable(d)
+	for _, d := range by {
+		t.tables = append(t.tables, newTable(d))
 	}
 	return t
 }
@@ -64,7 +57,7 @@ func (t *tally) end(d *model.Teardown) {
 	t.lostBytes += bytes
 	t.history.add(d.Time, d.Verdict, 1)
 	for _, table := range t.tables {
-		g := table.group(table.by.key(d))
+		g := table.group(dimensions[table.by].key(d))
 		g.counts.add(d.Verdict, 1)
 		g.causes[clampCause(d.Cause)]++
 		g.lost += bytes
@@ -84,7 +77,7 @@ func (t *tally) retract(d *model.Teardown) {
 	}
 	move(&t.counts)
 	for _, table := range t.tables {
-		if g := table.groups[table.by.key(d)]; g != nil && table.by != byCause {
+		if g := table.groups[dimensions[table.by].key(d)]; g != nil && table.by != byCause {
 			move(&g.counts)
 			if expired := &g.causes[model.CauseLingerExpired]; *expired > 0 {
 				*expired--
@@ -102,6 +95,7 @@ func (t *tally) retract(d *model.Teardown) {
 func (t *tally) copy() *tally {
 	c := *t
 	c.history = t.history.copy()
+	c.tables = make([]*table, len(t.tables))
 	for i := range t.tables {
 		c.tables[i] = t.tables[i].copy()
 	}

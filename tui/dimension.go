@@ -1,0 +1,132 @@
+package tui
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+// dimension is what a grouped view groups by.
+type dimension uint8
+
+const (
+	byCause   dimension = iota
+	byProgram           // process name and container
+	byProcess           // the same and the pid
+	byPeer              // the peer's address
+	byPrefix            // the peer's /24 or /64
+)
+
+// dimensions is what there is to know of each.
+var dimensions = [...]struct {
+	noun    string // in the filter line
+	heading string // of the column of names
+	room    int    // the fewest columns for a name
+	where   bool   // a group runs somewhere: pod, container or unit
+	next    dimension
+	key     func(*model.Teardown) groupKey
+	title   func(*groupKey, int, *glyphs) string
+}{
+	byCause:   {noun: "cause", heading: "CAUSE", room: 18, next: byCause, key: causeKey, title: causeTitle},
+	byProgram: {noun: "process", heading: "PROCESS", room: 16, where: true, next: byProcess, key: programKey, title: processTitle},
+	byProcess: {noun: "process", heading: "PROCESS[PID]", room: 16, where: true, next: byProgram, key: processKey, title: processTitle},
+	byPeer:    {noun: "peer", heading: "PEER", room: 22, next: byPrefix, key: peerKey, title: peerTitle},
+	byPrefix:  {noun: "peer", heading: "PEER NETWORK", room: 22, next: byPeer, key: prefixKey, title: peerTitle},
+}
+
+// The places of the tables of a tally.
+const (
+	causeTable = iota
+	processTable
+	peerTable
+)
+
+// groupings are the grouped views, in the order of their tabs.
+var groupings = [...]struct {
+	title string
+	by    dimension // at first
+}{
+	causeTable:   {"Causes", byCause},
+	processTable: {"Processes", byProgram},
+	peerTable:    {"Peers", byPeer},
+}
+
+func groupingDimensions() (dims []dimension) {
+	for _, g := range groupings {
+		dims = append(dims, g.by)
+	}
+	return dims
+}
+
+func causeKey(t *model.Teardown) groupKey { return groupKey{cause: t.Cause} }
+
+func programKey(t *model.Teardown) groupKey {
+	return groupKey{name: ownerName(&t.Facts), place: ownerPlace(&t.Facts)}
+}
+
+func processKey(t *model.Teardown) groupKey {
+	k := programKey(t)
+	k.pid = t.Process.PID
+	if k.pid == 0 && t.Process.Name == "" {
+		k.pid = t.Closer.PID
+	}
+	return k
+}
+
+func peerKey(t *model.Teardown) groupKey {
+	a := t.Network.Peer.Address
+	return groupKey{prefix: netip.PrefixFrom(a, a.BitLen())}
+}
+
+func prefixKey(t *model.Teardown) groupKey {
+	bits := 24
+	if t.Network.Peer.Address.Is6() {
+		bits = 64
+	}
+	p, err := t.Network.Peer.Address.WithZone("").Prefix(bits)
+	if err != nil {
+		return groupKey{} // the address is not known
+	}
+	return groupKey{prefix: p}
+}
+
+func causeTitle(k *groupKey, _ int, _ *glyphs) string {
+	if k.others {
+		return othersTitle
+	}
+	return k.cause.String()
+}
+
+// othersTitle names the rows that were folded together.
+const othersTitle = "(others)"
+
+func processTitle(k *groupKey, width int, g *glyphs) string {
+	if k.others {
+		return othersTitle
+	}
+	name, pid := human.ProcessParts(k.name, k.pid)
+	switch {
+	case name == "":
+		name = "(not known)"
+	case strings.TrimSpace(name) == "":
+		name = strconv.Quote(name) // so that it is seen
+	}
+	return cutTail(name, pid, width, g.dots)
+}
+
+func peerTitle(k *groupKey, width int, g *glyphs) string {
+	switch {
+	case k.others:
+		return othersTitle
+	case !k.prefix.Addr().IsValid():
+		return "(not known)"
+	case k.prefix.IsSingleIP():
+		return cut(safetext.Escape(k.prefix.Addr().String()), width, g.dots)
+	default:
+		return cut(k.prefix.String(), width, g.dots)
+	}
+}
