@@ -13,8 +13,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// release is set by the linker: -X main.release=v1.2.3
-var release string
+// Set by the linker in releases: -X main.release=v1.2.3. commit and date, RFC 3339,
+// are those of the commit; elsewhere the build information has them.
+var release, commit, date string
 
 // version returns the release, or the commit the program was built from.
 func version() string {
@@ -36,6 +37,22 @@ func version() string {
 	return "devel"
 }
 
+// origin returns the commit the program was built from and its date, as far as known.
+func origin() (string, string) {
+	revision, when := commit, date
+	if info, ok := debug.ReadBuildInfo(); ok && revision == "" {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				revision = s.Value
+			case "vcs.time":
+				when = s.Value
+			}
+		}
+	}
+	return revision, when
+}
+
 func versionLine() string {
 	return fmt.Sprintf("closetrace %s (%s, %s/%s, %s)\n", version(), model.Schema, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
@@ -48,8 +65,9 @@ func newVersion(a *app) *cobra.Command {
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
+				revision, when := origin()
 				return json.NewEncoder(a.stdout).Encode(map[string]string{
-					"version": version(), "schema": model.Schema, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
+					"version": version(), "commit": revision, "date": when, "schema": model.Schema, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
 				})
 			}
 			_, err := io.WriteString(a.stdout, versionLine())
