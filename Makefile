@@ -6,13 +6,19 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: run build generate check-generated test lint wine bench clean
+.PHONY: run build cross generate check-generated check test lint wine bench dist check-dist clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
 
 build:              ## build/closetrace; needs only Go
 	go build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BIN) ./cmd/closetrace
+
+cross:              ## compiles for every other system
+	for t in linux/arm64 windows/amd64 windows/arm64 darwin/arm64; do \
+		GOOS=$${t%/*} GOARCH=$${t#*/} go build -o /dev/null ./cmd/closetrace || exit 1; done
+
+check: check-generated lint cross test ## what CI runs; with root also what traces this kernel
 
 generate:           ## BPF objects (clang 14), decoder tables, documents
 	go generate ./...
@@ -43,6 +49,14 @@ bench: build        ## Go benchmarks, then docs/benchmarks.md: closetrace beside
 	go test -run '^$$' -bench . -benchmem ./...
 	go build -o build/bench ./tools/bench
 	build/bench run -closetrace $(BIN) -document docs/benchmarks.md -picture docs/img/benchmarks.svg
+
+dist:               ## build/dist: archives, packages, image, formulas (docs/install.md)
+	cd tools/dist && go run . -out $(CURDIR)/build/dist $(if $(VERSION),-version $(VERSION))
+
+check-dist:         ## the same commit gives the same bytes in another directory
+	rm -rf build/dist-again && git clone -q . build/dist-again && cd build/dist-again/tools/dist && \
+		go run . -out $(CURDIR)/build/dist-again/out $(if $(VERSION),-version $(VERSION))
+	cmp build/dist/SHA256SUMS build/dist-again/out/SHA256SUMS && rm -rf build/dist-again
 
 clean:
 	rm -rf build
