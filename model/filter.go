@@ -2,6 +2,7 @@ package model
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -21,10 +22,15 @@ type Filter struct {
 	machine   vm.VM
 	view      view
 	addresses bool // the expression reads one: they cost an allocation each
+	failures  uint64
+	failed    error // the first of them
 }
 
 // ErrFilter is matched by every error that a wrong expression causes.
 var ErrFilter = errors.New("filter")
+
+// ErrFilterFailed is matched by the error of [Filter.Failed].
+var ErrFilterFailed = errors.New("the filter failed")
 
 // filterMemory bounds what one evaluation may allocate, in expr's units.
 const filterMemory = 10_000
@@ -55,8 +61,8 @@ func (f *Filter) String() string {
 }
 
 // Match reports whether r passes. Records that are not about a connection
-// (start, loss, stop) always do, as does one that the expression fails on: a
-// filter never hides what it cannot judge.
+// (start, loss, stop) always do. One that the expression fails on (a division by
+// zero, an element that a list does not have) does not: [Filter.Failed] says so.
 func (f *Filter) Match(r *Record) bool {
 	if f == nil {
 		return true
@@ -69,10 +75,23 @@ func (f *Filter) Match(r *Record) bool {
 	f.view.fill(&r.Teardown, f.addresses)
 	result, err := f.machine.Run(f.program, &f.view)
 	if err != nil {
-		return true
+		if f.failures++; f.failed == nil {
+			f.failed = err
+		}
+		return false
 	}
 	matched, ok := result.(bool)
-	return matched || !ok
+	return matched && ok
+}
+
+// Failed returns an error if the expression failed on records, with their number
+// and the first reason; it matches [ErrFilterFailed]. They did not match.
+func (f *Filter) Failed() error {
+	if f == nil || f.failed == nil {
+		return nil
+	}
+	reason, _, _ := strings.Cut(f.failed.Error(), "\n") // without the place
+	return fmt.Errorf("%w on %d records, which are left out: %s", ErrFilterFailed, f.failures, strings.TrimPrefix(reason, "runtime error: "))
 }
 
 // addressFinder looks whether the expression reads an address.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -12,21 +13,19 @@ import (
 )
 
 // CompileExpression compiles an expression over the fields of env, a struct
-// whose fields carry their name in the tag "expr". Beside the language's own
-// functions it has cidr(address, "10.0.0.0/8"), and it has no clock: a recording
-// gives the same at any time. The error of a wrong expression matches
+// whose fields carry their name in the tag "expr". It has cidr(address,
+// "10.0.0.0/8") and those of the language's own functions that can neither grow
+// nor loop for long. It has no clock: a recording gives the same at any time. The error of a wrong expression matches
 // [ErrFilter], shows the place, names fields, not the types of env, and those that
 // may have been meant.
 func CompileExpression(source string, env any, options ...expr.Option) (*vm.Program, error) {
 	networks := networkChecker{source: file.NewSource(source)}
-	options = append(options, expr.Env(env), expr.Patch(&networks),
+	bounds := boundChecker{source: file.NewSource(source)}
+	options = append(append(bounded(), options...), expr.Env(env), expr.Patch(&networks), expr.Patch(&bounds),
 		expr.Function("cidr", inCIDR, new(func(string, string) bool)))
-	for _, clock := range []string{"now", "date", "duration", "timezone"} {
-		options = append(options, expr.DisableBuiltin(clock))
-	}
 	program, err := expr.Compile(source, options...)
 	if err == nil {
-		err = networks.err
+		err = cmp.Or(networks.err, bounds.err)
 	}
 	if err == nil {
 		return program, nil

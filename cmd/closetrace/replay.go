@@ -96,6 +96,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	}
 	if err == nil {
 		in.tell(a.stderr)
+		err = filter.Failed()
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -41,7 +42,8 @@ func newReport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.writePage(page, output, force, report.Options{Title: title, Version: version(), Warnings: warnings})
+			err = a.writePage(page, output, force, report.Options{Title: title, Version: version(), Warnings: warnings})
+			return cmp.Or(err, filter.Failed())
 		},
 	}
 	flags.flags(c.Flags())
@@ -77,6 +79,9 @@ func (a *app) collect(ctx context.Context, path string, filter *model.Filter) (*
 	var warnings []string
 	for line := range strings.Lines(told.String()) {
 		warnings = append(warnings, strings.TrimPrefix(strings.TrimSpace(line), "closetrace: "))
+	}
+	if err := filter.Failed(); err != nil {
+		warnings = append(warnings, err.Error())
 	}
 	return page, warnings, nil
 }

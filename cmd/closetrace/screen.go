@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	if open.allowKill {
 		config.End = open.end
 	}
-	return a.screen(ctx, t.records(ctx), config)
+	return cmp.Or(a.screen(ctx, t.records(ctx), config), t.rest.Failed())
 }
 
 // screen fills in what every screen has.

@@ -121,6 +121,9 @@ func (t *trace) records(ctx context.Context) iter.Seq2[model.Record, error] {
 		if failed != nil {
 			stop.Reason = "error"
 		}
+		if failed == nil {
+			failed = t.rest.Failed()
+		}
 		if yield(model.Record{Kind: model.KindStop, Stop: stop}, nil) && failed != nil {
 			yield(model.Record{}, failed)
 		}

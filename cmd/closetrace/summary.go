@@ -75,7 +75,7 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 			return err
 		}
 	}
-	return a.printSummary(s, flags)
+	return cmp.Or(a.printSummary(s, flags), filter.Failed())
 }
 
 // addFile counts the records of a file.
@@ -126,16 +126,18 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 		defer repeat(flags.every, print)()
 	}
 	var last model.Record
+	var failed error
 	for r, err := range t.records(ctx) {
 		if err != nil {
-			return err
+			failed = err // the last of them; what was seen is shown
+			break
 		}
 		last = r
 		mutex.Lock()
 		s.Add(&last)
 		mutex.Unlock()
 	}
-	return print()
+	return cmp.Or(print(), failed)
 }
 
 // repeat calls do again and again until the returned function is called or do
@@ -225,7 +227,7 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 	}
 	comparison := summary.Compare(both[0], both[1])
 	if flags.asJSON {
-		return json.NewEncoder(a.stdout).Encode(comparison)
+		return cmp.Or(json.NewEncoder(a.stdout).Encode(comparison), filter.Failed())
 	}
-	return comparison.Text(a.stdout, a.textOptions(flags))
+	return cmp.Or(comparison.Text(a.stdout, a.textOptions(flags)), filter.Failed())
 }

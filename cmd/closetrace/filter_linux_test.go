@@ -1,0 +1,45 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestFilterFailsLive: what a filter fails on is not recorded, and the end says so.
+func TestFilterFailsLive(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	for _, args := range [][]string{
+		{"record", "-o", "-"},
+		{"live", "--plain"},
+		{"summary", "--live"},
+	} {
+		c := exec.Command(closetrace, append(args, "--filter", "process.pid % 0 == 1", "--duration", "1500ms")...)
+		quit := make(chan struct{})
+		var load sync.WaitGroup
+		load.Go(func() {
+			for {
+				select {
+				case <-quit:
+					return
+				case <-time.After(50 * time.Millisecond):
+					p := newPair(t)
+					p.client.Close()
+					p.server.Close()
+				}
+			}
+		})
+		r := runProgram(t, c)
+		close(quit)
+		load.Wait()
+		if r.code != exitRuntime || strings.Count(r.errors, "the filter failed") != 1 {
+			t.Errorf("%v: exit %d with %q, want %d and that it is said once", args, r.code, r.errors, exitRuntime)
+		}
+		if strings.Contains(r.out, "graceful fin") || strings.Contains(r.out, `"kind":"teardown"`) {
+			t.Errorf("%v: a record passes:\n%s", args, r.out)
+		}
+	}
+}
