@@ -1,6 +1,9 @@
 package etwsrc
 
-import "github.com/closetrace/closetrace/etwsrc/internal/raw"
+import (
+	"github.com/closetrace/closetrace/etwsrc/internal/join"
+	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+)
 
 // SessionName is the name of the live session. It is fixed, so that a session
 // that a crash left behind is found and stopped: sessions outlive their
@@ -30,20 +33,20 @@ type subscription struct {
 	optional bool
 }
 
-// subscriptions returns what a live session enables. Kernel-Network is the
-// fallback: it tells of ends that the TCP stack's provider did not.
+// subscriptions returns what a live session enables: of each provider the
+// events that are read. Kernel-Network is the fallback: it tells of ends that
+// the TCP stack's provider did not.
 func subscriptions() []subscription {
-	return []subscription{
+	list := []subscription{
 		// Beyond the keywords of every release: 1477 and 1480 of Windows 10,
 		// and 1446.
-		{provider: raw.TCPIP, any: 0x200000000094, level: 4, plainLevel: 4, plainAny: 0x84, ids: []uint16{
-			1002, 1017, 1033, 1034, 1038, 1039, 1040, 1043, 1044, 1045, 1046, 1047, 1048, 1051, 1183, 1184, 1185,
-			1200, 1201, 1300, 1446, 1468, 1477, 1479, 1480, 1555, 1603,
-		}},
-		{provider: raw.AFD, any: 0xE, level: 4, plainLevel: 2, plainAny: 0xE, optional: true, ids: []uint16{
-			7, 8, 1000, 1001, 1018, 1021, 1024, 1027, 1032, 3006,
-		}},
-		{provider: raw.Sockets, level: 5, plainLevel: 5, optional: true, ids: []uint16{2, 3, 4, 6, 8, 10}},
-		{provider: raw.KernelNetwork, any: 0x30, level: 4, optional: true, ids: []uint16{12, 13, 15, 28, 29, 31}},
+		{provider: raw.TCPIP, any: 0x200000000094, level: 4, plainLevel: 4, plainAny: 0x84},
+		{provider: raw.AFD, any: 0xE, level: 4, plainLevel: 2, plainAny: 0xE, optional: true},
+		{provider: raw.Sockets, level: 5, plainLevel: 5, optional: true},
+		{provider: raw.KernelNetwork, any: 0x30, level: 4, optional: true},
 	}
+	for i := range list {
+		list[i].ids = join.Events(list[i].provider)
+	}
+	return list
 }

@@ -1,6 +1,8 @@
 package join
 
 import (
+	"slices"
+
 	"github.com/closetrace/closetrace/etwsrc/internal/payload"
 	"github.com/closetrace/closetrace/etwsrc/internal/raw"
 	"github.com/closetrace/closetrace/model"
@@ -41,9 +43,7 @@ const (
 // afd takes an event of the socket layer in the kernel. The header's process
 // is only meant where a request enters: completions run anywhere.
 func (j *Joiner) afd(e *raw.Event) {
-	switch e.ID {
-	case 7, 8, 1000, 1001, 1018, 1021, 1024, 1027, 1032, 3006:
-	default:
+	if !slices.Contains(afdEvents, e.ID) {
 		return
 	}
 	if e.Keyword&afdDatagram != 0 {

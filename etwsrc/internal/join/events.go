@@ -1,6 +1,39 @@
 package join
 
-import "github.com/closetrace/closetrace/model"
+import (
+	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+	"github.com/closetrace/closetrace/model"
+)
+
+// The events of the other providers that are read.
+var (
+	afdEvents     = []uint16{7, 8, 1000, 1001, 1018, 1021, 1024, 1027, 1032, 3006}
+	socketEvents  = []uint16{2, 3, 4, 6, 8, 10}
+	networkEvents = []uint16{12, 13, 15, 28, 29, 31}
+)
+
+// Events returns the numbers of the events of p that a Joiner reads. Each has a
+// template in package payload: one without counts as lost.
+func Events(p raw.Provider) []uint16 {
+	switch p {
+	case raw.TCPIP:
+		var ids []uint16
+		for i := range tcpEvents {
+			if tcpEvents[i].do != ignore {
+				ids = append(ids, uint16(1000+i))
+			}
+		}
+		return ids
+	case raw.AFD:
+		return afdEvents
+	case raw.Sockets:
+		return socketEvents
+	case raw.KernelNetwork, raw.KernelTCP:
+		return networkEvents
+	default:
+		return nil
+	}
+}
 
 // action is what an event of the TCP stack is to the Joiner.
 type action uint8

@@ -1,6 +1,8 @@
 package join
 
 import (
+	"slices"
+
 	"github.com/closetrace/closetrace/etwsrc/internal/payload"
 	"github.com/closetrace/closetrace/etwsrc/internal/raw"
 	"github.com/closetrace/closetrace/model"
@@ -11,9 +13,7 @@ import (
 // disconnect, 15 accept; IPv6 is 16 more. They do not tell how a connection
 // ended, and matter only where the TCP stack's own events are missing.
 func (j *Joiner) disconnect(p raw.Provider, e *raw.Event) {
-	switch e.ID {
-	case 12, 13, 15, 28, 29, 31:
-	default:
+	if !slices.Contains(networkEvents, e.ID) {
 		return
 	}
 	f, ok := j.decode(p, e)

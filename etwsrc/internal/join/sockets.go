@@ -2,6 +2,7 @@ package join
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/closetrace/closetrace/etwsrc/internal/payload"
 	"github.com/closetrace/closetrace/etwsrc/internal/raw"
@@ -43,9 +44,7 @@ const (
 
 // call takes an event of the Winsock calls; they come from the calling thread.
 func (j *Joiner) call(e *raw.Event) {
-	switch e.ID {
-	case 2, 3, 4, 6, 8, 10:
-	default:
+	if !slices.Contains(socketEvents, e.ID) {
 		return
 	}
 	f, ok := j.decode(raw.Sockets, e)

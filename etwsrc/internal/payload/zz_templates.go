@@ -523,8 +523,10 @@ var templates = []template{
 	{raw.KernelTCP, 16, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 4}, {NetSaddr, fixed, 4}, {NetDport, fixed, 2}, {NetSport, fixed, 2}}},
 	{raw.KernelTCP, 18, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 4}, {NetSaddr, fixed, 4}, {NetDport, fixed, 2}, {NetSport, fixed, 2}}},
 	{raw.KernelTCP, 27, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 16}, {NetSaddr, fixed, 16}, {NetDport, fixed, 2}, {NetSport, fixed, 2}}},
+	{raw.KernelTCP, 28, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 16}, {NetSaddr, fixed, 16}, {NetDport, fixed, 2}, {NetSport, fixed, 2}, {NetMss, fixed, 2}, {NetSackopt, fixed, 2}, {NetTsopt, fixed, 2}, {NetWsopt, fixed, 2}, {NetRcvwin, fixed, 4}, {NetRcvwinscale, fixed, 2}, {NetSndwinscale, fixed, 2}}},
 	{raw.KernelTCP, 29, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 16}, {NetSaddr, fixed, 16}, {NetDport, fixed, 2}, {NetSport, fixed, 2}}},
 	{raw.KernelTCP, 30, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 16}, {NetSaddr, fixed, 16}, {NetDport, fixed, 2}, {NetSport, fixed, 2}}},
+	{raw.KernelTCP, 31, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 16}, {NetSaddr, fixed, 16}, {NetDport, fixed, 2}, {NetSport, fixed, 2}, {NetMss, fixed, 2}, {NetSackopt, fixed, 2}, {NetTsopt, fixed, 2}, {NetWsopt, fixed, 2}, {NetRcvwin, fixed, 4}, {NetRcvwinscale, fixed, 2}, {NetSndwinscale, fixed, 2}}},
 	{raw.KernelTCP, 32, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 16}, {NetSaddr, fixed, 16}, {NetDport, fixed, 2}, {NetSport, fixed, 2}}},
 	{raw.KernelTCP, 34, 2, []field{{FieldPID, fixed, 4}, {NetSize, fixed, 4}, {NetDaddr, fixed, 16}, {NetSaddr, fixed, 16}, {NetDport, fixed, 2}, {NetSport, fixed, 2}}},
 }
