@@ -35,21 +35,20 @@ func (v *Side) UnmarshalText(text []byte) (err error) {
 
 // Segments counts TCP segments, of this end's view.
 type Segments struct {
-	// In came from the peer, those without payload included.
+	// Received, those without payload included.
 	In Opt[uint64] `json:"in,omitzero"`
-	// Out were sent, retransmissions included.
+	// Sent, retransmissions included.
 	Out Opt[uint64] `json:"out,omitzero"`
 }
 
 // Limited is how long sending was held up by what, as TCP itself counts it
 // (Linux: the chronographs of struct tcp_sock, in jiffies).
 type Limited struct {
-	// Busy is how long unacknowledged or unsent data was there; the other two
-	// are part of it.
+	// Data was unsent or unacknowledged; includes the other two.
 	Busy Opt[time.Duration] `json:"busy_ns,omitzero"`
-	// Receiver is how long the peer's receive window was what limited.
+	// By the peer's receive window.
 	Receiver Opt[time.Duration] `json:"receiver_ns,omitzero"`
-	// Sender is how long this end's send buffer was.
+	// By this end's send buffer.
 	Sender Opt[time.Duration] `json:"sender_ns,omitzero"`
 }
 
@@ -89,11 +88,11 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 // record of it, or since the trace began. Only what moved is in it.
 type Counters struct {
 	Time Time `json:"-"`
-	// Network has only the namespace.
-	Network Network `json:"network"`
-	// Interval is the time in which it was counted.
-	Interval time.Duration `json:"interval_ns"`
-	// Counts are the increments by the names that nstat prints, such as
-	// TcpExtListenOverflows, and conntrack's, such as ConntrackInsertFailed.
+	// Where.
+	Network Network `json:"network,omitzero"`
+	// The time in which it was counted.
+	Interval time.Duration `json:"interval_ns,omitzero"`
+	// Increments by name as nstat prints it, such as TcpExtListenOverflows, and of
+	// conntrack, such as ConntrackInsertFailed.
 	Counts map[string]uint64 `json:"counts"`
 }

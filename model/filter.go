@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -102,4 +103,13 @@ func (v *addressFinder) Visit(node *ast.Node) {
 	if s, ok := (*node).(*ast.StringNode); ok && s.Value == "address" {
 		v.found = true
 	}
+}
+
+// number returns a value that may not be known as filters see it.
+func number[T int | int32 | uint8 | uint16 | uint32 | uint64 | time.Duration](o Opt[T]) int {
+	v, known := o.Get()
+	if !known {
+		return -1
+	}
+	return int(v)
 }

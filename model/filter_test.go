@@ -68,8 +68,8 @@ func TestFilterErrors(t *testing.T) {
 		`process.pid`:                      "filter: expected bool, but got int; compare it with something, as in process.pid == 812",
 		`process.pid == "x"`:               "filter: invalid operation: == (mismatched types int and string) (1:13)\n | process.pid == \"x\"\n | ............^",
 		`tcp.bytes == 1`:                   "filter: invalid operation: == (mismatched types tcp.bytes{sent, received, unsent, unacked, unread, retransmitted} and int) (1:11)\n | tcp.bytes == 1\n | ..........^",
-		`tcp.rst`:                          "filter: expected bool, but got tcp.fin or tcp.rst{sent, received, reason}; compare it with something, as in process.pid == 812",
-		`tcp.fin && true`:                  "filter: invalid operation: && (mismatched types tcp.fin or tcp.rst{sent, received, reason} and bool) (1:9)\n | tcp.fin && true\n | ........^",
+		`tcp.rst`:                          "filter: expected bool, but got tcp.rst{sent, received, reason}; compare it with something, as in process.pid == 812",
+		`tcp.fin && true`:                  "filter: invalid operation: && (mismatched types tcp.fin{sent, received} and bool) (1:9)\n | tcp.fin && true\n | ........^",
 		`cidr(network.peer.address, "10")`: "filter: \"10\" is no network such as 10.0.0.0/8 or 10.0.0.9/32 (1:28)\n | cidr(network.peer.address, \"10\")\n | ...........................^",
 	} {
 		_, err := model.CompileFilter(source)
@@ -82,7 +82,7 @@ func TestFilterErrors(t *testing.T) {
 // TestFilterErrorsNameFields: a name that is none is told as it was written, with
 // those that may have been meant.
 func TestFilterErrorsNameFields(t *testing.T) {
-	const fields = "; the fields are id, verdict, cause, initiator, terminator, confidence, rule, network, process, closer, container, k8s, cgroup, systemd, tcp, linger, duration_ns, close_blocked_ns"
+	const fields = "; the fields are id, verdict, cause, initiator, terminator, confidence, confidence_reason, rule, close_blocked_ns, network, process, closer, container, k8s, cgroup, systemd, tcp, linger, duration_ns"
 	for source, want := range map[string]string{
 		`port == 443`:               "no field port: did you mean network.local.port or network.peer.port? (1:1)",
 		`pid == 1`:                  "no field pid: did you mean process.pid or closer.pid? (1:1)",

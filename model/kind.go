@@ -5,13 +5,13 @@ type Kind uint8
 
 const (
 	KindUnknown     Kind = iota // a kind of a newer version
-	KindStart                   // once, first, when every hook is live
-	KindTeardown                // exactly one per connection end
-	KindOutcome                 // later evidence for a teardown, at most once per id
-	KindCloseFailed             // a close that tore nothing down
-	KindLoss                    // events that had to be dropped
-	KindCounters                // what a network namespace counted: see Counters
-	KindStop                    // once, last
+	KindStart                   // once, first, and only when every hook is live
+	KindTeardown                // exactly one for each connection end
+	KindOutcome                 // at most once for an id, after its teardown: later evidence
+	KindCloseFailed             // a close that tore nothing down; the handle is still open (Windows)
+	KindLoss                    // events that had to be dropped since the last such line
+	KindCounters                // what TCP counted in a network namespace since the last such line of it
+	KindStop                    // last line
 )
 
 var kindNames = []string{

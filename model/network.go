@@ -28,26 +28,23 @@ func (n Network) Reversed() Network {
 	return n
 }
 
-// networkJSON is Network as a line has it.
-type networkJSON struct {
-	Type  string   `json:"type,omitzero"`
-	Local Endpoint `json:"local,omitzero"`
-	Peer  Endpoint `json:"peer,omitzero"`
-	NetNS uint32   `json:"netns,omitzero"`
-}
+// networkFields is Network without its methods.
+type networkFields Network
 
 // MarshalJSON implements [json.Marshaler].
 func (n Network) MarshalJSON() ([]byte, error) {
-	return json.Marshal(networkJSON{n.Type(), n.Local, n.Peer, n.NetNS})
+	return json.Marshal(struct {
+		Type string `json:"type,omitzero"`
+		networkFields
+	}{n.Type(), networkFields(n)})
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]; IPv4-mapped addresses become IPv4.
 func (n *Network) UnmarshalJSON(data []byte) error {
-	var j networkJSON
-	if err := json.Unmarshal(data, &j); err != nil {
+	*n = Network{}
+	if err := json.Unmarshal(data, (*networkFields)(n)); err != nil {
 		return err
 	}
-	*n = Network{Local: j.Local, Peer: j.Peer, NetNS: j.NetNS}
 	n.Local.Address = n.Local.Address.Unmap()
 	n.Peer.Address = n.Peer.Address.Unmap()
 	return nil

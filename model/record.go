@@ -8,16 +8,21 @@ const Schema = "closetrace/1"
 
 // Judgement is what Classify concludes from Facts.
 type Judgement struct {
-	Verdict    Verdict    `json:"verdict"`
-	Cause      Cause      `json:"cause"`
-	Initiator  Initiator  `json:"initiator"`
+	// How the connection ended.
+	Verdict Verdict `json:"verdict"`
+	// Why it ended.
+	Cause Cause `json:"cause"`
+	// Who sent the first FIN or RST.
+	Initiator Initiator `json:"initiator"`
+	// Who ended it.
 	Terminator Terminator `json:"terminator"`
+	// certain, or inferred: something was not seen.
 	Confidence Confidence `json:"confidence"`
-	// ConfidenceReason says what was not seen, if Confidence is Inferred.
+	// What was not seen.
 	ConfidenceReason string `json:"confidence_reason,omitzero"`
-	// Rule names the line of the table that decided.
+	// The line of the classifier's table that decided.
 	Rule string `json:"rule"`
-	// CloseBlocked is how long close() waited because of SO_LINGER.
+	// How long close() waited because of SO_LINGER.
 	CloseBlocked Opt[time.Duration] `json:"close_blocked_ns,omitzero"`
 	// LingerOutcome goes into Linger.Outcome of the record.
 	LingerOutcome LingerOutcome `json:"-"`
@@ -50,11 +55,11 @@ type Event struct {
 // Loss says that events were dropped.
 type Loss struct {
 	Time Time `json:"-"`
-	// Count is the number of events since the last Loss.
+	// How many.
 	Count uint64 `json:"count"`
-	// Where names the place: ring-buffer (ends), late-evidence (what would have
-	// been added to ends), connection-table, hook (events that the kernel did
-	// not show to the programs, found out later), session, channel or file.
+	// ring-buffer (ends), late-evidence (what would have been added to ends),
+	// connection-table, hook (events that the kernel did not show to the programs, found
+	// out later), session, channel or file.
 	Where string `json:"where"`
 }
 
@@ -64,14 +69,14 @@ type Record struct {
 	Kind Kind
 	// Teardown is set for teardown, outcome and close-failed (facts only).
 	Teardown Teardown
-	// Retracts is set in an outcome that takes its teardown's verdict back.
-	Retracts bool
-	// Error is set for close-failed.
-	Error    string
-	Loss     Loss
-	Counters Counters
-	Start    Start
-	Stop     Stop
+	// The verdict of the teardown is taken back.
+	Retracts bool `json:"retracts,omitzero" kinds:"outcome"`
+	// Error of the call, by its name: WSAEWOULDBLOCK.
+	Error    string   `json:"error,omitzero" kinds:"close-failed"`
+	Loss     Loss     `kinds:"loss"`
+	Counters Counters `kinds:"counters"`
+	Start    Start    `kinds:"start"`
+	Stop     Stop     `kinds:"stop"`
 }
 
 // Time returns when the record happened.
@@ -93,39 +98,48 @@ func (r *Record) Time() Time {
 // Start describes a trace; it is the first line of a recording.
 type Start struct {
 	Time Time `json:"-"`
-	Tool Tool `json:"tool"`
+	// The program that wrote the recording.
+	Tool Tool `json:"tool,omitzero"`
+	// The traced machine.
 	Host Host `json:"host,omitzero"`
-	OS   OS   `json:"os,omitzero"`
-	// Backend is fentry, kprobe, tracepoint, etw, etl or wire.
+	// Its operating system.
+	OS OS `json:"os,omitzero"`
+	// fentry, kprobe, tracepoint, etw, etl or wire.
 	Backend string `json:"backend"`
-	Filter  string `json:"filter,omitzero"`
-	BootID  string `json:"boot_id,omitzero"`
+	// What is recorded, and nothing else: the filter expression, after the process or
+	// command that is followed.
+	Filter string `json:"filter,omitzero"`
+	// Changes at each boot.
+	BootID string `json:"boot_id,omitzero"`
 }
 
 // Tool is the program that wrote the recording.
 type Tool struct {
+	// Its version.
 	Version string `json:"version"`
 }
 
 // Host is the traced machine.
 type Host struct {
+	// Its name.
 	Name string `json:"name,omitzero"`
 }
 
 // OS is its operating system; Version is the kernel's release.
 type OS struct {
-	Type    string `json:"type,omitzero"`
+	// linux or windows.
+	Type string `json:"type,omitzero"`
+	// Release of the kernel.
 	Version string `json:"version,omitzero"`
 }
 
 // Stop is the last line of a recording.
 type Stop struct {
 	Time Time `json:"-"`
-	// Teardowns counts the written teardowns by verdict name.
+	// Teardowns of this file by verdict.
 	Teardowns map[string]uint64 `json:"teardowns"`
-	// Lost is the total of all losses.
+	// All losses.
 	Lost uint64 `json:"lost"`
-	// Reason is signal, duration, count, size, rotate, pipe, child-exit,
-	// source-ended or error.
+	// signal, duration, count, size, rotate, pipe, child-exit, source-ended or error.
 	Reason string `json:"reason"`
 }

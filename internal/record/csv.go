@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -24,56 +25,6 @@ type CSV struct {
 // NewCSV returns a CSV that writes to w. Flush ends it.
 func NewCSV(w io.Writer) *CSV { return &CSV{w: csv.NewWriter(w)} }
 
-// column is one column: its name and how its value is got.
-type column struct {
-	name  string
-	value func(*model.Record) string
-}
-
-var columns = []column{
-	{"kind", func(r *model.Record) string { return r.Kind.String() }},
-	{"time", func(r *model.Record) string { return r.Teardown.Time.String() }},
-	{"time_unix_nano", func(r *model.Record) string { return strconv.FormatInt(int64(r.Teardown.Time), 10) }},
-	{"id", func(r *model.Record) string { return r.Teardown.ID }},
-	{"verdict", judged(func(t *model.Teardown) string { return t.Verdict.String() })},
-	{"cause", judged(func(t *model.Teardown) string { return t.Cause.String() })},
-	{"initiator", judged(func(t *model.Teardown) string { return t.Initiator.String() })},
-	{"terminator", judged(func(t *model.Teardown) string { return t.Terminator.String() })},
-	{"confidence", judged(func(t *model.Teardown) string { return t.Confidence.String() })},
-	{"rule", judged(func(t *model.Teardown) string { return t.Rule })},
-	{"retracts", func(r *model.Record) string { return ifTrue(r.Retracts) }},
-	{"error", func(r *model.Record) string { return r.Error }},
-	{"network.local.address", of(func(t *model.Teardown) string { return endpointAddress(t.Network.Local) })},
-	{"network.local.port", of(func(t *model.Teardown) string { return nonZero(int(t.Network.Local.Port)) })},
-	{"network.peer.address", of(func(t *model.Teardown) string { return endpointAddress(t.Network.Peer) })},
-	{"network.peer.port", of(func(t *model.Teardown) string { return nonZero(int(t.Network.Peer.Port)) })},
-	{"network.netns", of(func(t *model.Teardown) string { return nonZero(int(t.Network.NetNS)) })},
-	{"process.pid", of(func(t *model.Teardown) string { return nonZero(t.Process.PID) })},
-	{"process.name", of(func(t *model.Teardown) string { return t.Process.Name })},
-	{"process.executable.path", of(func(t *model.Teardown) string { return t.Process.Executable.Path })},
-	{"process.user.name", of(func(t *model.Teardown) string { return t.Process.User.Name })},
-	{"closer.pid", of(func(t *model.Teardown) string { return nonZero(t.Closer.PID) })},
-	{"closer.name", of(func(t *model.Teardown) string { return t.Closer.Name })},
-	{"closer.call", of(func(t *model.Teardown) string { return t.Closer.Call.String() })},
-	{"container.id", of(func(t *model.Teardown) string { return t.Container.ID })},
-	{"k8s.namespace.name", of(func(t *model.Teardown) string { return t.K8s.Namespace.Name })},
-	{"k8s.pod.name", of(func(t *model.Teardown) string { return t.K8s.Pod.Name })},
-	{"systemd.unit", of(func(t *model.Teardown) string { return t.Systemd.Unit })},
-	{"tcp.role", of(func(t *model.Teardown) string { return roleName(t.TCP.Role) })},
-	{"tcp.error", of(func(t *model.Teardown) string { return t.TCP.Error })},
-	{"tcp.rst.reason", of(func(t *model.Teardown) string { return t.TCP.RST.Reason })},
-	{"tcp.bytes.sent", of(func(t *model.Teardown) string { return show(t.TCP.Bytes.Sent) })},
-	{"tcp.bytes.received", of(func(t *model.Teardown) string { return show(t.TCP.Bytes.Received) })},
-	{"tcp.bytes.unsent", of(func(t *model.Teardown) string { return show(t.TCP.Bytes.Unsent) })},
-	{"tcp.bytes.unacked", of(func(t *model.Teardown) string { return show(t.TCP.Bytes.Unacked) })},
-	{"tcp.bytes.unread", of(func(t *model.Teardown) string { return show(t.TCP.Bytes.Unread) })},
-	{"tcp.retransmits", of(func(t *model.Teardown) string { return show(t.TCP.Retransmits) })},
-	{"linger.seconds", of(func(t *model.Teardown) string { return show(t.Linger.Seconds) })},
-	{"linger.outcome", of(func(t *model.Teardown) string { return t.Linger.Outcome.String() })},
-	{"duration_ns", of(func(t *model.Teardown) string { return nanoseconds(t.Duration) })},
-	{"close_blocked_ns", of(func(t *model.Teardown) string { return nanoseconds(t.CloseBlocked) })},
-}
-
 // Write writes the row of r, and the head line before the first.
 func (c *CSV) Write(r *model.Record) error {
 	switch r.Kind {
@@ -84,9 +35,12 @@ func (c *CSV) Write(r *model.Record) error {
 	if err := c.head(); err != nil {
 		return err
 	}
-	c.row = c.row[:0]
-	for _, column := range columns {
-		c.row = append(c.row, harmless(column.value(r)))
+	c.row = cells(c.row[:0], r)
+	if r.Kind == model.KindCloseFailed {
+		clear(c.row[judgedFrom:judgedTo])
+	}
+	for i := range c.row {
+		c.row[i] = harmless(c.row[i])
 	}
 	return c.w.Write(c.row)
 }
@@ -96,11 +50,7 @@ func (c *CSV) head() error {
 		return nil
 	}
 	c.headed = true
-	names := make([]string, len(columns))
-	for i := range columns {
-		names[i] = columns[i].name
-	}
-	return c.w.Write(names)
+	return c.w.Write(columns)
 }
 
 // Flush writes what is left, and the head line if there was no row.
@@ -135,19 +85,7 @@ func isNumber(value string) bool {
 	return err == nil && value[0] != '+'
 }
 
-func of(value func(*model.Teardown) string) func(*model.Record) string {
-	return func(r *model.Record) string { return value(&r.Teardown) }
-}
-
-// judged is of, for what a failed close does not have.
-func judged(value func(*model.Teardown) string) func(*model.Record) string {
-	return func(r *model.Record) string {
-		if r.Kind == model.KindCloseFailed {
-			return ""
-		}
-		return value(&r.Teardown)
-	}
-}
+// The text of a cell: empty for what is not known.
 
 func ifTrue(b bool) string {
 	if b {
@@ -156,37 +94,37 @@ func ifTrue(b bool) string {
 	return ""
 }
 
-func nonZero(n int) string {
+func nonZero[T int | uint16 | uint32 | uint64](n T) string {
 	if n == 0 {
 		return ""
 	}
-	return strconv.Itoa(n)
+	return strconv.FormatInt(int64(n), 10)
 }
 
-func show[T int | uint32 | uint64](o model.Opt[T]) string {
-	if v, known := o.Get(); known {
-		return fmt.Sprint(v)
-	}
-	return ""
-}
-
-func nanoseconds(o model.Opt[time.Duration]) string {
-	if v, known := o.Get(); known {
-		return strconv.FormatInt(int64(v), 10)
-	}
-	return ""
-}
-
-func endpointAddress(e model.Endpoint) string {
-	if !e.Address.IsValid() {
+func show[T bool | int | uint32 | uint64 | time.Duration](o model.Opt[T]) string {
+	v, known := o.Get()
+	if !known {
 		return ""
 	}
-	return e.Address.String()
+	if d, ok := any(v).(time.Duration); ok {
+		return strconv.FormatInt(int64(d), 10)
+	}
+	return fmt.Sprint(v)
 }
 
-func roleName(r model.Role) string {
-	if r == model.RoleUnknown {
+func ifKnown(a netip.Addr) string {
+	if !a.IsValid() {
 		return ""
 	}
-	return r.String()
+	return a.String()
+}
+
+func nameIf[T interface {
+	~uint8 | ~int64 | ~uint64
+	String() string
+}](v T) string {
+	if v == 0 {
+		return ""
+	}
+	return v.String()
 }

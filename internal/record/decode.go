@@ -54,7 +54,8 @@ func (d *Decoder) Decode(line []byte, r *model.Record) error {
 		d.fail("want {")
 	}
 	if d.syntax == "" {
-		d.record(r)
+		d.findKind(r)
+		d.line(r)
 	}
 	if d.syntax == "" && d.peek() != 0 || d.pos < len(d.data) {
 		d.fail("text after the object")
@@ -82,7 +83,7 @@ func (d *Decoder) finish(r *model.Record) error {
 	if d.kind == "" {
 		return errors.New("no kind")
 	}
-	if err := r.Kind.UnmarshalText([]byte(d.kind)); err != nil || r.Kind == model.KindUnknown {
+	if r.Kind == model.KindUnknown {
 		return fmt.Errorf("%w %.40q", ErrKind, d.kind)
 	}
 	if d.mistype != "" {
@@ -114,42 +115,52 @@ func checkSchema(schema string) error {
 	}
 }
 
-// place keeps what the kind has, and fills in what depends on it or follows
-// from other members.
+// findKind looks for the member kind, which says what the others are. It is the
+// first, unless another program sorted them.
+func (d *Decoder) findKind(r *model.Record) {
+	begin := d.pos
+	for key, ok := d.enter(); ok && d.kind == ""; key, ok = d.next() {
+		if string(key) == "kind" {
+			d.str("kind", &d.kind)
+		} else {
+			d.skip(0)
+		}
+	}
+	if d.syntax == "" {
+		d.pos = begin
+	}
+	if r.Kind.UnmarshalText([]byte(d.kind)) != nil {
+		r.Kind = model.KindUnknown
+	}
+}
+
+// place fills in what the kind of the line implies, or follows from members.
 func (d *Decoder) place(r *model.Record) {
 	switch r.Kind {
 	case model.KindStart:
-		*r = model.Record{Kind: r.Kind, Start: r.Start}
 		r.Start.Time = d.when
-		return
 	case model.KindStop:
-		*r = model.Record{Kind: r.Kind, Stop: r.Stop}
 		r.Stop.Time = d.when
 		if r.Stop.Teardowns == nil {
 			r.Stop.Teardowns = map[string]uint64{}
 		}
-		return
 	case model.KindLoss:
-		*r = model.Record{Kind: r.Kind, Loss: r.Loss}
 		r.Loss.Time = d.when
-		return
 	case model.KindCounters:
-		r.Counters.Time, r.Counters.Network = d.when, r.Teardown.Network
-		*r = model.Record{Kind: r.Kind, Counters: r.Counters}
+		r.Counters.Time = d.when
 		if r.Counters.Counts == nil {
 			r.Counters.Counts = map[string]uint64{}
 		}
-		return
-	case model.KindTeardown, model.KindOutcome:
-		r.Teardown.LingerOutcome = r.Teardown.Linger.Outcome
-		r.Retracts = r.Retracts && r.Kind == model.KindOutcome
-		r.Error = ""
-	case model.KindCloseFailed, model.KindUnknown:
-		r.Teardown.Judgement, r.Retracts = model.Judgement{}, false
+	default:
+		keepOwn(r)
+		if r.Kind == model.KindCloseFailed {
+			r.Teardown.Judgement = model.Judgement{}
+		} else {
+			r.Teardown.LingerOutcome = r.Teardown.Linger.Outcome
+		}
+		r.Teardown.Time = d.when
+		exactStart(&r.Teardown)
 	}
-	r.Start, r.Stop, r.Loss, r.Counters = model.Start{}, model.Stop{}, model.Loss{}, model.Counters{}
-	r.Teardown.Time = d.when
-	exactStart(&r.Teardown)
 }
 
 // exactStart restores what a line leaves out of its start time, which is in
@@ -165,80 +176,6 @@ func exactStart(t *model.Teardown) {
 	}
 }
 
-// record reads the members of all kinds: their names do not clash, and kind
-// need not come first (jq -S sorts them).
-func (d *Decoder) record(r *model.Record) {
-	for key, ok := d.enter(); ok; key, ok = d.next() {
-		d.member = ""
-		switch string(key) {
-		case "kind":
-			d.str("kind", &d.kind)
-		case "schema":
-			d.str("schema", &d.schema)
-		case "time":
-			d.time("time", &d.when)
-		case "time_unix_nano":
-			d.str("time_unix_nano", &d.unixNano)
-		case "error":
-			d.str("error", &r.Error)
-		case "count":
-			d.uint64("count", &r.Loss.Count)
-		case "where":
-			d.str("where", &r.Loss.Where)
-		case "tool", "host", "os", "backend", "filter", "boot_id":
-			d.start(string(key), &r.Start)
-		case "teardowns", "lost", "reason":
-			d.stop(string(key), &r.Stop)
-		case "interval_ns":
-			signed(d, "interval_ns", &r.Counters.Interval, math.MinInt64, math.MaxInt64)
-		case "counts":
-			d.counts("counts", &r.Counters.Counts)
-		case "retracts":
-			d.bool("retracts", &r.Retracts)
-		default:
-			d.teardown(key, &r.Teardown)
-		}
-	}
-}
-
-func (d *Decoder) start(key string, s *model.Start) {
-	switch key {
-	case "backend":
-		d.str(key, &s.Backend)
-	case "filter":
-		d.str(key, &s.Filter)
-	case "boot_id":
-		d.str(key, &s.BootID)
-	default:
-		d.member = key
-		for member, ok := d.enter(); ok; member, ok = d.next() {
-			switch key + "." + string(member) {
-			case "tool.version":
-				d.str("tool.version", &s.Tool.Version)
-			case "host.name":
-				d.str("host.name", &s.Host.Name)
-			case "os.type":
-				d.str("os.type", &s.OS.Type)
-			case "os.version":
-				d.str("os.version", &s.OS.Version)
-			default:
-				d.skip(0)
-			}
-		}
-	}
-}
-
-func (d *Decoder) stop(key string, s *model.Stop) {
-	switch key {
-	case "lost":
-		d.uint64(key, &s.Lost)
-	case "reason":
-		d.str(key, &s.Reason)
-	default:
-		d.counts("teardowns", &s.Teardowns)
-	}
-}
-
 // counts reads an object of numbers.
 func (d *Decoder) counts(member string, to *map[string]uint64) {
 	d.member = member
@@ -246,36 +183,10 @@ func (d *Decoder) counts(member string, to *map[string]uint64) {
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		var n uint64
 		name := string(key)
-		d.uint64(member, &n)
+		signed(d, member, &n, 0, math.MaxUint64)
 		if len(*to) < maxMembers {
 			(*to)[name] = n
 		}
-	}
-}
-
-// teardown reads a member of a teardown, outcome or close-failed line.
-func (d *Decoder) teardown(key []byte, t *model.Teardown) {
-	switch string(key) {
-	case "id":
-		d.str("id", &t.ID)
-	case "verdict":
-		d.name("verdict", &t.Verdict)
-	case "cause":
-		d.name("cause", &t.Cause)
-	case "initiator":
-		d.name("initiator", &t.Initiator)
-	case "terminator":
-		d.name("terminator", &t.Terminator)
-	case "confidence":
-		d.name("confidence", &t.Confidence)
-	case "confidence_reason":
-		d.str("confidence_reason", &t.ConfidenceReason)
-	case "rule":
-		d.str("rule", &t.Rule)
-	case "close_blocked_ns":
-		optional(d, "close_blocked_ns", &t.CloseBlocked, math.MinInt64, math.MaxInt64)
-	default:
-		d.facts(key, &t.Facts)
 	}
 }
 

@@ -66,13 +66,6 @@ func (d *Decoder) optBool(member string, v *model.Opt[bool]) {
 	}
 }
 
-func (d *Decoder) uint64(member string, v *uint64) {
-	d.member = member
-	if _, n, ok := d.integer(0, 1<<64-1); ok {
-		*v = n
-	}
-}
-
 // signed reads an integer of the type of v, between low and high.
 func signed[T ~int | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64](d *Decoder, member string, v *T, low int64, high uint64) bool {
 	d.member = member
@@ -94,6 +87,48 @@ func optional[T ~int | ~int32 | ~int64 | ~uint8 | ~uint32 | ~uint64](d *Decoder,
 		*v = model.Some(n)
 	}
 }
+
+func (d *Decoder) path(member string, v *model.Path) {
+	d.member = member
+	*v = model.Path{}
+	for ok := d.elements(); ok; ok = d.more() {
+		d.state = model.StateUnknown
+		d.name(member, &d.state)
+		v.Append(d.state)
+	}
+}
+
+func (d *Decoder) notices(member string, v *model.Notices) {
+	d.member = member
+	*v = 0
+	for ok := d.elements(); ok; ok = d.more() {
+		b, isText := d.stringValue(member)
+		if !isText {
+			continue
+		}
+		if n, known := notice(b); known {
+			v.Add(n)
+		} else if d.unknown == "" {
+			d.unknown = fmt.Sprintf("%s: unknown notice %.40q", member, b)
+		}
+	}
+}
+
+// notice returns the notice of that name. A notice without a name prints as a
+// number; such a name is none.
+func notice(name []byte) (model.Notice, bool) {
+	if len(name) == 0 || name[0] >= '0' && name[0] <= '9' {
+		return 0, false
+	}
+	for n := model.Notice(0); n < 32; n++ {
+		if n.String() == string(name) {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+func (d *Decoder) fingerprint(member string, v *model.Fingerprint) { d.name(member, v) }
 
 func (d *Decoder) time(member string, v *model.Time) {
 	b, ok := d.stringValue(member)

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"net/netip"
 	"strconv"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ const MaxString = 32 << 10
 type encoder struct {
 	b     []byte
 	parts *parts
+	empty emptiness // of the objects that a teardown always has
 }
 
 // emptiness says what close does with an object without members.
@@ -50,15 +52,6 @@ func (e *encoder) close(at int, empty emptiness) {
 	}
 }
 
-// nested writes an object that has at most one member.
-func (e *encoder) nested(object, key, value string) {
-	if value != "" {
-		at := e.open(object)
-		e.str(key, value)
-		e.close(at, omitEmpty)
-	}
-}
-
 // str writes a string that may hold anything; an empty one is absent.
 func (e *encoder) str(key, value string) {
 	if value != "" {
@@ -89,16 +82,16 @@ func (e *encoder) uint(key string, v uint64) {
 	e.b = append(strconv.AppendUint(b, v, 10), ',')
 }
 
-func (e *encoder) uintIf(key string, v uint64) {
+func uintIf[T ~uint8 | ~uint16 | ~uint32 | ~uint64](e *encoder, key string, v T) {
 	if v != 0 {
-		e.uint(key, v)
+		e.uint(key, uint64(v))
 	}
 }
 
-func (e *encoder) intIf(key string, v int64) {
+func intIf[T ~int | ~int32 | ~int64](e *encoder, key string, v T) {
 	if v != 0 {
 		e.key(key)
-		e.b = strconv.AppendInt(e.b, v, 10)
+		e.b = strconv.AppendInt(e.b, int64(v), 10)
 		e.b = append(e.b, ',')
 	}
 }
@@ -128,9 +121,71 @@ func number[T ~int | ~int32 | ~int64 | ~uint8 | ~uint32 | ~uint64](e *encoder, k
 	switch {
 	case !known:
 	case v < 0:
-		e.intIf(key, int64(v))
+		e.key(key)
+		e.b = append(strconv.AppendInt(e.b, int64(v), 10), ',')
 	default:
 		e.uint(key, uint64(v))
+	}
+}
+
+// endList turns the comma after the last element into the bracket.
+func (e *encoder) endList() {
+	e.b[len(e.b)-1] = ']'
+	e.b = append(e.b, ',')
+}
+
+// path writes the names of states, which need no escaping.
+func (e *encoder) path(key string, p *model.Path) {
+	if p.IsZero() {
+		return
+	}
+	e.key(key)
+	e.b = append(e.b, '[')
+	for _, s := range p.States() {
+		e.name("", s.String())
+	}
+	e.endList()
+}
+
+func (e *encoder) notices(key string, set *model.Notices) {
+	if *set == 0 {
+		return
+	}
+	e.key(key)
+	e.b = append(e.b, '[')
+	for n := model.Notice(0); n < 32; n++ {
+		if set.Has(n) {
+			e.name("", n.String())
+		}
+	}
+	e.endList()
+}
+
+// fingerprint writes 16 hexadecimal digits.
+func (e *encoder) fingerprint(key string, f *model.Fingerprint) {
+	if *f == 0 {
+		return
+	}
+	e.key(key)
+	e.b = append(e.b, '"')
+	for shift := 60; shift >= 0; shift -= 4 {
+		e.b = append(e.b, hex[*f>>shift&0xf])
+	}
+	e.b = append(e.b, '"', ',')
+}
+
+// addressIf writes an address; only its zone can hold a character that needs
+// escaping.
+func (e *encoder) addressIf(key string, a netip.Addr) {
+	switch {
+	case !a.IsValid():
+	case a.Zone() != "":
+		e.str(key, a.String())
+	default:
+		e.key(key)
+		e.b = append(e.b, '"')
+		e.b = a.AppendTo(e.b)
+		e.b = append(e.b, '"', ',')
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 // parts keeps the text of what many records have in common: the judgement of a rule,
 // a process, the states of an ordinary connection. Half of a line is copied from here.
 type parts struct {
-	judgement texts[model.Judgement]
+	judgement texts[judgementPart]
 	process   texts[model.Process]
 	closer    texts[model.Closer]
-	place     texts[place]
+	place     texts[placePart]
 	path      texts[model.Path]
-	segments  texts[segments]
+	flags     texts[flagsPart]
 	second    int64 // of a time whose text is date; 0 is none
 	date      [len(model.TimeLayout)]byte
 }
@@ -50,4 +50,26 @@ func (p *parts) begin(t model.Time) {
 		p.second = second
 		appendTime(p.date[:0], t)
 	}
+}
+
+// The slots of the parts. Which fields make a part says the generator.
+
+func judgementSlot(v *judgementPart) int { return int(v.Cause) + int(v.Initiator) }
+
+func processSlot(v *model.Process) int { return v.PID + int(v.Source) }
+
+func closerSlot(v *model.Closer) int { return v.TID }
+
+func placeSlot(v *placePart) int { return len(v.Cgroup.Path) }
+
+func pathSlot(v *model.Path) int { return v.Len() + int(v.Last()) }
+
+func flagsSlot(v *flagsPart) int {
+	slot := len(v.RST.Reason)
+	for i, seen := range [...]model.Opt[bool]{v.FIN.Sent, v.FIN.Received, v.RST.Sent, v.RST.Received} {
+		if seen.Is(true) {
+			slot += 1 << i
+		}
+	}
+	return slot
 }

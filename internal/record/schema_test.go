@@ -10,8 +10,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/closetrace/closetrace/docs/schema"
 	"github.com/closetrace/closetrace/internal/record/recordtest"
-	"github.com/closetrace/closetrace/internal/record/schema"
 	"github.com/closetrace/closetrace/model"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/closetrace/closetrace/internal/record/schema"
+	"github.com/closetrace/closetrace/docs/schema"
 )
 
 const id = "urn:closetrace:record:1"

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// spec is what the types of package model say of a line.
+type spec struct {
+	facts     []*field // of every connection end
+	judgement []*field // of one that was judged
+	own       []member // of model.Record, beside those two
+	kinds     []kind
+}
+
+// kind is a kind of line, in the order of the model.
+type kind struct {
+	name, constant string
+	doc            string
+}
+
+// member is a field of model.Record that some kinds of lines have.
+type member struct {
+	*field
+	kinds  []string
+	inline bool // its fields are members of the line itself
+}
+
+// class is how a value is written.
+type class int
+
+const (
+	text    class = iota // string
+	boolean              // bool
+	number               // integers and durations
+	moment               // model.Time
+	address              // netip.Addr
+	name                 // an enumeration
+	object               // a struct
+	objects              // a slice of structs
+	counts               // map[string]uint64
+	special              // a type with code of its own: see specials
+)
+
+// field is a member of a line.
+type field struct {
+	goName   string // of the struct's field
+	jsonName string
+	doc      string
+	class    class
+	optional bool   // an Opt: absent if not known
+	omit     bool   // absent if zero
+	goType   string // without Opt
+	names    []string
+	fields   []*field // of an object, or of one of objects
+	derived  bool     // by a method of that name, and not stored
+}
+
+// special says how a type with a text or list form of its own is written.
+type specialType struct {
+	schema string // JSON, without the braces
+	shown  string // its type in the documentation
+	names  string // the type whose names its elements are
+	filter bool   // filters see its String()
+}
+
+var specials = map[string]specialType{
+	"Path":        {schema: `"type": "array", "maxItems": 16`, shown: "list of strings", names: "State"},
+	"Notices":     {schema: `"type": "array"`, shown: "list of strings", names: "Notice"},
+	"Fingerprint": {schema: `"type": "string", "pattern": "^[0-9a-f]{16}$"`, shown: "string", filter: true},
+}
+
+// part is a piece of a line whose text is kept for the next one, because most
+// connections of a host have it in common: consecutive fields of a struct. The
+// slot of parts.go spreads the values.
+type part struct {
+	name, owner string
+	first, last string // fields
+}
+
+var parts = []part{
+	{"judgement", "Judgement", "Verdict", "Rule"},
+	{"process", "Facts", "Process", "Process"},
+	{"closer", "Facts", "Closer", "Closer"},
+	{"place", "Facts", "Container", "Systemd"},
+	{"path", "TCP", "Path", "Path"},
+	{"flags", "TCP", "FIN", "RST"},
+}
+
+// derived are members that follow from others, by a method of the type.
+var derived = map[string]field{
+	"Network": {
+		goName: "Type", jsonName: "type", class: name, omit: true, derived: true, goType: "string",
+		doc: "Family of the addresses", names: []string{"ipv4", "ipv6"},
+	},
+}
+
+// limits returns the range of an integer type.
+func limits(goType string) (low, high string) {
+	switch goType {
+	case "uint8", "uint16", "uint32", "uint64":
+		return "0", "math.Max" + strings.ToUpper(goType[:1]) + "int" + goType[4:]
+	case "int32":
+		return "math.MinInt32", "math.MaxInt32"
+	default:
+		return "math.MinInt64", "math.MaxInt64"
+	}
+}
+
+// inModel returns a type's name as another package writes it.
+func (f *field) inModel() string {
+	if strings.Contains(f.goType, ".") || f.class == text || f.class == boolean || f.class == number {
+		return f.goType
+	}
+	return "model." + f.goType
+}
+
+// key is the beginning of the member as it is written.
+func (f *field) key() string { return fmt.Sprintf("`%q:`", f.jsonName) }
+
+// method is the name of the function for the object at a path.
+func method(path string) string {
+	var b strings.Builder
+	for i, word := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '_' }) {
+		if i > 0 {
+			word = strings.ToUpper(word[:1]) + word[1:]
+		}
+		b.WriteString(word)
+	}
+	return b.String()
+}
+
+// within returns the path of a member below another.
+func within(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }

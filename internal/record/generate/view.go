@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// filterView returns a teardown as filters see it: plain types, by the names of
+// the line. Times, lists and the evidence are not for filters.
+func filterView(s *spec) string {
+	w := &viewing{written: map[string]bool{}}
+	fmt.Fprintf(w, "%spackage model\n", generated)
+	fields := append(append([]*field{s.facts[0]}, s.judgement...), s.facts[1:]...)
+	w.structure("view", fields)
+	fmt.Fprintf(w, "\n// fill makes v show t. Addresses are only written out if addresses is set.\n")
+	fmt.Fprintf(w, "func (v *view) fill(t *Teardown, addresses bool) {\n")
+	w.fill(fields, "v", "t", "")
+	fmt.Fprintf(w, "if addresses {\n%s}\n}\n", w.addresses.String())
+	return w.String()
+}
+
+type viewing struct {
+	strings.Builder
+	addresses strings.Builder
+	written   map[string]bool
+}
+
+// plainType returns the type that filters see, "" for what they do not.
+func plainType(f *field) string {
+	switch {
+	case f.class == moment, f.class == objects, f.class == counts, f.goType == "Evidence":
+		return ""
+	case f.class == special && !specials[f.goType].filter:
+		return ""
+	case f.class == boolean:
+		return "bool"
+	case f.class == number:
+		return "int"
+	case f.class == object:
+		return "view" + f.goType
+	default:
+		return "string"
+	}
+}
+
+func (w *viewing) structure(name string, fields []*field) {
+	if w.written[name] {
+		return
+	}
+	w.written[name] = true
+	fmt.Fprintf(w, "\ntype %s struct {\n", name)
+	for _, f := range fields {
+		if t := plainType(f); t != "" {
+			fmt.Fprintf(w, "%s %s `expr:%q`\n", f.goName, t, f.jsonName)
+		}
+	}
+	fmt.Fprintf(w, "}\n")
+	for _, f := range fields {
+		if f.class == object && plainType(f) != "" {
+			w.structure("view"+f.goType, f.fields)
+		}
+	}
+}
+
+func (w *viewing) fill(fields []*field, view, from, path string) {
+	for _, f := range fields {
+		if plainType(f) == "" {
+			continue
+		}
+		to, v := view+"."+f.goName, from+"."+f.goName
+		switch {
+		case f.class == object:
+			w.fill(f.fields, to, v, within(path, f.jsonName))
+		case f.class == address:
+			fmt.Fprintf(&w.addresses, "%s = %s.String()\n", to, v)
+			fmt.Fprintf(w, "%s = \"\"\n", to)
+		default:
+			fmt.Fprintf(w, "%s = %s\n", to, plainValue(f, v))
+		}
+	}
+}
+
+func plainValue(f *field, v string) string {
+	switch {
+	case f.class == boolean && f.optional:
+		return v + ".Or(false)"
+	case f.class == number && f.optional:
+		return "number(" + v + ")"
+	case f.class == number:
+		return "int(" + v + ")"
+	case f.derived:
+		return v + "()"
+	case f.class == name, f.class == special:
+		return v + ".String()"
+	default:
+		return v
+	}
+}
