@@ -80,6 +80,11 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 
 // addFile counts the records of a file.
 func (a *app) addFile(ctx context.Context, path string, filter *model.Filter, s *summary.Summary) error {
+	return a.eachRecord(ctx, path, filter, s.Add)
+}
+
+// eachRecord hands add the records of a file that pass the filter.
+func (a *app) eachRecord(ctx context.Context, path string, filter *model.Filter, add func(*model.Record)) error {
 	in, err := openFile(path)
 	if err != nil {
 		return err
@@ -93,7 +98,7 @@ func (a *app) addFile(ctx context.Context, path string, filter *model.Filter, s 
 			return err
 		}
 		if last = r; filter.Match(&last) {
-			s.Add(&last)
+			add(&last)
 		}
 	}
 	done()

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/model"
+)
+
+const diagnoseHelp = `Say why connections keep ending the way they do, who does it, since when, and
+what to change: keep-alive races, killed workers, full queues, dead paths and the
+like. Each finding has a filter that selects its ends for replay and report.
+
+It reads recordings, several as one, or with --live traces this host until it is
+stopped or --duration is over. closetrace explain FINDING explains a finding; no
+findings is exit code 0 too.
+
+Examples:
+  closetrace diagnose incident.jsonl
+  sudo closetrace diagnose --live --duration 30s
+  closetrace diagnose incident.jsonl --json | jq '.findings[0]'`
+
+type diagnoseFlags struct {
+	traceFlags
+	live   bool
+	asJSON bool
+}
+
+func newDiagnose(a *app) *cobra.Command {
+	var flags diagnoseFlags
+	c := &cobra.Command{
+		Use:   "diagnose [FILE|-]... [flags]",
+		Short: "Why this keeps happening, and what to change",
+		Long:  diagnoseHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case flags.live == (len(args) > 0):
+				return usage("diagnose needs recordings, or --live; see closetrace diagnose --help")
+			case flags.live:
+				return a.diagnoseLive(c.Context(), &flags)
+			}
+			return a.diagnoseFiles(c.Context(), args, &flags)
+		},
+	}
+	flags.flags(c.Flags())
+	c.Flags().BoolVar(&flags.live, "live", false, "trace this host instead of reading files")
+	c.Flags().BoolVar(&flags.asJSON, "json", false, "as one JSON object")
+	return c
+}
+
+func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnoseFlags) error {
+	filter, err := flags.compile()
+	if err != nil {
+		return err
+	}
+	engine := findings.New()
+	for _, path := range paths {
+		if err := a.eachRecord(ctx, path, filter, engine.Add); err != nil {
+			return err
+		}
+	}
+	engine.Finish()
+	return a.printFindings(engine.Report(), flags.asJSON)
+}
+
+func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
+	t, err := flags.open()
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	engine := findings.New()
+	var last model.Record
+	for r, err := range t.records(ctx) {
+		if err != nil {
+			return err
+		}
+		last = r
+		engine.Add(&last)
+	}
+	engine.Finish()
+	return a.printFindings(engine.Report(), flags.asJSON)
+}
+
+func (a *app) printFindings(r *findings.Report, asJSON bool) error {
+	out := bufio.NewWriter(a.stdout)
+	var err error
+	if asJSON {
+		err = json.NewEncoder(out).Encode(r)
+	} else {
+		width, _ := a.terminalSize()
+		err = r.Text(out, findings.TextOptions{Width: width, Zone: time.UTC})
+	}
+	return errors.Join(err, out.Flush())
+}

@@ -1,0 +1,221 @@
+package findings
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/netip"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// unknown is a duration or a count that the record does not have.
+const unknown = -1
+
+// end is what patterns read of one connection end. For an outcome it is the
+// teardown's facts with the cause and time of the outcome.
+type end struct {
+	id    string
+	time  model.Time
+	began model.Time
+
+	local, peer netip.AddrPort
+	netns       uint32
+	fingerprint model.Fingerprint
+
+	process     string
+	pid         int
+	closer      string
+	closerPID   int
+	signal      int
+	tcpError    string
+	rule        string
+	cause       model.Cause
+	verdict     model.Verdict
+	initiator   model.Initiator
+	role        model.Role
+	call        model.Call
+	last        model.State
+	speaker     model.Side
+	inferred    bool
+	later       bool
+	finIn       bool // a FIN of the peer was seen
+	rstOut      bool // this end sent a RST
+	rstKnown    bool
+	closeWait   bool
+	established bool
+	fullSize    model.Opt[bool]
+
+	sent, received, unread, unacked int64
+	retransmits, mss                int64
+	duration, idle, blocked         time.Duration
+	busy, receiverLimited           time.Duration
+	lastSent, lastReceived          model.Time
+	firstFIN, closeTime             model.Time
+
+	other     *end // the other end of the connection, if it is on this host
+	judged    bool
+	counted   bool // as a connection
+	explained bool // a pattern has taken it
+	amended   bool // an outcome came before it was judged
+
+	hashes [indexes]uint32
+	next   [indexes]*end
+}
+
+func count[T uint32 | uint64](o model.Opt[T]) int64 {
+	if n, known := o.Get(); known {
+		return int64(min(uint64(n), 1<<62))
+	}
+	return unknown
+}
+
+// maxText bounds what is kept of a name or an id.
+const maxText = 64
+
+func short(s string) string {
+	if len(s) > maxText {
+		return s[:maxText]
+	}
+	return s
+}
+
+func (e *end) fill(t *model.Teardown) {
+	f := &t.Facts
+	*e = end{
+		id: short(t.ID), time: t.Time, began: t.StartTime,
+		local: f.Network.Local.AddrPort(), peer: f.Network.Peer.AddrPort(),
+		netns: f.Network.NetNS, fingerprint: f.TCP.Fingerprint,
+		process: short(f.Process.Name), pid: f.Process.PID, closer: short(f.Closer.Name), closerPID: f.Closer.PID,
+		call: f.Closer.Call, signal: f.Closer.Signal,
+		tcpError: f.TCP.Error, rule: t.Rule, cause: t.Cause, verdict: t.Verdict,
+		initiator: t.Initiator, role: f.TCP.Role, last: f.TCP.Path.Last(), speaker: f.TCP.LastSpeaker,
+		inferred: t.Confidence == model.Inferred, later: f.Evidence.Later,
+		finIn: f.TCP.FIN.Received.Is(true), rstOut: f.TCP.RST.Sent.Is(true), rstKnown: f.TCP.RST.Sent.Known(),
+		closeWait: f.TCP.Path.Has(model.CloseWait), established: f.TCP.Path.Has(model.Established),
+		fullSize: f.TCP.FullSizeAcked,
+		sent:     count(f.TCP.Bytes.Sent), received: count(f.TCP.Bytes.Received),
+		unread: count(f.TCP.Bytes.Unread), unacked: count(f.TCP.Bytes.Unacked),
+		retransmits: count(f.TCP.Retransmits), mss: count(f.TCP.MSS),
+		duration: t.Duration.Or(unknown), idle: f.TCP.Idle.Or(unknown), blocked: t.CloseBlocked.Or(0),
+		busy: f.TCP.Limited.Busy.Or(unknown), receiverLimited: f.TCP.Limited.Receiver.Or(unknown),
+		lastSent: f.TCP.LastSent, lastReceived: f.TCP.LastReceived,
+		firstFIN: f.Evidence.FirstFIN, closeTime: f.Evidence.CloseTime,
+	}
+}
+
+// amend takes over what an outcome tells of the end whose facts e has.
+func (e *end) amend(o *end) {
+	e.time, e.cause, e.verdict, e.rule, e.later = o.time, o.cause, o.verdict, o.rule, true
+	e.inferred = o.inferred
+	e.rstOut, e.rstKnown = e.rstOut || o.rstOut, e.rstKnown || o.rstKnown
+	if o.sent >= 0 {
+		e.sent = o.sent
+	}
+	if o.unacked >= 0 {
+		e.unacked = o.unacked
+	}
+	if e.process == "" {
+		e.process, e.pid = o.process, o.pid
+	}
+}
+
+// port is the service's: the local one of an end that accepted.
+func (e *end) port() uint16 {
+	if e.passive() {
+		return e.local.Port()
+	}
+	return e.peer.Port()
+}
+
+// passive: this end accepted. Where the role was not seen, the end that connected
+// has the ephemeral port, which is the higher one.
+func (e *end) passive() bool {
+	if e.role == model.RoleUnknown {
+		return e.local.Port() < e.peer.Port()
+	}
+	return e.role == model.Passive
+}
+
+// gap is how long the peer had been silent when this end last spoke, or the
+// other way round: the idle time before the last message.
+func (e *end) gap() time.Duration {
+	if e.lastSent == 0 || e.lastReceived == 0 {
+		return unknown
+	}
+	return max(e.lastSent.Sub(e.lastReceived), e.lastReceived.Sub(e.lastSent))
+}
+
+// unanswered: the peer spoke last, and this end said nothing any more. It is also
+// true of a peer that spoke and was never answered at all.
+func (e *end) unanswered() bool {
+	return e.speaker == model.SidePeer || e.speaker == model.SideUnknown && e.received > 0 && e.sent == 0
+}
+
+func (e *end) exchanged() bool { return e.sent > 0 && e.received > 0 }
+
+// The indexes by which an end is found.
+const (
+	byID = iota
+	byTuple
+	byFingerprint
+	indexes
+)
+
+// index is a hash table whose chains are in the ends themselves.
+type index struct {
+	heads []*end
+	which int
+}
+
+func (x *index) add(e *end, hash uint64) {
+	h := uint32(hash) | 1
+	e.hashes[x.which] = h
+	slot := &x.heads[(h>>1)%uint32(len(x.heads))]
+	e.next[x.which], *slot = *slot, e
+}
+
+func (x *index) remove(e *end) {
+	h := e.hashes[x.which]
+	if h == 0 {
+		return
+	}
+	at := &x.heads[(h>>1)%uint32(len(x.heads))]
+	for *at != nil && *at != e {
+		at = &(*at).next[x.which]
+	}
+	if *at == e {
+		*at = e.next[x.which]
+	}
+	e.hashes[x.which], e.next[x.which] = 0, nil
+}
+
+// find returns the newest end with this hash for which is holds.
+func (x *index) find(hash uint64, is func(*end) bool) *end {
+	h := uint32(hash) | 1
+	steps := 0
+	for e := x.heads[(h>>1)%uint32(len(x.heads))]; e != nil; e = e.next[x.which] {
+		if e.hashes[x.which] == h && is(e) {
+			return e
+		}
+		if steps++; steps > 64 { // a stream made to collide must not cost more
+			return nil
+		}
+	}
+	return nil
+}
+
+// tupleHash is the same for both ends of a connection.
+func tupleHash(e *end) uint64 {
+	return endpointHash(e.local) + endpointHash(e.peer)
+}
+
+func endpointHash(a netip.AddrPort) uint64 {
+	b := a.Addr().As16()
+	h := binary.LittleEndian.Uint64(b[:8])*0x9e3779b97f4a7c15 + binary.LittleEndian.Uint64(b[8:])
+	h = (h ^ h>>29) * 0xbf58476d1ce4e5b9
+	h += uint64(a.Port()) * 0x94d049bb133111eb
+	return h ^ h>>32
+}
+
+func idHash(seed maphash.Seed, id string) uint64 { return maphash.String(seed, id) }

@@ -1,0 +1,312 @@
+package findings
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+const (
+	// kept is how many ends are remembered, to join them with their other end and
+	// with their outcome: at 100,000 a second those of the last 330 ms, and about
+	// 12 MB.
+	kept = 32 << 10
+	// hold is how long an end waits, in the time of the stream, before it is judged:
+	// ends come in no strict order, and the other end may come after this one.
+	hold = 250 * time.Millisecond
+	// batch is how often ends are judged.
+	batch = 50 * time.Millisecond
+	// joinable is how far apart the two ends of one connection may be.
+	joinable = 10 * time.Minute
+)
+
+// Engine looks for patterns. It is for one goroutine.
+type Engine struct {
+	seed    maphash.Seed
+	ring    []*end // the last ends, for joining; the oldest at at
+	at      int
+	indexes [indexes]index
+	waiting []*end // not judged yet, in the order in which they came
+	ready   []*end
+	scratch end
+	match   match
+	newest  model.Time // of the stream
+	judged  model.Time // all ends up to here are judged
+	first   model.Time
+
+	total     uint64 // connections
+	lost      uint64 // events
+	processes names  // ends of each
+	services  map[service]string
+	refusals  refusals
+	groups    map[key]*group
+	untracked uint64 // ends for which there was no group left
+	counters  overflow
+	moments   moments
+}
+
+// New returns an engine that has seen nothing.
+func New() *Engine {
+	e := &Engine{
+		seed: maphash.MakeSeed(), groups: map[key]*group{},
+		services: map[service]string{}, processes: names{},
+		counters: overflow{},
+	}
+	for i := range e.indexes {
+		e.indexes[i] = index{heads: make([]*end, 2*kept), which: i}
+	}
+	return e
+}
+
+// Add takes the next record of the stream.
+func (e *Engine) Add(r *model.Record) {
+	if when := r.Time(); when > e.newest {
+		e.Advance(when)
+	}
+	switch r.Kind {
+	case model.KindTeardown, model.KindOutcome:
+		e.end(r)
+	case model.KindLoss:
+		e.lost += r.Loss.Count
+	case model.KindCounters:
+		e.count(&r.Counters)
+	case model.KindStop:
+		e.lost = max(e.lost, r.Stop.Lost)
+		e.flush()
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed:
+	}
+}
+
+// Advance says that the stream has come to now, though nothing ended: for a live
+// trace on which nothing happens.
+func (e *Engine) Advance(now model.Time) {
+	if e.first == 0 {
+		e.first = now
+	}
+	if e.newest = max(e.newest, now); e.newest.Sub(e.judged) >= hold+batch {
+		e.judgeUntil(e.newest.Add(-hold))
+	}
+}
+
+// Finish judges what waits; for a stream that has no stop record, or was cut.
+func (e *Engine) Finish() { e.flush() }
+
+// flush judges what waits: no more will come that belongs to it.
+func (e *Engine) flush() { e.judgeUntil(1<<63 - 1) }
+
+func (e *Engine) end(r *model.Record) {
+	x := e.slot()
+	x.fill(&r.Teardown)
+	if r.Kind == model.KindOutcome {
+		if before := e.byID(x.id); before != nil {
+			e.scratch = *x
+			e.inherit(x, before)
+		}
+		x.later = true
+	} else {
+		e.indexes[byID].add(x, idHash(e.seed, x.id))
+	}
+	e.join(x)
+	e.waiting = append(e.waiting, x)
+}
+
+// inherit makes x, an outcome, the end before with what the outcome tells.
+func (e *Engine) inherit(x, before *end) {
+	*x = *before
+	x.amend(&e.scratch)
+	x.other, x.judged, x.explained = nil, false, false
+	x.hashes, x.next = [indexes]uint32{}, [indexes]*end{}
+	x.explained = before.explained
+	x.counted, x.amended = true, false
+	before.amended = true // if it is not judged yet, the outcome stands for it
+	e.indexes[byTuple].remove(before)
+	e.indexes[byFingerprint].remove(before)
+}
+
+// slot returns an end to fill, the oldest if all are in use.
+func (e *Engine) slot() *end {
+	if len(e.ring) < kept {
+		x := &end{}
+		e.ring = append(e.ring, x)
+		return x
+	}
+	x := e.ring[e.at]
+	e.at = (e.at + 1) % kept
+	if !x.judged { // more ends in a quarter of a second than are kept
+		e.judgeUntil(x.time)
+		if !x.judged {
+			e.flush()
+		}
+	}
+	for i := range e.indexes {
+		e.indexes[i].remove(x)
+	}
+	if x.other != nil {
+		x.other.other = nil
+	}
+	return x
+}
+
+func (e *Engine) byID(id string) *end {
+	return e.indexes[byID].find(idHash(e.seed, id), func(x *end) bool { return x.id == id })
+}
+
+// join finds the other end of x's connection.
+func (e *Engine) join(x *end) {
+	if !x.local.IsValid() || !x.peer.IsValid() {
+		return
+	}
+	hash := tupleHash(x)
+	other := e.indexes[byTuple].find(hash, func(o *end) bool {
+		return o.local == x.peer && o.peer == x.local && joins(x, o) &&
+			(o.netns == x.netns || !x.local.Addr().IsLoopback())
+	})
+	if other == nil && x.fingerprint != 0 {
+		other = e.indexes[byFingerprint].find(uint64(x.fingerprint), func(o *end) bool {
+			return o.fingerprint == x.fingerprint && joins(x, o)
+		})
+	}
+	if other != nil {
+		if was := other.other; was != nil {
+			was.other = nil
+		}
+		x.other, other.other = other, x
+	}
+	e.indexes[byTuple].add(x, hash)
+	if x.fingerprint != 0 {
+		e.indexes[byFingerprint].add(x, uint64(x.fingerprint))
+	}
+}
+
+// joins reports whether a and b may be of one connection, as far as roles,
+// fingerprints and times tell.
+func joins(a, b *end) bool {
+	apart := a.time.Sub(b.time)
+	if apart < 0 {
+		apart = -apart
+	}
+	if apart > joinable || a.id == b.id || a.role != model.RoleUnknown && a.role == b.role {
+		return false
+	}
+	if a.fingerprint != 0 && b.fingerprint != 0 {
+		return a.fingerprint == b.fingerprint
+	}
+	// The port may be used again: the other's connection must not have ended
+	// before this one began.
+	return a.began == 0 || b.began == 0 || a.began <= b.time && b.began <= a.time
+}
+
+// judgeUntil judges what ended until then, in the order of time.
+func (e *Engine) judgeUntil(until model.Time) {
+	e.judged = min(until, e.newest)
+	rest := e.waiting[:0]
+	e.ready = e.ready[:0]
+	for _, x := range e.waiting {
+		switch {
+		case x.judged:
+		case x.time <= until:
+			e.ready = append(e.ready, x)
+		default:
+			rest = append(rest, x)
+		}
+	}
+	clear(e.waiting[len(rest):])
+	e.waiting = rest
+	slices.SortFunc(e.ready, func(a, b *end) int {
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.id, b.id))
+	})
+	for _, x := range e.ready {
+		e.judge(x)
+	}
+}
+
+// judge takes the connection of x, with the other end if it is known. The second
+// end of a connection that was taken already counts for nothing.
+func (e *Engine) judge(x *end) {
+	x.judged = true
+	e.know(x)
+	o := x.other
+	if !x.counted && (o == nil || !o.counted) {
+		e.total++
+	}
+	x.counted = true
+	if o != nil && o.explained {
+		x.explained = true
+	}
+	if x.explained {
+		return
+	}
+	for i := range patterns {
+		p := &patterns[i]
+		switch {
+		case p.match == nil, x.amended && !p.partial:
+		case e.take(p, i, x, o), o != nil && !p.partial && e.take(p, i, o, x):
+			return
+		}
+	}
+	if !x.amended {
+		e.moments.add(x)
+	}
+}
+
+// take counts x, whose other end is o, for pattern p if it has it.
+func (e *Engine) take(p *Pattern, i int, x, o *end) bool {
+	m := &e.match // one for all: conditions take pointers, and would move each to the heap
+	*m = match{engine: e, end: x, other: o}
+	if !p.match(m) {
+		return false
+	}
+	k := key{pattern: uint8(i), process: x.process, port: x.port(), passive: x.passive()}
+	if p.byPeer {
+		k.peer = x.peer.Addr()
+	}
+	g := e.group(k)
+	if g == nil {
+		return true
+	}
+	g.add(m)
+	if p.partial {
+		return false // others may say more of it
+	}
+	x.explained = true
+	if o != nil {
+		o.explained = true
+	}
+	return true
+}
+
+// service is who listens where.
+type service struct {
+	netns uint32
+	port  uint16
+}
+
+// maxServices bounds the names of servers, maxNames the counts of processes.
+const (
+	maxServices = 512
+	maxNames    = 1024
+)
+
+type names map[string]uint64
+
+// know learns from x what later ends are told with.
+func (e *Engine) know(x *end) {
+	if x.later {
+		return
+	}
+	if n, known := e.processes[x.process]; known || len(e.processes) < maxNames {
+		e.processes[x.process] = n + 1
+	}
+	if x.role == model.Passive && x.process != "" {
+		s := service{x.netns, x.local.Port()}
+		if _, known := e.services[s]; !known && len(e.services) < maxServices {
+			e.services[s] = x.process
+		}
+	}
+	if x.verdict == model.FailedOpen {
+		e.refusals.add(x)
+	}
+}

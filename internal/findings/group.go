@@ -1,0 +1,208 @@
+package findings
+
+import (
+	"cmp"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+const (
+	// maxGroups bounds the groups of all patterns.
+	maxGroups = 1024
+	// maxEvidence is how many ids prove a finding, maxPeers how many peers it names.
+	maxEvidence = 10
+	maxPeers    = 8
+)
+
+// key is what the connections of one finding have in common.
+type key struct {
+	pattern uint8
+	port    uint16
+	passive bool // the port is the local one
+	process string
+	peer    netip.Addr
+}
+
+// group is what connections that match a pattern have in common.
+type group struct {
+	key         key
+	count       uint64
+	first, last model.Time
+	inferred    bool
+	evidence    []string
+	peers       []netip.Addr
+	morePeers   bool
+	pids        []int
+	partner     string // the process at the other end, if it is on this host
+	detail      string // of the pattern: a signal, an error
+	detailPeer  netip.AddrPort
+	bytes       uint64 // of the pattern: lost, unread
+	idle        spread
+	blocked     spread // how long something took
+	interval    spread // between two of them
+	values      values // of idle
+}
+
+// group returns the group of k; nil if there are too many.
+func (e *Engine) group(k key) *group {
+	g := e.groups[k]
+	if g == nil {
+		if len(e.groups) >= maxGroups {
+			e.untracked++
+			return nil
+		}
+		g = &group{key: k}
+		e.groups[k] = g
+	}
+	return g
+}
+
+// match is a connection that a pattern looks at, and what it found.
+type match struct {
+	engine *Engine
+	end    *end
+	other  *end // nil if it is not on this host
+	// What the pattern says of it:
+	inferred bool
+	bytes    int64
+	idle     time.Duration
+	blocked  time.Duration
+	detail   string
+	peer     netip.AddrPort // if another one than that of the end
+	also     string         // the id of another end that proves it
+}
+
+func (g *group) add(m *match) {
+	x := m.end
+	if g.count > 0 {
+		g.interval.add(x.time.Sub(g.last))
+	}
+	g.count++
+	if g.first == 0 || x.time < g.first {
+		g.first = x.time
+	}
+	g.last = max(g.last, x.time)
+	g.inferred = g.inferred || m.inferred || x.inferred && x.rule != "fin-active"
+	g.prove(x.id)
+	if m.other != nil {
+		g.prove(m.other.id)
+		g.partner = cmp.Or(m.other.process, g.partner)
+	}
+	if m.also != "" {
+		g.prove(m.also)
+	}
+	g.meet(x.peer.Addr())
+	if len(g.pids) < maxPeers && x.pid != 0 && !slices.Contains(g.pids, x.pid) {
+		g.pids = append(g.pids, x.pid)
+	}
+	if m.bytes > 0 {
+		g.bytes += uint64(m.bytes)
+	}
+	if m.idle > 0 {
+		g.idle.add(m.idle)
+		g.values.add(m.idle)
+	}
+	if m.blocked > 0 {
+		g.blocked.add(m.blocked)
+	}
+	g.detail = cmp.Or(g.detail, m.detail)
+	if m.peer.IsValid() {
+		g.detailPeer = m.peer
+	}
+}
+
+func (g *group) prove(id string) {
+	if len(g.evidence) < maxEvidence && !slices.Contains(g.evidence, id) {
+		g.evidence = append(g.evidence, id)
+	}
+}
+
+func (g *group) meet(peer netip.Addr) {
+	if slices.Contains(g.peers, peer) {
+		return
+	}
+	if len(g.peers) == maxPeers {
+		g.morePeers = true
+		return
+	}
+	g.peers = append(g.peers, peer)
+}
+
+// spread is how durations differ.
+type spread struct {
+	n         uint64
+	min, max  time.Duration
+	sum       float64
+	sumSquare float64
+}
+
+func (s *spread) add(d time.Duration) {
+	if s.n == 0 || d < s.min {
+		s.min = d
+	}
+	s.n++
+	s.max = max(s.max, d)
+	s.sum += float64(d)
+	s.sumSquare += float64(d) * float64(d)
+}
+
+func (s *spread) mean() time.Duration {
+	if s.n == 0 {
+		return 0
+	}
+	return time.Duration(s.sum / float64(s.n))
+}
+
+// deviation is the standard deviation as a part of the mean.
+func (s *spread) deviation() float64 {
+	if s.n == 0 || s.sum == 0 {
+		return 0
+	}
+	mean := s.sum / float64(s.n)
+	return math.Sqrt(max(0, s.sumSquare/float64(s.n)-mean*mean)) / mean
+}
+
+// values finds the duration that occurs most: it counts them in steps of 1.5 %.
+type values struct {
+	bins map[int16]uint64
+	sums map[int16]time.Duration
+}
+
+const (
+	step    = 1.015
+	maxBins = 256
+)
+
+func (v *values) add(d time.Duration) {
+	if v.bins == nil {
+		v.bins, v.sums = map[int16]uint64{}, map[int16]time.Duration{}
+	}
+	bin := int16(math.Log(float64(d)) / math.Log(step))
+	if _, known := v.bins[bin]; !known && len(v.bins) >= maxBins {
+		return
+	}
+	v.bins[bin]++
+	v.sums[bin] += d
+}
+
+// mode returns the duration around which most are, within 1.5 % on each side, and how
+// many these are.
+func (v *values) mode() (around time.Duration, n uint64) {
+	for bin := range v.bins {
+		var sum time.Duration
+		var here uint64
+		for _, b := range []int16{bin, bin + 1} {
+			here += v.bins[b]
+			sum += v.sums[b]
+		}
+		d := sum / time.Duration(max(here, 1))
+		if here > n || here == n && d < around {
+			around, n = d, here
+		}
+	}
+	return around, n
+}

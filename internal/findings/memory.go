@@ -1,0 +1,180 @@
+package findings
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// refusals are the last attempts that failed, so that a proxy's refused
+// backend is found when it gives up its client.
+type refusals struct {
+	list [64]refusal
+	at   int
+}
+
+type refusal struct {
+	pid  int
+	time model.Time
+	peer netip.AddrPort
+	id   string
+}
+
+func (r *refusals) add(x *end) {
+	r.list[r.at] = refusal{x.pid, x.time, x.peer, x.id}
+	r.at = (r.at + 1) % len(r.list)
+}
+
+// during returns an attempt of the process that failed while x was open, at most
+// a second before its end.
+func (r *refusals) during(x *end) *refusal {
+	if x.pid == 0 {
+		return nil
+	}
+	for i := range r.list {
+		f := &r.list[i]
+		if f.pid == x.pid && f.time <= x.time && f.time >= x.began && x.time.Sub(f.time) < time.Second {
+			return f
+		}
+	}
+	return nil
+}
+
+// overflow is what a namespace counted that no socket shows.
+type overflow map[string]*counter
+
+type counter struct {
+	n           uint64
+	first, last model.Time
+}
+
+// maxCounters bounds the names.
+const maxCounters = 128
+
+func (e *Engine) count(c *model.Counters) {
+	for name, n := range c.Counts {
+		had := e.counters[name]
+		if had == nil {
+			if len(e.counters) >= maxCounters {
+				continue
+			}
+			had = &counter{first: c.Time}
+			e.counters[short(name)] = had
+		}
+		had.n += n
+		had.last = max(had.last, c.Time)
+		had.first = min(had.first, c.Time)
+	}
+}
+
+// counted returns the sum of counters.
+func (e *Engine) counted(names ...string) (sum counter) {
+	for _, name := range names {
+		if c := e.counters[name]; c != nil {
+			sum.n += c.n
+			sum.last = max(sum.last, c.last)
+			if sum.first == 0 || c.first < sum.first {
+				sum.first = c.first
+			}
+		}
+	}
+	return sum
+}
+
+// moments finds many ends at one time that nothing else explains.
+type moments struct {
+	buckets [8]moment
+	worst   [maxMoments]moment // the largest, one for each network and cause
+}
+
+const (
+	maxMoments = 8
+	// slice is how wide a bucket is; a burst lies in one or in two neighbours.
+	slice = 100 * time.Millisecond
+	// crowd is how many make a burst.
+	crowd = 10
+)
+
+type moment struct {
+	at      model.Time // begin of the slice
+	cause   model.Cause
+	network netip.Prefix
+	port    uint16
+	n       uint64
+	first   model.Time
+	last    model.Time
+	ids     []string
+	process string
+}
+
+// add counts an end that no pattern took. Graceful ends at one time are a pool
+// that is closed.
+func (m *moments) add(x *end) {
+	if x.verdict == model.Graceful || x.verdict == model.FailedOpen || x.verdict == model.VerdictUnknown {
+		return
+	}
+	at := x.time - x.time%model.Time(slice)
+	network := networkOf(x.peer.Addr())
+	free := 0
+	for i := range m.buckets {
+		b := &m.buckets[i]
+		if (b.at == at || b.at+model.Time(slice) == at) && b.cause == x.cause && b.network == network && x.time.Sub(b.first) <= slice {
+			b.count(x)
+			if b.n >= crowd {
+				m.keep(b)
+			}
+			return
+		}
+		if m.buckets[i].at < m.buckets[free].at {
+			free = i
+		}
+	}
+	m.buckets[free] = moment{at: at, cause: x.cause, network: network, first: x.time, port: x.port(), process: x.process}
+	m.buckets[free].count(x)
+}
+
+func (m *moment) count(x *end) {
+	m.n++
+	m.last = max(m.last, x.time)
+	if len(m.ids) < maxEvidence {
+		m.ids = append(m.ids, x.id)
+	}
+	if m.process != x.process {
+		m.process = ""
+	}
+	if m.port != x.port() {
+		m.port = 0
+	}
+}
+
+// keep remembers the largest bursts.
+func (m *moments) keep(b *moment) {
+	least := 0
+	for i := range m.worst {
+		w := &m.worst[i]
+		if w.first == b.first && w.cause == b.cause && w.network == b.network {
+			*w = *b
+			return
+		}
+		if w.n < m.worst[least].n {
+			least = i
+		}
+	}
+	if m.worst[least].n < b.n {
+		m.worst[least] = *b
+	}
+}
+
+// networkOf returns the /24 or /64 of an address.
+func networkOf(a netip.Addr) netip.Prefix {
+	bits := 24
+	if a.Is6() {
+		bits = 64
+	}
+	p, err := a.WithZone("").Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}

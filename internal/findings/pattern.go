@@ -1,0 +1,41 @@
+package findings
+
+// Pattern is one line of the table of what the engine looks for.
+type Pattern struct {
+	// Name is the id of the findings.
+	Name string
+	// Title names it in a few words.
+	Title string
+	// When is the condition, Evidence what the records must have for it, Advice what
+	// to change, and Alike what looks the same and is something else.
+	When, Evidence, Advice, Alike string
+	// Confidence says when a finding is certain.
+	Confidence string
+	Harm       Harm
+	// Filter selects its ends, apart from process, port and peer.
+	Filter string
+
+	// match is the condition on one connection. The first pattern that has it takes it;
+	// a partial one only counts it.
+	match   func(*match) bool
+	partial bool
+	// byPeer: one finding for each peer, not only for each process and port.
+	byPeer bool
+	// least is how many make a finding; 0 is one.
+	least uint64
+	// say makes the finding of a group; false if it is none after all.
+	say func(*Engine, *group, *Finding) bool
+}
+
+// Patterns returns the table in the order in which it is tried.
+func Patterns() []Pattern { return append([]Pattern(nil), patterns[:]...) }
+
+// PatternOf returns the pattern of that name.
+func PatternOf(name string) (Pattern, bool) {
+	for i := range patterns {
+		if patterns[i].Name == name {
+			return patterns[i], true
+		}
+	}
+	return Pattern{}, false
+}

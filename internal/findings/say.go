@@ -1,0 +1,352 @@
+package findings
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/model"
+)
+
+// What the patterns say of a group: one sentence with its numbers. A function
+// returns false if what the group has in common is no finding.
+
+func (g *group) who() string {
+	name := cmp.Or(g.key.process, "a process that is not known")
+	if g.key.port != 0 && g.key.passive {
+		return fmt.Sprintf("%s (port %d)", name, g.key.port)
+	}
+	return name
+}
+
+// whom names the peer: the process there if it is on this host.
+func (g *group) whom() string {
+	peer := g.peerName()
+	if g.partner != "" {
+		return g.partner
+	}
+	return cmp.Or(peer, "the peer")
+}
+
+func sayHealthCheck(_ *Engine, g *group, f *Finding) bool {
+	every := g.interval.mean()
+	if every < idleLeast || g.interval.deviation() > 0.25 {
+		return false
+	}
+	f.Numbers["interval_ns"] = int64(every)
+	f.Title = fmt.Sprintf("%s connects to %s every %s, says next to nothing and resets: %s, nothing lost.",
+		g.checker(), g.checked(), human.Duration(every), plural(g.count, "health check", "health checks"))
+	return true
+}
+
+func (g *group) checker() string {
+	if g.key.passive {
+		return cmp.Or(g.partner, g.peerName())
+	}
+	return cmp.Or(g.key.process, "a process")
+}
+
+func (g *group) checked() string {
+	if g.key.passive {
+		return g.who()
+	}
+	return fmt.Sprintf("%s port %d", cmp.Or(g.partner, g.peerName()), g.key.port)
+}
+
+func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["bytes"] = int64(g.bytes)
+	f.Title = fmt.Sprintf("%s between %s and %s ended by RST because a TLS farewell of %s each was left unread: nothing is lost.",
+		plural(g.count, "connection", "connections"), cmp.Or(g.key.process, "a process"), g.whom(), human.Bytes(g.bytes/max(g.count, 1)))
+	return true
+}
+
+func sayBacklog(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["unread_bytes"] = int64(g.bytes)
+	f.Title = fmt.Sprintf("%s closed its listener with %s waiting to be accepted: they were reset", g.who(), plural(g.count, "connection", "connections"))
+	if g.bytes > 0 {
+		f.Title += fmt.Sprintf(", %s of requests unread", human.Bytes(g.bytes))
+	}
+	f.Title += "."
+	return true
+}
+
+func sayInherited(_ *Engine, g *group, f *Finding) bool {
+	f.Confidence = model.Inferred
+	f.Numbers["unread_bytes"] = int64(g.bytes)
+	f.Title = fmt.Sprintf("%s of %s stayed open in another process (%s) and ended only with that: %s heard nothing, and %s that came meanwhile was never read.",
+		plural(g.count, "connection", "connections"), g.who(), cmp.Or(g.detail, "a child"), g.whom(), human.Bytes(g.bytes))
+	return true
+}
+
+func sayKilled(e *Engine, g *group, f *Finding) bool {
+	f.Numbers["unread_bytes"], f.Numbers["waited_ns"] = int64(g.bytes), int64(g.blocked.max)
+	how := "ended"
+	if g.detail != "" {
+		how = "was killed by " + g.detail
+	}
+	if g.detail == "SIGKILL" {
+		if oom := e.counted(oomKills...); oom.n > 0 && near(oom, g) {
+			f.Numbers["oom_kills"] = int64(oom.n)
+			how = "was killed by the OOM killer (SIGKILL)"
+			f.Advice = "It ran out of memory: raise the limit of its cgroup (memory.max), or let it use less: fewer workers or threads, smaller requests. dmesg and memory.events of the cgroup name the kill."
+		}
+	}
+	f.Title = fmt.Sprintf("%s %s with %s unanswered", g.who(), how, plural(g.count, "request", "requests"))
+	if g.blocked.max > 0 {
+		f.Title += fmt.Sprintf(", the last heard %s before", human.Duration(g.blocked.max))
+	}
+	f.Title += "."
+	return true
+}
+
+// oomKills are counters that move when the OOM killer has killed.
+var oomKills = []string{"oom_kill", "VmOomKill", "CgroupOomKill"}
+
+// near reports whether c moved around the time of g.
+func near(c counter, g *group) bool {
+	return c.first <= g.last.Add(3*time.Second) && c.last >= g.first.Add(-3*time.Second)
+}
+
+func sayUpstream(_ *Engine, g *group, f *Finding) bool {
+	f.Confidence = model.Inferred
+	f.Numbers["unread_bytes"] = int64(g.bytes)
+	f.Title = fmt.Sprintf("%s accepted %s of %s, but its own attempt to connect to %v failed: the clients were cut off.",
+		g.who(), plural(g.count, "connection", "connections"), g.whom(), g.detailPeer)
+	return true
+}
+
+func sayEarlyAnswer(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["unread_bytes"] = int64(g.bytes)
+	if g.key.passive {
+		f.Title = fmt.Sprintf("%s answered and closed %s while %s was still uploading (%s unread): the reset may throw the answer away before it is read.",
+			g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Bytes(g.bytes))
+	} else {
+		f.Title = fmt.Sprintf("%s was answered and then reset by %s in the middle of its upload on %s (%s not taken).",
+			g.who(), g.whom(), plural(g.count, "connection", "connections"), human.Bytes(g.bytes))
+	}
+	return true
+}
+
+func sayRequestLost(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["unread_bytes"], f.Numbers["idle_ns"] = int64(g.bytes), int64(g.idle.mean())
+	f.Title = fmt.Sprintf("%s closed %s with a request of %s unread (%s)", g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Bytes(g.bytes))
+	if g.idle.n > 0 {
+		f.Title += fmt.Sprintf(" that had come after %s of silence", human.Duration(g.idle.mean()))
+	}
+	f.Title += ": it has no answer."
+	return true
+}
+
+func sayKeepaliveRace(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["requests_lost"] = int64(g.count)
+	closer, sender := g.who(), g.whom()
+	if !g.key.passive {
+		closer, sender = g.whom(), g.who()
+		f.Confidence = model.Inferred
+	}
+	after := ""
+	if g.idle.n > 0 {
+		idle, _ := g.values.mode()
+		f.Numbers["idle_ns"] = int64(idle)
+		after = " after " + human.Duration(idle) + " of idleness"
+		f.Advice = fmt.Sprintf("Make %s give up idle connections sooner than %s, or let %s wait longer%s: the side that sends requests must have the shorter time.",
+			sender, human.Duration(idle), closer, hint(idle))
+	}
+	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s reset.",
+		closer, after, plural(g.count, "request", "requests"), sender, were(g.count))
+	return true
+}
+
+func sayHalfClose(_ *Engine, g *group, f *Finding) bool {
+	f.Title = fmt.Sprintf("%s closed %s without an answer after %s had shut down its sending side (FIN after the request): it takes a half-close for an abort.",
+		g.who(), plural(g.count, "connection", "connections"), g.whom())
+	return true
+}
+
+func saySlowClose(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["close_blocked_ns"], f.Numbers["longest_ns"] = int64(g.blocked.sum), int64(g.blocked.max)
+	f.Title = fmt.Sprintf("close() of %s waited %s for SO_LINGER, up to %s each and %s in all: the thread stands still meanwhile.",
+		g.who(), times(g.count), human.Duration(g.blocked.max), human.Duration(time.Duration(g.blocked.sum)))
+	return true
+}
+
+func sayBlackHole(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["unacked_bytes"] = int64(g.bytes)
+	f.Title = fmt.Sprintf("Large packets from %s to %s disappear: on %s no full-size segment was ever acknowledged (%s lost), small ones were.",
+		g.who(), g.peerName(), plural(g.count, "connection", "connections"), human.Bytes(g.bytes))
+	return true
+}
+
+func saySlowReader(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["unacked_bytes"], f.Numbers["receiver_limited_ns"] = int64(g.bytes), int64(g.blocked.max)
+	f.Title = fmt.Sprintf("%s does not read what %s sends: %s ended with its window closed and %s undelivered.",
+		g.whom(), g.who(), plural(g.count, "connection", "connections"), human.Bytes(g.bytes))
+	return true
+}
+
+func sayPathDead(e *Engine, g *group, f *Finding) bool {
+	f.Numbers["unacked_bytes"], f.Numbers["silent_ns"] = int64(g.bytes), int64(g.blocked.max)
+	f.Title = fmt.Sprintf("%s got no answer from %s any more: %s (%s)", g.who(), g.peerName(), plural(g.count, "connection", "connections"), g.detail)
+	if g.blocked.max > 0 {
+		f.Title += fmt.Sprintf(" after up to %s of silence", human.Duration(g.blocked.max))
+	}
+	if g.bytes > 0 {
+		f.Title += fmt.Sprintf(", %s not acknowledged", human.Bytes(g.bytes))
+	}
+	f.Title += "."
+	return true
+}
+
+func sayNoLocalPort(e *Engine, g *group, f *Finding) bool {
+	f.Title = fmt.Sprintf("%s could not connect to %s %s: no local port is free.", g.who(), g.peerName(), times(g.count))
+	if name, n := e.busiest(); n > 0 {
+		f.Numbers["ends_of_busiest"] = int64(n)
+		f.Title += fmt.Sprintf(" Most connections ended in %s (%d).", cmp.Or(name, "a process that is not known"), n)
+	}
+	return true
+}
+
+// busiest returns the process with the most ends.
+func (e *Engine) busiest() (name string, n uint64) {
+	for p, count := range e.processes {
+		if count > n || count == n && p < name {
+			name, n = p, count
+		}
+	}
+	return name, n
+}
+
+func sayReject(_ *Engine, g *group, f *Finding) bool {
+	f.Title = fmt.Sprintf("A firewall rejects what %s sends to %s port %d: %s failed at once (%s).",
+		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "connection", "connections"), cmp.Or(g.detail, "ICMP"))
+	return true
+}
+
+func sayRefused(_ *Engine, g *group, f *Finding) bool {
+	every := g.interval.mean()
+	f.Numbers["interval_ns"] = int64(every)
+	f.Title = fmt.Sprintf("%s was refused by %v %s, every %s on average: nobody listens there.",
+		cmp.Or(g.key.process, "a process"), g.detailPeer, times(g.count), human.Duration(every))
+	return true
+}
+
+func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
+	idle, _ := g.values.mode()
+	f.Numbers["idle_ns"] = int64(idle)
+	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; the other side finds out at its next request.",
+		g.who(), human.Duration(idle), hint(idle), plural(g.count, "connection", "connections"))
+	return true
+}
+
+func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["unacked_bytes"] = int64(g.bytes)
+	f.Title = fmt.Sprintf("%s of %s with %s reset by neither end: something between them did it", were2(g.count), g.who(), g.peerName())
+	if g.idle.n > 0 && g.idle.min >= time.Second {
+		f.Numbers["idle_ns"] = int64(g.idle.min)
+		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), hint(g.idle.min))
+	}
+	f.Title += "."
+	return true
+}
+
+func sayOverflow(*Engine, *group, *Finding) bool { return false } // see overflows
+
+func sayLeak(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["close_wait_ns"] = int64(g.blocked.max)
+	f.Title = fmt.Sprintf("%s left %s open for up to %s after the peer had closed.", g.who(), plural(g.count, "connection", "connections"), human.Duration(g.blocked.max))
+	return true
+}
+
+func sayRestart(_ *Engine, g *group, f *Finding) bool {
+	if g.last.Sub(g.first)/time.Duration(max(len(g.pids), 1)) > time.Second {
+		return false
+	}
+	how := "ended"
+	if g.detail != "" {
+		how = "ended by " + g.detail
+	}
+	f.Title = fmt.Sprintf("%s %s: %s ended with it.", g.who(), how, plural(g.count, "connection", "connections"))
+	return true
+}
+
+func sayIdleTimeout(_ *Engine, g *group, f *Finding) bool { return g.sayIdle(f, g.who()) }
+
+func sayPeerIdleTimeout(_ *Engine, g *group, f *Finding) bool {
+	return g.sayIdle(f, fmt.Sprintf("%s (port %d)", g.peerName(), g.key.port))
+}
+
+func (g *group) sayIdle(f *Finding, closer string) bool {
+	idle, n := g.values.mode()
+	if n < 3 || n*10 < g.count*6 {
+		return false
+	}
+	f.Count = n
+	f.Numbers["idle_ns"] = int64(idle)
+	f.Title = fmt.Sprintf("%s closes connections that were idle for %s%s: %s so far.", closer, human.Duration(idle), hint(idle), plural(n, "one", ""))
+	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).", human.Duration(idle))
+	return true
+}
+
+// overflows are full accept queues: the counters prove them, the clients' resets show
+// who met them.
+func (e *Engine) overflows() (list []Finding) {
+	c := e.counted("TcpExtListenOverflows", "TcpExtTCPReqQFullDrop")
+	if c.n == 0 {
+		return nil
+	}
+	i := patternIndex("accept-queue-overflow")
+	p := &patterns[i]
+	f := Finding{
+		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, First: c.first, Last: c.last,
+		Numbers:  map[string]int64{"overflows": int64(c.n), "drops": int64(e.counted("TcpExtListenDrops").n)},
+		Evidence: []string{}, Advice: p.Advice, Filter: p.Filter, rank: i,
+	}
+	for _, g := range e.groups {
+		if int(g.key.pattern) != i || !near(c, g) {
+			continue
+		}
+		f.Count += g.count
+		f.Evidence = append(f.Evidence, g.evidence...)
+		f.Peer = cmp.Or(f.Peer, g.detailPeer.String())
+		for s, name := range e.services {
+			if s.port == g.key.port {
+				f.Process = name
+			}
+		}
+		f.First, f.Last = min(f.First, g.first), max(f.Last, g.last)
+	}
+	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
+	f.Numbers["clients_reset"] = int64(f.Count)
+	f.Title = fmt.Sprintf("The accept queue of %s was full: %s counted", cmp.Or(f.Process, "a listener"), plural(c.n, "overflow", "overflows"))
+	if f.Count > 0 {
+		f.Title += fmt.Sprintf(", %s to %s reset before the first byte", plural(f.Count, "connection", "connections"), f.Peer)
+	}
+	f.Title += "."
+	f.Count = max(f.Count, c.n)
+	e.complete(&f)
+	return append(list, f)
+}
+
+func (e *Engine) massEnd(m *moment) Finding {
+	i := patternIndex("mass-end")
+	p := &patterns[i]
+	f := Finding{
+		ID: p.Name, Harm: p.Harm, Confidence: model.Inferred, Count: m.n, First: m.first, Last: m.last,
+		Process: m.process, Peer: m.network.String(), Numbers: map[string]int64{"within_ns": int64(m.last.Sub(m.first))},
+		Evidence: append([]string{}, m.ids...), Advice: p.Advice, rank: i,
+		Filter: fmt.Sprintf("cause == %q && cidr(network.peer.address, %q)", m.cause, m.network),
+	}
+	f.Title = fmt.Sprintf("%d connections with %s ended within %s (%v).", m.n, m.network, human.Duration(m.last.Sub(m.first)), m.cause)
+	e.complete(&f)
+	return f
+}
+
+func patternIndex(name string) int {
+	for i := range patterns {
+		if patterns[i].Name == name {
+			return i
+		}
+	}
+	return 0
+}

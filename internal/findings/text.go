@@ -1,0 +1,116 @@
+package findings
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/safetext"
+)
+
+// TextOptions says how findings are printed.
+type TextOptions struct {
+	Width int            // of the lines; less than 60 is taken for 100
+	Zone  *time.Location // of the times; nil is UTC
+}
+
+// maxLines is how many lines a finding has at most.
+const maxLines = 6
+
+// Text writes the findings of r, each in at most six lines, an empty one between
+// two of them.
+func (r *Report) Text(w io.Writer, o TextOptions) error {
+	if o.Width < 60 {
+		o.Width = 100
+	}
+	var b strings.Builder
+	for i := range r.Findings {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		for _, line := range r.Findings[i].Lines(i+1, o) {
+			b.WriteString(line + "\n")
+		}
+	}
+	if len(r.Findings) == 0 {
+		fmt.Fprintf(&b, "no findings among %s%s\n", plural(r.Connections, "connection", "connections"), r.lossNote())
+	}
+	if r.Untracked > 0 {
+		fmt.Fprintf(&b, "%s found no place in memory and are not counted above\n", plural(r.Untracked, "connection", "connections"))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Report) lossNote() string {
+	if r.Lost == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s were lost, and may have been one", plural(r.Lost, "event", "events"))
+}
+
+// Lines returns the finding as text: what it is and since when, the sentence, the
+// advice, and where its ends are.
+func (f *Finding) Lines(n int, o TextOptions) []string {
+	lines := []string{cutTo(fmt.Sprintf("%d. %s: %s%s  %s", n, f.ID, f.Harm, f.doubt(), f.when(o.Zone)), o.Width)}
+	lines = append(lines, wrapped("   ", f.Title, o.Width, 2)...)
+	lines = append(lines, wrapped("   > ", f.Advice, o.Width, 2)...)
+	if f.Filter != "" && len(lines) < maxLines {
+		lines = append(lines, "   --filter '"+safetext.Escape(strings.ReplaceAll(f.Filter, "'", `'\''`))+"'")
+	}
+	return lines
+}
+
+func (f *Finding) doubt() string {
+	if f.Confidence.String() == "inferred" {
+		return ", inferred"
+	}
+	return ""
+}
+
+// when says how many, since when and whether it goes on.
+func (f *Finding) when(zone *time.Location) string {
+	if zone == nil {
+		zone = time.UTC
+	}
+	from, to := f.First.Go().In(zone), f.Last.Go().In(zone)
+	layout := "15:04:05"
+	if from.YearDay() != to.YearDay() || from.Year() != to.Year() {
+		layout = "2006-01-02 15:04:05"
+	}
+	text := from.Format(layout)
+	if f.Last.Sub(f.First) >= time.Second {
+		text += " - " + to.Format(layout)
+	}
+	if f.Ongoing {
+		text += ", still going on"
+	}
+	share := ""
+	if f.Share > 0 && f.Share <= 1 {
+		share = " (" + human.Percent(f.Share, 1) + " %)"
+	}
+	return fmt.Sprintf("%s%s, %s", human.Count(f.Count), share, text)
+}
+
+// wrapped returns text in at most most lines; the last one is cut.
+func wrapped(mark, text string, width, most int) (lines []string) {
+	text = safetext.Escape(text)
+	parts := strings.Split(ansi.Wrap(text, width-len(mark), ""), "\n")
+	for i, part := range parts {
+		if i == most-1 && len(parts) > most {
+			part = cutTo(strings.Join(parts[i:], " "), width-len(mark))
+		}
+		lines = append(lines, mark+strings.TrimRight(part, " "))
+		mark = strings.Repeat(" ", len(mark))
+		if len(lines) == most {
+			break
+		}
+	}
+	return lines
+}
+
+func cutTo(text string, width int) string { return ansi.Truncate(text, width, "~") }
