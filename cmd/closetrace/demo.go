@@ -82,6 +82,7 @@ func startWorkload(ctx context.Context) (*workload, error) {
 	}
 	w := &workload{command: exec.CommandContext(ctx, self, workloadCommand)}
 	w.command.Stderr = os.Stderr
+	lendNothing(w.command)
 	if w.begin, err = w.command.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start workload: %w", err)
 	}

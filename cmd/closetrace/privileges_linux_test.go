@@ -55,6 +55,10 @@ func TestGroupOfUse(t *testing.T) {
 	if r.code != exitOK {
 		t.Errorf("a member: exit %d: %s", r.code, r.errors)
 	}
+	r = runProgram(t, asNobody([]uint32{groupOfUse}, path, "demo", "--plain"))
+	if r.code != exitOK || !strings.Contains(r.out, "linger-zero") {
+		t.Errorf("a member's demo: exit %d: %s\n%s", r.code, r.errors, r.out)
+	}
 	if err := asNobody(nil, path, "version").Run(); !os.IsPermission(err) {
 		t.Errorf("no member: %v, want that it can't be executed", err)
 	}

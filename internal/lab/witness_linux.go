@@ -35,7 +35,11 @@ func openCapture() (*capture, error) {
 		c.close()
 		return nil, fmt.Errorf("attach capture filter: %w", err)
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20); err != nil {
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20)
+	if errors.Is(err, unix.EPERM) { // root of its own user namespace only
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<20)
+	}
+	if err != nil {
 		c.close()
 		return nil, fmt.Errorf("enlarge capture buffer: %w", err)
 	}

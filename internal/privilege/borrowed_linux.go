@@ -13,8 +13,14 @@ const atSecure = 23
 
 // Borrowed reports whether the privileges of this process came from its file:
 // from file capabilities or a set-user-ID bit. The file's mode, not the caller,
-// then decides who may use them. Where the kernel does not say, it is true.
+// then decides who may use them. Where the kernel does not say, it is true. A
+// process that has given all capabilities up borrows nothing.
 func Borrowed() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var held [2]unix.CapUserData
+	if unix.Capget(&header, &held[0]) == nil && held[0].Permitted|held[1].Permitted == 0 {
+		return false
+	}
 	// Not from /proc/self/auxv: such a process may not read it.
 	vector, err := unix.Auxv()
 	if err != nil {

@@ -37,12 +37,7 @@ func (r *release) packages() error {
 
 func (r *release) pack(t target, format, setcap string) error {
 	info := r.info(t)
-	info.Depends = nil
-	if format == "deb" {
-		info.Recommends = []string{setcap}
-	} else {
-		info.Depends = []string{setcap} // nothing like "recommended" in apk and Arch
-	}
+	info.Depends = []string{setcap} // unpacked and set up before postinstall.sh runs
 	info = nfpm.WithDefaults(info)
 	if err := nfpm.PrepareForPackager(info, format); err != nil {
 		return err
