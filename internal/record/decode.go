@@ -136,31 +136,14 @@ func (d *Decoder) findKind(r *model.Record) {
 
 // place fills in what the kind of the line implies, or follows from members.
 func (d *Decoder) place(r *model.Record) {
-	switch r.Kind {
-	case model.KindStart:
-		r.Start.Time = d.when
-	case model.KindStop:
-		r.Stop.Time = d.when
-		if r.Stop.Teardowns == nil {
-			r.Stop.Teardowns = map[string]uint64{}
-		}
-	case model.KindLoss:
-		r.Loss.Time = d.when
-	case model.KindCounters:
-		r.Counters.Time = d.when
-		if r.Counters.Counts == nil {
-			r.Counters.Counts = map[string]uint64{}
-		}
-	default:
-		keepOwn(r)
-		if r.Kind == model.KindCloseFailed {
-			r.Teardown.Judgement = model.Judgement{}
-		} else {
-			r.Teardown.LingerOutcome = r.Teardown.Linger.Outcome
-		}
-		r.Teardown.Time = d.when
-		exactStart(&r.Teardown)
+	setTime(r, d.when)
+	keepOwn(r)
+	if r.Kind == model.KindTeardown || r.Kind == model.KindOutcome {
+		r.Teardown.LingerOutcome = r.Teardown.Linger.Outcome
+	} else {
+		r.Teardown.Judgement = model.Judgement{}
 	}
+	exactStart(&r.Teardown)
 }
 
 // exactStart restores what a line leaves out of its start time, which is in
@@ -179,7 +162,9 @@ func exactStart(t *model.Teardown) {
 // counts reads an object of numbers.
 func (d *Decoder) counts(member string, to *map[string]uint64) {
 	d.member = member
-	*to = map[string]uint64{}
+	if *to == nil {
+		*to = map[string]uint64{}
+	}
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		var n uint64
 		name := string(key)

@@ -42,12 +42,11 @@ func (e *encoder) body(r *model.Record) {
 		e.judgement(&t.Judgement)
 		e.own(r)
 		number(e, `"close_blocked_ns":`, t.CloseBlocked)
-	case model.KindCloseFailed:
-		e.own(r)
-		e.str(`"id":`, t.ID)
 	default:
-		e.own(r)
-		return
+		if whole := e.own(r); whole {
+			return
+		}
+		e.str(`"id":`, t.ID)
 	}
 	e.facts(&t.Facts)
 }

@@ -179,12 +179,12 @@ func (r random) record() model.Record {
 		}
 	}
 	if rec.Time() == 0 && rec.Kind != model.KindStop {
-		setTime(&rec, 1795195380123456789)
+		giveTime(&rec, 1795195380123456789)
 	}
 	return rec
 }
 
-func setTime(r *model.Record, t model.Time) {
+func giveTime(r *model.Record, t model.Time) {
 	r.Teardown.Time, r.Loss.Time, r.Start.Time, r.Counters.Time = 0, 0, 0, 0
 	switch r.Kind {
 	case model.KindStart:

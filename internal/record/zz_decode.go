@@ -24,6 +24,21 @@ func (d *Decoder) line(r *model.Record) {
 	}
 }
 
+func setTime(r *model.Record, t model.Time) {
+	switch r.Kind {
+	case model.KindLoss:
+		r.Loss.Time = t
+	case model.KindCounters:
+		r.Counters.Time = t
+	case model.KindStart:
+		r.Start.Time = t
+	case model.KindStop:
+		r.Stop.Time = t
+	default:
+		r.Teardown.Time = t
+	}
+}
+
 func (d *Decoder) lossLine(v *model.Loss) {
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		switch string(key) {
@@ -46,6 +61,7 @@ func (d *Decoder) lossLine(v *model.Loss) {
 }
 
 func (d *Decoder) countersLine(v *model.Counters) {
+	v.Counts = map[string]uint64{}
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		switch string(key) {
 		case "kind":
@@ -180,6 +196,7 @@ func (d *Decoder) os(v *model.OS) {
 }
 
 func (d *Decoder) stopLine(v *model.Stop) {
+	v.Teardowns = map[string]uint64{}
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		switch string(key) {
 		case "kind":

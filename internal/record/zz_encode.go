@@ -4,23 +4,29 @@ package record
 
 import "github.com/closetrace/closetrace/model"
 
-// own writes the members that a kind has for itself.
-func (e *encoder) own(r *model.Record) {
+// own writes the members that a kind has for itself, and reports whether there are
+// no others.
+func (e *encoder) own(r *model.Record) (whole bool) {
 	switch r.Kind {
 	case model.KindStart:
 		e.Start(&r.Start)
+		return true
 	case model.KindOutcome:
 		e.flagIf(`"retracts":`, r.Retracts)
 	case model.KindCloseFailed:
 		e.str(`"error":`, r.Error)
 	case model.KindLoss:
 		e.Loss(&r.Loss)
+		return true
 	case model.KindCounters:
 		e.Counters(&r.Counters)
+		return true
 	case model.KindStop:
 		e.Stop(&r.Stop)
+		return true
 	default:
 	}
+	return false
 }
 
 func (e *encoder) Loss(v *model.Loss) {

@@ -17,9 +17,10 @@ func decoder(s *spec) string {
 		}
 	}
 	w.printf("default:\nd.endLine(r)\n}\n}\n")
+	w.times(s)
 	for _, m := range s.own {
 		if m.inline {
-			w.begin(lower(m.goType)+"Line", "model."+m.goType, true)
+			w.begin(lower(m.goType)+"Line", "model."+m.goType, m.fields)
 			w.cases(m.fields, "v", "")
 			w.end()
 			w.objects(m.fields, "")
@@ -38,7 +39,7 @@ func (w *decoding) printf(format string, args ...any) { fmt.Fprintf(w, format, a
 
 // endLine reads the kinds that are about a connection end, which share most members.
 func (w *decoding) endLine(s *spec) {
-	w.begin("endLine", "model.Record", true)
+	w.begin("endLine", "model.Record", nil)
 	var shared []*field
 	for _, m := range s.own {
 		if !m.inline {
@@ -79,13 +80,28 @@ func constantOf(s *spec, name string) string {
 	return "no kind " + name
 }
 
-func (w *decoding) begin(name, goType string, whole bool) {
-	w.printf("\nfunc (d *Decoder) %s(v *%s) {\n", name, goType)
-	w.printf("for key, ok := d.enter(); ok; key, ok = d.next() {\nswitch string(key) {\n")
-	if whole {
-		w.printf("case \"kind\":\nd.skip(0)\ncase \"schema\":\nd.str(\"schema\", &d.schema)\n")
-		w.printf("case \"time\":\nd.time(\"time\", &d.when)\ncase \"time_unix_nano\":\nd.str(\"time_unix_nano\", &d.unixNano)\n")
+// times writes the function that sets a record's time.
+func (w *decoding) times(s *spec) {
+	w.printf("\nfunc setTime(r *model.Record, t model.Time) {\nswitch r.Kind {\n")
+	for _, m := range s.own {
+		if m.inline {
+			w.printf("case model.Kind%s:\nr.%s.Time = t\n", m.goType, m.goName)
+		}
 	}
+	w.printf("default:\nr.Teardown.Time = t\n}\n}\n")
+}
+
+// begin begins the function for a whole line. Counts are never nil.
+func (w *decoding) begin(name, goType string, fields []*field) {
+	w.printf("\nfunc (d *Decoder) %s(v *%s) {\n", name, goType)
+	for _, f := range fields {
+		if f.class == counts && !f.omit {
+			w.printf("v.%s = map[string]uint64{}\n", f.goName)
+		}
+	}
+	w.printf("for key, ok := d.enter(); ok; key, ok = d.next() {\nswitch string(key) {\n")
+	w.printf("case \"kind\":\nd.skip(0)\ncase \"schema\":\nd.str(\"schema\", &d.schema)\n")
+	w.printf("case \"time\":\nd.time(\"time\", &d.when)\ncase \"time_unix_nano\":\nd.str(\"time_unix_nano\", &d.unixNano)\n")
 }
 
 func (w *decoding) end() { w.printf("default:\nd.skip(0)\n}\n}\n}\n") }
