@@ -27,6 +27,9 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	lost := func() { cancel(reason("signal")) } // a screen without a terminal would stay for ever
+	t.hangup = func() bool { lost(); return false }
+	defer onLostTerminal(a.stdin, lost)()
 	config := tui.Config{
 		Start:  t.start,
 		Filter: t.filter.String(),

@@ -165,21 +165,26 @@ type reason string
 
 func (r reason) Error() string { return string(r) }
 
+// stopBySignal cancels when a signal asks for the end. A second SIGINT or SIGTERM
+// ends the program at once. A second SIGHUP does nothing until the program has
+// ended: a terminal that is lost sends one, and the shell another.
 func (t *trace) stopBySignal(cancel context.CancelCauseFunc) (stop func()) {
-	signals := make(chan os.Signal, 1)
+	signals, hangups := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // nohup wants the trace to outlive the terminal
-		signal.Notify(signals, syscall.SIGHUP)
+		signal.Notify(hangups, syscall.SIGHUP)
 	}
 	done := make(chan struct{})
 	go func() {
-		defer signal.Stop(signals) // a second signal ends the program at once
+		defer signal.Stop(signals)
 		for {
 			select {
-			case s := <-signals:
-				if s == syscall.SIGHUP && t.hangup != nil && t.hangup() {
+			case <-hangups:
+				if t.hangup != nil && t.hangup() {
 					continue
 				}
+				cancel(reason("signal"))
+			case <-signals:
 				cancel(reason("signal"))
 			case <-done:
 			}

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package main
+
+// onLostTerminal does nothing: this system ends the programs of a console that is
+// closed.
+func onLostTerminal(any, func()) (stop func()) { return func() {} }
