@@ -136,7 +136,7 @@ type OS struct {
 // Stop is the last line of a recording.
 type Stop struct {
 	Time Time `json:"-"`
-	// Teardowns of this file by verdict.
+	// Ends of this file by verdict, each once, under what its last line says.
 	Teardowns map[string]uint64 `json:"teardowns"`
 	// All losses.
 	Lost uint64 `json:"lost"`

@@ -41,13 +41,19 @@ func (d *deck) add(r *model.Record) uint64 {
 func (d *deck) count(seq uint64) {
 	r := d.journal.at(seq)
 	d.all.add(r)
-	if d.match != nil && !d.match(r) {
+	if !d.passes(r, d.shown) {
 		return
 	}
 	if d.shown != d.all {
 		d.shown.add(r)
 	}
 	d.hits.add(seq)
+}
+
+// passes reports whether the query chooses r: an outcome whose teardown t counted
+// belongs to it.
+func (d *deck) passes(r *model.Record, t *tally) bool {
+	return d.match == nil || d.match(r) || t.knows(r)
 }
 
 // choose sets the query and counts what is kept again. The counts of a query
@@ -60,7 +66,7 @@ func (d *deck) choose(match func(*model.Record) bool) {
 	}
 	for seq := d.journal.first; seq < d.journal.next; seq++ {
 		r := d.journal.at(seq)
-		if match != nil && !match(r) {
+		if !d.passes(r, d.shown) {
 			continue
 		}
 		d.hits.add(seq)
@@ -83,7 +89,7 @@ func (d *deck) group(place int, by dimension) {
 	d.dims[place] = by
 	fresh := newTally(d.dims)
 	for seq := d.journal.first; seq < d.journal.next; seq++ {
-		if r := d.journal.at(seq); d.match == nil || d.match(r) {
+		if r := d.journal.at(seq); d.passes(r, fresh) {
 			fresh.add(r)
 		}
 	}

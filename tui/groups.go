@@ -119,7 +119,9 @@ func (l *groupList) take(t *table, now model.Time) {
 	l.by = t.by
 	l.all = l.all[:0]
 	for _, g := range t.groups {
-		l.all = append(l.all, l.rowOf(g, now))
+		if g.counts.total() > 0 { // its last end may have been amended
+			l.all = append(l.all, l.rowOf(g, now))
+		}
 	}
 	slices.SortFunc(l.all, l.compare)
 	if t.others != nil {

@@ -14,6 +14,13 @@ type perVerdict [verdicts]uint64
 
 func (p *perVerdict) add(v model.Verdict, n uint64) { p[clampVerdict(v)] += n }
 
+// take is the opposite of add, once.
+func (p *perVerdict) take(v model.Verdict) {
+	if n := &p[clampVerdict(v)]; *n > 0 {
+		*n--
+	}
+}
+
 func (p *perVerdict) total() uint64 {
 	var n uint64
 	for _, c := range p {
@@ -60,6 +67,15 @@ func (h *history) add(t model.Time, v model.Verdict, n uint32) {
 	}
 	if h.covers(i) {
 		h.span(i)[clampVerdict(v)] += n
+	}
+}
+
+// take is the opposite of add, once.
+func (h *history) take(t model.Time, v model.Verdict) {
+	if i := h.number(t); h.covers(i) {
+		if n := &h.span(i)[clampVerdict(v)]; *n > 0 {
+			*n--
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *screen) replayKeys() []action {
 func anyRecord(*model.Record) bool { return true }
 
 func abortiveRecord(r *model.Record) bool {
-	return r.Kind == model.KindTeardown && r.Teardown.Verdict == model.Abortive
+	return (r.Kind == model.KindTeardown || r.Kind == model.KindOutcome) && r.Teardown.Verdict == model.Abortive
 }
 
 // step goes to the next record of the query that want chooses: in a replay the

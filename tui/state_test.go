@@ -173,6 +173,85 @@ func TestRetraction(t *testing.T) {
 	}
 }
 
+// TestOutcomeAmends: a reset from TIME_WAIT and a corrected loss count in every
+// view, once, whether the query chooses the teardown, the outcome or both.
+func TestOutcomeAmends(t *testing.T) {
+	end := func(kind model.Kind, id string, v model.Verdict, c model.Cause, unacked uint64) model.Record {
+		r := teardown()
+		r.Kind, r.Teardown.ID, r.Teardown.Verdict, r.Teardown.Cause = kind, id, v, c
+		r.Teardown.TCP.Bytes = model.Bytes{Unacked: model.Some(unacked)}
+		return r
+	}
+	list := []model.Record{
+		end(model.KindTeardown, "a", model.Graceful, model.CauseFIN, 0),
+		end(model.KindTeardown, "b", model.Graceful, model.CauseFIN, 0),
+		end(model.KindTeardown, "c", model.LingerTimeout, model.CauseLingerExpired, 3_890_000),
+		end(model.KindOutcome, "b", model.Abortive, model.CauseDataAfterClose, 0),
+		end(model.KindOutcome, "c", model.Graceful, model.CauseFIN, 0),
+	}
+	all := perVerdict{model.Graceful: 1, model.Abortive: 1, model.LingerTimeout: 1}
+	for expression, want := range map[string]struct {
+		counts perVerdict
+		hits   int
+	}{
+		"":                          {all, 5},
+		`verdict == "abortive"`:     {perVerdict{model.Abortive: 1}, 1},
+		`id == "b"`:                 {perVerdict{model.Abortive: 1}, 2},
+		`cause == "linger-expired"`: {perVerdict{model.LingerTimeout: 1}, 2},
+	} {
+		d := newDeck(100)
+		choose := func() {
+			q := query{expr: expression}
+			m, err := q.compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.choose(m.record())
+		}
+		check := func(when string) {
+			t.Helper()
+			if d.all.counts != all || d.all.lostBytes != 0 {
+				t.Errorf("%q %s: all counts %v, lost %d", expression, when, d.all.counts, d.all.lostBytes)
+			}
+			if d.shown.counts != want.counts || d.hits.len() != want.hits || d.shown.lostBytes != 0 {
+				t.Errorf("%q %s: shows %v in %d rows, lost %d; want %+v", expression, when, d.shown.counts, d.hits.len(), d.shown.lostBytes, want)
+			}
+			for place, table := range d.shown.tables {
+				var sum, timed perVerdict
+				for key, g := range table.groups {
+					for v, n := range g.counts {
+						sum[v] += n
+					}
+					for v, n := range g.history.last(list[0].Teardown.Time, time.Minute) {
+						timed[v] += n
+					}
+					if g.lost != 0 {
+						t.Errorf("%q %s: %v lost %d", expression, when, key, g.lost)
+					}
+					if place == causeTable && g.causes[key.cause] != uint32(g.counts.total()) {
+						t.Errorf("%q %s: group %v is mostly %v", expression, when, key, g.causes)
+					}
+				}
+				if sum != want.counts || timed != want.counts {
+					t.Errorf("%q %s: table %d has %v, in the last minute %v; want %v", expression, when, place, sum, timed, want.counts)
+				}
+			}
+		}
+		choose()
+		for i := range list {
+			d.add(&list[i])
+		}
+		check("as they came")
+		choose()
+		check("counted again")
+		c := d.snapshot(d.match)
+		again := end(model.KindTeardown, "d", model.Silent, model.CauseTCPRepair, 5)
+		d.add(&again)
+		d = c
+		check("paused")
+	}
+}
+
 // TestOtherEndAndOutcome: the detail of one end shows the other end of the
 // connection, and what was learnt later.
 func TestOtherEndAndOutcome(t *testing.T) {

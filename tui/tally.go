@@ -3,6 +3,7 @@ package tui
 import (
 	"time"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -14,6 +15,23 @@ type tally struct {
 	first, last model.Time
 	history     history
 	tables      []*table // one for each of groupings
+	known       ledger.Ledger[tallied]
+}
+
+// tallied is what was counted for one end, so that an outcome can amend it.
+type tallied struct {
+	time    model.Time
+	unacked uint64
+	unread  uint64
+	verdict model.Verdict
+	cause   model.Cause
+}
+
+func (c *tallied) lost() uint64 { return c.unacked + c.unread }
+
+// bytes takes over the losses that are known.
+func (c *tallied) bytes(b *model.Bytes) {
+	c.unacked, c.unread = b.Unacked.Or(c.unacked), b.Unread.Or(c.unread)
 }
 
 // The screen's history is five minutes in spans of a second.
@@ -40,61 +58,104 @@ func (t *tally) add(r *model.Record) {
 	}
 	switch r.Kind {
 	case model.KindTeardown:
-		t.end(&r.Teardown)
+		t.end(r)
 	case model.KindOutcome:
-		if r.Retracts {
-			t.retract(&r.Teardown)
-		}
+		t.outcome(r)
 	case model.KindLoss:
 		t.lost += r.Loss.Count
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindStop:
 	}
 }
 
-func (t *tally) end(d *model.Teardown) {
-	t.counts.add(d.Verdict, 1)
-	bytes := d.TCP.Bytes.Lost()
-	t.lostBytes += bytes
-	t.history.add(d.Time, d.Verdict, 1)
+func (t *tally) end(r *model.Record) {
+	d := &r.Teardown
+	c := tallied{time: d.Time, verdict: clampVerdict(d.Verdict), cause: clampCause(d.Cause)}
+	c.bytes(&d.TCP.Bytes)
+	t.known.Add(r, c)
+	t.count(&c)
 	for _, table := range t.tables {
-		g := table.group(dimensions[table.by].key(d))
-		g.counts.add(d.Verdict, 1)
-		g.causes[clampCause(d.Cause)]++
-		g.lost += bytes
-		g.last = max(g.last, d.Time)
-		g.history.add(d.Time, d.Verdict, 1)
+		table.group(dimensions[table.by].key(d)).count(&c)
 	}
 }
 
-// retract moves one end from linger-timeout, the only verdict that is taken
-// back (docs/record.md, outcome), to the verdict that holds.
-func (t *tally) retract(d *model.Teardown) {
-	move := func(c *perVerdict) {
-		if c[model.LingerTimeout] > 0 {
-			c[model.LingerTimeout]--
-			c.add(d.Verdict, 1)
-		}
+// knows reports whether the teardown of an outcome was counted.
+func (t *tally) knows(r *model.Record) bool {
+	return r.Kind == model.KindOutcome && t.known.Of(r.Teardown.ID) != nil
+}
+
+// outcome makes the end what its outcome says. One whose teardown was not counted
+// is an end of its own.
+func (t *tally) outcome(r *model.Record) {
+	d := &r.Teardown
+	c := t.known.Of(d.ID)
+	if c == nil {
+		t.end(r)
+		return
 	}
-	move(&t.counts)
+	was := *c
+	if r.Overrules() {
+		c.verdict, c.cause = clampVerdict(d.Verdict), clampCause(d.Cause)
+	}
+	c.bytes(&d.TCP.Bytes)
+	t.take(&was)
+	t.count(c)
 	for _, table := range t.tables {
-		if g := table.groups[dimensions[table.by].key(d)]; g != nil && table.by != byCause {
-			move(&g.counts)
-			if expired := &g.causes[model.CauseLingerExpired]; *expired > 0 {
-				*expired--
-				g.causes[clampCause(d.Cause)]++
-			}
-		}
+		table.amend(d, &was, c)
 	}
-	causes := t.tables[causeTable]
-	if g := causes.groups[groupKey{cause: model.CauseLingerExpired}]; g != nil && g.counts[model.LingerTimeout] > 0 {
-		g.counts[model.LingerTimeout]--
-		causes.group(groupKey{cause: d.Cause}).counts.add(d.Verdict, 1)
+}
+
+// amend moves an end of d's group. One that was folded is among the others.
+func (t *table) amend(d *model.Teardown, was, now *tallied) {
+	from := dimensions[t.by].key(d)
+	if t.by == byCause {
+		from = groupKey{cause: was.cause}
 	}
+	g := t.groups[from]
+	if g == nil {
+		g = t.others
+	}
+	if g == nil {
+		return
+	}
+	g.take(was)
+	if t.by == byCause {
+		g = t.group(groupKey{cause: now.cause})
+	}
+	g.count(now)
+}
+
+func (t *tally) count(c *tallied) {
+	t.counts.add(c.verdict, 1)
+	t.lostBytes += c.lost()
+	t.history.add(c.time, c.verdict, 1)
+}
+
+func (t *tally) take(c *tallied) {
+	t.counts.take(c.verdict)
+	t.lostBytes -= min(c.lost(), t.lostBytes)
+	t.history.take(c.time, c.verdict)
+}
+
+func (g *group) count(c *tallied) {
+	g.counts.add(c.verdict, 1)
+	g.causes[c.cause]++
+	g.lost += c.lost()
+	g.last = max(g.last, c.time)
+	g.history.add(c.time, c.verdict, 1)
+}
+
+func (g *group) take(c *tallied) {
+	g.counts.take(c.verdict)
+	if n := &g.causes[c.cause]; *n > 0 {
+		*n--
+	}
+	g.lost -= min(c.lost(), g.lost)
+	g.history.take(c.time, c.verdict)
 }
 
 func (t *tally) copy() *tally {
 	c := *t
-	c.history = t.history.copy()
+	c.history, c.known = t.history.copy(), t.known.Clone()
 	c.tables = make([]*table, len(t.tables))
 	for i := range t.tables {
 		c.tables[i] = t.tables[i].copy()

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -59,9 +60,9 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 	if err != nil {
 		return err
 	}
-	engine := findings.New()
+	engine, passing := findings.New(), ledger.NewPassing(filter)
 	for _, path := range paths {
-		if err := a.eachRecord(ctx, path, filter, engine.Add); err != nil {
+		if err := a.eachRecord(ctx, path, passing, engine.Add); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
 )
@@ -53,30 +54,13 @@ func (c *choice) narrow(condition string) error {
 	return nil
 }
 
-// endings counts connection ends by how they ended.
-type endings map[ending]uint64
-
-type ending struct {
-	verdict model.Verdict
-	cause   model.Cause
-}
-
-// byVerdict counts as a stop line does.
-func (e endings) byVerdict() map[string]uint64 {
-	counts := map[string]uint64{}
-	for how, n := range e {
-		counts[how.verdict.String()] += n
-	}
-	return counts
-}
-
 // followSummary says how a command ended, and how its connections did: the most
 // frequent causes first. That a graceful end came by FIN need not be said.
-func followSummary(command, how string, ended endings) string {
+func followSummary(command, how string, ended *ledger.Ends) string {
 	var parts []string
 	total := uint64(0)
 	for _, v := range model.Verdicts() {
-		n, causes := ended.of(v)
+		n, causes := endedAs(ended.Counts(), v)
 		if n == 0 {
 			continue
 		}
@@ -94,25 +78,25 @@ func followSummary(command, how string, ended endings) string {
 	return text
 }
 
-// of returns the number of ends with a verdict, and their causes.
-func (e endings) of(v model.Verdict) (total uint64, causes []string) {
-	var all []ending
-	for how, n := range e {
-		if how.verdict == v {
+// endedAs returns the number of ends with a verdict, and their causes.
+func endedAs(counts map[ledger.Ending]uint64, v model.Verdict) (total uint64, causes []string) {
+	var all []ledger.Ending
+	for how, n := range counts {
+		if how.Verdict == v {
 			total += n
 			all = append(all, how)
 		}
 	}
-	slices.SortFunc(all, func(a, b ending) int {
-		return cmp.Or(cmp.Compare(e[b], e[a]), cmp.Compare(a.cause, b.cause))
+	slices.SortFunc(all, func(a, b ledger.Ending) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.Cause, b.Cause))
 	})
 	for _, how := range all {
 		switch {
-		case how.cause == model.CauseFIN || how.cause == model.CauseUnknown:
+		case how.Cause == model.CauseFIN || how.Cause == model.CauseUnknown:
 		case len(all) == 1:
-			causes = append(causes, how.cause.String())
+			causes = append(causes, how.Cause.String())
 		default:
-			causes = append(causes, fmt.Sprintf("%d %s", e[how], how.cause))
+			causes = append(causes, fmt.Sprintf("%d %s", counts[how], how.Cause))
 		}
 	}
 	return total, causes

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer/process"
 )
@@ -36,7 +37,7 @@ type followed struct {
 	report  *os.File // tells how the command ended
 	group   *process.Group
 	how     string
-	ended   endings
+	ended   *ledger.Ends
 }
 
 // follow starts the command after --, if there is one, or finds the process of
@@ -105,7 +106,7 @@ func (f *followed) prepare(a *app, path string, words []string, output io.Writer
 // begin lets the command run. When it has ended, and the kernel has done with
 // its connections, the trace is ended. The returned function is to be called
 // when the trace has ended.
-func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, counts endings) (done func()) {
+func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, counts *ledger.Ends) (done func()) {
 	if f == nil {
 		return func() {}
 	}

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -284,11 +285,21 @@ func TestFollowWithoutLive(t *testing.T) {
 }
 
 func TestFollowSummary(t *testing.T) {
-	got := followSummary("curl\x1b", "exited with 0", endings{
-		{model.Graceful, model.CauseFIN}: 2, {model.Abortive, model.CausePeerReset}: 1, {model.Abortive, model.CauseUnreadData}: 3,
-		{model.FailedOpen, model.CauseRefused}: 1,
-	})
-	want := `curl\x1b exited with 0; connections: 7 (2 graceful; 4 abortive: 3 unread-data, 1 peer-reset; 1 failed-open: refused)`
+	var ended ledger.Ends
+	add := func(kind model.Kind, v model.Verdict, c model.Cause, ids ...string) {
+		for _, id := range ids {
+			r := model.Record{Kind: kind}
+			r.Teardown.ID, r.Teardown.Verdict, r.Teardown.Cause = id, v, c
+			ended.Add(&r)
+		}
+	}
+	add(model.KindTeardown, model.Graceful, model.CauseFIN, "1", "2", "3")
+	add(model.KindTeardown, model.Abortive, model.CausePeerReset, "4")
+	add(model.KindTeardown, model.Abortive, model.CauseUnreadData, "5", "6", "7")
+	add(model.KindTeardown, model.FailedOpen, model.CauseRefused, "8")
+	add(model.KindOutcome, model.Abortive, model.CauseDataAfterClose, "3")
+	got := followSummary("curl\x1b", "exited with 0", &ended)
+	want := `curl\x1b exited with 0; connections: 8 (2 graceful; 5 abortive: 3 unread-data, 1 data-after-close, 1 peer-reset; 1 failed-open: refused)`
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -24,7 +25,7 @@ func (*app) follow(c *cobra.Command, args []string, _ *traceFlags, _ io.Writer) 
 	return nil, &lacking{fmt.Errorf("a command can be followed on Linux only; start it and use --pid: %w", errors.ErrUnsupported)}
 }
 
-func (*followed) begin(context.Context, context.CancelCauseFunc, endings) (done func()) {
+func (*followed) begin(context.Context, context.CancelCauseFunc, *ledger.Ends) (done func()) {
 	return func() {}
 }
 func (*followed) chosen(f *model.Filter) string { return f.String() }

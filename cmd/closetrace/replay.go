@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
 )
@@ -86,7 +87,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		})
 	} else {
 		toTerminal.done = a.progress(in)
-		err = printAll(in.records(ctx), filter, print.record)
+		err = printAll(in.records(ctx), ledger.NewPassing(filter), print.record)
 		toTerminal.done()
 		for _, end := range []func() error{print.end, out.Flush} {
 			if ended := end(); err == nil { // a second error of a full disk is the same
@@ -101,7 +102,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	return err
 }
 
-func printAll(records iter.Seq2[model.Record, error], filter *model.Filter, print func(*model.Record) error) error {
+func printAll(records iter.Seq2[model.Record, error], filter *ledger.Passing, print func(*model.Record) error) error {
 	var r model.Record // one for all: the range's own would each move to the heap
 	for next, err := range records {
 		if err != nil {

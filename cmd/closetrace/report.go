@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/report"
 	"github.com/closetrace/closetrace/model"
 )
@@ -38,7 +39,7 @@ func newReport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			page, warnings, err := a.collect(c.Context(), args[0], filter)
+			page, warnings, err := a.collect(c.Context(), args[0], ledger.NewPassing(filter))
 			if err != nil {
 				return err
 			}
@@ -55,7 +56,7 @@ func newReport(a *app) *cobra.Command {
 
 // collect reads the whole recording; what could not be read is a warning on
 // the page as well.
-func (a *app) collect(ctx context.Context, path string, filter *model.Filter) (*report.Report, []string, error) {
+func (a *app) collect(ctx context.Context, path string, filter *ledger.Passing) (*report.Report, []string, error) {
 	in, err := openFile(path)
 	if err != nil {
 		return nil, nil, err

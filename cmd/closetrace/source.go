@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/etwsrc"
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -56,12 +57,12 @@ func (t *traceFlags) flags(set *pflag.FlagSet) {
 // first and a stop line last.
 type trace struct {
 	source model.Source
-	filter *model.Filter // all that was asked for
-	rest   *model.Filter // of it, what the source has not chosen
+	filter *model.Filter   // all that was asked for
+	rest   *ledger.Passing // of it, what the source has not chosen
 	flags  *traceFlags
 	start  model.Start
 	stop   model.Stop // the counts so far
-	ended  endings
+	ended  ledger.Ends
 	// hangup, if set, is asked at SIGHUP; it returns whether the trace goes on.
 	hangup func() bool
 }
@@ -88,7 +89,7 @@ func (t *traceFlags) open() (*trace, error) {
 	start := source.Start()
 	start.Tool.Version = version()
 	start.Filter = t.follow.chosen(filter)
-	return &trace{source: source, filter: filter, rest: rest, flags: t, start: start, ended: endings{}}, nil
+	return &trace{source: source, filter: filter, rest: ledger.NewPassing(rest), flags: t, start: start}, nil
 }
 
 // records yields the start, what passes the filter, and the stop. It ends with
@@ -106,13 +107,13 @@ func (t *trace) records(ctx context.Context) iter.Seq2[model.Record, error] {
 		if !yield(model.Record{Kind: model.KindStart, Start: t.start}, nil) {
 			return
 		}
-		defer t.flags.follow.begin(ctx, cancel, t.ended)()
+		defer t.flags.follow.begin(ctx, cancel, &t.ended)()
 		last, failed, stopped := t.pass(ctx, cancel, yield)
 		if stopped {
 			return
 		}
 		stop := t.stop
-		stop.Teardowns = t.ended.byVerdict()
+		stop.Teardowns = t.ended.ByVerdict()
 		stop.Time, stop.Reason = max(last, model.TimeOf(time.Now())), "source-ended"
 		var why reason
 		if errors.As(context.Cause(ctx), &why) {
@@ -132,7 +133,7 @@ func (t *trace) records(ctx context.Context) iter.Seq2[model.Record, error] {
 
 // pass yields what passes the filter until the source ends.
 func (t *trace) pass(ctx context.Context, cancel context.CancelCauseFunc, yield func(model.Record, error) bool) (last model.Time, failed error, stopped bool) {
-	var teardowns uint64
+	var ends uint64
 	for r, err := range model.Judged(t.source.Events(ctx)) {
 		if err != nil {
 			return last, err, false
@@ -143,14 +144,14 @@ func (t *trace) pass(ctx context.Context, cancel context.CancelCauseFunc, yield 
 		if !t.rest.Match(&r) {
 			continue
 		}
-		if r.Kind == model.KindTeardown {
-			if t.flags.count > 0 && teardowns == t.flags.count {
-				continue // what the drain still delivers
-			}
-			if teardowns++; teardowns == t.flags.count {
+		isEnd := r.Kind == model.KindTeardown || r.Kind == model.KindOutcome
+		if t.flags.count > 0 && ends == t.flags.count && isEnd && !t.ended.Knows(&r) {
+			continue // what the drain still delivers
+		}
+		if t.ended.Add(&r) {
+			if ends++; ends == t.flags.count {
 				cancel(reason("count"))
 			}
-			t.ended[ending{r.Teardown.Verdict, r.Teardown.Cause}]++
 		}
 		last = r.Time()
 		if !yield(r, nil) {

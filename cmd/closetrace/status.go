@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
@@ -22,13 +23,13 @@ type status struct {
 	writer *record.Writer
 	began  time.Time
 
-	mu       sync.Mutex
-	verdicts [model.Silent + 1]uint64
-	total    uint64
-	lost     uint64
-	shown    uint64 // total when the line was last written
-	quit     chan struct{}
-	done     sync.WaitGroup
+	mu    sync.Mutex
+	ends  ledger.Ends
+	total uint64
+	lost  uint64
+	shown uint64 // total when the line was last written
+	quit  chan struct{}
+	done  sync.WaitGroup
 }
 
 const statusEvery = 500 * time.Millisecond
@@ -48,15 +49,11 @@ func (a *app) newStatus(path string, w *record.Writer) *status {
 func (s *status) add(r *model.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch r.Kind {
-	case model.KindTeardown:
+	if s.ends.Add(r) {
 		s.total++
-		if v := r.Teardown.Verdict; int(v) < len(s.verdicts) {
-			s.verdicts[v]++
-		}
-	case model.KindLoss:
+	}
+	if r.Kind == model.KindLoss {
 		s.lost += r.Loss.Count
-	case model.KindUnknown, model.KindStart, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindStop:
 	}
 }
 
@@ -80,7 +77,7 @@ func (s *status) line(rate bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s teardowns", safetext.Escape(s.path), human.Count(s.total))
 	separator := " ("
-	for v, n := range s.verdicts {
+	for v, n := range s.ends.Verdicts() {
 		if n > 0 {
 			fmt.Fprintf(&b, "%s%s %s", separator, human.Count(n), model.Verdict(v))
 			separator = ", "

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
 )
@@ -70,8 +71,9 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 		return err
 	}
 	s := summary.New()
+	passing := ledger.NewPassing(filter) // of all files: one may have the outcome of another's teardown
 	for _, path := range paths {
-		if err := a.addFile(ctx, path, filter, s); err != nil {
+		if err := a.addFile(ctx, path, passing, s); err != nil {
 			return err
 		}
 	}
@@ -79,12 +81,12 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 }
 
 // addFile counts the records of a file.
-func (a *app) addFile(ctx context.Context, path string, filter *model.Filter, s *summary.Summary) error {
+func (a *app) addFile(ctx context.Context, path string, filter *ledger.Passing, s *summary.Summary) error {
 	return a.eachRecord(ctx, path, filter, s.Add)
 }
 
 // eachRecord hands add the records of a file that pass the filter.
-func (a *app) eachRecord(ctx context.Context, path string, filter *model.Filter, add func(*model.Record)) error {
+func (a *app) eachRecord(ctx context.Context, path string, filter *ledger.Passing, add func(*model.Record)) error {
 	in, err := openFile(path)
 	if err != nil {
 		return err
@@ -226,7 +228,7 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 	var both [2]*summary.Summary
 	for i, path := range []string{before, after} {
 		both[i] = summary.New()
-		if err := a.addFile(ctx, path, filter, both[i]); err != nil {
+		if err := a.addFile(ctx, path, ledger.NewPassing(filter), both[i]); err != nil {
 			return err
 		}
 	}

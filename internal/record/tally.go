@@ -1,46 +1,73 @@
 package record
 
-import "github.com/closetrace/closetrace/model"
+import (
+	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/model"
+)
 
 // line is what must be known of a pending line to take it back.
 type line struct {
-	end     int // of the line, in the batch
-	kind    model.Kind
-	verdict model.Verdict
-	lost    uint64
+	end      int // of the line, in the batch
+	counts   bool
+	amends   bool // an end that was counted as was before
+	was, now model.Verdict
+	lost     uint64
 }
 
-func lineOf(r *model.Record, end int) line {
-	l := line{end: end, kind: r.Kind}
+// tally counts what a stop line says of its file: each end of which the file has a
+// line once, under what the last such line makes of it.
+type tally struct {
+	teardowns [model.Silent + 1]uint64
+	known     ledger.Ledger[model.Verdict] // ends of this file
+	lost      uint64                       // by the loss lines of this file
+	before    uint64                       // by those of the files before it
+}
+
+// add counts r and returns how; end is where its line ends.
+func (t *tally) add(r *model.Record, end int) line {
+	l := line{end: end}
 	switch r.Kind {
 	case model.KindTeardown:
-		l.verdict = r.Teardown.Verdict
+		l.counts, l.now = true, r.Teardown.Verdict
+		t.known.Add(r, l.now)
+	case model.KindOutcome:
+		l = t.outcome(r, l)
 	case model.KindLoss:
 		l.lost = r.Loss.Count
-	case model.KindUnknown, model.KindStart, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindStop:
+	}
+	t.lost += l.lost
+	if l.counts {
+		t.teardowns[l.now]++
+	}
+	if l.amends {
+		t.teardowns[l.was]--
 	}
 	return l
 }
 
-// tally counts what a stop line says of its file.
-type tally struct {
-	teardowns [model.Silent + 1]uint64
-	lost      uint64 // by the loss lines of this file
-	before    uint64 // by those of the files before it
-}
-
-func (t *tally) add(l line) {
-	if l.kind == model.KindTeardown && int(l.verdict) < len(t.teardowns) {
-		t.teardowns[l.verdict]++
+func (t *tally) outcome(r *model.Record, l line) line {
+	was := t.known.Of(r.Teardown.ID)
+	switch {
+	case was == nil:
+		l.counts, l.now = true, r.Teardown.Verdict
+		t.known.Add(r, l.now)
+	case r.Overrules():
+		l.counts, l.amends, l.was, l.now = true, true, *was, r.Teardown.Verdict
+		*was = l.now
 	}
-	t.lost += l.lost
+	return l
 }
 
+// remove takes back what add did for a line.
 func (t *tally) remove(l line) {
-	if l.kind == model.KindTeardown && int(l.verdict) < len(t.teardowns) {
-		t.teardowns[l.verdict]--
-	}
 	t.lost -= l.lost
+	if l.counts {
+		t.teardowns[l.now]--
+	}
+	if l.amends {
+		t.teardowns[l.was]++
+	}
 }
 
 // stop returns r with the counts of the current file. Events that r knows to

@@ -112,9 +112,7 @@ func (w *Writer) add(r *model.Record) error {
 			return err
 		}
 	}
-	l := lineOf(r, len(w.batch))
-	w.pending = append(w.pending, l)
-	w.tally.add(l)
+	w.pending = append(w.pending, w.tally.add(r, len(w.batch)))
 	w.counts.Lines++
 	if len(w.batch) >= w.file.batchSize() || r.Kind == model.KindStart {
 		return w.flush()

@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -48,18 +49,32 @@ func TestWrittenIsRead(t *testing.T) {
 	}
 }
 
-// checkTally counts the lines of a file and compares with its stop line.
+// checkTally counts the ends of a file and compares with its stop line: the last
+// line of an end decides, but for an outcome that says nothing of the verdict.
 func checkTally(t testing.TB, list []model.Record) {
 	t.Helper()
 	want, lost := map[string]uint64{}, uint64(0)
+	final := map[string]string{}
 	for i := range list {
-		switch list[i].Kind {
-		case model.KindTeardown:
-			want[list[i].Teardown.Verdict.String()]++
-		case model.KindLoss:
-			lost += list[i].Loss.Count
+		r := &list[i]
+		id, verdict := r.Teardown.ID, r.Teardown.Verdict.String()
+		was, known := final[id]
+		switch {
+		case r.Kind == model.KindLoss:
+			lost += r.Loss.Count
+		case r.Kind != model.KindTeardown && r.Kind != model.KindOutcome:
+		case r.Kind == model.KindTeardown || !known:
+			want[verdict]++
+			if id != "" {
+				final[id] = verdict
+			}
+		case r.Retracts || verdict != "graceful" && verdict != "unknown":
+			want[was]--
+			want[verdict]++
+			final[id] = verdict
 		}
 	}
+	maps.DeleteFunc(want, func(_ string, n uint64) bool { return n == 0 })
 	stop := list[len(list)-1].Stop
 	if !reflect.DeepEqual(stop.Teardowns, want) || stop.Lost != lost {
 		t.Errorf("stop line: got %v and %d lost, the file has %v and %d", stop.Teardowns, stop.Lost, want, lost)

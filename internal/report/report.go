@@ -39,11 +39,12 @@ func New() *Report { return &Report{summary: summary.New()} }
 // Add counts r, which may be reused afterwards.
 func (r *Report) Add(record *model.Record) {
 	r.summary.Add(record)
-	switch {
-	case record.Kind == model.KindTeardown:
+	switch record.Kind {
+	case model.KindTeardown:
 		r.worst.add(&record.Teardown)
-	case record.Kind == model.KindOutcome && record.Retracts:
-		r.worst.retract(&record.Teardown)
+	case model.KindOutcome:
+		r.worst.amend(record)
+	default:
 	}
 }
 

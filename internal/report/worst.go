@@ -48,15 +48,23 @@ func (w *worst) add(t *model.Teardown) {
 	}
 }
 
-// retract takes a linger time-out back and puts what it really was in its place.
-func (w *worst) retract(now *model.Teardown) {
-	e := &w.causes[model.CauseLingerExpired]
-	for i := range *e {
-		if (*e)[i].ID == now.ID {
-			heap.Remove(e, i)
-			w.add(now)
-			return
+// amend puts what an end was after its outcome in the place of what was said
+// before. An end that was not bad enough to be kept may be so now: its outcome
+// stands alone.
+func (w *worst) amend(outcome *model.Record) {
+	for i := range w.causes {
+		e := &w.causes[i]
+		for j := range *e {
+			if t := (*e)[j]; t.ID == outcome.Teardown.ID && t.ID != "" {
+				heap.Remove(e, j)
+				t.Amend(outcome)
+				w.add(&t)
+				return
+			}
 		}
+	}
+	if outcome.Overrules() {
+		w.add(&outcome.Teardown)
 	}
 }
 

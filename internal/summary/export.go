@@ -22,6 +22,7 @@ type Export struct {
 	Teardowns    uint64            `json:"teardowns"`
 	Inferred     uint64            `json:"inferred"`
 	Retracted    uint64            `json:"retracted"`
+	Amended      uint64            `json:"amended"`
 	CloseFailed  uint64            `json:"close_failed"`
 	Verdicts     map[string]uint64 `json:"verdicts"`
 	Causes       []CauseCount      `json:"causes"`
@@ -78,7 +79,7 @@ func (s *Summary) Export(top int) *Export {
 		First: s.First, Last: s.Last,
 		Tool: s.Start.Tool, Host: s.Start.Host, OS: s.Start.OS, Backend: s.Start.Backend, Filter: s.Start.Filter,
 		Recordings: s.Recordings, Stopped: s.Stopped,
-		Teardowns: s.Total.Total(), Inferred: s.Inferred, Retracted: s.Retracted, CloseFailed: s.CloseFailed,
+		Teardowns: s.Total.Total(), Inferred: s.Inferred, Retracted: s.Retracted, Amended: s.Amended, CloseFailed: s.CloseFailed,
 		Verdicts: verdictMap(&s.Total), Causes: s.CauseList(), Later: causeMap(&s.Later),
 		BytesLost: s.Total.Lost, EndsThatLost: s.Lossy,
 		Duration: quantiles(&s.Duration), Blocked: quantiles(&s.Blocked),

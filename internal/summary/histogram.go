@@ -3,6 +3,7 @@ package summary
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -16,22 +17,56 @@ const subBits = 5
 type Histogram struct {
 	bins  [(64 - subBits) << subBits]uint64
 	count uint64
-	max   time.Duration
+	// longest are the longest durations, ascending, so that one can be taken back;
+	// more is whether there were others.
+	longest []time.Duration
+	more    bool
 }
+
+// keptLongest is how many of the longest can be taken back until the maximum is
+// only known to within 2 %.
+const keptLongest = 64
 
 // Add counts d.
 func (h *Histogram) Add(d time.Duration) {
 	d = max(d, 0)
 	h.bins[bin(uint64(d))]++
 	h.count++
-	h.max = max(h.max, d)
+	place, _ := slices.BinarySearch(h.longest, d)
+	if h.more && place == 0 {
+		return
+	}
+	h.longest = slices.Insert(h.longest, place, d)
+	if len(h.longest) > keptLongest {
+		h.longest, h.more = slices.Delete(h.longest, 0, 1), true
+	}
+}
+
+// take takes back d, which was added.
+func (h *Histogram) take(d time.Duration) {
+	d = max(d, 0)
+	h.bins[bin(uint64(d))]--
+	h.count--
+	if place, found := slices.BinarySearch(h.longest, d); found {
+		h.longest = slices.Delete(h.longest, place, place+1)
+	}
 }
 
 // Count returns how many durations were added.
 func (h *Histogram) Count() uint64 { return h.count }
 
-// Max returns the longest one, exactly.
-func (h *Histogram) Max() time.Duration { return h.max }
+// Max returns the longest one, exactly, unless more than keptLongest were taken back.
+func (h *Histogram) Max() time.Duration {
+	if n := len(h.longest); n > 0 {
+		return h.longest[n-1]
+	}
+	for i := len(h.bins) - 1; i >= 0; i-- {
+		if h.bins[i] > 0 {
+			return time.Duration(low(i+1) - 1)
+		}
+	}
+	return 0
+}
 
 func bin(v uint64) int {
 	if v < 1<<subBits {
@@ -55,16 +90,16 @@ func low(bin int) uint64 {
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := uint64(math.Ceil(q * float64(h.count)))
 	if rank >= h.count {
-		return h.max
+		return h.Max()
 	}
 	var seen uint64
 	for i := range h.bins {
 		if seen += h.bins[i]; seen >= max(rank, 1) {
 			from, to := low(i), low(i+1)-1
-			return min(time.Duration(from+(to-from)/2), h.max)
+			return min(time.Duration(from+(to-from)/2), h.Max())
 		}
 	}
-	return h.max
+	return h.Max()
 }
 
 // Bar is a column of a histogram: durations from From up to To.

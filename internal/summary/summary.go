@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -38,28 +39,21 @@ func (t *Tally) Total() uint64 {
 // Bad returns the number of teardowns that were not graceful.
 func (t *Tally) Bad() uint64 { return t.Total() - t.Verdicts[model.Graceful] }
 
-func (t *Tally) add(end *model.Teardown) {
-	t.Verdicts[end.Verdict]++
-	t.Lost += end.TCP.Bytes.Lost()
-	t.Moved += end.TCP.Bytes.Sent.Or(0) + end.TCP.Bytes.Received.Or(0)
+func (t *Tally) add(e *counted) {
+	t.Verdicts[e.verdict]++
+	t.Lost += e.lost()
+	t.Moved += e.moved()
 }
 
-// retract moves one teardown from the verdict that was taken back.
-func (t *Tally) retract(now model.Verdict) {
-	if t.Verdicts[model.LingerTimeout] > 0 {
-		t.Verdicts[model.LingerTimeout]--
-		t.Verdicts[now]++
-	}
+// take is the opposite of add. The tally of a name that had to make room and came
+// back may have less than that.
+func (t *Tally) take(e *counted) {
+	take(&t.Verdicts[e.verdict], 1)
+	take(&t.Lost, e.lost())
+	take(&t.Moved, e.moved())
 }
 
-// Talk is a process and whom it talked to. Port is the peer's of a connection
-// that the process opened, and its own of one that it accepted.
-type Talk struct {
-	Process string
-	Peer    netip.Addr
-	Port    uint16
-	Role    model.Role
-}
+func take[T uint32 | uint64](from *T, n T) { *from -= min(n, *from) }
 
 // Why is a process and the cause of its teardowns.
 type Why struct {
@@ -76,10 +70,12 @@ type Summary struct {
 	Live        bool        // a trace that may still run: it need not have one
 	Total       Tally
 	Causes      [causes]Tally
-	// Retracted counts linger time-outs that a later outcome took back; the
-	// other counts are corrected for them. Later counts the other outcomes by
-	// their cause.
+	// Retracted counts linger time-outs that a later outcome took back, Amended the
+	// ends that another outcome overruled, Later all but retracting outcomes by
+	// their cause. All other counts have each end once, as its
+	// outcome has left it.
 	Retracted uint64
+	Amended   uint64
 	Later     [causes]uint64
 	// CloseFailed counts closes that tore nothing down.
 	CloseFailed uint64
@@ -98,6 +94,7 @@ type Summary struct {
 	peers     *topK[netip.Addr]
 	talks     *topK[Talk] // of abortive teardowns
 	whys      *topK[Why]
+	ends      ledger.Ledger[counted]
 	lossLines uint64 // since the last stop line
 }
 
@@ -120,7 +117,7 @@ func (s *Summary) Add(r *model.Record) {
 	}
 	switch r.Kind {
 	case model.KindTeardown:
-		s.teardown(&r.Teardown)
+		s.teardown(r)
 	case model.KindOutcome:
 		s.outcome(r)
 	case model.KindCloseFailed:
@@ -142,71 +139,89 @@ func (s *Summary) Add(r *model.Record) {
 	}
 }
 
-func (s *Summary) teardown(t *model.Teardown) {
+func (s *Summary) teardown(r *model.Record) {
+	t := &r.Teardown
 	if int(t.Verdict) >= verdicts || int(t.Cause) >= causes {
 		return // of no recording: a name that is not known is read as unknown
 	}
-	s.Total.add(t)
-	s.Causes[t.Cause].add(t)
-	bucket := s.Timeline.at(t.Time)
-	bucket.Verdicts[t.Verdict]++
-	lost := t.TCP.Bytes.Lost()
-	bucket.Lost += lost
-	if lost > 0 {
-		s.Lossy++
-	}
-	if t.Confidence == model.Inferred {
-		s.Inferred++
-	}
+	e := countedOf(t)
+	s.add(&e)
+	s.ends.Add(r, e)
 	if d, known := t.Duration.Get(); known {
 		s.Duration.Add(d)
 	}
-	if d, known := t.CloseBlocked.Get(); known {
-		s.Blocked.Add(d)
-	}
-	name := processName(&t.Process)
-	s.processes.add(name).add(t)
-	s.whys.add(Why{name, t.Cause}).add(t)
-	s.peers.add(t.Network.Peer.Address).add(t)
-	if t.Verdict == model.Abortive || t.Verdict == model.LingerTimeout {
-		s.talks.add(talkOf(name, t)).add(t)
-	}
 }
 
-// outcome counts later evidence; where it takes a verdict back, the counts are
-// those that the recording would have had.
+// outcome counts later evidence: the end is as its outcome leaves it. One whose
+// teardown is not known, because a filter dropped it or another file has it, is an
+// end of its own.
 func (s *Summary) outcome(r *model.Record) {
 	t := &r.Teardown
 	if int(t.Verdict) >= verdicts || int(t.Cause) >= causes {
 		return
 	}
-	if !r.Retracts {
+	if r.Retracts {
+		s.Retracted++
+	} else {
 		s.Later[t.Cause]++
+	}
+	e := s.ends.Of(t.ID)
+	if e == nil {
+		s.teardown(r)
 		return
 	}
-	s.Retracted++
-	s.Total.retract(t.Verdict)
-	if s.Causes[model.CauseLingerExpired].Verdicts[model.LingerTimeout] > 0 {
-		s.Causes[model.CauseLingerExpired].Verdicts[model.LingerTimeout]--
-		s.Causes[t.Cause].Verdicts[t.Verdict]++
+	if r.Overrules() && !r.Retracts && (e.verdict != t.Verdict || e.cause != t.Cause) {
+		s.Amended++
 	}
-	name := processName(&t.Process)
-	for _, tally := range []*Tally{s.processes.get(name), s.peers.get(t.Network.Peer.Address)} {
-		if tally != nil {
-			tally.retract(t.Verdict)
-		}
+	s.take(e)
+	e.amend(r)
+	s.add(e)
+}
+
+func (s *Summary) add(e *counted) {
+	s.Total.add(e)
+	s.Causes[e.cause].add(e)
+	bucket := s.Timeline.at(e.time)
+	bucket.Verdicts[e.verdict]++
+	bucket.Lost += e.lost()
+	if e.lost() > 0 {
+		s.Lossy++
 	}
-	if s.whys.take(Why{name, model.CauseLingerExpired}) {
-		s.whys.add(Why{name, t.Cause})
+	if e.inferred {
+		s.Inferred++
 	}
-	talk := talkOf(name, t)
-	if tally := s.talks.get(talk); tally != nil && tally.Verdicts[model.LingerTimeout] > 0 {
-		tally.Verdicts[model.LingerTimeout]--
-		if t.Verdict == model.Abortive {
-			tally.Verdicts[t.Verdict]++
-		} else {
-			s.talks.take(talk)
-		}
+	if e.blocked >= 0 {
+		s.Blocked.Add(e.blocked)
+	}
+	s.processes.add(e.process).add(e)
+	s.whys.add(Why{e.process, e.cause}).add(e)
+	s.peers.add(e.peer).add(e)
+	if e.aborted() {
+		s.talks.add(e.talk()).add(e)
+	}
+}
+
+// take is the opposite of add.
+func (s *Summary) take(e *counted) {
+	s.Total.take(e)
+	s.Causes[e.cause].take(e)
+	bucket := s.Timeline.at(e.time)
+	take(&bucket.Verdicts[e.verdict], 1)
+	take(&bucket.Lost, e.lost())
+	if e.lost() > 0 {
+		s.Lossy--
+	}
+	if e.inferred {
+		s.Inferred--
+	}
+	if e.blocked >= 0 {
+		s.Blocked.take(e.blocked)
+	}
+	s.processes.take(e.process, e)
+	s.whys.take(Why{e.process, e.cause}, e)
+	s.peers.take(e.peer, e)
+	if e.aborted() {
+		s.talks.take(e.talk(), e)
 	}
 }
 
@@ -231,26 +246,9 @@ func (s *Summary) LostEvents() uint64 {
 // maxName bounds what is kept of a name.
 const maxName = 128
 
-func processName(p *model.Process) string { return short(p.Name) }
-
 func short(name string) string {
 	if len(name) > maxName {
-		return strings.ToValidUTF8(name[:maxName], "")
+		return strings.Clone(strings.ToValidUTF8(name[:maxName], "")) // the rest is not kept
 	}
 	return name
-}
-
-func talkOf(name string, t *model.Teardown) Talk {
-	talk := Talk{Process: name, Peer: t.Network.Peer.Address, Port: t.Network.Peer.Port, Role: t.TCP.Role}
-	if talk.Role == model.RoleUnknown {
-		// The end that connected has the ephemeral port, which is the higher one.
-		talk.Role = model.Active
-		if t.Network.Local.Port < t.Network.Peer.Port {
-			talk.Role = model.Passive
-		}
-	}
-	if talk.Role == model.Passive {
-		talk.Port = t.Network.Local.Port // the peer's is another one each time
-	}
-	return talk
 }

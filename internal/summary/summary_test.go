@@ -162,37 +162,6 @@ func TestTimelineHostileTimes(t *testing.T) {
 	}
 }
 
-func TestRetraction(t *testing.T) {
-	s := New()
-	first := model.Record{Kind: model.KindTeardown}
-	first.Teardown.Time, first.Teardown.Verdict, first.Teardown.Cause = start, model.LingerTimeout, model.CauseLingerExpired
-	first.Teardown.Process.Name = "curl"
-	then := model.Record{Kind: model.KindOutcome, Retracts: true}
-	then.Teardown = first.Teardown
-	then.Teardown.Verdict, then.Teardown.Cause = model.Graceful, model.CauseFIN
-	late := model.Record{Kind: model.KindOutcome}
-	late.Teardown.Verdict, late.Teardown.Cause = model.Abortive, model.CauseDataAfterClose
-	s.Add(&first)
-	s.Add(&then)
-	s.Add(&late)
-	e := s.Export(5)
-	if !equal(e.Verdicts, map[string]uint64{"graceful": 1}) || e.Retracted != 1 || e.Teardowns != 1 {
-		t.Errorf("got %v, %d retracted, want one graceful end", e.Verdicts, e.Retracted)
-	}
-	if !equal(e.Processes[0].Verdicts, map[string]uint64{"graceful": 1}) {
-		t.Errorf("process: got %v", e.Processes[0].Verdicts)
-	}
-	if len(e.Aborted) != 0 {
-		t.Errorf("aborted: got %v, want nobody", e.Aborted)
-	}
-	if c := Compare(New(), s); len(c.Whys) != 0 {
-		t.Errorf("process and cause: got %v, want no bad end", c.Whys)
-	}
-	if !equal(e.Later, map[string]uint64{"data-after-close": 1}) {
-		t.Errorf("later outcomes: got %v", e.Later)
-	}
-}
-
 func TestLossIsCountedOnce(t *testing.T) {
 	s := New()
 	for _, r := range []model.Record{

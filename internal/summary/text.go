@@ -115,6 +115,9 @@ func (p *page) head(s *Summary) {
 	if s.Inferred > 0 {
 		text += fmt.Sprintf("; %s inferred", human.Count(s.Inferred))
 	}
+	if s.Amended > 0 {
+		text += fmt.Sprintf("; %s amended by later evidence", human.Count(s.Amended))
+	}
 	if s.Retracted > 0 {
 		text += fmt.Sprintf("; %s linger time-outs taken back", human.Count(s.Retracted))
 	}

@@ -41,33 +41,25 @@ func (t *topK[K]) add(key K) *Tally {
 		t.index[key] = i
 		return &t.heap[t.up(i)].Tally
 	default:
-		t.evicted = true
 		i = 0
 		delete(t.index, t.heap[0].Key)
 		least := t.heap[0].Count
+		t.evicted = t.evicted || least > 0
 		t.heap[0] = slot[K]{Key: key, Count: least + 1, Over: least}
 		t.index[key] = 0
 	}
 	return &t.heap[t.down(i)].Tally
 }
 
-// get returns the tally of a key that is kept, or nil.
-func (t *topK[K]) get(key K) *Tally {
-	if i, found := t.index[key]; found {
-		return &t.heap[i].Tally
-	}
-	return nil
-}
-
-// take counts a key that is kept once less, and reports whether it is.
-func (t *topK[K]) take(key K) bool {
+// take counts a key that is kept once less, with what e counted for it.
+func (t *topK[K]) take(key K, e *counted) {
 	i, found := t.index[key]
 	if !found || t.heap[i].Count == 0 {
-		return false
+		return
 	}
 	t.heap[i].Count--
+	t.heap[i].Tally.take(e)
 	t.up(i)
-	return true
 }
 
 func (t *topK[K]) up(i int) int {
