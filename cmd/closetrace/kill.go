@@ -20,15 +20,16 @@ import (
 
 const killHelp = `End open connections: by the ID that list shows, by local and peer address, by
 filter (--filter, --port, --peer, --pid, --state), or all of one process. What would
-be ended is shown, and asked about.
+be ended is shown, and asked about. Listeners are left out unless they are named by
+their ID or --listeners is given.
 
 The kernel sends RST to the peer, and the process gets ECONNABORTED. A
 connection is named by the kernel's own number for it, so that another one that
 has taken over its addresses meanwhile is never hit. After that, the connection's
 teardown record is waited for and shown; its cause is "destroyed".
 
-Linux: needs CAP_NET_ADMIN of the caller, not of the program's file (setcap). Windows: needs an elevated prompt, and only IPv4 can
-be ended.
+Linux: needs CAP_NET_ADMIN of the caller, not of the program's file (setcap).
+Windows: needs an elevated prompt, and only IPv4 can be ended.
 
 Examples:
   sudo closetrace kill f0000098-1a2b
@@ -45,6 +46,7 @@ type killFlags struct {
 	dryRun    bool
 	terminate bool
 	noTrace   bool
+	listeners bool
 }
 
 func newKill(a *app) *cobra.Command {
@@ -66,34 +68,32 @@ func newKill(a *app) *cobra.Command {
 	flags.flags(set)
 	set.StringVar(&flags.process, "process", "", "all connections of one process, by `PID` or name")
 	set.IntVar(&flags.max, "max", 1, "refuse if more than this `NUMBER` of connections match; 0: no limit")
+	set.BoolVar(&flags.listeners, "listeners", false, "end listeners too, which stops the service")
 	set.BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
-	set.BoolVarP(&flags.dryRun, "dry-run", "n", false, "only show what would be ended")
+	set.BoolVarP(&flags.dryRun, "dry-run", "n", false, "only show what would be ended, and whether it would be refused")
 	set.BoolVar(&flags.terminate, "terminate", false, "end the process that holds the connection (SIGTERM), not the connection")
 	set.BoolVar(&flags.noTrace, "no-trace", false, "do not wait for the teardown record")
 	return c
 }
 
 func (a *app) kill(ctx context.Context, flags *killFlags, args []string) error {
-	chosen, err := a.victims(ctx, flags, args)
+	p, err := a.victims(ctx, flags, args)
 	if err != nil {
 		return err
 	}
-	if err := a.printConns(chosen, &listFlags{wide: true}); err != nil {
-		return err
+	if p.refused != nil && !flags.dryRun {
+		return p.refused
 	}
-	if flags.dryRun {
-		return nil
+	if err := a.printPlan(p, flags.dryRun); err != nil || flags.dryRun {
+		return err
 	}
 	if flags.terminate {
-		return a.terminate(chosen, flags)
+		return a.terminate(p.chosen, flags)
 	}
-	if err := conns.MayKill(); err != nil {
-		return &lacking{err}
-	}
-	if err := a.confirm(flags, "End "+connections(len(chosen))+"?"); err != nil {
+	if err := a.confirm(flags, "End "+connections(len(p.chosen))+"?"); err != nil {
 		return err
 	}
-	return a.end(ctx, chosen, flags)
+	return a.end(ctx, p.chosen, flags)
 }
 
 func connections(n int) string {

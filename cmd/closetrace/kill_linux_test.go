@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -155,4 +156,68 @@ func TestKillByPort(t *testing.T) {
 			t.Errorf("the client reads %v, want that it was ended", err)
 		}
 	})
+}
+
+// TestKillLeavesListeners: a port's connections are ended, and the service goes on;
+// its listener only by its ID or with --listeners.
+func TestKillLeavesListeners(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	kill := func(args ...string) result {
+		return runProgram(t, exec.Command(closetrace, append([]string{"kill", "--no-trace"}, args...)...))
+	}
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // the kernel ends no listener of MPTCP
+	for _, how := range []string{"--listeners", "ID"} {
+		l, err := plain.Listen(t.Context(), "tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		_, port, _ := strings.Cut(l.Addr().String(), ":")
+		connect := func() net.Conn {
+			c, err := net.Dial("tcp4", l.Addr().String())
+			if err != nil {
+				t.Fatalf("the service is down: %v", err)
+			}
+			t.Cleanup(func() { c.Close() })
+			return c
+		}
+
+		if r := kill("--port", port, "--yes"); r.code != exitUsage || !strings.Contains(r.errors, "only listeners match (1)") {
+			t.Errorf("a listener alone: exit %d with %q", r.code, r.errors)
+		}
+		c := connect()
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		r := kill("--port", port, "--dry-run")
+		for _, want := range []string{"1 more match and listen; they stay", "without --dry-run this is refused: 2 connections match"} {
+			if r.code != exitOK || !strings.Contains(r.out, want) {
+				t.Errorf("--dry-run: exit %d without %q:\n%s", r.code, want, r.out)
+			}
+		}
+		if r := kill("--port", port, "--max", "50", "--yes"); r.code != exitOK || !strings.Contains(r.out, "2 ended, 0 not") {
+			t.Errorf("--port: exit %d with %s%s", r.code, r.out, r.errors)
+		}
+		if _, err := c.Read(make([]byte, 1)); err == nil {
+			t.Error("the connection goes on")
+		}
+		connect() // the listener is there
+		args := []string{"--filter", "network.local.port==" + port + "&&state==\"LISTEN\"", "--listeners", "--yes"}
+		if how == "ID" {
+			list := runProgram(t, exec.Command(closetrace, "list", "--json", "--listen", "--port", port))
+			_, id, _ := strings.Cut(list.out, `"id":"`)
+			id, _, _ = strings.Cut(id, `"`)
+			args = []string{id, "--yes"}
+		}
+		if r := kill(args...); r.code != exitOK || !strings.Contains(r.out, "1 of these listen") {
+			t.Errorf("%s: exit %d with %s%s", how, r.code, r.out, r.errors)
+		}
+		if _, err := net.Dial("tcp4", l.Addr().String()); err == nil {
+			t.Errorf("%s: the listener is still there", how)
+		}
+	}
 }

@@ -70,6 +70,8 @@ func newList(a *app) *cobra.Command {
 	set := c.Flags()
 	flags.flags(set)
 	set.StringVar(&flags.process, "process", "", "only connections of processes of this `NAME`")
+	set.BoolVarP(&flags.listen, "listen", "l", false, "only listeners; of UDP: what is bound but not connected")
+	set.BoolVarP(&flags.all, "all", "a", false, "connections, listeners, TIME_WAIT and what is not accepted yet")
 	set.StringVarP(&flags.sort, "sort", "s", "", "sort by this `EXPRESSION`; with a minus sign before it the greatest first")
 	set.StringVarP(&flags.watch, "watch", "w", "", "list again each `TIME`, as top does")
 	set.Lookup("watch").NoOptDefVal = "1s"

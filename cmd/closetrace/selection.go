@@ -36,8 +36,6 @@ func (s *selection) flags(set *pflag.FlagSet) {
 	set.BoolVar(&s.allNetNS, "all-netns", false, "all network namespaces")
 	set.BoolVarP(&s.tcp, "tcp", "t", false, "TCP (the default without --udp)")
 	set.BoolVarP(&s.udp, "udp", "u", false, "UDP endpoints")
-	set.BoolVarP(&s.listen, "listen", "l", false, "only listeners; of UDP: what is bound but not connected")
-	set.BoolVarP(&s.all, "all", "a", false, "connections, listeners, TIME_WAIT and what is not accepted yet")
 }
 
 func (s *selection) options() conns.Options {

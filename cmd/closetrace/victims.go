@@ -12,40 +12,106 @@ import (
 	"github.com/closetrace/closetrace/internal/conns"
 )
 
-// victims returns the connections that are meant, if they are few enough.
-func (a *app) victims(ctx context.Context, flags *killFlags, args []string) ([]conns.Conn, error) {
+// plan is what kill would end.
+type plan struct {
+	chosen    []conns.Conn
+	listeners int   // of these
+	leftOut   int   // listeners that match and that nobody asked for
+	refused   error // why the real run would end nothing
+}
+
+// victims returns the connections that are meant.
+func (a *app) victims(ctx context.Context, flags *killFlags, args []string) (*plan, error) {
 	if err := flags.take(args); err != nil {
 		return nil, err
 	}
+	byID := len(args) > 0 && !strings.Contains(args[0], ":")
 	meant := flags.selection
 	meant.process = "" // it is in the expression
 	l, err := newLister(&listFlags{selection: meant})
 	if err != nil {
 		return nil, err
 	}
-	if flags.process == "" || flags.terminate { // else a process's connections, not its listeners
+	if flags.process == "" || flags.terminate || flags.listeners { // else a process's connections, not its listeners
 		l.options.Scope = conns.Everything
 	}
-	l.options.AllNetNS = l.options.AllNetNS || len(args) > 0 && !strings.Contains(args[0], ":")
-	chosen, err := l.read(ctx)
+	l.options.AllNetNS = l.options.AllNetNS || byID
+	found, err := l.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(chosen) == 0 || len(args) == 0 { // what was named and found needs no look elsewhere
+	if len(found) == 0 || len(args) == 0 { // what was named and found needs no look elsewhere
 		l.tell(a.stderr)
 	}
-	if len(chosen) == 0 {
+	if len(found) == 0 {
 		return nil, errors.New("no open connection matches: it may have ended; closetrace list --all shows what is open")
 	}
+	p := planOf(found, byID || flags.listeners || flags.terminate)
+	if len(p.chosen) == 0 {
+		return nil, usage("only listeners match (%d): give their IDs, or --listeners, to end them", p.leftOut)
+	}
 	if flags.process != "" {
-		if err := oneProcess(chosen); err != nil {
+		if err := oneProcess(p.chosen); err != nil {
 			return nil, err
 		}
 	}
-	if flags.max > 0 && len(chosen) > flags.max && !flags.dryRun && !flags.terminate {
-		return nil, usage("%d connections match, and at most %d may be ended; --dry-run shows them, --max %d allows it", len(chosen), flags.max, len(chosen))
+	p.refused = flags.refusal(p)
+	return p, nil
+}
+
+// planOf leaves listeners out unless they are meant: without its listener a
+// service is down, which nobody expects of a port's connections.
+func planOf(found []conns.Conn, listenersToo bool) *plan {
+	p := &plan{}
+	for i := range found {
+		switch {
+		case !found[i].Listens():
+		case !listenersToo:
+			p.leftOut++
+			continue
+		default:
+			p.listeners++
+		}
+		p.chosen = append(p.chosen, found[i])
 	}
-	return chosen, nil
+	return p
+}
+
+// refusal says why nothing of the plan may be ended.
+func (k *killFlags) refusal(p *plan) error {
+	if k.terminate {
+		return nil // one process, whatever it holds
+	}
+	if n := len(p.chosen); k.max > 0 && n > k.max {
+		return usage("%d connections match, and at most %d may be ended; --dry-run shows them, --max %d allows it", n, k.max, n)
+	}
+	if err := conns.MayKill(); err != nil {
+		return &lacking{err}
+	}
+	return nil
+}
+
+// printPlan shows what would be ended, and what not.
+func (a *app) printPlan(p *plan, dryRun bool) error {
+	if err := a.printConns(p.chosen, &listFlags{wide: true}); err != nil {
+		return err
+	}
+	var notes []string
+	if p.listeners > 0 {
+		notes = append(notes, fmt.Sprintf("%d of these listen: ending them stops the service", p.listeners))
+	}
+	if p.leftOut > 0 {
+		notes = append(notes, fmt.Sprintf("%d more match and listen; they stay (--listeners ends them too)", p.leftOut))
+	}
+	if dryRun && p.refused != nil {
+		notes = append(notes, "without --dry-run this is refused: "+p.refused.Error())
+	}
+	for _, note := range notes {
+		if _, err := fmt.Fprintln(a.stdout, note); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take turns the arguments into an expression beside that of --filter. There

@@ -45,6 +45,11 @@ type Conn struct {
 	cgroupID uint64 // of the socket
 }
 
+// Listens reports whether c waits for connections or datagrams of any peer.
+func (c *Conn) Listens() bool {
+	return c.State == model.Listen || c.Transport == "udp" && c.Network.Peer.Port == 0
+}
+
 // Holder is one descriptor that refers to a socket.
 type Holder struct {
 	PID        int    `json:"pid"`
