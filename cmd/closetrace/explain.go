@@ -10,29 +10,32 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
 )
 
 const explainHelp = `Explain a cause: what happened, what usually does it, what one notices, what to
 check next, how closetrace knows, and what looks alike. Of a verdict it tells the
-meaning and the causes. Without a name it lists all causes.
+meaning and the causes, of a finding of diagnose what it needs and what to change.
+Without a name it lists all causes and findings.
 
 Examples:
   closetrace explain
   closetrace explain unread-data
-  closetrace explain abortive`
+  closetrace explain abortive
+  closetrace explain keepalive-race`
 
 // proseWidth is how wide a text is that is easy to read.
 const proseWidth = 80
 
 func newExplain(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain [CAUSE|VERDICT]",
-		Short: "Explain what a cause or a verdict means",
+		Use:   "explain [CAUSE|VERDICT|FINDING]",
+		Short: "Explain what a cause, a verdict or a finding means",
 		Long:  explainHelp,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return append(names(model.Causes()), names(model.Verdicts())...), cobra.ShellCompDirectiveNoFileComp
+			return slices.Concat(names(model.Causes()), names(model.Verdicts()), findings.Names()), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			switch len(args) {
@@ -41,7 +44,7 @@ func newExplain(a *app) *cobra.Command {
 			case 1:
 				return a.explain(args[0])
 			default:
-				return usage("explain takes one cause or verdict; see closetrace explain --help")
+				return usage("explain takes one cause, verdict or finding; see closetrace explain --help")
 			}
 		},
 	}
@@ -52,7 +55,25 @@ func (a *app) listCauses() error {
 	for _, c := range model.Causes() {
 		fmt.Fprintln(out, causeLine(c))
 	}
+	fmt.Fprintln(out, "\nFINDINGS (closetrace diagnose)")
+	for _, name := range findings.Names() {
+		p, _ := findings.PatternOf(name)
+		fmt.Fprintf(out, "%-24s %s (%v)\n", name, p.Title, p.Harm)
+	}
 	return out.Flush()
+}
+
+// findingExplanation is the text of a finding, in lines of at most width columns.
+func findingExplanation(p *findings.Pattern, width int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s. Harm: %v.\n", p.Name, p.Title, p.Harm)
+	for _, part := range [][2]string{
+		{"IT IS FOUND WHEN", p.When}, {"WHAT TO CHANGE", p.Advice}, {"HOW IT IS KNOWN", p.Evidence},
+		{"CONFIDENCE", p.Confidence}, {"WHAT LOOKS ALIKE", p.Alike},
+	} {
+		fmt.Fprintf(&b, "\n%s\n%s\n", part[0], strings.Join(tui.Prose([]model.Block{{Paragraph: part[1]}}, width), "\n"))
+	}
+	return b.String()
 }
 
 func causeLine(c model.Cause) string { return fmt.Sprintf("%-24s %s", c, model.Explain(c).Summary) }
@@ -71,7 +92,11 @@ func (a *app) explain(name string) error {
 	case v.UnmarshalText([]byte(name)) == nil:
 		text = verdictExplanation(v, width)
 	default:
-		return usage("%w (closetrace explain lists the causes)", err)
+		p, found := findings.PatternOf(name)
+		if !found {
+			return usage("%w (closetrace explain lists the causes and findings)", err)
+		}
+		text = findingExplanation(&p, width)
 	}
 	_, err := io.WriteString(a.stdout, text)
 	return err

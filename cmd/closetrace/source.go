@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/etwsrc"
+	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
@@ -63,6 +64,7 @@ type trace struct {
 	start  model.Start
 	stop   model.Stop // the counts so far
 	ended  ledger.Ends
+	found  *findings.Engine // of what is followed
 	// hangup, if set, is asked at SIGHUP; it returns whether the trace goes on.
 	hangup func() bool
 }
@@ -89,7 +91,11 @@ func (t *traceFlags) open() (*trace, error) {
 	start := source.Start()
 	start.Tool.Version = version()
 	start.Filter = t.follow.chosen(filter)
-	return &trace{source: source, filter: filter, rest: ledger.NewPassing(rest), flags: t, start: start}, nil
+	started := &trace{source: source, filter: filter, rest: ledger.NewPassing(rest), flags: t, start: start}
+	if t.follow != nil {
+		started.found = findings.New()
+	}
+	return started, nil
 }
 
 // records yields the start, what passes the filter, and the stop. It ends with
@@ -154,6 +160,9 @@ func (t *trace) pass(ctx context.Context, cancel context.CancelCauseFunc, yield 
 			}
 		}
 		last = r.Time()
+		if t.found != nil {
+			t.found.Add(&r)
+		}
 		if !yield(r, nil) {
 			return last, nil, true
 		}
@@ -197,6 +206,7 @@ func (t *trace) stopBySignal(cancel context.CancelCauseFunc) (stop func()) {
 
 // tell writes what of a trace that has ended could not be read.
 func (t *trace) tell(out io.Writer) {
+	t.tellFindings(out)
 	if source, ok := t.source.(*etwsrc.Session); ok {
 		tellUndecoded(out, "live", source)
 	}

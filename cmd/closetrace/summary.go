@@ -6,14 +6,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
@@ -70,19 +73,28 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 	if err != nil {
 		return err
 	}
-	s := summary.New()
+	s := newSums()
 	passing := ledger.NewPassing(filter) // of all files: one may have the outcome of another's teardown
 	for _, path := range paths {
-		if err := a.addFile(ctx, path, passing, s); err != nil {
+		if err := a.eachRecord(ctx, path, passing, s.add); err != nil {
 			return err
 		}
 	}
+	s.found.Finish()
 	return cmp.Or(a.printSummary(s, flags), filter.Failed())
 }
 
-// addFile counts the records of a file.
-func (a *app) addFile(ctx context.Context, path string, filter *ledger.Passing, s *summary.Summary) error {
-	return a.eachRecord(ctx, path, filter, s.Add)
+// sums is what is counted and what was found among the same records.
+type sums struct {
+	counts *summary.Summary
+	found  *findings.Engine
+}
+
+func newSums() *sums { return &sums{summary.New(), findings.New()} }
+
+func (s *sums) add(r *model.Record) {
+	s.counts.Add(r)
+	s.found.Add(r)
 }
 
 // eachRecord hands add the records of a file that pass the filter.
@@ -114,8 +126,8 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 		return err
 	}
 	defer t.Close()
-	s := summary.New()
-	s.Live = true
+	s := newSums()
+	s.counts.Live = true
 	var mutex sync.Mutex
 	before := "" // an empty line between two of them
 	print := func() error {
@@ -141,7 +153,7 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 		}
 		last = r
 		mutex.Lock()
-		s.Add(&last)
+		s.add(&last)
 		mutex.Unlock()
 	}
 	return cmp.Or(print(), failed)
@@ -170,13 +182,24 @@ func repeat(every time.Duration, do func() error) (stop func()) {
 	return func() { close(quit); <-ended }
 }
 
-func (a *app) printSummary(s *summary.Summary, flags *summaryFlags) error {
+func (a *app) printSummary(s *sums, flags *summaryFlags) error {
 	out := bufio.NewWriter(a.stdout)
+	r := s.found.Report()
 	var err error
 	if flags.asJSON {
-		err = json.NewEncoder(out).Encode(s.Export(cmp.Or(flags.rows, 5)))
+		err = json.NewEncoder(out).Encode(struct {
+			*summary.Export
+			Findings []findings.Finding `json:"findings"`
+		}{s.counts.Export(cmp.Or(flags.rows, 5)), r.Findings})
 	} else {
-		err = s.Text(out, a.textOptions(flags))
+		o := a.textOptions(flags)
+		if top := topFindings(r, o.Width); top != "" {
+			fmt.Fprintf(out, "%s\n", top)
+			if o.Height > 0 {
+				o.Height = max(o.Height-strings.Count(top, "\n")-1, 1)
+			}
+		}
+		err = s.counts.Text(out, o)
 	}
 	return errors.Join(err, out.Flush())
 }
@@ -225,16 +248,33 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 	if err != nil {
 		return err
 	}
-	var both [2]*summary.Summary
+	var both [2]*sums
 	for i, path := range []string{before, after} {
-		both[i] = summary.New()
-		if err := a.addFile(ctx, path, ledger.NewPassing(filter), both[i]); err != nil {
+		both[i] = newSums()
+		if err := a.eachRecord(ctx, path, ledger.NewPassing(filter), both[i].add); err != nil {
 			return err
 		}
+		both[i].found.Finish()
 	}
-	comparison := summary.Compare(both[0], both[1])
+	comparison := summary.Compare(both[0].counts, both[1].counts)
+	appeared, gone := findings.Compare(both[0].found.Report(), both[1].found.Report())
 	if flags.asJSON {
-		return cmp.Or(json.NewEncoder(a.stdout).Encode(comparison), filter.Failed())
+		return cmp.Or(json.NewEncoder(a.stdout).Encode(struct {
+			*summary.Comparison
+			New  []findings.Finding `json:"findings_new"`
+			Gone []findings.Finding `json:"findings_gone"`
+		}{comparison, appeared, gone}), filter.Failed())
 	}
-	return cmp.Or(comparison.Text(a.stdout, a.textOptions(flags)), filter.Failed())
+	o := a.textOptions(flags)
+	for _, part := range []struct {
+		word string
+		list []findings.Finding
+	}{{"new", appeared}, {"gone", gone}} {
+		for i := range part.list {
+			for _, line := range part.list[i].Short(o.Width - 5) {
+				fmt.Fprintf(a.stdout, "%-4s %s\n", part.word, line)
+			}
+		}
+	}
+	return cmp.Or(comparison.Text(a.stdout, o), filter.Failed())
 }

@@ -13,3 +13,5 @@
 // judged in the order of their times, so that the order of the records within
 // 100 ms does not matter.
 package findings
+
+//go:generate go run ./generate ../../docs/findings.md

@@ -179,3 +179,20 @@ func (g *group) filter(p *Pattern) string {
 	}
 	return strings.Join(parts, " && ")
 }
+
+// Compare returns the findings that only after has, and those that only before has: the
+// same pattern of the same process and peer is the same finding.
+func Compare(before, after *Report) (appeared, gone []Finding) {
+	return without(after.Findings, before.Findings), without(before.Findings, after.Findings)
+}
+
+func without(list, other []Finding) []Finding {
+	rest := []Finding{}
+	for _, f := range list {
+		same := func(o Finding) bool { return o.ID == f.ID && o.Process == f.Process && o.Peer == f.Peer }
+		if !slices.ContainsFunc(other, same) {
+			rest = append(rest, f)
+		}
+	}
+	return rest
+}

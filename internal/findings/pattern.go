@@ -1,5 +1,7 @@
 package findings
 
+import "slices"
+
 // Pattern is one line of the table of what the engine looks for.
 type Pattern struct {
 	// Name is the id of the findings.
@@ -38,4 +40,14 @@ func PatternOf(name string) (Pattern, bool) {
 		}
 	}
 	return Pattern{}, false
+}
+
+// Names returns the ids of findings in the order of the table.
+func Names() (list []string) {
+	for i := range patterns {
+		if !slices.Contains(list, patterns[i].Name) {
+			list = append(list, patterns[i].Name)
+		}
+	}
+	return list
 }

@@ -65,6 +65,15 @@ func (f *Finding) Lines(n int, o TextOptions) []string {
 	return lines
 }
 
+// Short returns the finding in one or two lines, as a summary begins with.
+func (f *Finding) Short(width int) []string {
+	if width < 60 {
+		width = 100
+	}
+	mark := fmt.Sprintf("%s (%s%s): ", f.ID, f.Harm, f.doubt())
+	return wrapped("! ", mark+f.Title, width, 2)
+}
+
 func (f *Finding) doubt() string {
 	if f.Confidence.String() == "inferred" {
 		return ", inferred"

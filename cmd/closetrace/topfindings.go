@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/closetrace/closetrace/internal/findings"
+)
+
+// topCount is how many findings are shown where they are not what was asked for.
+const topCount = 3
+
+// topFindings returns the first lines of the most harmful findings, in lines of at
+// most width columns; "" if there are none.
+func topFindings(r *findings.Report, width int) string {
+	var b strings.Builder
+	for i := range r.Findings {
+		if i == topCount {
+			break
+		}
+		for _, line := range r.Findings[i].Short(width) {
+			b.WriteString(line + "\n")
+		}
+	}
+	if more := len(r.Findings) - topCount; more > 0 {
+		fmt.Fprintf(&b, "%d more findings: closetrace diagnose\n", more)
+	}
+	return b.String()
+}
+
+// tellFindings writes what was found among the connections of a followed command.
+func (t *trace) tellFindings(out io.Writer) {
+	if t.found == nil {
+		return
+	}
+	t.found.Finish()
+	_, _ = io.WriteString(out, topFindings(t.found.Report(), 100))
+}
