@@ -35,7 +35,7 @@ const (
 	CauseOrphanDropped                    // the kernel dropped an orphan without telling the peer
 )
 
-var causeNames = []string{
+var causeNames = [...]string{
 	CauseUnknown:             "unknown",
 	CauseFIN:                 "fin",
 	CauseFinWait2Timeout:     "finwait2-timeout",
@@ -67,14 +67,18 @@ var causeNames = []string{
 	CauseOrphanDropped:       "orphan-dropped",
 }
 
+// NumCauses is how many causes there are, [CauseUnknown] included: the length of an
+// array that is indexed by cause.
+const NumCauses = len(causeNames)
+
 // String returns the name used in files and on screens.
-func (v Cause) String() string { return enumName(causeNames, v) }
+func (v Cause) String() string { return enumName(causeNames[:], v) }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (v Cause) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (v *Cause) UnmarshalText(text []byte) (err error) {
-	*v, err = enumValue[Cause](causeNames, "cause", text)
+	*v, err = enumValue[Cause](causeNames[:], "cause", text)
 	return err
 }

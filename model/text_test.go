@@ -17,8 +17,8 @@ type textual[T any] interface {
 }
 
 func TestEnumerationsRoundTrip(t *testing.T) {
-	enumeration[Verdict](t, verdictNames)
-	enumeration[Cause](t, causeNames)
+	enumeration[Verdict](t, verdictNames[:])
+	enumeration[Cause](t, causeNames[:])
 	enumeration[Initiator](t, initiatorNames)
 	enumeration[Terminator](t, terminatorNames)
 	enumeration[Confidence](t, confidenceNames)
@@ -72,8 +72,8 @@ func TestNamesOfTheRecord(t *testing.T) {
 		got  []string
 		want string
 	}{
-		"verdicts": {verdictNames, "unknown graceful abortive linger-timeout failed-open silent"},
-		"causes": {causeNames, "unknown fin finwait2-timeout unread-data linger-zero disconnect listener-closed " +
+		"verdicts": {verdictNames[:], "unknown graceful abortive linger-timeout failed-open silent"},
+		"causes": {causeNames[:], "unknown fin finwait2-timeout unread-data linger-zero disconnect listener-closed " +
 			"local-abort data-after-close data-after-shutdown retransmit-timeout user-timeout keepalive-timeout " +
 			"zero-window-timeout linger2-timeout orphan-or-memory-limit mptcp-reset system-abort peer-restart " +
 			"destroyed peer-reset linger-expired refused connect-timeout connect-cancelled unreachable no-local-port " +

@@ -12,7 +12,7 @@ const (
 	Silent                        // ended without FIN or RST on the wire and not by a time-out
 )
 
-var verdictNames = []string{
+var verdictNames = [...]string{
 	VerdictUnknown: "unknown",
 	Graceful:       "graceful",
 	Abortive:       "abortive",
@@ -21,8 +21,12 @@ var verdictNames = []string{
 	Silent:         "silent",
 }
 
+// NumVerdicts is how many verdicts there are, [VerdictUnknown] included: the length
+// of an array that is indexed by verdict.
+const NumVerdicts = len(verdictNames)
+
 // String returns the name used in files and on screens.
-func (v Verdict) String() string { return enumName(verdictNames, v) }
+func (v Verdict) String() string { return enumName(verdictNames[:], v) }
 
 // Verdicts returns every verdict in the order of listings: the good one, then the
 // worst first.
@@ -53,7 +57,7 @@ func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (v *Verdict) UnmarshalText(text []byte) (err error) {
-	*v, err = enumValue[Verdict](verdictNames, "verdict", text)
+	*v, err = enumValue[Verdict](verdictNames[:], "verdict", text)
 	return err
 }
 

@@ -45,18 +45,15 @@ const (
 type group struct {
 	key     groupKey
 	counts  perVerdict
-	causes  [causes]uint32
+	causes  [model.NumCauses]uint32
 	lost    uint64 // bytes
 	last    model.Time
 	history history
 }
 
-// causes is the number of causes, for arrays.
-const causes = int(model.CauseOrphanDropped) + 1
-
 // clampCause makes a cause of a later version an unknown one.
 func clampCause(c model.Cause) model.Cause {
-	if int(c) < causes {
+	if int(c) < model.NumCauses {
 		return c
 	}
 	return model.CauseUnknown

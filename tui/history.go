@@ -6,11 +6,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// verdicts is the number of verdicts, for arrays.
-const verdicts = int(model.Silent) + 1
-
 // perVerdict counts ends by verdict.
-type perVerdict [verdicts]uint64
+type perVerdict [model.NumVerdicts]uint64
 
 func (p *perVerdict) add(v model.Verdict, n uint64) { p[clampVerdict(v)] += n }
 
@@ -31,7 +28,7 @@ func (p *perVerdict) total() uint64 {
 
 // clampVerdict makes a verdict of a later version an unknown one.
 func clampVerdict(v model.Verdict) model.Verdict {
-	if int(v) < verdicts {
+	if int(v) < model.NumVerdicts {
 		return v
 	}
 	return model.VerdictUnknown
@@ -40,18 +37,18 @@ func clampVerdict(v model.Verdict) model.Verdict {
 // history counts ends by verdict in equal spans of recorded time; spans older
 // than its length are forgotten.
 type history struct {
-	spans  [][verdicts]uint32 // a ring: span number i is at i % len
+	spans  [][model.NumVerdicts]uint32 // a ring: span number i is at i % len
 	width  time.Duration
 	newest int64 // number of the newest span since 1970
 }
 
 func newHistory(length int, width time.Duration) history {
-	return history{spans: make([][verdicts]uint32, length), width: width}
+	return history{spans: make([][model.NumVerdicts]uint32, length), width: width}
 }
 
 func (h *history) number(t model.Time) int64 { return int64(t) / int64(h.width) }
 
-func (h *history) span(i int64) *[verdicts]uint32 {
+func (h *history) span(i int64) *[model.NumVerdicts]uint32 {
 	n := int64(len(h.spans))
 	return &h.spans[(i%n+n)%n]
 }
@@ -61,7 +58,7 @@ func (h *history) add(t model.Time, v model.Verdict, n uint32) {
 	i := h.number(t)
 	if i > h.newest {
 		for k := max(h.newest+1, i-int64(len(h.spans))+1); k <= i; k++ {
-			*h.span(k) = [verdicts]uint32{}
+			*h.span(k) = [model.NumVerdicts]uint32{}
 		}
 		h.newest = i
 	}
@@ -82,11 +79,11 @@ func (h *history) take(t model.Time, v model.Verdict) {
 func (h *history) covers(i int64) bool { return i <= h.newest && i > h.newest-int64(len(h.spans)) }
 
 // at returns the counts of span number i.
-func (h *history) at(i int64) [verdicts]uint32 {
+func (h *history) at(i int64) [model.NumVerdicts]uint32 {
 	if h.covers(i) {
 		return *h.span(i)
 	}
-	return [verdicts]uint32{}
+	return [model.NumVerdicts]uint32{}
 }
 
 // last adds up the spans of the duration d before and including now.
@@ -118,7 +115,7 @@ func (h *history) curve(now model.Time, cells, per int, want func(model.Verdict)
 
 func (h *history) copy() history {
 	c := *h
-	c.spans = append([][verdicts]uint32(nil), h.spans...)
+	c.spans = append([][model.NumVerdicts]uint32(nil), h.spans...)
 	return c
 }
 

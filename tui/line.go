@@ -208,7 +208,7 @@ func startWord(s *model.Start) string {
 func stopWord(s *model.Stop) string {
 	var total uint64
 	var parts []string
-	for v := model.VerdictUnknown; v <= model.Silent; v++ {
+	for v := range model.Verdict(model.NumVerdicts) {
 		if n := s.Teardowns[v.String()]; n > 0 {
 			total += n
 			parts = append(parts, human.Count(n)+" "+v.String())

@@ -202,7 +202,7 @@ func TestLineColumnsLineUp(t *testing.T) {
 func TestVerdictsAreToldWithoutColour(t *testing.T) {
 	for _, g := range []*glyphs{&unicodeGlyphs, &asciiGlyphs} {
 		seen := map[string]model.Verdict{}
-		for v := model.VerdictUnknown; v <= model.Silent; v++ {
+		for v := range model.Verdict(model.NumVerdicts) {
 			glyph := g.of(v)
 			if other, twice := seen[glyph]; twice || ansi.StringWidth(glyph) != 1 {
 				t.Errorf("glyph %q of %v: same as %v, or not one column wide", glyph, v, other)

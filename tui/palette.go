@@ -10,7 +10,7 @@ import (
 // ANSI colours are used, so that the terminal's own theme decides how they
 // look. The zero palette prints no escape sequence at all.
 type palette struct {
-	verdict  [model.Silent + 1]ansi.Style
+	verdict  [model.NumVerdicts]ansi.Style
 	faint    ansi.Style // what is there for completeness
 	strong   ansi.Style // headings, totals
 	loud     ansi.Style // lost events, errors: must be seen
@@ -21,7 +21,7 @@ type palette struct {
 
 // glyphs holds the characters that are not plain text.
 type glyphs struct {
-	verdict  [model.Silent + 1]string
+	verdict  [model.NumVerdicts]string
 	dots     string // text was cut here
 	arrow    string // local to peer
 	later    string // an outcome, after its teardown

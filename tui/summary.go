@@ -14,7 +14,7 @@ type summary struct {
 	lost     uint64     // events that the source lost
 	rate     float64    // ends per second, over everything
 	first    model.Time
-	curves   [verdicts][]uint64
+	curves   [model.NumVerdicts][]uint64
 	per      int // seconds in one column of the curves
 	partial  bool
 	matching bool

@@ -55,9 +55,9 @@ func (e *Ends) take(was Ending) {
 func (e *Ends) Counts() map[Ending]uint64 { return e.counts }
 
 // Verdicts returns the number of ends by verdict.
-func (e *Ends) Verdicts() (counts [verdicts]uint64) {
+func (e *Ends) Verdicts() (counts [model.NumVerdicts]uint64) {
 	for how, n := range e.counts {
-		if int(how.Verdict) < verdicts {
+		if int(how.Verdict) < model.NumVerdicts {
 			counts[how.Verdict] += n
 		}
 	}

@@ -9,21 +9,18 @@ import (
 // Remembered is how many ends of each verdict are known.
 const Remembered = 1 << 17
 
-// verdicts is the number of verdicts.
-const verdicts = int(model.Silent) + 1
-
 // Ledger maps the IDs of recent ends to what was counted for them. The zero value
 // is ready. It is for one goroutine.
 type Ledger[T any] struct {
 	seed  maphash.Seed
 	added uint64
-	rings [verdicts]ring[T] // by the verdict of the teardown: a common one pushes no other out
+	rings [model.NumVerdicts]ring[T] // by the verdict of the teardown: a common one pushes no other out
 }
 
 // Add remembers v for the end that r tells of. An end without an ID is forgotten.
 func (l *Ledger[T]) Add(r *model.Record, v T) {
 	t := &r.Teardown
-	if t.ID == "" || int(t.Verdict) >= verdicts {
+	if t.ID == "" || int(t.Verdict) >= model.NumVerdicts {
 		return
 	}
 	if l.seed == (maphash.Seed{}) {

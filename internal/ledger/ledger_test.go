@@ -91,7 +91,7 @@ func TestEnds(t *testing.T) {
 	if got := e.ByVerdict(); !maps.Equal(got, map[string]uint64{"graceful": 2, "abortive": 2}) {
 		t.Errorf("got %v", got)
 	}
-	if got := e.Verdicts(); got != [verdicts]uint64{model.Graceful: 2, model.Abortive: 2} {
+	if got := e.Verdicts(); got != [model.NumVerdicts]uint64{model.Graceful: 2, model.Abortive: 2} {
 		t.Errorf("got %v", got)
 	}
 }

@@ -43,7 +43,7 @@ func (r random) fill(v reflect.Value) {
 		return
 	case *model.Path:
 		for range r.IntN(9) {
-			p.Append(model.State(r.IntN(int(model.NewSynRecv) + 1)))
+			p.Append(model.State(r.IntN(len(names[model.State]()))))
 		}
 		return
 	case *model.Notices:

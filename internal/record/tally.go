@@ -17,7 +17,7 @@ type line struct {
 // tally counts what a stop line says of its file: each end of which the file has a
 // line once, under what the last such line makes of it.
 type tally struct {
-	teardowns [model.Silent + 1]uint64
+	teardowns [model.NumVerdicts]uint64
 	known     ledger.Ledger[model.Verdict] // ends of this file
 	lost      uint64                       // by the loss lines of this file
 	before    uint64                       // by those of the files before it

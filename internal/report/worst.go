@@ -18,7 +18,7 @@ const (
 
 // worst keeps the worst ends of each cause.
 type worst struct {
-	causes [int(model.CauseOrphanDropped) + 1]ends
+	causes [model.NumCauses]ends
 }
 
 // ends is a heap with the least bad end at its root.

@@ -152,7 +152,7 @@ func verdictMap(t *Tally) map[string]uint64 {
 	return m
 }
 
-func causeMap(counts *[causes]uint64) map[string]uint64 {
+func causeMap(counts *[model.NumCauses]uint64) map[string]uint64 {
 	m := map[string]uint64{}
 	for c, n := range counts {
 		if n > 0 {

@@ -8,19 +8,13 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// verdicts and causes are how many names the vocabularies have.
-const (
-	verdicts = int(model.Silent) + 1
-	causes   = int(model.CauseOrphanDropped) + 1
-)
-
 // kept is how many processes, peers and pairs are kept: enough that the first
 // screens are right, and a few hundred kilobytes.
 const kept = 1024
 
 // Tally is what was counted for one thing.
 type Tally struct {
-	Verdicts [verdicts]uint64
+	Verdicts [model.NumVerdicts]uint64
 	// Lost is payload that was never acknowledged or never read, in bytes.
 	Lost uint64
 	// Moved is payload that was sent and acknowledged, or received, in bytes.
@@ -69,14 +63,14 @@ type Summary struct {
 	Stopped     int         // stop lines
 	Live        bool        // a trace that may still run: it need not have one
 	Total       Tally
-	Causes      [causes]Tally
+	Causes      [model.NumCauses]Tally
 	// Retracted counts linger time-outs that a later outcome took back, Amended the
 	// ends that another outcome overruled, Later all but retracting outcomes by
 	// their cause. All other counts have each end once, as its
 	// outcome has left it.
 	Retracted uint64
 	Amended   uint64
-	Later     [causes]uint64
+	Later     [model.NumCauses]uint64
 	// CloseFailed counts closes that tore nothing down.
 	CloseFailed uint64
 	// Lossy counts connection ends that lost bytes.
@@ -141,7 +135,7 @@ func (s *Summary) Add(r *model.Record) {
 
 func (s *Summary) teardown(r *model.Record) {
 	t := &r.Teardown
-	if int(t.Verdict) >= verdicts || int(t.Cause) >= causes {
+	if int(t.Verdict) >= model.NumVerdicts || int(t.Cause) >= model.NumCauses {
 		return // of no recording: a name that is not known is read as unknown
 	}
 	e := countedOf(t)
@@ -157,7 +151,7 @@ func (s *Summary) teardown(r *model.Record) {
 // end of its own.
 func (s *Summary) outcome(r *model.Record) {
 	t := &r.Teardown
-	if int(t.Verdict) >= verdicts || int(t.Cause) >= causes {
+	if int(t.Verdict) >= model.NumVerdicts || int(t.Cause) >= model.NumCauses {
 		return
 	}
 	if r.Retracts {

@@ -18,8 +18,8 @@ const start model.Time = 1795195380123456789
 func end(r *rand.Rand, n int) model.Record {
 	var t model.Teardown
 	t.Time = start.Add(time.Duration(n) * time.Millisecond)
-	t.Verdict = model.Verdict(r.IntN(verdicts))
-	t.Cause = model.Cause(r.IntN(causes))
+	t.Verdict = model.Verdict(r.IntN(model.NumVerdicts))
+	t.Cause = model.Cause(r.IntN(model.NumCauses))
 	t.Process.Name = []string{"nginx", "curl", "redis", "", "evil\x1b[2J\u202e<b>"}[r.IntN(5)]
 	t.Network.Peer = model.Endpoint{Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(20))}), Port: 443}
 	t.Network.Local.Port = 50000
@@ -215,5 +215,28 @@ func BenchmarkAdd(b *testing.B) {
 	for b.Loop() {
 		s.Add(&list[i%1000])
 		i++
+	}
+}
+
+// TestEveryVerdictAndCauseIsCounted: none is beyond the end of an array.
+func TestEveryVerdictAndCauseIsCounted(t *testing.T) {
+	s := New()
+	for _, cause := range model.Causes() {
+		for _, verdict := range model.Verdicts() {
+			s.Add(&model.Record{Kind: model.KindTeardown, Teardown: model.Teardown{
+				Judgement: model.Judgement{Verdict: verdict, Cause: cause}, Facts: model.Facts{Time: 1},
+			}})
+		}
+	}
+	if got, want := len(s.CauseList()), model.NumCauses; got != want {
+		t.Errorf("got %d causes, want %d", got, want)
+	}
+	for _, c := range s.CauseList() {
+		if got, want := len(c.Verdicts), model.NumVerdicts; got != want {
+			t.Errorf("%v: got %d verdicts, want %d", c.Cause, got, want)
+		}
+	}
+	if got, want := s.Total.Total(), uint64(model.NumCauses*model.NumVerdicts); got != want {
+		t.Errorf("got %d ends, want %d", got, want)
 	}
 }

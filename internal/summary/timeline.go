@@ -20,7 +20,7 @@ type Timeline struct {
 
 // Bucket is what ended within one step of a Timeline.
 type Bucket struct {
-	Verdicts [verdicts]uint32
+	Verdicts [model.NumVerdicts]uint32
 	Lost     uint64 // bytes
 }
 
