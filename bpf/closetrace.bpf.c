@@ -24,6 +24,7 @@
 #include "record.h"
 #include "maps.h"
 #include "read.h"
+#include "talk.h"
 #include "conn.h"
 #include "icmp.h"
 #include "listener.h"

@@ -41,6 +41,9 @@ type TraceEnd struct {
 	Path          uint64
 	BytesAcked    uint64
 	BytesReceived uint64
+	BytesSent     uint64
+	BytesRetrans  uint64
+	Quiet         uint64
 	Owner         TraceOwner
 	Closer        struct {
 		_    structs.HostLayout
@@ -66,6 +69,20 @@ type TraceEnd struct {
 	Retransmits      uint32
 	UserTimeout      uint32
 	Linger2          int32
+	SentAge          uint32
+	ReceivedAge      uint32
+	StalledMs        uint32
+	UnackedMs        uint32
+	SegsIn           uint32
+	SegsOut          uint32
+	Delivered        uint32
+	Mss              uint32
+	Pmtu             uint32
+	Busy             uint32
+	ReceiverLimited  uint32
+	SenderLimited    uint32
+	SndUna           uint32
+	RcvNxt           uint32
 	Error            uint8
 	SoftError        uint8
 	Reason           uint8
@@ -83,8 +100,10 @@ type TraceEnd struct {
 	Skipped          uint8
 	Returned         uint8
 	Reported         uint8
-	Pad              uint8
+	LastWord         uint8
 	Icmp             uint16
+	SynData          uint8
+	Pad              [7]uint8
 }
 
 type TraceFlag uint32

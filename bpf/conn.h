@@ -191,6 +191,7 @@ static __always_inline void close_begins(bool typed, struct end *conn, struct tc
 	read_linger(typed, conn, sk);
 	read_send_queue(typed, conn, tp, state);
 	conn->unread = unread_of(typed, tp);
+	falls_quiet(typed, conn, tp);
 	aborts = conn->unread || is_repaired(typed, tp) || (conn->linger && !conn->lingertime) ||
 		 (state == TCP_FIN_WAIT2 && GET(typed, tp, linger2) < 0);
 	waits = conn->linger && conn->lingertime && state != TCP_FIN_WAIT2 &&
@@ -264,6 +265,7 @@ static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u3
 		conn->flags |= FLAG_FIN_UNSENT;
 	if (window_open(tp))
 		conn->flags |= FLAG_WINDOW_OPEN;
+	read_talk(conn, tp);
 	read_send_queue(true, conn, tp, old);
 	conn->unread = unread_of(true, tp);
 	conn->bytes_acked = tp->bytes_acked;

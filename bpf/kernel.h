@@ -207,6 +207,10 @@ struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	__u8 icsk_retransmits;
 	__u8 icsk_probes_out;
+	__u32 icsk_pmtu_cookie;
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
 	__u32 icsk_user_timeout;
 };
 
@@ -231,6 +235,15 @@ struct tcp_sock {
 	__u32 packets_out;
 	__u32 srtt_us;
 	__u32 total_retrans;
+	__u32 retrans_stamp;
+	__u32 lsndtime;
+	__u32 snd_wl1;
+	__u32 segs_in;
+	__u32 segs_out;
+	__u32 delivered;
+	__u32 chrono_start;
+	__u32 chrono_stat[3];
+	__u8 chrono_type : 2; /* a whole byte in 7.3 */
 	int linger2;
 	__u64 bytes_acked;
 	__u64 bytes_received;
@@ -239,6 +252,8 @@ struct tcp_sock {
 	struct tcp_options_received rx_opt;
 	struct list_head tsorted_sent_queue;
 	__u8 repair : 1;
+	__u8 syn_data_acked : 1;
+	__u8 tcp_usec_ts : 1;
 	bool is_mptcp; /* absent without CONFIG_MPTCP */
 };
 
@@ -284,6 +299,8 @@ struct sk_buff {
 	__u16 network_header;
 	__u16 transport_header;
 	int skb_iif;
+	__u64 skb_mstamp_ns;
+	struct list_head tcp_tsorted_anchor;
 };
 
 struct bpf_iter_meta {

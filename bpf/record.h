@@ -108,6 +108,9 @@ struct end {
 	__u64 path; /* states, 4 bits each, oldest highest */
 	__u64 bytes_acked;
 	__u64 bytes_received;
+	__u64 bytes_sent; /* payload, retransmissions included */
+	__u64 bytes_retrans;
+	__u64 quiet; /* when the ages below were read: the begin of the end */
 	struct owner owner;
 	struct closer closer;
 	__u8 local[16];
@@ -128,6 +131,20 @@ struct end {
 	__u32 retransmits;
 	__u32 user_timeout; /* milliseconds */
 	__s32 linger2;      /* jiffies */
+	__u32 sent_age;     /* jiffies since data was last sent, retransmissions included */
+	__u32 received_age; /* jiffies since data was last received */
+	__u32 stalled_ms;   /* since the first retransmission of what is not acknowledged */
+	__u32 unacked_ms;   /* how long the oldest unacknowledged segment had waited at the end */
+	__u32 segs_in;
+	__u32 segs_out;
+	__u32 delivered; /* segments with data that the peer acknowledged */
+	__u32 mss;
+	__u32 pmtu;
+	__u32 busy; /* jiffies; without those of the next two */
+	__u32 receiver_limited;
+	__u32 sender_limited;
+	__u32 snd_una;
+	__u32 rcv_nxt;
 	__u8 error;
 	__u8 soft_error;
 	__u8 reason;
@@ -149,8 +166,10 @@ struct end {
 	__u8 skipped;   /* it does not, although SOCK_LINGER says so */
 	__u8 returned;  /* returned_us is set */
 	__u8 reported;  /* the last error of which the application was told while open */
-	__u8 pad;
+	__u8 last_word; /* this end said something after the peer's last data */
 	__u16 icmp; /* type and code of an ICMP error about the SYN */
+	__u8 syn_data; /* data in the SYN was acknowledged */
+	__u8 pad[7];
 };
 
 struct later {
@@ -173,5 +192,5 @@ struct later {
 	__u32 pad;
 };
 
-_Static_assert(sizeof(struct end) == 248, "struct end has no implicit padding");
+_Static_assert(sizeof(struct end) == 336, "struct end has no implicit padding");
 _Static_assert(sizeof(struct later) == 104, "struct later has no implicit padding");

@@ -65,6 +65,7 @@ SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(receive_reset, struct sock *sk)
 {
 	__u8 state = sk->__sk_common.skc_state;
+	struct tcp_sock *tp;
 	struct end *conn;
 
 	if (state == TCP_CLOSE)
@@ -73,6 +74,9 @@ int BPF_PROG(receive_reset, struct sock *sk)
 	if (!conn)
 		return 0;
 	conn->flags |= FLAG_RST_RECEIVED;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp)
+		falls_quiet(true, conn, tp);
 	if (made_here(conn, sk, state))
 		conn->flags |= FLAG_RST_HERE;
 	return 0;

@@ -211,8 +211,10 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	if (new != old)
 		conn->path = conn->path << 4 | new;
 	if (!conn->first_fin &&
-	    (new == TCP_FIN_WAIT1 || new == TCP_CLOSE_WAIT || new == TCP_LAST_ACK))
+	    (new == TCP_FIN_WAIT1 || new == TCP_CLOSE_WAIT || new == TCP_LAST_ACK)) {
 		conn->first_fin = bpf_ktime_get_ns();
+		falls_quiet(true, conn, tp);
+	}
 	attribute(conn, sk, tp, old, new);
 	if (conn->lingering && !(conn->flags & FLAG_WAITING) && sends_fin(new)) {
 		conn->flags |= FLAG_WAITING;

@@ -186,16 +186,15 @@ type TCP struct {
 	Retransmits Opt[uint32] `json:"retransmits,omitzero"`
 	// Smoothed round-trip time.
 	SRTT Opt[time.Duration] `json:"srtt_ns,omitzero"`
-	// When data was last sent before this end began to close, retransmissions included; up
-	// to one jiffy off (Linux).
+	// When data was last sent before this end began to close; up to one jiffy off (Linux).
+	// Where retransmissions were going on: the first of them.
 	//
 	// A jiffy is 1 to 10 ms.
 	LastSent Time `json:"last_sent_time,omitzero"`
 	// When data was last received before this end began to close; up to one jiffy off
 	// (Linux).
 	LastReceived Time `json:"last_received_time,omitzero"`
-	// From the last new data in either direction to the close, the first FIN or the RST;
-	// of a path that went dead, to the data whose acknowledgement never came.
+	// Age of the younger of both at the close, the first FIN or the RST.
 	Idle Opt[time.Duration] `json:"idle_ns,omitzero"`
 	// Who sent the last data.
 	//

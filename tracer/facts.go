@@ -125,6 +125,7 @@ func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	if has(e, bpf.TraceFlagFLAG_ENDED) {
 		tcp.TimeWait = leftTimeWait(e, last, sentRST)
 	}
+	t.talk(tcp, e)
 }
 
 // leftTimeWait: the kernel makes no more TIME_WAITs than tcp_max_tw_buckets allows.

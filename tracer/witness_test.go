@@ -4,6 +4,7 @@ package tracer_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/closetrace/closetrace/internal/lab"
@@ -27,10 +28,14 @@ func checkWitnesses(run labRun) (found problems) {
 	}
 	for _, p := range pair(run.results, run.records) {
 		r := netns[p.teardown.Network.NetNS]
+		if p.end.Translated {
+			continue
+		}
 		for _, line := range againstPackets(p, r) {
 			found.addf("%s: %s", p.name, line)
 		}
 	}
+	checkFingerprints(run, netns, &found)
 	told := map[*lab.Result]map[string]uint64{}
 	for i := range run.records {
 		r := netns[run.records[i].Teardown.Network.NetNS]
@@ -54,6 +59,50 @@ func checkWitnesses(run labRun) (found problems) {
 		}
 	}
 	return found
+}
+
+// checkFingerprints holds the fingerprints against the numbers of the SYNs that were
+// captured, and those of both ends against each other.
+func checkFingerprints(run labRun, netns map[uint32]*lab.Result, found *problems) {
+	type side struct{ scenario, label string }
+	told, compared := map[side]paired{}, 0
+	for _, p := range pair(run.results, run.records) {
+		r, print := netns[p.teardown.Network.NetNS], p.teardown.TCP.Fingerprint
+		if r == nil || print == 0 {
+			continue
+		}
+		out, in := numbers32(r, p.end.Local, p.end.Peer), numbers32(r, p.end.Peer, p.end.Local)
+		matches := func(a uint32) bool {
+			return slices.ContainsFunc(in, func(b uint32) bool { return print == model.NewFingerprint(a, b) })
+		}
+		if len(out) > 0 && len(in) > 0 && !slices.ContainsFunc(out, matches) {
+			found.addf("%s: fingerprint %v; the SYNs have %x and %x", p.name, print, out, in)
+		}
+		told[side{r.Name, p.end.Label}] = p
+	}
+	for at, a := range told {
+		b, both := told[side{at.scenario, "b"}]
+		if at.label != "a" || !both || len(netns[a.teardown.Network.NetNS].Ends) != 2 {
+			continue
+		}
+		compared++
+		if a.teardown.TCP.Fingerprint != b.teardown.TCP.Fingerprint {
+			found.addf("%s: fingerprint %v, and %v at the other end", a.name, a.teardown.TCP.Fingerprint, b.teardown.TCP.Fingerprint)
+		}
+	}
+	if compared < 10 {
+		found.addf("the fingerprints of %d connections were compared, the test shows nothing", compared)
+	}
+}
+
+// numbers32 returns the sequence numbers of the SYNs from one address to another.
+func numbers32(r *lab.Result, from, to netip.AddrPort) (all []uint32) {
+	for _, p := range r.Packets {
+		if p.SYN && p.From == from && p.To == to {
+			all = append(all, p.Seq)
+		}
+	}
+	return all
 }
 
 // happenedIn: before, the number of the namespace may have been that of another

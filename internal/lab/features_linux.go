@@ -28,6 +28,8 @@ func probe(f Feature) error {
 		return probeTunnel()
 	case Firewall:
 		return probeFirewall()
+	case NAT:
+		return probeNAT()
 	case MPTCP:
 		return probeMPTCP()
 	default:

@@ -118,7 +118,7 @@ func TestParsePacket(t *testing.T) {
 	from, to := netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.2:65535")
 	segment := tcpSegment(from, to, flagSYN|flagRST, 1, 2, 0)
 	got, err := parsePacket(append(ipv4Header(unix.IPPROTO_TCP, from.Addr(), to.Addr(), len(segment)), segment...))
-	if want := (Packet{From: from, To: to, SYN: true, RST: true, Forged: true}); err != nil || got != want {
+	if want := (Packet{From: from, To: to, SYN: true, RST: true, Seq: 1, Forged: true}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }

@@ -34,6 +34,7 @@ const (
 	IOURing      Feature = "io_uring"
 	Tunnel       Feature = "tunnel" // a TUN device
 	Firewall     Feature = "nf_tables"
+	NAT          Feature = "nft_nat"       // address translation by nf_tables
 	GlobalSysctl Feature = "global-sysctl" // a setting of the whole machine
 )
 
@@ -93,6 +94,8 @@ type End struct {
 	// Answered: after its end, the kernel answered for its tuple with RST, so
 	// that RSTs of it and FINs to it on the wire say nothing.
 	Answered bool `json:"answered,omitzero"`
+	// Translated: what is on the wire has other addresses.
+	Translated bool `json:"translated,omitzero"`
 }
 
 // Observer looks at a connection end, by its addresses, just before a call or
@@ -163,6 +166,8 @@ type Packet struct {
 	SYN  bool           `json:"syn,omitzero"`
 	FIN  bool           `json:"fin,omitzero"`
 	RST  bool           `json:"rst,omitzero"`
+	// Seq is the sequence number of a SYN.
+	Seq uint32 `json:"seq,omitzero"`
 	// Forged: the script sent it through a raw socket.
 	Forged bool `json:"forged,omitzero"`
 	// Far: it came through the device behind which the script plays the peer,

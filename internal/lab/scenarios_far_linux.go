@@ -72,6 +72,7 @@ func farScenarios() []Scenario {
 			s.end(a, here.from(model.FinWait1, noFIN).by(model.CallClose))
 			b.endVanished(vanished()).Answered = true // the RST was in its name
 		}},
+		{Name: "translated-addresses", Group: "far", Needs: []Feature{Firewall, NAT}, run: translated},
 		{Name: "firewall-refuses", Group: "far", Needs: []Feature{Firewall}, run: func(s *stage) {
 			l := s.b().listen(loopback4)
 			s.rejectOutput(l.local.Port())

@@ -13,6 +13,8 @@ const orphanCachePeriod = 150 * time.Millisecond
 func limitScenarios() []Scenario {
 	return []Scenario{
 		{Name: "orphan-limit", Group: "limit", Needs: []Feature{GlobalSysctl}, run: orphanLimit},
+		{Name: "orphan-limit-zero-window", Group: "limit", Needs: []Feature{GlobalSysctl}, run: orphanLimitZeroWindow},
+		{Name: "orphan-limit-peer-gone", Group: "limit", Needs: []Feature{GlobalSysctl}, run: orphanLimitPeerGone},
 		{Name: "time-wait-limit", Group: "limit", run: timeWaitLimit},
 	}
 }
@@ -45,6 +47,40 @@ func orphanLimit(s *stage) {
 		time.Sleep(orphanCachePeriod) // nothing shows when it has counted
 	}
 	s.fail("no orphan was aborted in close")
+}
+
+// orphanLimitZeroWindow: the orphan waits for a window. It is aborted in close, or when
+// it next probes (tcp_probe_timer), and the peer hears the RST.
+func orphanLimitZeroWindow(s *stage) {
+	a, b := zeroWindowPair(s)
+	a.close()
+	a.over()
+	b.over()
+	truth := aborted(model.CauseOrphanOrMemoryLimit, model.CallClose).from(model.FinWait1, noFIN)
+	truth.Terminator = model.LocalKernel
+	s.end(a, truth)
+	s.end(b, peerReset())
+	b.finish()
+}
+
+// orphanLimitPeerGone: nobody knows the peer any more. If close() lets the orphan live,
+// because the kernel counts orphans only now and then, either its timer aborts it or
+// what it sends again first is answered with RST: the kernel's counter says which.
+func orphanLimitPeerGone(s *stage) {
+	a, b := s.pair()
+	b.deaf()
+	a.send(5)
+	a.close()
+	b.endVanished(vanished()).Answered = true
+	a.over()
+	now, err := readCounters()
+	s.check("read counters", err)
+	truth := aborted(model.CauseOrphanOrMemoryLimit, model.CallClose)
+	truth.Terminator = model.LocalKernel
+	if now["TCPAbortOnMemory"] == s.before["TCPAbortOnMemory"] {
+		truth = peerReset().first(model.InitiatorLocal).by(model.CallClose)
+	}
+	s.end(a, truth.from(model.FinWait1, mayFIN).unacked(5))
 }
 
 // timeWaitLimit: the kernel makes the TIME_WAITs that it may, and drops the next.

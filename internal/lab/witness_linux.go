@@ -144,6 +144,9 @@ func parsePacket(b []byte) (p Packet, err error) {
 	}
 	p.From = netip.AddrPortFrom(from, binary.BigEndian.Uint16(tcp))
 	p.To = netip.AddrPortFrom(to, binary.BigEndian.Uint16(tcp[2:]))
+	if tcp[13]&2 != 0 {
+		p.Seq = binary.BigEndian.Uint32(tcp[4:])
+	}
 	p.FIN, p.SYN, p.RST = tcp[13]&1 != 0, tcp[13]&2 != 0, tcp[13]&4 != 0
 	return p, nil
 }

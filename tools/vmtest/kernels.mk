@@ -11,7 +11,7 @@
 
 # Each of the series that Debian has, such as 6.19, and of its flavours can be K.
 # 6.12.107 has another signature of tcp_send_active_reset than later 6.12.
-KERNELS        ?= 5.10 6.1 6.12 6.12.107 7.2
+KERNELS        ?= 5.10 6.1 6.12 6.12.107 7.2 7.3
 KERNEL_DIR     ?= $(CURDIR)/build/kernels
 KERNEL_TIMEOUT ?= 20m
 ARCH           ?= amd64

@@ -16,7 +16,7 @@ import (
 // build in: kernel TLS, socket diagnosis, packet loss and network devices. Nf_tables
 // needs a checksum by an alias, which depends= does not tell.
 const defaultModules = "tls,inet_diag,tcp_diag,veth,dummy,tun,sch_netem,sch_ingress,cls_bpf," +
-	"crc32c_generic,nf_tables,nft_reject_inet"
+	"crc32c_generic,nf_tables,nft_reject_inet,nft_chain_nat,nft_nat"
 
 // module is one loadable module, uncompressed.
 type module struct {
