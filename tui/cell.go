@@ -62,6 +62,19 @@ func cutTail(head, tail string, width int, dots string) string {
 	return cut(head+tail, width, dots)
 }
 
+// cutMiddle is cutTail that leaves out the middle of head: IPv6 addresses of one
+// network differ at their end.
+func cutMiddle(head, tail string, width int, dots string) string {
+	h, ascii := textWidth(head)
+	t, _ := textWidth(tail)
+	room := width - t - ansi.StringWidth(dots)
+	if h+t <= width || !ascii || room < 4 {
+		return cutTail(head, tail, width, dots)
+	}
+	begin := room / 3
+	return head[:begin] + dots + head[len(head)-(room-begin):] + tail
+}
+
 // left returns s in exactly width columns.
 func left(s string, width int, dots string) string {
 	s = cut(s, width, dots)

@@ -125,8 +125,8 @@ func peerTitle(k *groupKey, width int, g *glyphs) string {
 	case !k.prefix.Addr().IsValid():
 		return "(not known)"
 	case k.prefix.IsSingleIP():
-		return cut(safetext.Escape(k.prefix.Addr().String()), width, g.dots)
+		return cutMiddle(safetext.Escape(k.prefix.Addr().String()), "", width, g.dots)
 	default:
-		return cut(k.prefix.String(), width, g.dots)
+		return cutMiddle(k.prefix.String(), "", width, g.dots)
 	}
 }

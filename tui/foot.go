@@ -101,7 +101,7 @@ func (s *screen) helpLines() []string {
 		"  f verdict == \"abortive\" && cidr(network.peer.address, \"10.0.0.0/8\")",
 		"", s.pal.strong.Styled("Views"),
 		"  t counts the last minute only; x groups processes by pid, peers by /24 and /64",
-		"  curves: one column is two seconds; LOST: bytes that this end lost",
+		"  curves: one column is two seconds; LOST: bytes never acknowledged or never read",
 		"  y and Y copy through the terminal (OSC 52); w and R write files",
 	)
 }

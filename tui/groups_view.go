@@ -104,7 +104,7 @@ func (s *screen) paintGroupCell(row *groupRow, col int, text string) string {
 	switch {
 	case is && row.counts[v] > 0:
 		return s.pal.of(v).Styled(text)
-	case is, col == colLast, col == colWhere:
+	case is, col == colLast, col == colWhere, strings.TrimSpace(text) == s.g.zero:
 		return s.pal.faint.Styled(text)
 	default:
 		return text
@@ -135,28 +135,36 @@ func (s *screen) groupCell(row *groupRow, by dimension, col, width int) string {
 	case colWhere:
 		return safetext.Escape(shortPlace(row.key.place))
 	case colTotal:
-		return human.ShortCount(row.total)
+		return s.orDot(row.total, human.ShortCount)
 	case colGraceful:
-		return human.ShortCount(row.counts[model.Graceful])
+		return s.orDot(row.counts[model.Graceful], human.ShortCount)
 	case colAbortive:
-		return human.ShortCount(row.counts[model.Abortive])
+		return s.orDot(row.counts[model.Abortive], human.ShortCount)
 	case colLinger:
-		return human.ShortCount(row.counts[model.LingerTimeout])
+		return s.orDot(row.counts[model.LingerTimeout], human.ShortCount)
 	case colFailed:
-		return human.ShortCount(row.counts[model.FailedOpen])
+		return s.orDot(row.counts[model.FailedOpen], human.ShortCount)
 	case colOther:
-		return human.ShortCount(row.counts[model.Silent] + row.counts[model.VerdictUnknown])
+		return s.orDot(row.counts[model.Silent]+row.counts[model.VerdictUnknown], human.ShortCount)
 	case colMinute:
-		return human.ShortCount(row.minute)
+		return s.orDot(row.minute, human.ShortCount)
 	case colLast:
 		return clockWord(row.last, s.cfg.Zone, 0)
 	case colGroupLost:
-		return human.Bytes(row.lost)
+		return s.orDot(row.lost, human.Bytes)
 	case colMostly:
 		return row.mostly.String()
 	default:
 		return sparkline(squeeze(row.curve[:], width), s.g.spark)
 	}
+}
+
+// orDot writes a number; none is a dot, so that what is there is seen.
+func (s *screen) orDot(n uint64, write func(uint64) string) string {
+	if n == 0 {
+		return s.g.zero
+	}
+	return write(n)
 }
 
 // squeeze adds neighbours up until values fit in width columns.

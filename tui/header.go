@@ -100,7 +100,7 @@ func (s *screen) loudWords() string {
 		words = append(words, s.pal.strong.Styled(s.g.record+" REC "+human.Count(rec.count)))
 	}
 	if s.sum.lost > 0 {
-		words = append(words, s.pal.loud.Styled(" "+s.g.warning+" LOST "+human.Count(s.sum.lost)+" "))
+		words = append(words, s.pal.loud.Styled(" "+s.g.warning+" MISSED "+human.Count(s.sum.lost)+" "))
 	}
 	switch {
 	case s.sum.err != nil:

@@ -103,7 +103,9 @@ func (s *screen) footer() []key.Binding {
 		list = append(list, k.record)
 	}
 	for _, a := range s.focus().keys(s) {
-		list = append(list, a.key)
+		if a.key.Help() != k.reverse.Help() {
+			list = append(list, a.key)
+		}
 	}
 	switch {
 	case s.detail != nil:

@@ -35,6 +35,8 @@ const (
 	lineProcess  = 24
 	lineEndpoint = len("255.255.255.255:65535")
 	lineBy       = len("unknown/local-kernel")
+	lineLasted   = len("LASTED ")
+	lineID       = len("b0330-123")
 )
 
 // LineHeader returns the headings of the columns of [Line].
@@ -47,7 +49,7 @@ func LineHeader(o LineOptions) string {
 	return paletteOf(o).strong.Styled(folded(o.Width,
 		when, left("VERDICT", lineVerdict, ""), left("CAUSE", lineCause, ""), left("PROCESS", lineProcess, ""),
 		left("LOCAL", lineEndpoint, "")+" "+blanks(ansi.StringWidth(g.arrow))+" "+left("PEER", lineEndpoint, ""),
-		left("BEGAN/ENDED BY", lineBy, ""), "LOSSES",
+		left("BEGAN/ENDED BY", lineBy, ""), right("LASTED", lineLasted, ""), left("ID", lineID, ""), "NOTES",
 	))
 }
 
@@ -62,6 +64,7 @@ func folded(width int, columns ...string) string {
 	line := ""
 	for i, column := range columns {
 		switch {
+		case column == "":
 		case i == 0:
 			line = column
 		case ansi.StringWidth(line+" "+strings.TrimRight(column, " ")) > width:
@@ -121,14 +124,25 @@ func lineEnd(r *model.Record, p *palette, g *glyphs) []string {
 	columns := []string{
 		style.Styled(left(verdictWord(&t.Judgement, g), lineVerdict, g.dots)), style.Styled(left(t.Cause.String(), lineCause, g.dots)),
 	}
-	columns = append(append(columns, lineWho(&t.Facts, g)...), left(byWord(&t.Judgement), lineBy, g.dots))
+	columns = append(append(columns, lineWho(&t.Facts, g)...), left(byWord(&t.Judgement), lineBy, g.dots),
+		right(human.Known(t.Duration, human.Duration), lineLasted, g.dots), filledID(t.ID))
 	if r.Kind == model.KindOutcome {
 		columns = append(columns, outcomeWord(r, g))
 	}
-	if losses := lossesWord(t); losses != "" {
-		columns = append(columns, losses)
+	var notes []string
+	for _, note := range []string{safetext.Escape(t.Facts.CloseNote()), lossesWord(t)} {
+		if note != "" {
+			notes = append(notes, note)
+		}
 	}
-	return columns
+	return append(columns, strings.Join(notes, ", "))
+}
+
+// filledID is the ID, whole: it is there to be searched for.
+func filledID(id string) string {
+	id = safetext.Escape(id)
+	w, _ := textWidth(id)
+	return id + blanks(lineID-w)
 }
 
 // lineWho is the process and the tuple.
@@ -177,7 +191,7 @@ func countersWord(c *model.Counters) string {
 func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 	switch r.Kind {
 	case model.KindLoss:
-		return p.loud.Styled(fmt.Sprintf("%s LOST %s events (%s): records around here are missing",
+		return p.loud.Styled(fmt.Sprintf("%s MISSED %s events (%s): records around here are missing",
 			g.warning, human.Count(r.Loss.Count), safetext.Escape(r.Loss.Where)))
 	case model.KindCounters:
 		return p.faint.Styled(g.note + " " + countersWord(&r.Counters))
@@ -218,5 +232,5 @@ func stopWord(s *model.Stop) string {
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
-	return safetext.Escape(text + "; lost " + human.Count(s.Lost) + " events")
+	return safetext.Escape(text + "; missed " + human.Count(s.Lost) + " events")
 }

@@ -49,12 +49,12 @@ func TestLine(t *testing.T) {
 		{
 			"a teardown", func(*model.Record) {},
 			LineOptions{},
-			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app      unread 512 B",
+			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c   unread 512 B",
 		},
 		{
 			"ASCII with a date", func(*model.Record) {},
 			LineOptions{ASCII: true, Date: true},
-			"2026-11-20 17:23:00.123456 A abortive        unread-data            nginx[812]               10.0.0.5:443          -> 10.0.0.9:51034        local/local-app      unread 512 B",
+			"2026-11-20 17:23:00.123456 A abortive        unread-data            nginx[812]               10.0.0.5:443          -> 10.0.0.9:51034        local/local-app              7f3a-1c   unread 512 B",
 		},
 		{
 			"a long name keeps its pid", func(r *model.Record) {
@@ -62,7 +62,7 @@ func TestLine(t *testing.T) {
 				r.Teardown.TCP.Bytes = model.Bytes{}
 			},
 			LineOptions{},
-			"17:23:00.123456 ✗ abortive        unread-data            xxxxxxxxxxxxxxxxxx…[812] 10.0.0.5:443          → 10.0.0.9:51034        local/local-app",
+			"17:23:00.123456 ✗ abortive        unread-data            xxxxxxxxxxxxxxxxxx…[812] 10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c",
 		},
 		{
 			"an inferred linger time-out", func(r *model.Record) {
@@ -72,22 +72,38 @@ func TestLine(t *testing.T) {
 				r.Teardown.TCP.Bytes = model.Bytes{Unacked: model.Some(uint64(1_234_567))}
 			},
 			LineOptions{},
-			"17:23:00.123456 ◷ linger-timeout~ linger-expired         nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app      unacked 1.23 MB, close blocked 2s",
+			"17:23:00.123456 ◷ linger-timeout~ linger-expired         nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c   unacked 1.23 MB, close blocked 2s",
+		},
+		{
+			"killed, after a while", func(r *model.Record) {
+				r.Teardown.Closer = model.Closer{PID: 812, Name: "nginx", Call: model.CallExit, Signal: 9}
+				r.Teardown.Duration, r.Teardown.TCP.Bytes = model.Some(22226*time.Millisecond), model.Bytes{}
+			},
+			LineOptions{},
+			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app        22.2s 7f3a-1c   killed: SIGKILL",
+		},
+		{
+			"closed by a child", func(r *model.Record) {
+				r.Teardown.Closer = model.Closer{PID: 901, Name: "ng\x1binx", Call: model.CallExit}
+				r.Teardown.TCP.Bytes = model.Bytes{}
+			},
+			LineOptions{},
+			`17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c   exit of ng\x1binx[901]`,
 		},
 		{
 			"its retraction", func(r *model.Record) { r.Kind, r.Retracts = model.KindOutcome, true },
 			LineOptions{},
-			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app      ↳ takes back the verdict of 7f3a-1c unread 512 B",
+			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c   ↳ takes back the verdict of 7f3a-1c unread 512 B",
 		},
 		{
 			"a hostile name", func(r *model.Record) { r.Teardown.Process.Name = "ng\x1b[31m\n" },
 			LineOptions{},
-			`17:23:00.123456 ✗ abortive        unread-data            ng\x1b[31m\n[812]        10.0.0.5:443          → 10.0.0.9:51034        local/local-app      unread 512 B`,
+			`17:23:00.123456 ✗ abortive        unread-data            ng\x1b[31m\n[812]        10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c   unread 512 B`,
 		},
 		{
 			"IPv6", func(r *model.Record) { r.Teardown.Network.Local = endpoint("[2001:db8::1]:443") },
 			LineOptions{},
-			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               [2001:db8::1]:443     → 10.0.0.9:51034        local/local-app      unread 512 B",
+			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               [2001:db8::1]:443     → 10.0.0.9:51034        local/local-app              7f3a-1c   unread 512 B",
 		},
 		{
 			"nothing known", func(r *model.Record) { *r = model.Record{Kind: model.KindTeardown} },
@@ -99,7 +115,7 @@ func TestLine(t *testing.T) {
 				*r = model.Record{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: 1234, Where: "ring-buffer"}}
 			},
 			LineOptions{},
-			"17:23:00.123456 ! LOST 1,234 events (ring-buffer): records around here are missing",
+			"17:23:00.123456 ! MISSED 1,234 events (ring-buffer): records around here are missing",
 		},
 		{
 			"the start", func(r *model.Record) {
@@ -118,7 +134,7 @@ func TestLine(t *testing.T) {
 				}}
 			},
 			LineOptions{},
-			"17:23:00.123456 • stopped (signal): 1,002 ends: 1,000 graceful, 2 abortive; lost 7 events",
+			"17:23:00.123456 • stopped (signal): 1,002 ends: 1,000 graceful, 2 abortive; missed 7 events",
 		},
 		{
 			"a failed close", func(r *model.Record) { r.Kind, r.Error = model.KindCloseFailed, "WSAEWOULDBLOCK" },
@@ -152,12 +168,12 @@ func TestLineFolds(t *testing.T) {
 	r.Teardown.TCP.Bytes.Unacked, r.Teardown.CloseBlocked = model.Some(uint64(5)), model.Some(time.Second)
 	want := "17:23:00.123456 ✗ abortive        unread-data            nginx[812]\n" +
 		"  10.0.0.5:443          → 10.0.0.9:51034        local/local-app\n" +
-		"  unacked 5 B, unread 512 B, close blocked 1s"
+		"  7f3a-1c   unacked 5 B, unread 512 B, close blocked 1s"
 	if got := Line(&r, LineOptions{Width: 80}); got != want {
 		t.Errorf("80 columns:\n%s\nwant\n%s", got, want)
 	}
-	if got := Line(&r, LineOptions{Width: 200}); got != Line(&r, LineOptions{}) {
-		t.Errorf("200 columns:\n%s", got)
+	if got := Line(&r, LineOptions{Width: 250}); got != Line(&r, LineOptions{}) {
+		t.Errorf("250 columns:\n%s", got)
 	}
 	start := model.Record{Kind: model.KindStart, Start: model.Start{Time: at, Host: model.Host{Name: "web1"}, Filter: "tcp.bytes.unread > 0"}}
 	for _, width := range []int{50, 60, 80, 100, 120} {
@@ -185,7 +201,7 @@ func TestLineColumnsLineUp(t *testing.T) {
 	for _, o := range []LineOptions{{}, {ASCII: true}, {Date: true}} {
 		line, header := []rune(Line(&r, o)), []rune(LineHeader(o))
 		for heading, text := range map[string]string{
-			"VERDICT": "", "CAUSE": "unread-data", "PROCESS": "nginx", "LOCAL": "10.0.0.5", "PEER": "10.0.0.9", "BEGAN": "local/", "LOSSES": "unread 512",
+			"VERDICT": "", "CAUSE": "unread-data", "PROCESS": "nginx", "LOCAL": "10.0.0.5", "PEER": "10.0.0.9", "BEGAN": "local/", "ID": "7f3a-1c", "NOTES": "unread 512",
 		} {
 			if text == "" {
 				continue

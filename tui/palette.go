@@ -23,6 +23,7 @@ type palette struct {
 type glyphs struct {
 	verdict  [model.NumVerdicts]string
 	dots     string // text was cut here
+	zero     string // none, of what is counted
 	arrow    string // local to peer
 	later    string // an outcome, after its teardown
 	warning  string
@@ -43,7 +44,7 @@ var unicodeGlyphs = glyphs{
 		model.VerdictUnknown: "?", model.Graceful: "✓", model.Abortive: "✗",
 		model.LingerTimeout: "◷", model.FailedOpen: "⊘", model.Silent: "◌",
 	},
-	dots: "…", arrow: "→", later: "↳", warning: "!", note: "•",
+	dots: "…", zero: "·", arrow: "→", later: "↳", warning: "!", note: "•",
 	spark: []string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	rule:  "─", waiting: "░", mark: "●", record: "●", pause: "‖", play: "▶", selector: "▸", up: "▲", down: "▼",
 }
@@ -53,7 +54,7 @@ var asciiGlyphs = glyphs{
 		model.VerdictUnknown: "?", model.Graceful: "G", model.Abortive: "A",
 		model.LingerTimeout: "L", model.FailedOpen: "F", model.Silent: "S",
 	},
-	dots: "~", arrow: "->", later: "`-", warning: "!", note: "*",
+	dots: "~", zero: ".", arrow: "->", later: "`-", warning: "!", note: "*",
 	spark: []string{" ", ".", ":", "-", "=", "+", "*", "#", "@"},
 	rule:  "-", waiting: "~", mark: "o", record: "*", pause: "||", play: ">", selector: ">", up: "^", down: "v",
 }

@@ -60,10 +60,10 @@ func TestTenQuestions(t *testing.T) {
 	}
 	t.Run("Did closetrace miss anything?", func(t *testing.T) {
 		r := newRig(t, 120, 40, records, nil)
-		r.hides("LOST 7")
+		r.hides("MISSED 7")
 		r.add(lossRecord(at, 7))
 		r.tick(frame)
-		r.shows("LOST 7")
+		r.shows("MISSED 7")
 	})
 }
 

@@ -284,7 +284,7 @@ func TestSourceStates(t *testing.T) {
 	r.in.end(errors.New("read ring buffer: broken"))
 	r.add(lossRecord(at, 7), lossRecord(at, 5))
 	r.tick(frame)
-	r.shows("SOURCE FAILED", "source: read ring buffer: broken", "LOST 12")
+	r.shows("SOURCE FAILED", "source: read ring buffer: broken", "MISSED 12")
 }
 
 // TestRecordingThatFails: the error is loud and stays.

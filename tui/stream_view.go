@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/closetrace/closetrace/internal/safetext"
@@ -16,6 +17,7 @@ const (
 	colCause
 	colProcess
 	colPlace
+	colPort // the local port, where there is no room for LOCAL
 	colLocal
 	colPeer
 	colBy
@@ -31,19 +33,23 @@ const longEndpoint = len("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")
 func streamTable(sorted streamSort, width int) []column {
 	columns := make([]column, streamColumns)
 	columns[colTime] = column{title: "TIME", min: 8, ideal: 12, rank: 0, late: true}
-	columns[colVerdict] = column{title: "VERDICT", min: 17, ideal: 17, rank: 1}
-	columns[colCause] = column{title: "CAUSE", min: 14, ideal: 22, rank: 2}
-	columns[colProcess] = column{title: "PROCESS", min: 13, ideal: 24, rank: 3}
-	columns[colPeer] = column{title: "PEER", min: 21, ideal: longEndpoint, rank: 4}
-	columns[colLost] = column{title: "LOST", min: 8, ideal: 8, rank: 5, numeric: true}
+	columns[colVerdict] = column{title: "VERDICT", min: shortVerdict, ideal: 17, rank: 1}
+	columns[colCause] = column{title: "CAUSE", min: 12, ideal: 32, rank: 2}
+	columns[colProcess] = column{title: "PROCESS", min: 12, ideal: 24, rank: 3}
+	columns[colPeer] = column{title: "PEER", min: 17, ideal: longEndpoint, rank: 4}
+	columns[colLost] = column{title: "LOST", min: 7, ideal: 8, rank: 5, numeric: true}
+	columns[colPort] = column{title: "PORT", min: 6, ideal: 6, rank: 6, numeric: true}
 	columns[colLocal] = column{title: "LOCAL", min: 21, ideal: longEndpoint, rank: 6}
 	columns[colBlocked] = column{title: "BLOCKED", min: 8, ideal: 8, rank: 7, numeric: true}
 	columns[colAge] = column{title: "AGE", min: 7, ideal: 7, rank: 8, numeric: true}
 	columns[colBy] = column{title: "BEGAN/ENDED", min: 18, ideal: 20, rank: 9}
 	columns[colPlace] = column{title: "WHERE", min: 12, ideal: 24, rank: 10}
-	if width >= 100 {
-		columns[colCause].min = columns[colCause].ideal
+	without := &columns[colLocal]
+	if width >= 120 {
+		without = &columns[colPort]
+		columns[colVerdict].min, columns[colCause].min, columns[colPeer].min = 17, 22, 21
 	}
+	without.min, without.rank = width+1, streamColumns
 	// The column that is sorted by is always seen, before the peer.
 	columns[sorted.column()].rank = min(columns[sorted.column()].rank, 3)
 	return columns
@@ -112,8 +118,12 @@ func (l *streamList) renderRow(s *screen, row *streamRow, columns []column, widt
 		switch i {
 		case colVerdict, colCause:
 			text = s.pal.of(r.Teardown.Verdict).Styled(text)
-		case colTime, colPlace, colBy:
+		case colTime, colPlace, colBy, colPort:
 			text = s.pal.faint.Styled(text)
+		case colLost:
+			if strings.TrimSpace(text) == s.g.zero {
+				text = s.pal.faint.Styled(text)
+			}
 		}
 		painted.WriteString(text)
 	}
@@ -127,16 +137,18 @@ func (s *screen) streamCell(r *model.Record, col, width int) string {
 	case colTime:
 		return clockWord(t.Time, s.cfg.Zone, width-9)
 	case colVerdict:
-		return s.verdictCell(r)
+		return s.verdictCell(r, width)
 	case colCause:
 		if r.Kind == model.KindCloseFailed {
 			return safetext.Escape(r.Error)
 		}
-		return t.Cause.String()
+		return causeWord(t, width, s.g)
 	case colProcess:
 		return processWord(&t.Facts, width, s.g)
 	case colPlace:
 		return placeWord(&t.Facts)
+	case colPort:
+		return ":" + strconv.Itoa(int(t.Network.Local.Port))
 	case colLocal:
 		return endpointWord(t.Network.Local, width, s.g)
 	case colPeer:
@@ -147,7 +159,7 @@ func (s *screen) streamCell(r *model.Record, col, width int) string {
 		}
 		return byWord(&t.Judgement)
 	case colLost:
-		return knownBytes(t.TCP.Bytes)
+		return knownBytes(t.TCP.Bytes, s.g)
 	case colBlocked:
 		return human.Known(t.CloseBlocked, human.Duration)
 	default:
@@ -155,7 +167,42 @@ func (s *screen) streamCell(r *model.Record, col, width int) string {
 	}
 }
 
-func (s *screen) verdictCell(r *model.Record) string {
+// causeWord is the cause, and who or what closed this side if that is worth a word.
+func causeWord(t *model.Teardown, width int, g *glyphs) string {
+	cause, note := t.Cause.String(), safetext.Escape(t.Facts.CloseNote())
+	if note == "" {
+		return cause
+	}
+	if w, _ := textWidth(note); len(cause)+2+w <= width {
+		return cause + ", " + note
+	}
+	short := " exit"
+	switch c := &t.Closer; {
+	case c.Signal != 0:
+		short = " " + model.SignalName(c.Signal)
+	case c.PID != t.Process.PID:
+		short = " by " + strconv.Itoa(c.PID)
+	}
+	return cutTail(cause, short, width, g.dots)
+}
+
+// shortVerdict is the width of a verdict's sign and first word, with a tilde.
+const shortVerdict = len("X graceful~")
+
+func (s *screen) verdictCell(r *model.Record, width int) string {
+	long := s.verdictLong(r)
+	if w, _ := textWidth(long); w <= width {
+		return long
+	}
+	sign, rest, _ := strings.Cut(long, " ")
+	word, _, _ := strings.Cut(rest, "-")
+	if strings.HasSuffix(long, "~") {
+		word += "~"
+	}
+	return sign + " " + word
+}
+
+func (s *screen) verdictLong(r *model.Record) string {
 	switch {
 	case r.Kind == model.KindCloseFailed:
 		return s.g.warning + " close-failed"
@@ -168,10 +215,13 @@ func (s *screen) verdictCell(r *model.Record) string {
 	}
 }
 
-// knownBytes returns the bytes that were lost, "" if nobody saw.
-func knownBytes(b model.Bytes) string {
-	if !b.Unacked.Known() && !b.Unread.Known() {
+// knownBytes returns the bytes that were lost, a dot for none, "" if nobody saw.
+func knownBytes(b model.Bytes, g *glyphs) string {
+	switch {
+	case !b.Unacked.Known() && !b.Unread.Known():
 		return ""
+	case b.Lost() == 0:
+		return g.zero
 	}
 	return human.Bytes(b.Lost())
 }

@@ -45,6 +45,9 @@ func endpointWord(e model.Endpoint, width int, g *glyphs) string {
 	if width == 0 {
 		return address + port
 	}
+	if e.Address.Is6() {
+		return cutMiddle(address, port, width, g.dots)
+	}
 	return cutTail(address, port, width, g.dots)
 }
 

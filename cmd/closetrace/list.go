@@ -163,10 +163,10 @@ func (a *app) list(ctx context.Context, flags *listFlags) error {
 		return err
 	}
 	l.tell(a.stderr)
-	return a.printConns(all, flags)
+	return a.printConns(all, flags, l.order)
 }
 
-func (a *app) printConns(all []conns.Conn, flags *listFlags) error {
+func (a *app) printConns(all []conns.Conn, flags *listFlags, order *conns.Order) error {
 	if flags.asJSON {
 		return writeConns(a.stdout, all)
 	}
@@ -174,7 +174,7 @@ func (a *app) printConns(all []conns.Conn, flags *listFlags) error {
 	if flags.wide {
 		width = 0
 	}
-	_, err := io.WriteString(a.stdout, strings.Join(connTable(all, flags.wide, width), "\n")+"\n")
+	_, err := io.WriteString(a.stdout, strings.Join(connTable(all, flags.wide, width, order), "\n")+"\n")
 	return err
 }
 
@@ -222,14 +222,14 @@ func (a *app) watch(ctx context.Context, l *lister, every time.Duration) error {
 func (a *app) refresh(all []conns.Conn, l *lister) error {
 	width, height := a.terminalSize()
 	if height == 0 || l.flags.asJSON {
-		if err := a.printConns(all, l.flags); err != nil {
+		if err := a.printConns(all, l.flags, l.order); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(a.stdout)
 		return err
 	}
 	lines := append([]string{fmt.Sprintf("%s   %d connections", time.Now().Format(time.TimeOnly), len(all))},
-		connTable(all, l.flags.wide, width)...)
+		connTable(all, l.flags.wide, width, l.order)...)
 	if len(lines) >= height {
 		lines = lines[:height-1]
 	}

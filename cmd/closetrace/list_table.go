@@ -25,37 +25,39 @@ type connColumn struct {
 	right bool
 	// spare columns are left out where there is no room, the greatest first.
 	spare int
+	// field is what it shows, by the name that --sort has for it.
+	field string
 	cell  func(*conns.Conn) string
 }
 
 var connColumns = []connColumn{
 	{title: "ID", cell: func(c *conns.Conn) string { return c.ID }},
 	{title: "PROTO", wide: true, cell: func(c *conns.Conn) string { return c.Transport }},
-	{title: "STATE", cell: stateCell},
-	{title: "RECV-Q", right: true, spare: 2, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Receive) }},
-	{title: "SEND-Q", right: true, spare: 2, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Send) }},
+	{title: "STATE", field: "state", cell: stateCell},
+	{title: "RECV-Q", field: "queue.receive", right: true, spare: 2, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Receive) }},
+	{title: "SEND-Q", field: "queue.send", right: true, spare: 2, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Send) }},
 	{title: "LOCAL", cell: func(c *conns.Conn) string { return endpointCell(c.Network.Local) }},
 	{title: "PEER", cell: func(c *conns.Conn) string { return endpointCell(c.Network.Peer) }},
-	{title: "PROCESS", cell: processCell},
-	{title: "USER", wide: true, cell: userCell},
+	{title: "PROCESS", field: "process.name", cell: processCell},
+	{title: "USER", field: "process.user.name", wide: true, cell: userCell},
 	{title: "WHERE", spare: 1, cell: whereCell},
-	{title: "AGE", wide: true, right: true, cell: func(c *conns.Conn) string { return human.Known(c.Duration, human.Duration) }},
-	{title: "IDLE", wide: true, right: true, cell: func(c *conns.Conn) string { return human.Known(c.TCP.Idle, human.Duration) }},
-	{title: "RTT", right: true, spare: 5, cell: func(c *conns.Conn) string { return human.Known(c.TCP.SRTT, human.Duration) }},
-	{title: "RETR", right: true, spare: 4, cell: retransmitCell},
+	{title: "AGE", field: "duration_ns", wide: true, right: true, cell: func(c *conns.Conn) string { return human.Known(c.Duration, human.Duration) }},
+	{title: "IDLE", field: "tcp.idle_ns", wide: true, right: true, cell: func(c *conns.Conn) string { return human.Known(c.TCP.Idle, human.Duration) }},
+	{title: "RTT", field: "tcp.srtt_ns", right: true, spare: 5, cell: func(c *conns.Conn) string { return human.Known(c.TCP.SRTT, human.Duration) }},
+	{title: "RETR", field: "tcp.retransmits", right: true, spare: 4, cell: retransmitCell},
 	{title: "TIMER", wide: true, cell: timerCell},
-	{title: "LINGER", right: true, spare: 3, cell: lingerCell},
+	{title: "LINGER", field: "linger.seconds", right: true, spare: 3, cell: lingerCell},
 	{title: "ON CLOSE", cell: func(c *conns.Conn) string { return c.OnClose.String() }},
-	{title: "NETNS", wide: true, cell: func(c *conns.Conn) string { return positive(uint64(c.Network.NetNS)) }},
+	{title: "NETNS", field: "network.netns", wide: true, cell: func(c *conns.Conn) string { return positive(uint64(c.Network.NetNS)) }},
 }
 
 const gap = "  " // between two columns
 
 // connTable returns the lines of a table no wider than width, if that is not 0.
 // Columns that are empty everywhere are left out, then those that there is no
-// room for.
-func connTable(all []conns.Conn, wide bool, width int) []string {
-	columns := filledColumns(all, wide)
+// room for, but never the one that order sorts by.
+func connTable(all []conns.Conn, wide bool, width int, order *conns.Order) []string {
+	columns := filledColumns(all, wide, order)
 	room := 0
 	for _, c := range columns {
 		room += c.width + len(gap)
@@ -92,8 +94,8 @@ type filledColumn struct {
 	width int
 }
 
-func filledColumns(all []conns.Conn, wide bool) (columns []filledColumn) {
-	for _, column := range connColumns {
+func filledColumns(all []conns.Conn, wide bool, order *conns.Order) (columns []filledColumn) {
+	for _, column := range columnsFor(order) {
 		if column.wide && !wide {
 			continue
 		}
@@ -111,6 +113,21 @@ func filledColumns(all []conns.Conn, wide bool) (columns []filledColumn) {
 		}
 	}
 	return columns
+}
+
+// columnsFor returns the columns with the one that order sorts by. What has no column
+// gets one.
+func columnsFor(order *conns.Order) []connColumn {
+	field := order.Field()
+	columns := slices.Clone(connColumns)
+	if field == "" {
+		return columns
+	}
+	if i := slices.IndexFunc(columns, func(c connColumn) bool { return c.field == field }); i >= 0 {
+		columns[i].wide, columns[i].spare = false, 0
+		return columns
+	}
+	return slices.Insert(columns, len(columns)-2, connColumn{title: safetext.Escape(field), right: true, cell: order.Value})
 }
 
 // write adds the column to each line.

@@ -27,14 +27,14 @@ func TestTableFits(t *testing.T) {
 	c.TCP.SRTT, c.TCP.Retransmits = model.Some(123*time.Microsecond), model.Some(uint32(3))
 	c.Linger.On = model.Some(false)
 	for _, width := range []int{0, 200, 120, 110, 80, 40} {
-		lines := connTable([]conns.Conn{c}, false, width)
+		lines := connTable([]conns.Conn{c}, false, width, nil)
 		for _, line := range lines {
 			if w := ansi.StringWidth(line); width > 0 && w > width {
 				t.Errorf("width %d: a line takes %d: %s", width, w, line)
 			}
 		}
 		if width == 0 || width >= 110 {
-			for _, want := range []string{"f0000098-1a2b", "would reset: 512 bytes unread", "w\u00fcrfel/12345", "192.0.2.133:45678"} {
+			for _, want := range []string{"f0000098-1a2b", "would reset: 512 bytes unread", "w\u00fcrfel[12345]", "192.0.2.133:45678"} {
 				if !strings.Contains(lines[1], want) {
 					t.Errorf("width %d: no %q in %s", width, want, lines[1])
 				}
@@ -42,6 +42,28 @@ func TestTableFits(t *testing.T) {
 		}
 		if got := strings.Contains(lines[0], "RTT"); got != (width == 0 || width == 200) {
 			t.Errorf("width %d: RTT is there: %v\n%s", width, got, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+// TestTableShowsWhatItSortsBy: the column of --sort is there, also where it needs
+// --wide, or there is none of its own.
+func TestTableShowsWhatItSortsBy(t *testing.T) {
+	c := conns.Conn{ID: "f0000098-1a2b", Transport: "tcp", State: model.CloseWait}
+	c.TCP.Idle, c.Socket.Inode = model.Some(39400*time.Microsecond), 4711
+	for expression, want := range map[string][2]string{
+		"-tcp.idle_ns": {"IDLE", "39.4ms"},
+		"socket.inode": {"socket.inode", "4711"},
+	} {
+		order, err := conns.CompileOrder(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, width := range []int{0, 80} {
+			lines := connTable([]conns.Conn{c}, false, width, order)
+			if !strings.Contains(lines[0], want[0]) || !strings.Contains(lines[1], want[1]) {
+				t.Errorf("%s at %d: got\n%s", expression, width, strings.Join(lines, "\n"))
+			}
 		}
 	}
 }

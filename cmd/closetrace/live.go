@@ -18,7 +18,10 @@ const liveHelp = `Show connection teardowns as they happen.
 On a terminal this is a screen; with --plain, in a pipe, or where the terminal
 can do nothing but print (TERM=dumb), one line for each connection end:
 
-  TIME  VERDICT  CAUSE  PROCESS  LOCAL -> PEER  BEGAN/ENDED BY  LOSSES
+  TIME  VERDICT  CAUSE  PROCESS  LOCAL -> PEER  BEGAN/ENDED BY  LASTED  ID  NOTES
+
+NOTES are an exit, a signal or another process that closed it, bytes that were
+not acknowledged or not read, and how long close() blocked.
 
 A terminal that is too narrow gets it in two or three, broken between columns.
 

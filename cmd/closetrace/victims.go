@@ -93,7 +93,7 @@ func (k *killFlags) refusal(p *plan) error {
 
 // printPlan shows what would be ended, and what not.
 func (a *app) printPlan(p *plan, dryRun bool) error {
-	if err := a.printConns(p.chosen, &listFlags{wide: true}); err != nil {
+	if err := a.printConns(p.chosen, &listFlags{wide: true}, nil); err != nil {
 		return err
 	}
 	var notes []string

@@ -98,6 +98,23 @@ func (f *Filter) Select(all []Conn) ([]Conn, error) {
 	return chosen, nil
 }
 
+// Field returns what o sorts by, without its minus sign; "" if o is nil.
+func (o *Order) Field() string {
+	if o == nil {
+		return ""
+	}
+	return o.source
+}
+
+// Value returns what o sorts c by, "" where it is not known or fails.
+func (o *Order) Value(c *Conn) string {
+	value, err := o.machine.Run(o.program, viewOf(c))
+	if err != nil || value == -1 {
+		return ""
+	}
+	return fmt.Sprint(value)
+}
+
 // Sort puts connections into the order of o; nil sorts by state, process and
 // addresses.
 func (o *Order) Sort(all []Conn) error {

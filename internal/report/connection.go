@@ -62,6 +62,9 @@ func newEnd(t *model.Teardown) end {
 	if d, known := t.Duration.Get(); known {
 		e.Duration = human.Duration(d)
 	}
+	if note := t.Facts.CloseNote(); note != "" {
+		e.Process += ", " + safetext.Escape(note)
+	}
 	e.facts(t)
 	return e
 }
@@ -121,7 +124,7 @@ func signal(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("by signal %d", n)
+	return fmt.Sprintf("by signal %d (%s)", n, model.SignalName(n))
 }
 
 func byteWords(b *model.Bytes) string {

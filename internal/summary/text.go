@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/closetrace/closetrace/model"
-
 	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
 )
 
 // TextOptions says how Text writes. The zero value fits a screen of 80 x 45.
@@ -210,17 +210,63 @@ func (p *page) groups(title string, list []Group, evicted bool) {
 	if evicted {
 		title += " (about)"
 	}
-	width := min(p.options.Width-53, 48)
-	p.title("%-*s %9s %9s %8s %7s %7s %7s", width, title, "ends", "graceful", "abort", "linger", "failed", "lost")
+	rows := [][]string{{"ends", "graceful", "abort", "linger", "failed", "lost"}}
 	for _, g := range list {
-		name := g.Name(p.options.ASCII)
-		if g.Peer == "" {
-			name = clip(name, width)
-		}
-		p.line("%s %9s %9s %8s %7s %7s %7s", fill(middle(name, width), width), about(g), human.Count(g.Verdicts["graceful"]), human.Count(g.Verdicts["abortive"]),
-			human.Count(g.Verdicts["linger-timeout"]), human.Count(g.Verdicts["failed-open"]), human.Bytes(g.BytesLost))
+		rows = append(rows, []string{
+			about(g), human.Count(g.Verdicts["graceful"]), human.Count(g.Verdicts["abortive"]),
+			human.Count(g.Verdicts["linger-timeout"]), human.Count(g.Verdicts["failed-open"]), human.Bytes(g.BytesLost),
+		})
+	}
+	width := min(p.options.Width-align(rows), 48)
+	p.title("%s%s", fill(cut(title, width), width), strings.Join(rows[0], ""))
+	for i, g := range list {
+		p.line("%s%s", fill(g.fitted(width, p.options.ASCII), width), strings.Join(rows[i+1], ""))
 	}
 }
+
+// align makes the cells of each column equally wide, a blank before each, and returns
+// how wide a row is.
+func align(rows [][]string) (total int) {
+	for col := range rows[0] {
+		width := 6
+		for _, row := range rows {
+			width = max(width, columns(row[col]))
+		}
+		for _, row := range rows {
+			row[col] = strings.Repeat(" ", width+1-columns(row[col])) + row[col]
+		}
+		total += width + 1
+	}
+	return total
+}
+
+// fitted is the name in at most width columns. The process is cut before the address,
+// an address in its middle, and a port never.
+func (g *Group) fitted(width int, ascii bool) string {
+	name := g.Name(ascii)
+	if columns(safetext.Escape(name)) <= width {
+		return strings.TrimSpace(safetext.Escape(name))
+	}
+	if g.Peer == "" {
+		return clip(name, width)
+	}
+	short := *g
+	short.Process = ""
+	rest := columns(safetext.Escape(short.Name(ascii))) - columns(known(""))
+	if room := width - rest; room >= minProcess {
+		short.Process = cut(safetext.Escape(known(g.Process)), room)
+		return short.Name(ascii)
+	}
+	if g.Role == model.RoleUnknown {
+		return middle(name, width)
+	}
+	short.Process, short.Peer = cut(safetext.Escape(known(g.Process)), minProcess), ""
+	short.Peer = middle(g.Peer, max(width-columns(short.Name(ascii)), 4))
+	return short.Name(ascii)
+}
+
+// minProcess is how many columns a process keeps beside an address.
+const minProcess = 8
 
 // Name returns the process, the peer, or who talked to whom: "curl → 10.0.0.9:443"
 // for connections that curl opened, "nginx:443 ← 10.0.0.9" for accepted ones.
@@ -270,7 +316,7 @@ func (p *page) quantiles(s *Summary) {
 
 func (p *page) losses(s *Summary) {
 	if s.Lossy > 0 {
-		p.title("%s lost %s of payload", human.Count(s.Lossy)+plural(s.Lossy, " end", " ends"), human.Bytes(s.Total.Lost))
+		p.title("%s with %s that were never acknowledged or never read (lost)", human.Count(s.Lossy)+plural(s.Lossy, " end", " ends"), human.Bytes(s.Total.Lost))
 	}
 	n := s.LostEvents()
 	if n == 0 {

@@ -140,9 +140,31 @@ func TestColumnsLineUp(t *testing.T) {
 		if name == "  " {
 			shown = `"  "` // a name of blanks is shown as one
 		}
-		head := shown + strings.Repeat(" ", 27-width) + "         1"
+		head := shown + strings.Repeat(" ", 36-width) + "      1"
 		if !strings.Contains(out.String(), "\n"+head) {
 			t.Errorf("no line begins with %q:\n%s", head, &out)
+		}
+	}
+}
+
+// TestNamesFit: a process is cut before an address, an address in its middle, and a
+// port never.
+func TestNamesFit(t *testing.T) {
+	g := func(process, peer string, port uint16, role model.Role) *Group {
+		return &Group{Process: process, Peer: peer, Port: port, Role: role}
+	}
+	for _, c := range []struct {
+		g    *Group
+		want string
+	}{
+		{g("docker-proxy", "10.0.0.9", 8000, model.Passive), "docker-proxy:8000 ← 10.0.0.9"},
+		{g("docker-proxy-of-the-house", "10.0.0.9", 8000, model.Passive), "docker-proxy-of~:8000 ← 10.0.0.9"},
+		{g("docker-proxy-of-the-house", "192.168.100.200", 58000, model.Active), "docker-~ → 192.168.100.200:58000"},
+		{g("nginx", "2001:db8:1234:5678:9abc:def0:1234:1", 443, model.Passive), "nginx:443 ← 2001:db8:~ef0:1234:1"},
+	} {
+		got := c.g.fitted(32, false)
+		if got != c.want || columns(got) > 32 {
+			t.Errorf("got %q in %d columns, want %q", got, columns(got), c.want)
 		}
 	}
 }
