@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,29 +15,33 @@ const duckScript = `import { DuckDBInstance } from '@duckdb/node-api';
 const c = await (await DuckDBInstance.create(':memory:')).connect();
 console.log(JSON.stringify((await c.runAndReadAll(process.argv[2])).getRowObjectsJson()));`
 
-// TestDuckDBQueries needs CLOSETRACE_DUCKDB, a folder in which
-// `npm install @duckdb/node-api` was run.
-func TestDuckDBQueries(t *testing.T) {
+// duck returns the rows of a query over the files of a folder. It needs
+// CLOSETRACE_DUCKDB, a folder in which `npm install @duckdb/node-api` was run.
+func duck(t *testing.T, folder, query string) (rows []map[string]any) {
+	t.Helper()
 	modules := os.Getenv("CLOSETRACE_DUCKDB")
 	if modules == "" {
 		lacking(t, "duckdb", "CLOSETRACE_DUCKDB names no folder with the npm package @duckdb/node-api")
 	}
 	need(t, "duckdb", "bash", "node")
-	folder := queryFolder(t)
-	if err := os.Symlink(filepath.Join(modules, "node_modules"), filepath.Join(folder, "node_modules")); err != nil {
+	if err := os.Symlink(filepath.Join(modules, "node_modules"), filepath.Join(folder, "node_modules")); err != nil && !errors.Is(err, os.ErrExist) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "duck.mjs"), []byte(duckScript), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	out := shell(t, folder, `node duck.mjs "$QUERY"`, "QUERY="+query)
+	if err := json.Unmarshal([]byte(strings.Join(out, "\n")), &rows); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func TestDuckDBQueries(t *testing.T) {
+	folder := queryFolder(t)
 	var results [][]map[string]any
 	for _, query := range queriesOf(t, "sql") {
-		out := shell(t, folder, `node duck.mjs "$QUERY"`, "QUERY="+query)
-		var rows []map[string]any
-		if err := json.Unmarshal([]byte(strings.Join(out, "\n")), &rows); err != nil {
-			t.Fatal(err)
-		}
-		results = append(results, rows)
+		results = append(results, duck(t, folder, query))
 	}
 	if len(results) != 5 {
 		t.Fatalf("docs/queries.md has %d queries with DuckDB, the test knows 5", len(results))
