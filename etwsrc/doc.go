@@ -1,13 +1,13 @@
 // Package etwsrc is the back end for Windows: it reads how TCP connections end
 // from ETW, live or from a trace file.
 //
-//	live session (Windows, cgo) ─┐
+//	live session (Windows) ──────┐
 //	                             ├─► payload decoder ─► join: events of one connection ─► model.Event
 //	.etl file (any system) ──────┘
 //
 // [OpenFile] reads a trace that was taken with the means of Windows alone, on
-// any system. [Open] starts a session; outside of Windows, and without cgo, it
-// says how to get one. Both are a [model.Source]. [Stats] tells what could not
+// any system. [Open] starts a session; outside of Windows it says
+// how to get a trace. Both are a [model.Source]. [Stats] tells what could not
 // be decoded.
 //
 // What Windows does not tell is left out of the facts, and what was lost is

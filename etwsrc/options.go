@@ -5,17 +5,15 @@ import (
 	"github.com/closetrace/closetrace/etwsrc/internal/raw"
 )
 
-// SessionName is the name of the live session. It is fixed, so that a session
-// that a crash left behind is found and stopped: sessions outlive their
-// programs.
-const SessionName = "closetrace"
-
 // Options are those of a live session. The zero value is right for most.
 type Options struct {
 	// Queue is how many events may wait between the system's callback and the
 	// consumer; 0 is 16384, of about 600 bytes each. What does not fit is
 	// counted as lost.
 	Queue int
+	// MaxConnections is how many open connections are followed; 0 is 65536.
+	// Events of those for which there is no room count as lost.
+	MaxConnections int
 }
 
 // subscription is what is asked of a provider (docs/etw.md, section 4.1).

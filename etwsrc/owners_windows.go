@@ -1,5 +1,3 @@
-//go:build cgo
-
 package etwsrc
 
 import (
@@ -10,6 +8,8 @@ import (
 
 	"github.com/closetrace/closetrace/model"
 )
+
+var _ processes = (*owners)(nil)
 
 // owners remembers the processes that were seen with connections, because one
 // that ends its connections by ending itself can't be asked any more. As long
@@ -45,8 +45,11 @@ func (o *owners) close() {
 	clear(o.known)
 }
 
-// see learns the name of a process that is running now.
-func (o *owners) see(pid uint32) *owner {
+// see implements [processes].
+func (o *owners) see(pid uint32) { o.find(pid) }
+
+// find returns what is known of a process that is running now.
+func (o *owners) find(pid uint32) *owner {
 	if pid == 0 || pid == 4 {
 		return nil
 	}
@@ -106,44 +109,22 @@ func (p *owner) exited() model.Time {
 	return model.Time(exited.Nanoseconds())
 }
 
-// fill adds what is known of the owner to facts. A process that began after
-// the connection is another one with the same number.
-func (o *owners) fill(f *model.Facts) {
+// fill implements [processes]. A process that began after the connection is
+// another one with the same number.
+func (o *owners) fill(f *model.Facts, clock *sessionClock) {
 	p := &f.Process
 	if p.PID == 4 {
 		p.Name = "System"
 		return
 	}
-	found := o.see(uint32(p.PID))
-	if found == nil || found.path == "" || f.StartTime != 0 && found.start > f.StartTime {
+	found := o.find(uint32(p.PID))
+	if found == nil || found.path == "" || f.StartTime != 0 && clock.earliest(found.start) > f.StartTime {
 		return
 	}
 	p.Name, p.Executable.Path, p.StartTime = filepath.Base(found.path), found.path, found.start
-	closedByExit(f, found.exited())
-}
-
-// closedByExit tells the sockets that Windows closed because their process had
-// exited: this end was closed here, by no call that was seen, and the process
-// was gone just before. A socket that ends long after is another process's,
-// which it was given to.
-func closedByExit(f *model.Facts, exited model.Time) {
-	const (
-		clocks  = time.Millisecond // the two are not read at the same time
-		rundown = time.Second      // closing what a process has open
-	)
-	at := f.Time
-	switch {
-	case f.Closer.Call != model.CallUnknown:
-		return
-	case f.Evidence.Notices.Has(model.NoticeAbort):
-	case f.TCP.Path.Has(model.FinWait1) && f.Evidence.FirstFIN != 0:
-		at = f.Evidence.FirstFIN
-	default:
-		return
+	if exited := found.exited(); exited != 0 {
+		if at, ok := clock.recent(exited); ok {
+			closedByExit(f, at)
+		}
 	}
-	if after := at.Sub(exited); exited == 0 || after < -clocks || after > rundown {
-		return
-	}
-	f.Evidence.ProcessGone = true
-	f.Closer = model.Closer{PID: f.Process.PID, Call: model.CallExit}
 }

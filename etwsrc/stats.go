@@ -13,9 +13,6 @@ type Stats struct {
 	// Undecoded are the kinds of events whose payload was not as documented.
 	// Each of them counts as a lost event for the connections open at the time.
 	Undecoded []Undecoded
-	// NoPayload counts events of a live session whose payload could not be
-	// reached.
-	NoPayload uint64
 }
 
 // Undecoded is a kind of event that could not be decoded.

@@ -18,7 +18,7 @@ func openSource(t *traceFlags) (model.Source, error) {
 	if t.backend != "" && t.backend != backends[0] {
 		return nil, usage("--backend %q: Windows has only %s", t.backend, backends[0])
 	}
-	session, err := etwsrc.Open(etwsrc.Options{})
+	session, err := etwsrc.Open(etwsrc.Options{MaxConnections: int(t.maxConnections)})
 	if err != nil {
 		return nil, fmt.Errorf("start ETW session: %w", err)
 	}

@@ -41,6 +41,8 @@ type Joiner struct {
 	// before it may.
 	gap      bool
 	gapUntil model.Time
+	// counted: see LossesAreCounted.
+	counted bool
 
 	conns     map[uint64]*conn
 	byTuple   map[tuple]*conn
@@ -106,7 +108,11 @@ func (j *Joiner) Add(e *raw.Event) {
 	case raw.LostEvents:
 		// RTLostEvent (32), RTLostBuffer (33), RTLostFile (34): the session
 		// lost at least one event here.
-		if e.Opcode >= 32 && e.Opcode <= 34 {
+		switch {
+		case e.Opcode < 32 || e.Opcode > 34:
+		case j.counted:
+			j.losses++
+		default:
 			j.Lost(1, "session", e.Time)
 		}
 	case raw.Other:
@@ -146,6 +152,13 @@ func (j *Joiner) Lost(count uint64, where string, at model.Time) {
 	j.losses++
 	j.out = append(j.out, model.Event{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: count, Where: where}})
 }
+
+// LossesAreCounted says that the source knows how many events its session
+// lost: the session's own events about losses then only say when.
+func (j *Joiner) LossesAreCounted() { j.counted = true }
+
+// Follow sets how many open connections are followed.
+func (j *Joiner) Follow(connections int) { j.limits.conns = connections }
 
 // Incomplete says that events were lost, and nobody knows when: there is a gap
 // around every connection.
