@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -84,6 +85,15 @@ func runs(path string) (found []string) {
 	return found
 }
 
+// endAll ends what a failed test left.
+func endAll(path string) {
+	for _, folder := range runs(path) {
+		if pid, err := strconv.Atoi(filepath.Base(folder)); err == nil {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
@@ -108,6 +118,7 @@ func TestHangupUnderShell(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for range 3 {
 				closetrace, folder := program(t), t.TempDir()
+				t.Cleanup(func() { endAll(closetrace) })
 				s := startShell(t)
 				files := func() []string { found, _ := filepath.Glob(filepath.Join(folder, "*.jsonl*")); return found }
 				s.enter(t, "cd "+folder+"\n")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/report"
+	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -91,11 +92,7 @@ func (a *app) writePage(page *report.Report, output string, force bool, o report
 	if output == "-" {
 		return page.Write(a.stdout, o)
 	}
-	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if force {
-		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	file, err := os.OpenFile(output, how, 0o600)
+	file, err := safefile.Create(output, force)
 	if err != nil {
 		return createError(output, err)
 	}

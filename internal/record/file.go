@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/closetrace/closetrace/internal/safefile"
 )
 
 // file is one open file of a recording, or standard output.
@@ -44,7 +45,7 @@ func create(path string, o *Options) (*file, error) {
 	if path != "-" {
 		f.path = path
 		var err error
-		if f.f, err = openNew(path, o.Force); err != nil {
+		if f.f, err = safefile.Create(path, o.Force); err != nil {
 			return nil, fmt.Errorf("create recording: %w", err)
 		}
 	}
@@ -62,29 +63,6 @@ func create(path string, o *Options) (*file, error) {
 }
 
 func (o *Options) rotates() bool { return o.RotateSize > 0 || o.RotateAge > 0 }
-
-// openNew creates path for its owner alone. With force a file of that name is
-// replaced: it is unlinked, not truncated, so that a hard link made by somebody
-// else is not written through. Devices and pipes are opened as they are.
-func openNew(path string, force bool) (*os.File, error) {
-	info, err := os.Lstat(path)
-	switch {
-	case err != nil:
-	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("%s is a symbolic link: name the file itself, or - for standard output", path)
-	case info.IsDir():
-		return nil, fmt.Errorf("%s is a directory", path)
-	case !force:
-		return nil, fmt.Errorf("%s: %w; --force overwrites it", path, fs.ErrExist)
-	case !info.Mode().IsRegular():
-		return os.OpenFile(path, os.O_WRONLY|noFollow, 0)
-	default:
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND|noFollow, 0o600)
-}
 
 func (f *file) name() string {
 	if f.path == "" {

@@ -8,9 +8,6 @@ import (
 	"syscall"
 )
 
-// noFollow makes open fail on a symbolic link.
-const noFollow = syscall.O_NOFOLLOW
-
 // removed reports whether nothing names the file any more: what is written
 // now is lost as soon as it is closed.
 func (f *file) removed() bool {

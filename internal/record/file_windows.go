@@ -5,9 +5,6 @@ import (
 	"syscall"
 )
 
-// noFollow: O_EXCL alone never follows a link.
-const noFollow = 0
-
 // removed reports false: Windows doesn't delete a file that is open here.
 func (f *file) removed() bool { return false }
 

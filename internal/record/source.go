@@ -1,12 +1,16 @@
 package record
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
-// source is a stream with a look ahead, to which bytes can be given back.
+// source is a stream with a look ahead, to which bytes can be given back. Giving
+// back n bytes costs n, whatever else is there to be read.
 type source struct {
 	in   io.Reader
-	back []byte // to be read before in
-	at   int64  // place in the file
+	back [][]byte // to be read before in, the last of them first; none is empty
+	at   int64    // place in the file
 }
 
 // Read implements [io.Reader].
@@ -21,7 +25,7 @@ func (s *source) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n := copy(p, s.back)
+	n := copy(p, s.back[len(s.back)-1])
 	s.skip(n)
 	return n, nil
 }
@@ -29,29 +33,57 @@ func (s *source) Read(p []byte) (int, error) {
 // peek returns the next n bytes, or fewer with the error that ended them.
 func (s *source) peek(n int) ([]byte, error) {
 	err := s.fill(n)
-	return s.back[:min(n, len(s.back))], err
+	if len(s.back) == 0 {
+		return nil, err
+	}
+	top := s.back[len(s.back)-1]
+	return top[:min(n, len(top))], err
 }
 
 // skip drops n bytes that peek has shown.
 func (s *source) skip(n int) {
-	s.back = s.back[n:]
 	s.at += int64(n)
+	if n == 0 {
+		return
+	}
+	last := len(s.back) - 1
+	if s.back[last] = s.back[last][n:]; len(s.back[last]) == 0 {
+		s.back = s.back[:last]
+	}
 }
 
 // unread gives bytes back that were just read.
 func (s *source) unread(b []byte) {
-	s.back = append(append([]byte(nil), b...), s.back...)
+	if len(b) > 0 {
+		s.back = append(s.back, slices.Clone(b))
+	}
 	s.at -= int64(len(b))
 }
 
-// fill reads until n bytes are there.
+// fill reads until the next n bytes, a few, are there in one piece.
 func (s *source) fill(n int) error {
-	for len(s.back) < n {
+	for len(s.back) == 0 || len(s.back[len(s.back)-1]) < n {
 		const step = 16 << 10
-		grown := append(make([]byte, 0, len(s.back)+step), s.back...)
-		got, err := s.in.Read(grown[len(grown) : len(grown)+step])
-		s.back = grown[:len(grown)+got]
-		if err != nil && len(s.back) < n {
+		if len(s.back) > 1 { // join it with a few bytes of the one below
+			below := s.back[len(s.back)-2]
+			top := slices.Concat(s.back[len(s.back)-1], below[:min(n, len(below))])
+			s.back[len(s.back)-2] = top
+			if rest := below[min(n, len(below)):]; len(rest) > 0 {
+				s.back[len(s.back)-2], s.back[len(s.back)-1] = rest, top
+			} else {
+				s.back = s.back[:len(s.back)-1]
+			}
+			continue
+		}
+		next := make([]byte, step)
+		got, err := s.in.Read(next)
+		switch {
+		case got > 0 && len(s.back) == 0:
+			s.back = append(s.back, next[:got])
+		case got > 0:
+			s.back[0] = append(slices.Clip(s.back[0]), next[:got]...)
+		}
+		if err != nil && (len(s.back) == 0 || len(s.back[0]) < n) {
 			return err
 		}
 		if got == 0 && err == nil {

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -52,9 +53,49 @@ type frames struct {
 	rest    []byte // of text
 	direct  bool   // the current frame is decompressed on the way
 	frame   frame
+	again   int64 // bytes that were given back to be looked at once more
+	grown   int64 // bytes of text that the frames so far have become
+	fed     fed   // what is decompressed on the way
+	begun   int64 // grown when that began
 }
 
-// Read implements [io.Reader]. It fails only if the file can't be read.
+// What a stream may take, whoever wrote it. The lines of a recording shrink to a
+// fortieth; a frame of one repeated byte to less than a ten thousandth.
+const (
+	maxGrowth = 250
+	freely    = 16 << 20
+)
+
+// errGrowth ends a stream that would fill the machine.
+var errGrowth = errors.New("this is no recording of closetrace: its zstd frames grow more than 250-fold")
+
+// spend counts text of frames.
+func (f *frames) spend(n int) error {
+	f.grown += int64(n)
+	return f.bounded(f.grown, f.in.at)
+}
+
+func (f *frames) bounded(text, packed int64) error {
+	if text > freely+maxGrowth*packed {
+		return errGrowth
+	}
+	return nil
+}
+
+// fed counts what a decoder has taken.
+type fed struct {
+	io.Reader
+	n int64
+}
+
+func (f *fed) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	f.n += int64(n)
+	return n, err
+}
+
+// Read implements [io.Reader]. It fails only if the file can't be read, or grows
+// without bounds.
 func (f *frames) Read(p []byte) (int, error) {
 	for {
 		if len(f.rest) > 0 {
@@ -64,7 +105,7 @@ func (f *frames) Read(p []byte) (int, error) {
 		}
 		if f.direct {
 			if n := f.readDirect(p); n > 0 {
-				return n, nil
+				return n, cmp.Or(f.spend(n), f.bounded(f.grown-f.begun, f.fed.n))
 			}
 			continue
 		}
@@ -96,6 +137,9 @@ func (f *frames) next() error {
 		return f.startDirect()
 	}
 	f.text, err = f.decoder.DecodeAll(f.raw, f.text[:0])
+	if err := f.spend(len(f.text)); err != nil {
+		return err
+	}
 	switch {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return f.startDirect()
@@ -112,7 +156,12 @@ func (f *frames) giveUp(err error) error {
 	f.damaged(f.frame.begun, err.Error())
 	f.raw = append(f.raw, f.frame.head...) // read, and not passed on yet
 	f.frame.head = nil
-	f.in.unread(f.raw[4:])
+	// Frames in damaged frames, and so on, would be looked at again and again: to
+	// give back no more than was read keeps the whole linear.
+	if f.again+int64(len(f.raw)) <= freely+f.in.at {
+		f.again += int64(len(f.raw))
+		f.in.unread(f.raw[4:])
+	}
 	return f.resync()
 }
 
@@ -120,7 +169,9 @@ func (f *frames) giveUp(err error) error {
 // a file that was cut in the middle of it.
 func (f *frames) startDirect() error {
 	f.direct = true
-	if err := f.decoder.Reset(io.MultiReader(bytes.NewReader(f.raw), &f.frame)); err != nil {
+	f.fed = fed{Reader: io.MultiReader(bytes.NewReader(f.raw), &f.frame)}
+	f.begun = f.grown
+	if err := f.decoder.Reset(&f.fed); err != nil {
 		f.endDirect(err)
 	}
 	return nil
