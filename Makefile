@@ -6,7 +6,7 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: run build cross generate check-generated check test lint wine bench dist check-dist clean
+.PHONY: run build cross generate check-generated check test lint wine bench dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -57,6 +57,9 @@ check-dist:         ## the same commit gives the same bytes in another directory
 	rm -rf build/dist-again && git clone -q . build/dist-again && cd build/dist-again/tools/dist && \
 		go run . -out $(CURDIR)/build/dist-again/out $(if $(VERSION),-version $(VERSION))
 	cmp build/dist/SHA256SUMS build/dist-again/out/SHA256SUMS && rm -rf build/dist-again
+
+check-install:      ## the .deb in new Debian 12 and 13 roots (as root, debootstrap)
+	tools/dist/check-install build/dist/closetrace_*_amd64.deb bookworm trixie
 
 clean:
 	rm -rf build

@@ -3,7 +3,6 @@ package lab
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -35,11 +34,7 @@ func openCapture() (*capture, error) {
 		c.close()
 		return nil, fmt.Errorf("attach capture filter: %w", err)
 	}
-	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20)
-	if errors.Is(err, unix.EPERM) { // root of its own user namespace only
-		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<20)
-	}
-	if err != nil {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20); err != nil {
 		c.close()
 		return nil, fmt.Errorf("enlarge capture buffer: %w", err)
 	}
