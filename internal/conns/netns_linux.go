@@ -1,7 +1,6 @@
 package conns
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/internal/procstat"
 )
 
 // namespace is a network namespace, held open.
@@ -99,12 +100,12 @@ func processTable(process string) uint32 {
 // ended reports whether a process has ended: the kernel says EACCES then too
 // (proc_ns_get_link).
 func ended(process string) bool {
-	stat, err := os.ReadFile(process + "/stat")
+	text, err := os.ReadFile(process + "/stat")
 	if err != nil {
 		return true
 	}
-	state := bytes.TrimLeft(stat[bytes.LastIndexByte(stat, ')')+1:], " ")
-	return len(state) == 0 || bytes.IndexByte([]byte("ZXx"), state[0]) >= 0
+	stat, ok := procstat.Parse(text)
+	return !ok || stat.Ended()
 }
 
 // openNamespace opens a namespace that was not seen before.

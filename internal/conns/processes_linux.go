@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/procstat"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -176,34 +177,20 @@ func digits(b []byte) (n uint64) {
 
 // readHolder reads name, start and real user from /proc/PID/stat and status.
 func readHolder(dir int) (Held, bool) {
-	stat, ok := readAt(dir, "stat")
+	text, ok := readAt(dir, "stat")
 	if !ok {
 		return Held{}, false
 	}
-	h, ok := decodeStat(stat)
+	stat, ok := procstat.Parse(text)
 	if !ok {
 		return Held{}, false
 	}
+	h := Held{Name: stat.Name, Started: stat.Start * uint64(procstat.Tick)}
 	status, ok := readAt(dir, "status")
 	if _, after, found := bytes.Cut(status, []byte("\nUid:\t")); ok && found {
 		h.UID = uint32(digits(after))
 	}
 	return h, ok
-}
-
-// decodeStat reads proc_pid_stat(5): field 2 is the name, 22 the start in
-// hundredths of a second. Nothing after the name holds a parenthesis.
-func decodeStat(stat []byte) (Held, bool) {
-	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
-	if open < 0 || end < open {
-		return Held{}, false
-	}
-	fields := bytes.Fields(stat[end+1:])
-	const start, hundredth = 22 - 3, 10_000_000
-	if len(fields) <= start {
-		return Held{}, false
-	}
-	return Held{Name: string(stat[open+1 : end]), Started: digits(fields[start]) * hundredth}, true
 }
 
 func readAt(dir int, name string) ([]byte, bool) {

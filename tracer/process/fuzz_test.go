@@ -8,30 +8,6 @@ import (
 	"testing"
 )
 
-// FuzzStat: whatever a process calls itself, its name, its parent and its start are
-// read as the kernel wrote them (do_task_stat in fs/proc/array.c), and no text is
-// taken for a process that has none of the name's parentheses.
-func FuzzStat(f *testing.F) {
-	f.Add("nginx", byte('S'), uint32(1), uint64(4711), "12 nginx S 1 2")
-	f.Add("a) S 666 (b", byte('R'), uint32(7), uint64(1<<63), ")(")
-	f.Add("\n) Z 1 1 1\n(", byte('Z'), uint32(0), uint64(0), "1 2 3 4")
-	f.Fuzz(func(t *testing.T, name string, state byte, parent uint32, start uint64, other string) {
-		if state < 'A' || state > 'z' {
-			state = 'S'
-		}
-		text := fmt.Appendf(nil, "12 (%s) %c %d 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 -2 %d 20 -1\n", name, state, int32(parent), start)
-		if got, ok := parseStat(text); !ok || got != (program{start: start, name: name}) {
-			t.Errorf("parseStat(%q) = %+v, %v", text, got, ok)
-		}
-		if got := parentOf(text); got != int(int32(parent)) {
-			t.Errorf("parentOf(%q) = %d, want %d", text, got, int32(parent))
-		}
-		if _, ok := parseStat([]byte(other)); (ok || parentOf([]byte(other)) != 0) && !strings.Contains(other, "(") {
-			t.Errorf("%q is taken for a process", other)
-		}
-	})
-}
-
 // FuzzMountinfo: the mount point is read as it is, whatever it is called and
 // whatever is mounted beside it; that of the whole hierarchy wins.
 func FuzzMountinfo(f *testing.F) {

@@ -16,33 +16,6 @@ import (
 	"github.com/closetrace/closetrace/tracer/process/processtest"
 )
 
-func TestParseStat(t *testing.T) {
-	rest := " S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20"
-	for _, c := range []struct {
-		text string
-		want program
-		ok   bool
-	}{
-		{"12 (nginx)" + rest, program{start: 4711, name: "nginx"}, true},
-		{"12 (a) S 1 (b)" + rest, program{start: 4711, name: "a) S 1 (b"}, true},
-		{"12 ()" + rest, program{start: 4711}, true},
-		{"12 (new\nline)" + rest, program{start: 4711, name: "new\nline"}, true},
-		{"12 (nginx) S 1 2", program{}, false},
-		{"12 nginx" + rest, program{}, false},
-		{")(", program{}, false},
-		{"1 2 3" + rest, program{}, false},
-		{"", program{}, false},
-	} {
-		got, ok := parseStat([]byte(c.text))
-		if ok != c.ok || ok && got != c.want {
-			t.Errorf("parseStat(%q) = %+v, %v, want %+v, %v", c.text, got, ok, c.want, c.ok)
-		}
-		if parent := parentOf([]byte(c.text)); parent == 1 != c.ok && c.text != "12 (nginx) S 1 2" {
-			t.Errorf("parentOf(%q) = %d", c.text, parent)
-		}
-	}
-}
-
 func TestParseMemberships(t *testing.T) {
 	text := "13:memory:/docker/x\n4:cpu,cpuacct:/docker/y\n1:name=systemd:/system.slice/a:b.service\n0::/system.slice/z.service (deleted)\nrubbish\n"
 	got := parseMemberships(text)

@@ -8,11 +8,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/closetrace/closetrace/internal/procstat"
 )
 
-// startTick is the unit of start times in /proc: USER_HZ is 100 on every
-// architecture that closetrace runs on.
-const startTick = 10_000_000 // nanoseconds
+// startTick is the unit of start times in /proc, in nanoseconds.
+const startTick = uint64(procstat.Tick)
 
 // program identifies a process that runs one program: a reused PID has another
 // start time, and exec sets another name.
@@ -28,40 +29,8 @@ func programNow(pid int) (program, bool) {
 	if err != nil {
 		return program{}, false
 	}
-	p, ok := parseStat(text)
-	p.pid = pid
-	return p, ok
-}
-
-// statFields splits proc_pid_stat(5) into the name and the fields after it. The name
-// may hold anything, blanks and parentheses included, but nothing after it holds a
-// parenthesis.
-func statFields(text []byte) (name string, fields []string) {
-	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
-	if open < 0 || end < open {
-		return "", nil
-	}
-	return string(text[open+1 : end]), strings.Fields(string(text[end+1:]))
-}
-
-func parseStat(text []byte) (program, bool) {
-	name, fields := statFields(text)
-	const startTime = 22 - 3 // the first field after the name is number 3
-	if len(fields) <= startTime {
-		return program{}, false
-	}
-	start, err := strconv.ParseUint(fields[startTime], 10, 64)
-	return program{start: start, name: name}, err == nil
-}
-
-// parentOf reads the parent's PID from proc_pid_stat(5), or 0.
-func parentOf(text []byte) int {
-	_, fields := statFields(text)
-	if len(fields) < 2 { // the first is number 3, the state
-		return 0
-	}
-	pid, _ := strconv.Atoi(fields[1])
-	return pid
+	stat, ok := procstat.Parse(text)
+	return program{pid, stat.Start, stat.Name}, ok
 }
 
 // Parents returns the parent of each process of this PID namespace.
@@ -73,7 +42,8 @@ func Parents() map[int]int {
 			continue
 		}
 		if text, err := os.ReadFile(procPath(pid, "stat")); err == nil {
-			all[pid] = parentOf(text)
+			stat, _ := procstat.Parse(text)
+			all[pid] = stat.Parent
 		}
 	}
 	return all

@@ -1,0 +1,50 @@
+// Package procstat reads /proc/PID/stat (proc_pid_stat(5)).
+package procstat
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Tick is the unit of start times: USER_HZ is 100 on every architecture that
+// closetrace runs on.
+const Tick = time.Second / 100
+
+// Stat is what is read of the file.
+type Stat struct {
+	Name   string
+	State  byte   // R, S, D, T, Z, X and so on
+	Parent int    // PID; 0 is that of a process without one
+	Start  uint64 // in ticks since boot
+}
+
+// The fields after the name; the first of them is number 3.
+const (
+	state  = 3 - 3
+	parent = 4 - 3
+	start  = 22 - 3
+)
+
+// Parse reads the text of the file. The name may hold anything, blanks and
+// parentheses included, but nothing after it holds a parenthesis.
+func Parse(text []byte) (Stat, bool) {
+	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if open < 0 || end < open {
+		return Stat{}, false
+	}
+	fields := strings.Fields(string(text[end+1:]))
+	if len(fields) <= start {
+		return Stat{}, false
+	}
+	s := Stat{Name: string(text[open+1 : end]), State: fields[state][0]}
+	var err, err2 error
+	s.Parent, err = strconv.Atoi(fields[parent])
+	s.Start, err2 = strconv.ParseUint(fields[start], 10, 64)
+	return s, err == nil && err2 == nil
+}
+
+// Ended reports whether the process has ended and only waits for its parent, or
+// not even that (proc_pid_stat(5): Z, X, x).
+func (s *Stat) Ended() bool { return strings.IndexByte("ZXx", s.State) >= 0 }
