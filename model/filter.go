@@ -71,7 +71,7 @@ func (f *Filter) Match(r *Record) bool {
 	switch r.Kind {
 	case KindUnknown, KindStart, KindLoss, KindStop:
 		return true
-	case KindTeardown, KindOutcome, KindCloseFailed:
+	case KindTeardown, KindOutcome, KindCloseFailed, KindStray:
 	}
 	f.view.fill(&r.Teardown, f.addresses)
 	result, err := f.machine.Run(f.program, &f.view)

@@ -11,6 +11,7 @@ const (
 	KindCloseFailed             // a close that tore nothing down; the handle is still open (Windows)
 	KindLoss                    // events that had to be dropped since the last such line
 	KindCounters                // what TCP counted in a network namespace since the last such line of it
+	KindStray                   // RSTs that this host sent, in a second, for one connection that it does not have (Linux)
 	KindStop                    // last line
 )
 
@@ -22,6 +23,7 @@ var kindNames = []string{
 	KindCloseFailed: "close-failed",
 	KindLoss:        "loss",
 	KindCounters:    "counters",
+	KindStray:       "stray-reset",
 	KindStop:        "stop",
 }
 

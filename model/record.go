@@ -42,7 +42,7 @@ func Judge(f Facts) Teardown {
 }
 
 // Event is what a back end reports: the facts of a connection end (kinds
-// teardown, outcome and close-failed), a loss or counters.
+// teardown, outcome and close-failed), resets without one, a loss or counters.
 type Event struct {
 	Kind  Kind
 	Facts Facts
@@ -50,6 +50,7 @@ type Event struct {
 	Error    string
 	Loss     Loss
 	Counters Counters
+	Stray    Stray
 }
 
 // Loss says that events were dropped.
@@ -67,7 +68,8 @@ type Loss struct {
 // which of the other fields are set.
 type Record struct {
 	Kind Kind
-	// Teardown is set for teardown, outcome and close-failed (facts only).
+	// Teardown is set for teardown, outcome, close-failed and stray-reset (of the
+	// last two facts only).
 	Teardown Teardown
 	// The verdict of the teardown is taken back.
 	Retracts bool `json:"retracts,omitzero" kinds:"outcome"`
@@ -75,6 +77,7 @@ type Record struct {
 	Error    string   `json:"error,omitzero" kinds:"close-failed"`
 	Loss     Loss     `kinds:"loss"`
 	Counters Counters `kinds:"counters"`
+	Stray    Stray    `json:"stray" kinds:"stray-reset"`
 	Start    Start    `kinds:"start"`
 	Stop     Stop     `kinds:"stop"`
 }
@@ -90,7 +93,7 @@ func (r *Record) Time() Time {
 		return r.Loss.Time
 	case KindCounters:
 		return r.Counters.Time
-	case KindUnknown, KindTeardown, KindOutcome, KindCloseFailed:
+	case KindUnknown, KindTeardown, KindOutcome, KindCloseFailed, KindStray:
 	}
 	return r.Teardown.Time
 }

@@ -31,6 +31,14 @@ func TestJudgeEvent(t *testing.T) {
 			Event{Kind: KindLoss, Loss: Loss{Count: 3, Time: 7}},
 			func(r Record) bool { return r.Loss.Count == 3 && r.Time() == 7 },
 		},
+		"resets without a connection are not judged": {
+			Event{Kind: KindStray, Facts: reset, Stray: Stray{Count: 2, Why: StrayEnded}},
+			func(r Record) bool { return r.Teardown.Rule == "" && r.Stray.Count == 2 && r.Teardown.ID == "a" },
+		},
+		"counters are passed on": {
+			Event{Kind: KindCounters, Counters: Counters{Time: 7, Counts: map[string]uint64{"x": 1}}},
+			func(r Record) bool { return r.Time() == 7 && r.Counters.Counts["x"] == 1 },
+		},
 		"an outcome may retract": {
 			Event{Kind: KindOutcome, Facts: linger},
 			func(r Record) bool { return r.Retracts && r.Teardown.Linger.Outcome == LingerDrained },

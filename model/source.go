@@ -46,12 +46,14 @@ func JudgeEvent(e *Event) Record {
 
 // judge makes r the record for e. Start and stop are not judged, and stay as they are.
 func (r *Record) judge(e *Event) {
-	r.Kind, r.Retracts, r.Error, r.Loss = e.Kind, false, "", Loss{}
+	r.Kind, r.Retracts, r.Error, r.Loss, r.Counters, r.Stray = e.Kind, false, "", Loss{}, e.Counters, e.Stray
 	t := &r.Teardown
 	switch e.Kind {
 	case KindLoss:
 		*t, r.Loss = Teardown{}, e.Loss
-	case KindCloseFailed:
+	case KindCounters:
+		*t = Teardown{}
+	case KindCloseFailed, KindStray:
 		t.Facts, t.Judgement, r.Error = e.Facts, Judgement{}, e.Error
 	case KindUnknown, KindStart, KindTeardown, KindOutcome, KindStop:
 		t.Facts = e.Facts

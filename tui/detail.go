@@ -72,7 +72,7 @@ func (s *screen) openDetail() {
 		return
 	}
 	switch row.rec.Kind {
-	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
 	default:
 		s.say("this line is not about a connection")
 		return
@@ -104,7 +104,7 @@ func (s *screen) neighbour(n int) {
 		}
 		s.detail.seq = row.seq
 		switch row.rec.Kind {
-		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
 			s.openDetail()
 			return
 		default:
@@ -129,7 +129,7 @@ func (t *detail) rows(s *screen, d *deck, height int) {
 	story := &story{
 		rec: &t.rec, related: t.related, pal: s.pal, g: s.g, zone: s.cfg.Zone, width: width,
 	}
-	if s.cfg.Explain != nil && t.rec.Kind != model.KindCloseFailed {
+	if s.cfg.Explain != nil && t.rec.Kind != model.KindCloseFailed && t.rec.Kind != model.KindStray {
 		story.explain = s.cfg.Explain(t.rec.Teardown.Cause)
 	}
 	t.pages.SetContentLines(story.tell())

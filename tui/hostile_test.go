@@ -29,12 +29,14 @@ func TestHostileNamesNeverReachTheTerminal(t *testing.T) {
 	d.Network.Peer.Address = netip.MustParseAddr("fe80::1").WithZone(evil)
 	failed := r
 	failed.Kind, failed.Error = model.KindCloseFailed, evil
+	stray := failed
+	stray.Kind, stray.Stray = model.KindStray, model.Stray{Count: 2, First: at, Ended: at, Why: model.StrayEnded}
 	outcome := r
 	outcome.Kind = model.KindOutcome
 	loss := lossRecord(at, 1)
 	loss.Loss.Where = evil
 	start := model.Start{Backend: evil, Host: model.Host{Name: evil}, OS: model.OS{Type: evil, Version: evil}, Filter: evil}
-	records := []model.Record{r, failed, loss, r, outcome, {Kind: model.KindStart, Start: start}, {Kind: model.KindStop, Stop: model.Stop{Reason: evil}}}
+	records := []model.Record{r, failed, stray, loss, r, outcome, {Kind: model.KindStart, Start: start}, {Kind: model.KindStop, Stop: model.Stop{Reason: evil}}}
 	for range 3 { // each without what named its place before
 		switch d := &r.Teardown; {
 		case d.K8s.Pod.Name != "":

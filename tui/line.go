@@ -110,6 +110,10 @@ func lineBody(r *model.Record, p *palette, g *glyphs) []string {
 		return append([]string{
 			p.strong.Styled(left(g.warning+" close-failed", lineVerdict, g.dots)), left(safetext.Escape(r.Error), lineCause, g.dots),
 		}, append(lineWho(&t.Facts, g), "the call failed, the socket is still open")...)
+	case model.KindStray:
+		return append([]string{
+			p.strong.Styled(left(g.warning+" stray-reset", lineVerdict, g.dots)), left(strayReason(r), lineCause, g.dots),
+		}, append(lineWho(&r.Teardown.Facts, g), strayWord(r, g))...)
 	case model.KindLoss, model.KindCounters, model.KindStart, model.KindStop:
 		return strings.Split(noticeWord(r, p, g), " ")
 	case model.KindUnknown:
@@ -199,7 +203,7 @@ func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 		return p.faint.Styled(g.note + " " + startWord(&r.Start))
 	case model.KindStop:
 		return p.strong.Styled(g.note + " " + stopWord(&r.Stop))
-	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
 	}
 	return ""
 }

@@ -142,6 +142,31 @@ func TestLine(t *testing.T) {
 			"17:23:00.123456 ! close-failed    WSAEWOULDBLOCK         nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        the call failed, the socket is still open",
 		},
 		{
+			"a reset for what was nginx's", func(r *model.Record) {
+				r.Kind, r.Stray = model.KindStray, model.Stray{Count: 1, First: at, Ended: at.Add(-12 * time.Second), Why: model.StrayEnded}
+				r.Teardown.Closer = model.Closer{PID: 812, Call: model.CallExit, Signal: 9}
+				r.Teardown.TCP.RST.Reason = "NO_SOCKET"
+			},
+			LineOptions{},
+			"17:23:00.123456 ! stray-reset     NO_SOCKET              nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        RST sent: was nginx[812] until 12s ago, killed by signal 9 (7f3a-1c)",
+		},
+		{
+			"resets for nobody's port", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindStray, Stray: model.Stray{Count: 3, First: at, Why: model.StrayNoListener}}
+				r.Teardown.Time, r.Teardown.Network.Local = at, endpoint("10.0.0.5:81")
+			},
+			LineOptions{},
+			"17:23:00.123456 ! stray-reset     no-listener            -                        10.0.0.5:81           → -                     3 RSTs sent: nobody listens on this port",
+		},
+		{
+			"a reset for a connection that was not this trace's", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindStray, Stray: model.Stray{Count: 1, First: at, Why: model.StrayNotOurs, LookedBack: model.Some(34 * time.Second)}}
+				r.Teardown.Time = at
+			},
+			LineOptions{},
+			"17:23:00.123456 ! stray-reset     not-ours               -                        -                     → -                     RST sent: never ours, as far as is known: 34s",
+		},
+		{
 			"a kind of a later version", func(r *model.Record) { *r = model.Record{} },
 			LineOptions{},
 			"-               • a record of a kind that this version does not know",

@@ -54,7 +54,7 @@ func (m *matcher) record() func(*model.Record) bool {
 	}
 	return func(r *model.Record) bool {
 		switch r.Kind {
-		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
 		default:
 			return true
 		}

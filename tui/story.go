@@ -32,6 +32,12 @@ type story struct {
 func (s *story) tell() []string {
 	t := &s.rec.Teardown
 	s.headline()
+	if s.rec.Kind == model.KindStray {
+		s.stray()
+		s.heading("WHO")
+		s.who(&t.Facts)
+		return s.cut()
+	}
 	s.timeline()
 	s.heading("WHAT IT MEANS")
 	s.explained()
@@ -45,6 +51,11 @@ func (s *story) tell() []string {
 	s.later()
 	s.heading("EVIDENCE")
 	s.evidence(t)
+	return s.cut()
+}
+
+// cut returns the lines, none of them wider than there is room.
+func (s *story) cut() []string {
 	for i := range s.lines {
 		s.lines[i] = ansi.Truncate(s.lines[i], s.width, s.g.dots)
 	}
@@ -80,6 +91,8 @@ func (s *story) headline() {
 	style := s.pal.of(t.Verdict)
 	if s.rec.Kind == model.KindCloseFailed {
 		s.line(s.pal.strong.Styled(s.g.warning+" close failed: "+safetext.Escape(s.rec.Error)) + "  the socket is still open")
+	} else if s.rec.Kind == model.KindStray {
+		s.line(s.pal.strong.Styled(s.g.warning + " stray reset: " + strayReason(s.rec)))
 	} else {
 		s.line(style.Styled(s.g.of(t.Verdict)+" "+t.Verdict.String()+": "+t.Cause.String()) + "  " + confidenceWord(&t.Judgement))
 	}

@@ -97,7 +97,7 @@ func (s *screen) row(painted [2]string, selected bool, width int) string {
 func (l *streamList) renderRow(s *screen, row *streamRow, columns []column, widths []int, width int) [2]string {
 	r := &row.rec
 	switch r.Kind {
-	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
 	default:
 		when := columns[colTime].fitted(clockWord(r.Time(), s.cfg.Zone, widths[colTime]-9), widths[colTime], s.g)
 		room := width - 2 - widths[colTime]
@@ -139,10 +139,14 @@ func (s *screen) streamCell(r *model.Record, col, width int) string {
 	case colVerdict:
 		return s.verdictCell(r, width)
 	case colCause:
-		if r.Kind == model.KindCloseFailed {
+		switch r.Kind {
+		case model.KindCloseFailed:
 			return safetext.Escape(r.Error)
+		case model.KindStray:
+			return strayReason(r)
+		default:
+			return causeWord(t, width, s.g)
 		}
-		return causeWord(t, width, s.g)
 	case colProcess:
 		return processWord(&t.Facts, width, s.g)
 	case colPlace:
@@ -154,7 +158,7 @@ func (s *screen) streamCell(r *model.Record, col, width int) string {
 	case colPeer:
 		return endpointWord(t.Network.Peer, width, s.g)
 	case colBy:
-		if r.Kind == model.KindCloseFailed {
+		if r.Kind == model.KindCloseFailed || r.Kind == model.KindStray {
 			return ""
 		}
 		return byWord(&t.Judgement)
@@ -206,6 +210,8 @@ func (s *screen) verdictLong(r *model.Record) string {
 	switch {
 	case r.Kind == model.KindCloseFailed:
 		return s.g.warning + " close-failed"
+	case r.Kind == model.KindStray:
+		return s.g.warning + " stray-reset"
 	case r.Kind == model.KindOutcome && r.Retracts:
 		return s.g.later + " now " + r.Teardown.Verdict.String()
 	case r.Kind == model.KindOutcome:

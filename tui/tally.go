@@ -63,7 +63,7 @@ func (t *tally) add(r *model.Record) {
 		t.outcome(r)
 	case model.KindLoss:
 		t.lost += r.Loss.Count
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindStray, model.KindStop:
 	}
 }
 

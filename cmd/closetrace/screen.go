@@ -82,7 +82,7 @@ func (r *screenRecorder) Write(rec *model.Record) error {
 		return nil
 	case model.KindLoss:
 		r.lost += rec.Loss.Count
-	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters:
+	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindStray:
 	}
 	return r.Writer.Write(rec)
 }

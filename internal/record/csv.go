@@ -28,7 +28,7 @@ func NewCSV(w io.Writer) *CSV { return &CSV{w: csv.NewWriter(w)} }
 // Write writes the row of r, and the head line before the first.
 func (c *CSV) Write(r *model.Record) error {
 	switch r.Kind {
-	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
 	case model.KindUnknown, model.KindStart, model.KindLoss, model.KindCounters, model.KindStop:
 		return nil
 	}
@@ -36,7 +36,7 @@ func (c *CSV) Write(r *model.Record) error {
 		return err
 	}
 	c.row = cells(c.row[:0], r)
-	if r.Kind == model.KindCloseFailed {
+	if r.Kind == model.KindCloseFailed || r.Kind == model.KindStray {
 		clear(c.row[judgedFrom:judgedTo])
 	}
 	for i := range c.row {

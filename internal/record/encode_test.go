@@ -52,6 +52,12 @@ func standardLine(t testing.TB, r *model.Record) []byte {
 			head
 			model.Counters
 		}{h, r.Counters}
+	case model.KindStray:
+		v = struct {
+			head
+			Stray model.Stray `json:"stray"`
+			model.Facts
+		}{h, r.Stray, r.Teardown.Facts}
 	case model.KindStart:
 		v = struct {
 			head

@@ -25,7 +25,7 @@ func TestCSVAgreesWithTheLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch rec.Kind {
-		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
+		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
 			lines = append(lines, tree(t, Append(nil, &rec)))
 		}
 	}

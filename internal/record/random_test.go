@@ -147,6 +147,7 @@ var enumSize = map[reflect.Type]int{
 	reflect.TypeFor[model.Holder]():        len(names[model.Holder]()),
 	reflect.TypeFor[model.AbortReason]():   len(names[model.AbortReason]()),
 	reflect.TypeFor[model.Side]():          len(names[model.Side]()),
+	reflect.TypeFor[model.StrayReason]():   len(names[model.StrayReason]()),
 	reflect.TypeFor[model.State]():         len(names[model.State]()),
 }
 
@@ -169,6 +170,9 @@ func (r random) record() model.Record {
 			Network: model.Network{NetNS: r.Uint32()}, Interval: time.Duration(r.Int64N(1e10)),
 			Counts: map[string]uint64{"TcpExtListenDrops": r.Uint64(), clean(r.text()): r.Uint64()},
 		}
+	case model.KindStray:
+		r.fill(reflect.ValueOf(&rec.Teardown.Facts).Elem())
+		r.fill(reflect.ValueOf(&rec.Stray).Elem())
 	case model.KindStart:
 		r.fill(reflect.ValueOf(&rec.Start).Elem())
 	case model.KindStop:

@@ -21,7 +21,7 @@ func Rejudge(r *model.Record) (now model.Record, changed bool) {
 			return now, false
 		}
 		return model.JudgeEvent(&model.Event{Kind: r.Kind, Facts: t.Facts}), true
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindStray, model.KindStop:
 	}
 	return now, false
 }

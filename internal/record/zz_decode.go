@@ -234,6 +234,8 @@ func (d *Decoder) endLine(v *model.Record) {
 			d.bool("retracts", &v.Retracts)
 		case "error":
 			d.str("error", &v.Error)
+		case "stray":
+			d.stray(&v.Stray)
 		case "verdict":
 			d.name("verdict", &v.Teardown.Judgement.Verdict)
 		case "cause":
@@ -289,6 +291,29 @@ func keepOwn(r *model.Record) {
 	}
 	if r.Kind != model.KindCloseFailed {
 		r.Error = ""
+	}
+	if r.Kind != model.KindStray {
+		r.Stray = model.Stray{}
+	}
+}
+
+func (d *Decoder) stray(v *model.Stray) {
+	d.member = "stray"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "count":
+			signed(d, "stray.count", &v.Count, 0, math.MaxUint64)
+		case "first_time":
+			d.time("stray.first_time", &v.First)
+		case "why":
+			d.name("stray.why", &v.Why)
+		case "ended_time":
+			d.time("stray.ended_time", &v.Ended)
+		case "looked_back_ns":
+			optional(d, "stray.looked_back_ns", &v.LookedBack, math.MinInt64, math.MaxInt64)
+		default:
+			d.skip(0)
+		}
 	}
 }
 

@@ -21,6 +21,12 @@ func (e *encoder) own(r *model.Record) (whole bool) {
 	case model.KindCounters:
 		e.Counters(&r.Counters)
 		return true
+	case model.KindStray:
+		{
+			at := e.open(`"stray":`)
+			e.inStray(&r.Stray)
+			e.close(at, e.empty)
+		}
 	case model.KindStop:
 		e.Stop(&r.Stop)
 		return true
@@ -62,6 +68,16 @@ func (e *encoder) inNetwork(v *model.Network) {
 func (e *encoder) inEndpoint(v *model.Endpoint) {
 	e.addressIf(`"address":`, v.Address)
 	uintIf(e, `"port":`, v.Port)
+}
+
+func (e *encoder) inStray(v *model.Stray) {
+	e.uint(`"count":`, uint64(v.Count))
+	e.timeIf(`"first_time":`, v.First)
+	if v.Why != 0 {
+		e.name(`"why":`, v.Why.String())
+	}
+	e.timeIf(`"ended_time":`, v.Ended)
+	number(e, `"looked_back_ns":`, v.LookedBack)
 }
 
 func (e *encoder) Start(v *model.Start) {

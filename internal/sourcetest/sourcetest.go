@@ -68,6 +68,10 @@ func (c Config) events(t *testing.T) {
 				t.Errorf("counters %+v: want a time and what moved", e.Counters)
 			}
 			continue
+		case model.KindStray:
+			if e.Stray.Count == 0 || e.Stray.First == 0 || e.Stray.First > e.Facts.Time {
+				t.Errorf("stray-reset %+v until %v: want a count and an order", e.Stray, e.Facts.Time)
+			}
 		case model.KindCloseFailed:
 			if e.Error == "" {
 				t.Error("close-failed without an error")
