@@ -13,6 +13,13 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type TraceCloser struct {
+	_    structs.HostLayout
+	Tgid uint32
+	Tid  uint32
+	Comm [16]uint8
+}
+
 type TraceClosing struct {
 	_     structs.HostLayout
 	Sock  uint64
@@ -20,37 +27,34 @@ type TraceClosing struct {
 }
 
 type TraceCpuCounters struct {
-	_      structs.HostLayout
-	Ring   uint64
-	Table  uint64
-	Missed uint64
-	Sock   uint64
-	Event  uint64
-	Pad    [3]uint64
+	_           structs.HostLayout
+	Ring        uint64
+	Table       uint64
+	Missed      uint64
+	Sock        uint64
+	Event       uint64
+	StraySecond uint64
+	Strays      uint64
+	StraysMore  uint64
 }
 
 type TraceEnd struct {
-	_             structs.HostLayout
-	Message       TraceMessage
-	Lost          uint32
-	Sock          uint64
-	Started       uint64
-	FirstFin      uint64
-	CloseBegan    uint64
-	Ended         uint64
-	Path          uint64
-	BytesAcked    uint64
-	BytesReceived uint64
-	BytesSent     uint64
-	BytesRetrans  uint64
-	Quiet         uint64
-	Owner         TraceOwner
-	Closer        struct {
-		_    structs.HostLayout
-		Tgid uint32
-		Tid  uint32
-		Comm [16]uint8
-	}
+	_                structs.HostLayout
+	Message          TraceMessage
+	Lost             uint32
+	Sock             uint64
+	Started          uint64
+	FirstFin         uint64
+	CloseBegan       uint64
+	Ended            uint64
+	Path             uint64
+	BytesAcked       uint64
+	BytesReceived    uint64
+	BytesSent        uint64
+	BytesRetrans     uint64
+	Quiet            uint64
+	Owner            TraceOwner
+	Closer           TraceCloser
 	Local            [16]uint8
 	Peer             [16]uint8
 	LocalPort        uint16
@@ -142,17 +146,12 @@ const (
 )
 
 type TraceLater struct {
-	_       structs.HostLayout
-	Message TraceMessage
-	Lost    uint32
-	Sock    uint64
-	Time    uint64
-	Closer  struct {
-		_    structs.HostLayout
-		Tgid uint32
-		Tid  uint32
-		Comm [16]uint8
-	}
+	_          structs.HostLayout
+	Message    TraceMessage
+	Lost       uint32
+	Sock       uint64
+	Time       uint64
+	Closer     TraceCloser
 	Local      [16]uint8
 	Peer       [16]uint8
 	LocalPort  uint16
@@ -164,7 +163,9 @@ type TraceLater struct {
 	Family     uint8
 	Call       uint8
 	Signal     uint8
-	Pad        uint32
+	Segment    uint8
+	Listening  uint8
+	Pad        [2]uint8
 }
 
 type TraceListener struct {
@@ -187,14 +188,16 @@ type TraceMarks struct {
 type TraceMessage uint32
 
 const (
-	TraceMessageMESSAGE_END         TraceMessage = 1
-	TraceMessageMESSAGE_LINGER      TraceMessage = 2
-	TraceMessageMESSAGE_LEFT        TraceMessage = 3
-	TraceMessageMESSAGE_RETURNED    TraceMessage = 4
-	TraceMessageMESSAGE_RESET_SENT  TraceMessage = 5
-	TraceMessageMESSAGE_RESET_REPLY TraceMessage = 6
-	TraceMessageMESSAGE_RESET_TW    TraceMessage = 7
-	TraceMessageMESSAGE_CLOSED      TraceMessage = 8
+	TraceMessageMESSAGE_END          TraceMessage = 1
+	TraceMessageMESSAGE_LINGER       TraceMessage = 2
+	TraceMessageMESSAGE_LEFT         TraceMessage = 3
+	TraceMessageMESSAGE_RETURNED     TraceMessage = 4
+	TraceMessageMESSAGE_RESET_SENT   TraceMessage = 5
+	TraceMessageMESSAGE_RESET_REPLY  TraceMessage = 6
+	TraceMessageMESSAGE_RESET_TW     TraceMessage = 7
+	TraceMessageMESSAGE_CLOSED       TraceMessage = 8
+	TraceMessageMESSAGE_RESET_GOT_TW TraceMessage = 9
+	TraceMessageMESSAGE_STRAY        TraceMessage = 10
 )
 
 type TraceOwner struct {
@@ -230,8 +233,11 @@ const (
 	TraceProgFentryActiveReset   = "fentry_active_reset"
 	TraceProgFentryClose         = "fentry_close"
 	TraceProgFentryReset         = "fentry_reset"
+	TraceProgFentryTimewait      = "fentry_timewait"
 	TraceProgFentryV4Err         = "fentry_v4_err"
+	TraceProgFentryV4SendReset   = "fentry_v4_send_reset"
 	TraceProgFentryV6Err         = "fentry_v6_err"
+	TraceProgFentryV6SendReset   = "fentry_v6_send_reset"
 	TraceProgFexitAccept2        = "fexit_accept2"
 	TraceProgFexitAccept4        = "fexit_accept4"
 	TraceProgFexitClose          = "fexit_close"
@@ -243,8 +249,11 @@ const (
 	TraceProgKprobeClose         = "kprobe_close"
 	TraceProgKprobeGraft         = "kprobe_graft"
 	TraceProgKprobeReset         = "kprobe_reset"
+	TraceProgKprobeTimewait      = "kprobe_timewait"
 	TraceProgKprobeV4Err         = "kprobe_v4_err"
+	TraceProgKprobeV4SendReset   = "kprobe_v4_send_reset"
 	TraceProgKprobeV6Err         = "kprobe_v6_err"
+	TraceProgKprobeV6SendReset   = "kprobe_v6_send_reset"
 	TraceProgKretprobeAccept     = "kretprobe_accept"
 	TraceProgKretprobeClose      = "kretprobe_close"
 	TraceProgKretprobeMultiClose = "kretprobe_multi_close"
@@ -317,8 +326,11 @@ type TraceProgramSpecs struct {
 	FentryActiveReset   *ebpf.ProgramSpec `ebpf:"fentry_active_reset"`
 	FentryClose         *ebpf.ProgramSpec `ebpf:"fentry_close"`
 	FentryReset         *ebpf.ProgramSpec `ebpf:"fentry_reset"`
+	FentryTimewait      *ebpf.ProgramSpec `ebpf:"fentry_timewait"`
 	FentryV4Err         *ebpf.ProgramSpec `ebpf:"fentry_v4_err"`
+	FentryV4SendReset   *ebpf.ProgramSpec `ebpf:"fentry_v4_send_reset"`
 	FentryV6Err         *ebpf.ProgramSpec `ebpf:"fentry_v6_err"`
+	FentryV6SendReset   *ebpf.ProgramSpec `ebpf:"fentry_v6_send_reset"`
 	FexitAccept2        *ebpf.ProgramSpec `ebpf:"fexit_accept2"`
 	FexitAccept4        *ebpf.ProgramSpec `ebpf:"fexit_accept4"`
 	FexitClose          *ebpf.ProgramSpec `ebpf:"fexit_close"`
@@ -330,8 +342,11 @@ type TraceProgramSpecs struct {
 	KprobeClose         *ebpf.ProgramSpec `ebpf:"kprobe_close"`
 	KprobeGraft         *ebpf.ProgramSpec `ebpf:"kprobe_graft"`
 	KprobeReset         *ebpf.ProgramSpec `ebpf:"kprobe_reset"`
+	KprobeTimewait      *ebpf.ProgramSpec `ebpf:"kprobe_timewait"`
 	KprobeV4Err         *ebpf.ProgramSpec `ebpf:"kprobe_v4_err"`
+	KprobeV4SendReset   *ebpf.ProgramSpec `ebpf:"kprobe_v4_send_reset"`
 	KprobeV6Err         *ebpf.ProgramSpec `ebpf:"kprobe_v6_err"`
+	KprobeV6SendReset   *ebpf.ProgramSpec `ebpf:"kprobe_v6_send_reset"`
 	KretprobeAccept     *ebpf.ProgramSpec `ebpf:"kretprobe_accept"`
 	KretprobeClose      *ebpf.ProgramSpec `ebpf:"kretprobe_close"`
 	KretprobeMultiClose *ebpf.ProgramSpec `ebpf:"kretprobe_multi_close"`
@@ -449,8 +464,11 @@ type TracePrograms struct {
 	FentryActiveReset   *ebpf.Program `ebpf:"fentry_active_reset"`
 	FentryClose         *ebpf.Program `ebpf:"fentry_close"`
 	FentryReset         *ebpf.Program `ebpf:"fentry_reset"`
+	FentryTimewait      *ebpf.Program `ebpf:"fentry_timewait"`
 	FentryV4Err         *ebpf.Program `ebpf:"fentry_v4_err"`
+	FentryV4SendReset   *ebpf.Program `ebpf:"fentry_v4_send_reset"`
 	FentryV6Err         *ebpf.Program `ebpf:"fentry_v6_err"`
+	FentryV6SendReset   *ebpf.Program `ebpf:"fentry_v6_send_reset"`
 	FexitAccept2        *ebpf.Program `ebpf:"fexit_accept2"`
 	FexitAccept4        *ebpf.Program `ebpf:"fexit_accept4"`
 	FexitClose          *ebpf.Program `ebpf:"fexit_close"`
@@ -462,8 +480,11 @@ type TracePrograms struct {
 	KprobeClose         *ebpf.Program `ebpf:"kprobe_close"`
 	KprobeGraft         *ebpf.Program `ebpf:"kprobe_graft"`
 	KprobeReset         *ebpf.Program `ebpf:"kprobe_reset"`
+	KprobeTimewait      *ebpf.Program `ebpf:"kprobe_timewait"`
 	KprobeV4Err         *ebpf.Program `ebpf:"kprobe_v4_err"`
+	KprobeV4SendReset   *ebpf.Program `ebpf:"kprobe_v4_send_reset"`
 	KprobeV6Err         *ebpf.Program `ebpf:"kprobe_v6_err"`
+	KprobeV6SendReset   *ebpf.Program `ebpf:"kprobe_v6_send_reset"`
 	KretprobeAccept     *ebpf.Program `ebpf:"kretprobe_accept"`
 	KretprobeClose      *ebpf.Program `ebpf:"kretprobe_close"`
 	KretprobeMultiClose *ebpf.Program `ebpf:"kretprobe_multi_close"`
@@ -482,8 +503,11 @@ func (p *TracePrograms) Close() error {
 		p.FentryActiveReset,
 		p.FentryClose,
 		p.FentryReset,
+		p.FentryTimewait,
 		p.FentryV4Err,
+		p.FentryV4SendReset,
 		p.FentryV6Err,
+		p.FentryV6SendReset,
 		p.FexitAccept2,
 		p.FexitAccept4,
 		p.FexitClose,
@@ -495,8 +519,11 @@ func (p *TracePrograms) Close() error {
 		p.KprobeClose,
 		p.KprobeGraft,
 		p.KprobeReset,
+		p.KprobeTimewait,
 		p.KprobeV4Err,
+		p.KprobeV4SendReset,
 		p.KprobeV6Err,
+		p.KprobeV6SendReset,
 		p.KretprobeAccept,
 		p.KretprobeClose,
 		p.KretprobeMultiClose,

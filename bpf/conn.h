@@ -78,14 +78,14 @@ static __always_inline bool wanted_address(__u32 netns, __u32 local_port, __u32 
 	return !filter_port || local_port == filter_port || peer_port == filter_port;
 }
 
-static __always_inline bool wanted_peer(const struct end *conn)
+static __always_inline bool wanted_peer(const __u8 *address, __u8 family)
 {
-	const __u64 *peer = (const __u64 *)conn->peer;
+	const __u64 *peer = (const __u64 *)address;
 	__u64 high = peer[0], low = peer[1];
 
 	if (!(filter_mask[0] | filter_mask[1]))
 		return true;
-	if (conn->family == AF_INET) {
+	if (family == AF_INET) {
 		low = high << 32 | bpf_htonl(0xffff);
 		high = 0;
 	}
@@ -95,7 +95,8 @@ static __always_inline bool wanted_peer(const struct end *conn)
 
 static __always_inline bool wanted(const struct end *conn)
 {
-	if (!wanted_address(conn->netns, conn->local_port, conn->peer_port) || !wanted_peer(conn))
+	if (!wanted_address(conn->netns, conn->local_port, conn->peer_port) ||
+	    !wanted_peer(conn->peer, conn->family))
 		return false;
 	if (filter_family && !is_followed(conn->owner.tgid) && !is_followed(conn->closer.tgid))
 		return false;

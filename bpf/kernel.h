@@ -62,8 +62,14 @@ enum {
 	S_IFMT = 0170000,
 	S_IFSOCK = 0140000,
 
-	TCP_FLAGS = 13, /* offset in the header, RFC 9293, figure 1 */
+	TCP_SEQUENCE = 4, /* offsets in the header, RFC 9293, figure 1 */
+	TCP_FLAGS = 13,
 	TCP_FLAG_RST = 4,
+
+	IPV4_SOURCE = 12, /* offsets, RFC 791 and RFC 8200 */
+	IPV4_DESTINATION = 16,
+	IPV6_SOURCE = 8,
+	IPV6_DESTINATION = 24,
 
 	LOOPBACK_IFINDEX = 1, /* in every namespace, include/net/flow.h */
 };
@@ -134,6 +140,7 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	__u32 skc_tw_rcv_nxt;
 };
 
 typedef struct {
@@ -167,6 +174,7 @@ struct file {
 
 struct net_device {
 	int ifindex;
+	possible_net_t nd_net;
 };
 
 struct dst_entry {
@@ -301,6 +309,19 @@ struct sk_buff {
 	int skb_iif;
 	__u64 skb_mstamp_ns;
 	struct list_head tcp_tsorted_anchor;
+	struct net_device *dev;
+	unsigned long _skb_refdst;
+};
+
+/* include/net/inet_timewait_sock.h */
+struct inet_timewait_sock {
+	struct sock_common __tw_common;
+	volatile unsigned char tw_substate;
+};
+
+struct tcp_timewait_sock {
+	struct inet_timewait_sock tw_sk;
+	__u32 tw_rcv_wnd;
 };
 
 struct bpf_iter_meta {

@@ -72,3 +72,24 @@ int BPF_KPROBE(kprobe_active_reset, struct sock *sk)
 	gives_up(false, sk);
 	return 0;
 }
+
+SEC("kprobe/tcp_v4_send_reset")
+int BPF_KPROBE(kprobe_v4_send_reset, struct sock *sk, struct sk_buff *skb)
+{
+	function_sends_reset(sk, skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_v6_send_reset")
+int BPF_KPROBE(kprobe_v6_send_reset, struct sock *sk, struct sk_buff *skb)
+{
+	function_sends_reset(sk, skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_timewait_state_process")
+int BPF_KPROBE(kprobe_timewait, struct inet_timewait_sock *tw, struct sk_buff *skb)
+{
+	minisock_receives((struct sock *)tw, skb);
+	return 0;
+}

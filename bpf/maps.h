@@ -102,13 +102,18 @@ struct {
 /* Per-CPU losses, mapped into user space: reading them needs no capability. */
 enum { CPUS = 1024 };
 
-struct cpu_counters {
+/* Of each CPU, in a second: a flood of resets must not push out ends. */
+enum { STRAYS = 256 };
+
+struct cpu_counters { /* one cache line for each CPU */
 	__u64 ring;   /* ends for which the ring buffer was full */
 	__u64 table;  /* conns was full */
 	__u64 missed; /* events that the kernel did not show, found out later */
 	__u64 sock;   /* what one of the copies has just done, see copy_did */
 	__u64 event;
-	__u64 pad[3]; /* one cache line for each CPU */
+	__u64 stray_second; /* in which `strays` were sent */
+	__u64 strays;
+	__u64 strays_more; /* resets without a socket beyond STRAYS a second */
 };
 
 struct {
@@ -193,6 +198,24 @@ static __always_inline bool copy_did(void *sk, __u64 event)
 	else
 		c->sock = 0;
 	return true;
+}
+
+/* Whether one more reset without a socket may be sent now; otherwise it is counted. */
+static __always_inline bool stray_allowed(void)
+{
+	struct cpu_counters *c = count();
+	__u64 second = bpf_ktime_get_ns() >> 30;
+
+	if (!c)
+		return false;
+	if (c->stray_second != second) {
+		c->stray_second = second;
+		c->strays = 0;
+	}
+	if (c->strays++ < STRAYS)
+		return true;
+	c->strays_more++;
+	return false;
 }
 
 /* An event was not seen all the same. */

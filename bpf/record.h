@@ -14,6 +14,8 @@ enum message {
 	MESSAGE_RESET_REPLY,  /* struct later: RST in answer to a segment after an end */
 	MESSAGE_RESET_TW,     /* struct later: the same from TIME_WAIT; has the tuple */
 	MESSAGE_CLOSED,       /* struct later: the descriptor of an ended socket was closed */
+	MESSAGE_RESET_GOT_TW, /* struct later: a RST ended our FIN_WAIT2 minisock; has the tuple */
+	MESSAGE_STRAY,        /* struct later: RST for a segment of no socket; has the tuple */
 };
 
 enum flag {
@@ -189,7 +191,9 @@ struct later {
 	__u8 family;
 	__u8 call;
 	__u8 signal;
-	__u32 pad;
+	__u8 segment;   /* TCP flags of what was answered */
+	__u8 listening; /* a listener answered */
+	__u8 pad[2];
 };
 
 _Static_assert(sizeof(struct end) == 336, "struct end has no implicit padding");

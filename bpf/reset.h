@@ -82,6 +82,120 @@ int BPF_PROG(receive_reset, struct sock *sk)
 	return 0;
 }
 
+static __always_inline unsigned char *tcp_header(struct sk_buff *skb)
+{
+	return BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
+}
+
+/* The tuple of a received segment, as this host sees it. */
+static __always_inline bool read_segment(struct later *later, struct sk_buff *skb)
+{
+	unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	unsigned char *tcp = tcp_header(skb);
+	__be16 ports[2] = {};
+	__u8 version = 0;
+
+	if (bpf_probe_read_kernel(&version, sizeof(version), ip) ||
+	    bpf_probe_read_kernel(ports, sizeof(ports), tcp) ||
+	    bpf_probe_read_kernel(&later->segment, sizeof(later->segment), tcp + TCP_FLAGS))
+		return false;
+	later->peer_port = bpf_ntohs(ports[0]);
+	later->local_port = bpf_ntohs(ports[1]);
+	if (version >> 4 == 4) {
+		later->family = AF_INET;
+		return !bpf_probe_read_kernel(later->peer, 4, ip + IPV4_SOURCE) &&
+		       !bpf_probe_read_kernel(later->local, 4, ip + IPV4_DESTINATION);
+	}
+	later->family = AF_INET6;
+	return version >> 4 == 6 &&
+	       !bpf_probe_read_kernel(later->peer, 16, ip + IPV6_SOURCE) &&
+	       !bpf_probe_read_kernel(later->local, 16, ip + IPV6_DESTINATION);
+}
+
+static __always_inline __u32 netns_of_segment(struct sk_buff *skb)
+{
+	struct net_device *dev = BPF_CORE_READ(skb, dev);
+	struct dst_entry *dst;
+
+	if (!dev) {
+		dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL); /* SKB_DST_NOREF */
+		dev = BPF_CORE_READ(dst, dev);
+	}
+	return BPF_CORE_READ(dev, nd_net.net, ns.inum);
+}
+
+/*
+ * A RST that answers a segment of a connection that this host does not have: no
+ * socket has its ports, or only a listener. tcp_v4_send_reset() answers no RST.
+ */
+static __always_inline void stray_reset(struct sock *listener, struct sk_buff *skb, __u8 reason)
+{
+	struct later later;
+
+	if (!live)
+		return;
+	clear(&later, sizeof(later));
+	if (!read_segment(&later, skb) || later.segment & TCP_FLAG_RST)
+		return;
+	later.netns = listener ? netns_of(listener) : netns_of_segment(skb);
+	later.listening = listener != NULL;
+	later.reason = reason;
+	if (!wanted_address(later.netns, later.local_port, later.peer_port) ||
+	    !wanted_peer(later.peer, later.family) || !stray_allowed())
+		return;
+	emit_later(NULL, MESSAGE_STRAY, &later);
+}
+
+static __always_inline void emit_minisock(struct sock *sk, __u32 message, __u8 reason)
+{
+	struct later later;
+
+	clear(&later, sizeof(later));
+	later.reason = reason;
+	later.family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	later.local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	later.peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	later.netns = netns_of(sk);
+	read_addresses(false, sk, later.local, later.peer, later.family);
+	emit_later(sk, message, &later);
+}
+
+/*
+ * tcp_v4_rcv() > tcp_timewait_state_process(): a segment for a minisock. A RST
+ * ends one that waits for the peer's FIN: its application closed without reading
+ * all, or was killed. In TIME_WAIT proper there is nothing left to lose.
+ */
+static __always_inline void minisock_receives(struct sock *sk, struct sk_buff *skb)
+{
+	struct tcp_timewait_sock *tw = (void *)sk;
+	unsigned char *tcp = tcp_header(skb);
+	__u32 offset;
+	__be32 seq = 0;
+	__u8 flags = 0;
+
+	if (BPF_CORE_READ(tw, tw_sk.tw_substate) != TCP_FIN_WAIT2 ||
+	    bpf_probe_read_kernel(&flags, sizeof(flags), tcp + TCP_FLAGS) ||
+	    !(flags & TCP_FLAG_RST) || !live ||
+	    bpf_probe_read_kernel(&seq, sizeof(seq), tcp + TCP_SEQUENCE))
+		return;
+	offset = bpf_ntohl(seq) - BPF_CORE_READ(sk, __sk_common.skc_tw_rcv_nxt);
+	if (offset && offset >= BPF_CORE_READ(tw, tw_rcv_wnd)) /* tcp_in_window() */
+		return;
+	emit_minisock(sk, MESSAGE_RESET_GOT_TW, 0);
+}
+
+/*
+ * tcp_v4_send_reset(sk, skb) before 6.10: the tracepoint tells only of full
+ * sockets there.
+ */
+static __always_inline void function_sends_reset(struct sock *sk, struct sk_buff *skb)
+{
+	if (!sk)
+		stray_reset(NULL, skb, 0);
+	else if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_TIME_WAIT && live)
+		emit_minisock(sk, MESSAGE_RESET_TW, 0);
+}
+
 /*
  * A raw tracepoint: since 6.10 sk may be NULL or a minisock, and tp_btf would
  * need a kernel that tells the verifier so (raw_tp_null_args). The reason is
@@ -91,32 +205,31 @@ SEC("raw_tp/tcp_send_reset")
 int send_reset(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (void *)ctx->args[0];
-	bool reply = ctx->args[1] != 0;
-	__u8 state, reason = 0;
+	struct sk_buff *skb = (void *)ctx->args[1];
+	bool reply = skb != NULL;
+	__u8 state = TCP_LISTEN, reason = 0;
 	struct later later;
 	struct end *conn;
 	__u32 flags;
 
-	if (!sk)
+	if (sk)
+		state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (state == TCP_NEW_SYN_RECV || (state == TCP_LISTEN && !reply))
 		return 0;
-	state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	if (state == TCP_NEW_SYN_RECV || state == TCP_LISTEN)
-		return 0;
-	if (copy_did(sk, 0xff00 | reply))
+	if (copy_did(state == TCP_LISTEN ? (void *)skb : (void *)sk, 0xff00 | reply))
 		return 0;
 	if (bpf_core_type_exists(enum sk_rst_reason))
 		reason = ctx->args[2];
-	clear(&later, sizeof(later));
-	later.reason = reason;
-	if (state == TCP_TIME_WAIT) {
-		later.family = BPF_CORE_READ(sk, __sk_common.skc_family);
-		later.local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-		later.peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-		later.netns = netns_of(sk);
-		read_addresses(false, sk, later.local, later.peer, later.family);
-		emit_later(sk, MESSAGE_RESET_TW, &later);
+	if (state == TCP_LISTEN) {
+		stray_reset(sk, skb, reason);
 		return 0;
 	}
+	if (state == TCP_TIME_WAIT) {
+		emit_minisock(sk, MESSAGE_RESET_TW, reason);
+		return 0;
+	}
+	clear(&later, sizeof(later));
+	later.reason = reason;
 	if (state != TCP_CLOSE) {
 		/* An answer in a live state ends nothing: a wrong ACK while connecting. */
 		if (reply)

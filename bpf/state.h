@@ -145,7 +145,7 @@ static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, 
 	conn->sock = (__u64)sk;
 	conn->path = (__u64)old << 4 | TCP_CLOSE;
 	read_tuple(true, conn, tp);
-	if (!wanted_peer(conn)) {
+	if (!wanted_peer(conn->peer, conn->family)) {
 		bpf_ringbuf_discard(conn, 0);
 		return;
 	}

@@ -60,6 +60,29 @@ int BPF_PROG(fentry_v6_err, struct sk_buff *skb, void *opt, __u8 type, __u8 code
 	return 0;
 }
 
+/* tcp_v4_send_reset(sk, skb), up to 6.9; then with the reason. */
+SEC("fentry/tcp_v4_send_reset")
+int BPF_PROG(fentry_v4_send_reset, struct sock *sk, struct sk_buff *skb)
+{
+	function_sends_reset(sk, skb);
+	return 0;
+}
+
+SEC("fentry/tcp_v6_send_reset")
+int BPF_PROG(fentry_v6_send_reset, struct sock *sk, struct sk_buff *skb)
+{
+	function_sends_reset(sk, skb);
+	return 0;
+}
+
+/* The first two arguments are the same everywhere. */
+SEC("fentry/tcp_timewait_state_process")
+int BPF_PROG(fentry_timewait, struct inet_timewait_sock *tw, struct sk_buff *skb)
+{
+	minisock_receives((struct sock *)tw, skb);
+	return 0;
+}
+
 /* Only the first argument is the same everywhere. */
 SEC("fentry/tcp_send_active_reset")
 int BPF_PROG(fentry_active_reset, struct sock *sk)

@@ -9,7 +9,7 @@ type Stray struct {
 	// How many, from first_time until time.
 	Count uint64 `json:"count"`
 	// When the first was sent.
-	First Time   `json:"first_time,omitzero"`
+	First Time `json:"first_time,omitzero"`
 	// What this host knows of the connection. ended: it was one of this trace, and id,
 	// process and closer are its. no-listener: it was to be opened, and nobody listens
 	// on the port. not-ours: none of this trace. more: the resets for connections beyond

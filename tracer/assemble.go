@@ -30,13 +30,17 @@ type assembler struct {
 	resets queue[heldReset, *heldReset]
 	bySock map[uint64]*held // the latest held end of each socket
 	waits  waits
-	tw     timeWaits
-	ids    ids
-	event  model.Event // the next one: it has 900 bytes, and is made in place
+	recent recent
+	strays strays
+	began  ktime // when the trace did
+	// following: only connections of some processes are told.
+	following bool
+	ids       ids
+	event     model.Event // the next one: it has 900 bytes, and is made in place
 }
 
 func newAssembler(t translator, session string) *assembler {
-	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, bySock: map[uint64]*held{}, waits: newWaits(), tw: newTimeWaits()}
+	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, bySock: map[uint64]*held{}, waits: newWaits(), recent: newRecent(), strays: strays{byTuple: map[tuple]*strayResets{}}}
 }
 
 // attached tells whether every return of close() is traced.
@@ -61,10 +65,12 @@ func (a *assembler) message(m *message, out emit) bool {
 		return a.left(&m.end, out)
 	case bpf.TraceMessageMESSAGE_RETURNED:
 		return a.returned(&m.later, out)
-	case bpf.TraceMessageMESSAGE_RESET_TW:
+	case bpf.TraceMessageMESSAGE_RESET_TW, bpf.TraceMessageMESSAGE_RESET_GOT_TW:
 		r := a.resets.next()
-		r.later = m.later
+		r.later, r.received = m.later, m.kind == bpf.TraceMessageMESSAGE_RESET_GOT_TW
 		a.resets.push(r)
+	case bpf.TraceMessageMESSAGE_STRAY:
+		a.strays.add(&m.later)
 	default:
 		a.amend(m)
 	}
@@ -125,7 +131,7 @@ func descriptorClosed(e *bpf.TraceEnd, l *bpf.TraceLater) {
 
 // next clears the event and returns its facts.
 func (a *assembler) next(kind model.Kind) *model.Facts {
-	a.event.Kind, a.event.Facts = kind, model.Facts{}
+	a.event.Kind, a.event.Facts, a.event.Stray = kind, model.Facts{}, model.Stray{}
 	return &a.event.Facts
 }
 
@@ -164,13 +170,13 @@ func (a *assembler) releaseUntil(until ktime, losses uint32, out emit) bool {
 		}
 	}
 	for h := a.resets.front(); h != nil && h.time() <= until.add(-hold); h = a.resets.front() {
-		more := a.resetFromTimeWait(&h.later, out)
+		more := a.resetFromTimeWait(h, out)
 		a.resets.pop()
 		if !more {
 			return false
 		}
 	}
-	return true
+	return a.reportStrays(until, out)
 }
 
 // deliver reports a connection end. For a close() whose linger time ran out
@@ -194,12 +200,11 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 		f.ID = w.id
 		f.Evidence.Later = true
 		f.Evidence.Wait.TimerExpired = w.timer
+		a.recent.add(e, w.number, gap, false) // it has its outcome
 		return out(&a.event)
 	}
 	f.ID = a.nextID()
-	if f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL)) {
-		a.tw.add(e, a.ends, gap)
-	}
+	a.recent.add(e, a.ends, gap, f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL)))
 	return out(&a.event)
 }
 

@@ -54,7 +54,7 @@ func (t *Tracer) Capture(messages [][]byte, results []lab.Result) Capture {
 	}
 	for i := range decoded {
 		m := &decoded[i]
-		if socks[m.sock()] || m.kind == bpf.TraceMessageMESSAGE_RESET_TW && namespaces[m.later.Netns] {
+		if socks[m.sock()] || m.hasTuple() && namespaces[m.later.Netns] {
 			c.Messages = append(c.Messages, messages[i])
 		}
 	}
@@ -64,6 +64,12 @@ func (t *Tracer) Capture(messages [][]byte, results []lab.Result) Capture {
 func (m *message) hasEnd() bool {
 	return m.kind == bpf.TraceMessageMESSAGE_END || m.kind == bpf.TraceMessageMESSAGE_LINGER ||
 		m.kind == bpf.TraceMessageMESSAGE_LEFT
+}
+
+// hasTuple: the message is of no socket that is known.
+func (m *message) hasTuple() bool {
+	return m.kind == bpf.TraceMessageMESSAGE_RESET_TW || m.kind == bpf.TraceMessageMESSAGE_RESET_GOT_TW ||
+		m.kind == bpf.TraceMessageMESSAGE_STRAY
 }
 
 func (m *message) sock() uint64 {
@@ -192,7 +198,7 @@ func (c *Capture) Shuffled(r *rand.Rand, window time.Duration) []int {
 		if window == 0 {
 			spread = 1e15
 		}
-		if decoded[i].kind == bpf.TraceMessageMESSAGE_RESET_TW {
+		if decoded[i].hasTuple() {
 			spread = min(spread, float64(hold/2))
 		}
 		at[i] = float64(decoded[i].time()) + r.Float64()*spread

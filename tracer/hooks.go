@@ -69,6 +69,9 @@ var extra = map[Mode][]hook{
 		{program: "fentry_active_reset", attach: attachTracing},
 		{program: "fentry_v4_err", attach: attachTracing, optional: true},
 		{program: "fentry_v6_err", attach: attachTracing, function: "tcp_v6_err", parameters: 6, optional: true},
+		{program: "fentry_v4_send_reset", attach: attachTracing, function: "tcp_v4_send_reset", parameters: 2},
+		{program: "fentry_v6_send_reset", attach: attachTracing, function: "tcp_v6_send_reset", parameters: 2},
+		{program: "fentry_timewait", attach: attachTracing, optional: true},
 	},
 	Kprobe: {
 		{program: "kprobe_close", attach: attachKprobe("tcp_close")},
@@ -80,6 +83,9 @@ var extra = map[Mode][]hook{
 		{program: "kprobe_active_reset", attach: attachKprobe("tcp_send_active_reset")},
 		{program: "kprobe_v4_err", attach: attachKprobe("tcp_v4_err"), optional: true},
 		{program: "kprobe_v6_err", attach: attachKprobe("tcp_v6_err"), function: "tcp_v6_err", parameters: 6, optional: true},
+		{program: "kprobe_v4_send_reset", attach: attachKprobe("tcp_v4_send_reset"), function: "tcp_v4_send_reset", parameters: 2},
+		{program: "kprobe_v6_send_reset", attach: attachKprobe("tcp_v6_send_reset"), function: "tcp_v6_send_reset", parameters: 2},
+		{program: "kprobe_timewait", attach: attachKprobe("tcp_timewait_state_process"), optional: true},
 	},
 	Tracepoint: {
 		{program: "sock_release", attach: attachCgroup(ebpf.AttachCgroupInetSockRelease), optional: true},

@@ -26,6 +26,7 @@ type lossCounters struct {
 	later    *ebpf.Variable // lost_later
 	// Reported so far.
 	ring, laterReported, table, missed uint64
+	strays                             uint64 // taken so far
 }
 
 func newLossCounters(objects *ebpf.Collection) (*lossCounters, error) {
@@ -61,6 +62,15 @@ func (l *lossCounters) sum(offset uintptr) uint64 {
 		total += *(*uint64)(unsafe.Pointer(&b))
 	}
 	return total
+}
+
+// moreStrays returns how many resets without a socket were only counted since it
+// was last asked. They are no loss: the record of their number tells of them.
+func (l *lossCounters) moreStrays() uint64 {
+	now := l.sum(unsafe.Offsetof(bpf.TraceCpuCounters{}.StraysMore))
+	n := now - l.strays
+	l.strays = now
+	return n
 }
 
 // report emits what was lost since the last report: ends, of which nothing else

@@ -27,6 +27,7 @@ type waiting struct {
 	end      bpf.TraceEnd // as it was when the wait began
 	deadline ktime        // when the wait ends at the latest
 	id       string       // of its linger-timeout, once reported
+	number   uint64       // of that end
 	timer    bool         // reported because the timer ran out
 	dropped  bool
 }
@@ -153,6 +154,7 @@ func (a *assembler) expire(w *waiting, at ktime, timer bool, out emit) bool {
 		return true
 	}
 	w.id, w.timer = a.nextID(), timer
+	w.number = a.ends
 	f.ID = w.id
 	return out(&a.event)
 }

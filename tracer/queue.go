@@ -15,8 +15,12 @@ type held struct {
 
 func (h *held) time() ktime { return h.at }
 
-// heldReset is a reset from TIME_WAIT, which must not overtake the end before it.
-type heldReset struct{ later bpf.TraceLater }
+// heldReset is a reset sent or received by TIME_WAIT, which must not overtake the
+// end before it.
+type heldReset struct {
+	later    bpf.TraceLater
+	received bool
+}
 
 func (h *heldReset) time() ktime { return ktime(h.later.Time) }
 

@@ -23,10 +23,11 @@ import (
 const roleVariable = "CLOSETRACE_TEST_ROLE"
 
 var roles = map[string]func() error{
-	"acceptor": acceptConnections,
-	"flood":    floodLoopback,
-	"spin":     spin,
-	"dropped":  traceWithoutPrivileges,
+	"acceptor":     acceptConnections,
+	"flood":        floodLoopback,
+	"flood-closed": floodClosed,
+	"spin":         spin,
+	"dropped":      traceWithoutPrivileges,
 }
 
 func TestMain(m *testing.M) {

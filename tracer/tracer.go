@@ -126,6 +126,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 		seesICMP6: t.loaded.runs("fentry_v6_err", "kprobe_v6_err"),
 		owners:    process.NewOwners(process.Options{CommandLine: opts.CommandLine}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
+	t.asm.began, t.asm.following = monotonic(), opts.PID != 0
 	t.asm.attached(t.loaded.allReturns())
 	return t, nil
 }
@@ -217,6 +218,7 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
 	}
+	t.asm.strays.beyond(t.losses.moreStrays(), now)
 	if t.asm.advance(now, t.losses.epoch(), out) {
 		t.losses.report(t.asm.clock.time(now), out)
 	}
@@ -267,6 +269,7 @@ func (t *Tracer) drain(out emit) error {
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
 	}
+	t.asm.strays.beyond(t.losses.moreStrays(), monotonic())
 	if t.asm.flush(t.losses.epoch(), out) {
 		t.losses.report(t.asm.clock.time(monotonic()), out)
 	}

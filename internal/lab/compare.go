@@ -29,7 +29,7 @@ func Compare(results []Result, records []model.Record) []Finding {
 			byNamespace[ns] = append(byNamespace[ns], r)
 		case model.KindOutcome:
 			outcomes[r.Teardown.ID] = r
-		case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindStop:
+		case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindStray, model.KindStop:
 		}
 	}
 	var findings []Finding
@@ -37,6 +37,7 @@ func Compare(results []Result, records []model.Record) []Finding {
 		if r := &results[i]; r.Skipped == "" && r.Error == "" {
 			findings = append(findings, compareResult(r, during(r, byNamespace[r.NetNS]), outcomes)...)
 			findings = append(findings, compareFailed(r, records)...)
+			findings = append(findings, compareStrays(r, records, byNamespace[r.NetNS])...)
 		}
 	}
 	return findings

@@ -70,6 +70,8 @@ type Result struct {
 	Packets []Packet `json:"packets"`
 	// Counters are the changes of the namespace's Tcp and TcpExt counters.
 	Counters map[string]uint64 `json:"counters"`
+	// Strays are resets for connections that the kernel did not have.
+	Strays []Stray `json:"strays,omitzero"`
 	// Explained are changes of counters that belong to no end.
 	Explained map[string]uint64 `json:"explained,omitzero"`
 }
@@ -85,6 +87,8 @@ type End struct {
 	// one, or what caused it: what is reported then must not be certain. Empty for
 	// nearly all.
 	Invisible string `json:"invisible,omitzero"`
+	// Hooked: what is Invisible is seen by hooks in the kernel's functions.
+	Hooked bool `json:"hooked,omitzero"`
 	// Deaf: segments to this end were dropped by a filter, so that what is on
 	// the wire towards it says nothing.
 	Deaf bool `json:"deaf,omitzero"`

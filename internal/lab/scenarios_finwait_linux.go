@@ -20,6 +20,7 @@ func finWaitScenarios() []Scenario {
 			truth := finActive(model.CallClose).from(model.FinWait2, sentFIN)
 			truth.Cause = model.CauseUnknown // Linux has no event when the minisock's time is out
 			s.end(a, truth).Answered = true
+			s.stray(b, model.StrayEnded)
 			s.end(b, peerReset().from(model.LastAck, bothFIN).by(model.CallClose))
 		}},
 		{Name: "fin-wait2-full-socket", Group: "fin-wait2", run: func(s *stage) {
@@ -136,7 +137,7 @@ func lateDataToTimeWait(s *stage, a, b *sock) {
 	truth.Outcome = &late
 	e := s.end(a, truth)
 	if !timeWaitResetTraced() {
-		e.Invisible = "before Linux 6.12 a reset by TIME_WAIT has no event"
+		e.Invisible, e.Hooked = "before Linux 6.10 a reset by TIME_WAIT has no tracepoint", true
 	}
 	s.end(b, peerReset().from(model.CloseWait, gotFIN))
 	b.finish()

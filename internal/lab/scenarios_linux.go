@@ -15,6 +15,7 @@ func Scenarios() []Scenario {
 		peerScenarios(),
 		farScenarios(),
 		finWaitScenarios(),
+		strayScenarios(),
 		listenerScenarios(),
 		descriptorScenarios(),
 		familyScenarios(),

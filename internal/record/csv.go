@@ -98,7 +98,7 @@ func nonZero[T int | uint16 | uint32 | uint64](n T) string {
 	if n == 0 {
 		return ""
 	}
-	return strconv.FormatInt(int64(n), 10)
+	return fmt.Sprint(n)
 }
 
 func show[T bool | int | uint32 | uint64 | time.Duration](o model.Opt[T]) string {

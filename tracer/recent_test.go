@@ -13,24 +13,26 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestTimeWaits: what is remembered is the last timeWaitMax, by the whole tuple,
+// TestRecent: what is remembered is the last recentMax, by the whole tuple,
 // once, and for as long as the kernel keeps a TIME_WAIT.
-func TestTimeWaits(t *testing.T) {
+func TestRecent(t *testing.T) {
 	endOf := func(i int, at ktime) *bpf.TraceEnd {
 		return &bpf.TraceEnd{Family: unix.AF_INET6, LocalPort: uint16(i), Netns: uint32(i >> 16), Ended: uint64(at)}
 	}
-	const added = timeWaitMax + 1000
-	w := newTimeWaits()
+	const added = recentMax + 1000
+	w := newRecent()
 	for i := range added {
-		w.add(endOf(i, 1), uint64(i+1), false)
+		w.add(endOf(i, 1), uint64(i+1), false, true)
 	}
 	take := func(i int, at ktime) uint64 {
-		_, id := w.take(endTuple(endOf(i, 0)), at)
-		return id
+		if e := w.inTimeWait(endTuple(endOf(i, 0)), at); e != nil {
+			return e.id
+		}
+		return 0
 	}
 	for i := range added {
 		want := uint64(i + 1)
-		if i < added-timeWaitMax {
+		if i < added-recentMax {
 			want = 0
 		}
 		if id := take(i, 2); id != want {
@@ -40,12 +42,12 @@ func TestTimeWaits(t *testing.T) {
 			t.Fatalf("take(%d) worked twice", i)
 		}
 	}
-	w.add(endOf(1, 1), 7, false)
-	w.add(endOf(1, 1), 8, false)
+	w.add(endOf(1, 1), 7, false, true)
+	w.add(endOf(1, 1), 8, false, true)
 	if id := take(1, 2); id != 8 {
 		t.Errorf("of two connections with one tuple: %d; want the later one, 8", id)
 	}
-	w.add(endOf(2, 1), 9, false)
+	w.add(endOf(2, 1), 9, false, true)
 	if id := take(2, ktime(1).add(timeWaitFor+time.Second)); id != 0 {
 		t.Error("a TIME_WAIT that is over was found")
 	}

@@ -1,0 +1,150 @@
+//go:build linux
+
+package tracer
+
+import (
+	"hash/maphash"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+const (
+	recentMax = 32768 // bounds the table; the oldest entry goes
+	// timeWaitFor is TCP_TIMEWAIT_LEN of every kernel.
+	timeWaitFor = 60 * time.Second
+	// recentFor is for how long an end is remembered: a peer that knows nothing of
+	// it may send for minutes.
+	recentFor = 5 * time.Minute
+)
+
+// recent remembers the connections that ended last, so that a reset for late data
+// finds its connection and is reported with all that is known of it. Every end
+// comes here and next to none is asked for: a ring, chained by hash, takes a third
+// of the time of a map from which the oldest is deleted.
+type recent struct {
+	seed  maphash.Seed
+	heads []uint64 // by hash: the number of the last one, counted from 1
+	ring  []ended
+	count uint64 // added so far
+}
+
+// ended is a connection that has ended.
+type ended struct {
+	end  bpf.TraceEnd
+	id   uint64
+	prev uint64 // number of the one before it with the same hash
+	gap  bool   // events were lost around the end
+	// timeWait: a reset of its TIME_WAIT would be news.
+	timeWait bool
+}
+
+// tuple is a [model.Network] that is quick to hash. IPv4 addresses are mapped,
+// as an IPv6 socket has them.
+type tuple struct {
+	local, peer         [16]byte
+	localPort, peerPort uint16
+	netns               uint32
+}
+
+func tupleOf(family uint8, local, peer *[16]byte, localPort, peerPort uint16, netns uint32) tuple {
+	t := tuple{*local, *peer, localPort, peerPort, netns}
+	if family == unix.AF_INET {
+		t.local, t.peer = mapped(local), mapped(peer)
+	}
+	return t
+}
+
+func endTuple(e *bpf.TraceEnd) tuple {
+	return tupleOf(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns)
+}
+
+func mapped(b *[16]byte) [16]byte {
+	return [16]byte{10: 0xff, 11: 0xff, 12: b[0], 13: b[1], 14: b[2], 15: b[3]}
+}
+
+func newRecent() recent {
+	return recent{seed: maphash.MakeSeed(), heads: make([]uint64, recentMax)}
+}
+
+func (t *recent) head(n tuple) *uint64 {
+	return &t.heads[maphash.Comparable(t.seed, n)%recentMax]
+}
+
+func (t *recent) add(e *bpf.TraceEnd, id uint64, gap, timeWait bool) {
+	head := t.head(endTuple(e))
+	if len(t.ring) < recentMax {
+		t.ring = append(t.ring, ended{})
+	}
+	entry := &t.ring[t.count%recentMax]
+	entry.end, entry.id, entry.prev, entry.gap, entry.timeWait = *e, id, *head, gap, timeWait
+	t.count++
+	*head = t.count
+}
+
+// find returns the last connection with this tuple that had ended by then, or nil.
+// It is valid until the next add. The numbers of a chain fall: it ends where the
+// ring has been written over. What was sent in the kernel call that ended the
+// connection, or on another processor, may have been sent a little before its end.
+func (t *recent) find(n tuple, at ktime) *ended {
+	for number := *t.head(n); number != 0 && t.count-number < recentMax; {
+		entry := &t.ring[(number-1)%recentMax]
+		if endTuple(&entry.end) == n && ktime(entry.end.Ended) <= at.add(hold) {
+			if ktime(entry.end.Ended).add(recentFor) < at {
+				return nil
+			}
+			return entry
+		}
+		number = entry.prev
+	}
+	return nil
+}
+
+// oldest returns since when all ends are remembered; 0 is from the beginning.
+func (t *recent) oldest() ktime {
+	if t.count <= recentMax {
+		return 0
+	}
+	return ktime(t.ring[t.count%recentMax].end.Ended)
+}
+
+// inTimeWait returns the connection that was in TIME_WAIT at that time, once, or nil.
+func (t *recent) inTimeWait(n tuple, at ktime) *ended {
+	entry := t.find(n, at)
+	if entry == nil || !entry.timeWait || ktime(entry.end.Ended).add(timeWaitFor) < at {
+		return nil
+	}
+	entry.timeWait = false
+	return entry
+}
+
+// resetFromTimeWait: the minisock that took over a connection, which had ended
+// gracefully as far as was known, answered data with a reset, or received one. The
+// outcome repeats the facts of the end, so that it can stand alone.
+func (a *assembler) resetFromTimeWait(h *heldReset, out emit) bool {
+	l := &h.later
+	tw := a.recent.inTimeWait(tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns), ktime(l.Time))
+	if tw == nil {
+		return true
+	}
+	e := &tw.end
+	f := a.next(model.KindOutcome)
+	a.facts(f, e)
+	f.Time, f.ID = a.clock.time(ktime(l.Time)), a.ids.of(tw.id)
+	if e.Started != 0 {
+		f.Duration = model.Some(time.Duration(l.Time - e.Started))
+	}
+	f.Evidence.Gap = f.Evidence.Gap || tw.gap
+	f.Evidence.Later = true
+	if h.received { // the peer sent that, and no FIN
+		f.TCP.RST.Received, f.TCP.FIN.Received, f.TCP.TimeWait = model.Some(true), model.Some(false), model.Some(false)
+		f.Evidence.RSTReceivedBefore = true
+		return out(&a.event)
+	}
+	f.TCP.RST.Sent, f.TCP.RST.Reason = model.Some(true), a.reasons[l.Reason]
+	f.Evidence.RSTReplyTimeWait = true
+	return out(&a.event)
+}
