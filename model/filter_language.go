@@ -21,11 +21,12 @@ import (
 func CompileExpression(source string, env any, options ...expr.Option) (*vm.Program, error) {
 	networks := networkChecker{source: file.NewSource(source)}
 	bounds := boundChecker{source: file.NewSource(source)}
-	options = append(append(bounded(), options...), expr.Env(env), expr.Patch(&networks), expr.Patch(&bounds),
+	values := valueChecker{source: file.NewSource(source)}
+	options = append(append(bounded(), options...), expr.Env(env), expr.Patch(&networks), expr.Patch(&bounds), expr.Patch(&values),
 		expr.Function("cidr", inCIDR, new(func(string, string) bool)))
 	program, err := expr.Compile(source, options...)
 	if err == nil {
-		err = cmp.Or(networks.err, bounds.err)
+		err = cmp.Or(networks.err, bounds.err, values.err)
 	}
 	if err == nil {
 		return program, nil

@@ -12,9 +12,18 @@ func (s *screen) back() {
 		q.text = ""
 	case q.expr != "":
 		q.expr = ""
+	case q.bad:
+		q.bad = false
 	default:
 		return
 	}
+	s.choose(q)
+}
+
+// toggleBad shows only what is not graceful, or all again.
+func (s *screen) toggleBad() {
+	q := s.query
+	q.bad = !q.bad
 	s.choose(q)
 }
 

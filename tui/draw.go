@@ -115,6 +115,9 @@ func (s *screen) headerHeight() int {
 	if !s.query.empty() {
 		height++
 	}
+	if s.cfg.Traced != "" {
+		height++
+	}
 	return height
 }
 

@@ -92,7 +92,9 @@ func (l *groupList) enter(s *screen) {
 	if row == nil || row.key.others {
 		return
 	}
-	s.choose(query{text: s.query.text, expr: s.query.expr, scope: &scope{l.by, row.key, l}})
+	q := s.query
+	q.scope = &scope{l.by, row.key, l}
+	s.choose(q)
 	s.stream.follow = true
 	s.show(&s.stream)
 }
@@ -107,6 +109,9 @@ func (l *groupList) rows(s *screen, d *deck, height int) {
 	}
 	if l.stale || now < l.taken || now.Sub(l.taken) >= 500*time.Millisecond || len(l.all) == 0 {
 		l.take(d.shown.tables[l.table], now)
+		if l.minute {
+			l.lastMinute(d, now)
+		}
 		l.stale, l.taken = false, now
 	}
 	place := l.place()
@@ -136,6 +141,39 @@ func (l *groupList) take(t *table, now model.Time) {
 			copy(l.all[i].curve[:], l.all[i].group.history.curve(now, groupSpans, 1, anyVerdict))
 		}
 		l.all[i].group = nil
+	}
+}
+
+// lastMinute makes losses and causes those of the last minute too, from the records that
+// are kept of it.
+func (l *groupList) lastMinute(d *deck, now model.Time) {
+	recent := map[groupKey]*group{}
+	for i := d.hits.len() - 1; i >= 0; i-- {
+		r := d.journal.at(d.hits.at(i))
+		if r.Time() != 0 && now.Sub(r.Time()) > time.Minute {
+			break
+		}
+		if r.Kind != model.KindTeardown {
+			continue
+		}
+		k := dimensions[l.by].key(&r.Teardown)
+		g := recent[k]
+		if g == nil {
+			g = &group{}
+			recent[k] = g
+		}
+		g.lost += r.Teardown.TCP.Bytes.Lost()
+		g.causes[clampCause(r.Teardown.Cause)]++
+	}
+	for i := range l.all {
+		row := &l.all[i]
+		row.lost, row.mostly = 0, model.CauseFIN
+		if g := recent[row.key]; g != nil {
+			row.lost, row.mostly = g.lost, g.mostly()
+		}
+	}
+	if l.sort == sortGroupLost {
+		slices.SortStableFunc(l.all, l.compare)
 	}
 }
 

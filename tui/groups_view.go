@@ -201,10 +201,15 @@ func (l *groupList) takeaway(s *screen) takeaway {
 // text returns the whole table with tabs.
 func (l *groupList) text(s *screen) string {
 	var b strings.Builder
-	columns := groupTable(l.by, s.width, &asciiGlyphs)
+	b.WriteString(s.provenance())
+	columns := groupTable(l.by, 1<<10, &asciiGlyphs)
 	for col := range colSpark {
-		if title := columns[col].title; title != "" {
-			b.WriteString(strings.TrimLeft(title, "GALF") + "\t")
+		title := columns[col].title
+		if v, is := columnVerdict(col); is {
+			title = strings.ToUpper(v.String())
+		}
+		if title != "" {
+			b.WriteString(title + "\t")
 		}
 	}
 	b.WriteByte('\n')

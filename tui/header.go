@@ -19,6 +19,9 @@ import (
 func (s *screen) header() []string {
 	lines := []string{s.statusLine(), s.tabLine()}
 	lines = append(lines, s.verdictLines()...)
+	if s.cfg.Traced != "" {
+		lines = append(lines, s.pal.match.Styled(cut("traced  only "+safetext.Escape(s.cfg.Traced), s.width, s.g.dots)))
+	}
 	if line := s.filterLine(); line != "" {
 		lines = append(lines, line)
 	}
@@ -214,6 +217,9 @@ func (s *screen) filterLine() string {
 	var parts []string
 	if sc := s.query.scope; sc != nil {
 		parts = append(parts, dimensions[sc.by].noun+" is "+dimensions[sc.by].title(&sc.key, 60, s.g))
+	}
+	if s.query.bad {
+		parts = append(parts, "not graceful")
 	}
 	if s.query.text != "" {
 		parts = append(parts, "text "+safetext.Escape(s.query.text))

@@ -1,7 +1,10 @@
 package tui
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"charm.land/bubbles/v2/key"
 )
@@ -21,6 +24,7 @@ type keyMap struct {
 	copyJSON, copyFilter, write, record, mouse key.Binding
 	stepBack, step, abortBack, abort           key.Binding
 	faster, slower                             key.Binding
+	bad, redraw, suspend                       key.Binding
 	help, quit, kill                           key.Binding
 }
 
@@ -61,6 +65,9 @@ func newKeyMap() keyMap {
 		abort:       bind("}", "next abortive", "}"),
 		faster:      bind("+", "replay twice as fast", "+", "="),
 		slower:      bind("-", "replay half as fast", "-"),
+		bad:         bind("a", "not graceful only", "a"),
+		redraw:      bind("ctrl+l", "draw anew", "ctrl+l"),
+		suspend:     bind("ctrl+z", "suspend", "ctrl+z"),
 		help:        bind("?", "help", "?"),
 		quit:        bind("q", "quit", "q"),
 		kill:        bind("ctrl+c", "quit at once", "ctrl+c"),
@@ -78,10 +85,10 @@ func (k *keyMap) groups() []keyGroup {
 	return []keyGroup{
 		{"Views", []key.Binding{k.views, k.next, k.previous}},
 		{"Move", []key.Binding{k.down, k.up, k.halfDown, k.halfUp, k.first, k.last, k.enter, k.back, k.nextOne, k.previousOne}},
-		{"Choose", []key.Binding{k.text, k.expr, k.pause, k.sort, k.reverse, k.window, k.group, k.end}},
+		{"Choose", []key.Binding{k.bad, k.text, k.expr, k.pause, k.sort, k.reverse, k.window, k.group, k.end}},
 		{"Step", []key.Binding{k.step, k.stepBack, k.abort, k.abortBack, k.faster, k.slower}},
 		{"Take away", []key.Binding{k.copyJSON, k.copyFilter, k.write, k.record}},
-		{"Program", []key.Binding{k.help, k.mouse, k.quit, k.kill}},
+		{"Program", []key.Binding{k.help, k.mouse, k.redraw, k.suspend, k.quit, k.kill}},
 	}
 }
 
@@ -98,7 +105,7 @@ func (s *screen) footer() []key.Binding {
 	if s.help {
 		return []key.Binding{k.back, k.down, k.up, k.quit}
 	}
-	list := []key.Binding{k.help, k.quit}
+	list := []key.Binding{k.help, k.quit, k.bad}
 	if s.replay == nil && s.cfg.Record != nil {
 		list = append(list, k.record)
 	}
@@ -109,10 +116,81 @@ func (s *screen) footer() []key.Binding {
 	}
 	switch {
 	case s.detail != nil:
+		list = slices.DeleteFunc(list, func(b key.Binding) bool { return b.Help() == k.bad.Help() })
 		return append(list, k.down, k.copyJSON, k.copyFilter)
 	case s.replay != nil:
 		return append(list, k.enter, k.pause, k.step, k.stepBack, k.abort, k.abortBack, k.text)
 	default:
 		return append(list, k.next, k.enter, k.text, k.expr, k.pause)
 	}
+}
+
+// rebind gives actions other keys, by the names of the fields of keyMap. A key that two
+// actions would have in the same place is an error.
+func (k *keyMap) rebind(keys map[string][]string) error {
+	known := actionNames()
+	for name, pressed := range keys {
+		switch {
+		case !slices.Contains(known, name):
+			return fmt.Errorf("keys: no action %q; they are %s", name, strings.Join(known, ", "))
+		case len(pressed) == 0:
+			return fmt.Errorf("keys: %s has no key", name)
+		}
+	}
+	for _, binding := range k.named() {
+		if pressed, is := keys[binding.name]; is {
+			help := binding.key.Help()
+			binding.key.SetKeys(pressed...)
+			binding.key.SetHelp(pressed[0], help.Desc)
+		}
+	}
+	return k.ambiguous()
+}
+
+// overlays are the actions that have their keys in one view or in the detail only, where
+// they come before those of the screen.
+var overlays = []string{"nextOne", "previousOne", "end", "group"}
+
+// ambiguous reports a key of two actions.
+func (k *keyMap) ambiguous() error {
+	owner := map[string]string{}
+	for _, b := range k.named() {
+		if slices.Contains(overlays, b.name) {
+			continue
+		}
+		for _, pressed := range b.key.Keys() {
+			if other := owner[pressed]; other != "" {
+				return fmt.Errorf("keys: %q is bound to %s and to %s", pressed, other, b.name)
+			}
+			owner[pressed] = b.name
+		}
+	}
+	return nil
+}
+
+// namedKey is one field of a keyMap.
+type namedKey struct {
+	name string
+	key  *key.Binding
+}
+
+// named returns the bindings with their names.
+func (k *keyMap) named() []namedKey {
+	return []namedKey{
+		{"views", &k.views}, {"next", &k.next}, {"previous", &k.previous}, {"up", &k.up}, {"down", &k.down},
+		{"halfUp", &k.halfUp}, {"halfDown", &k.halfDown}, {"first", &k.first}, {"last", &k.last}, {"enter", &k.enter},
+		{"back", &k.back}, {"nextOne", &k.nextOne}, {"previousOne", &k.previousOne}, {"text", &k.text}, {"expr", &k.expr},
+		{"pause", &k.pause}, {"sort", &k.sort}, {"reverse", &k.reverse}, {"window", &k.window}, {"group", &k.group},
+		{"end", &k.end}, {"copyJSON", &k.copyJSON}, {"copyFilter", &k.copyFilter}, {"write", &k.write}, {"record", &k.record},
+		{"mouse", &k.mouse}, {"stepBack", &k.stepBack}, {"step", &k.step}, {"abortBack", &k.abortBack}, {"abort", &k.abort},
+		{"faster", &k.faster}, {"slower", &k.slower}, {"bad", &k.bad}, {"redraw", &k.redraw}, {"suspend", &k.suspend},
+		{"help", &k.help}, {"quit", &k.quit}, {"kill", &k.kill},
+	}
+}
+
+func actionNames() (names []string) {
+	for _, b := range (&keyMap{}).named() {
+		names = append(names, b.name)
+	}
+	return names
 }

@@ -85,9 +85,9 @@ var keyTests = map[string]func(*testing.T, *rig){
 	},
 	"enter": func(t *testing.T, r *rig) {
 		r.press("enter")
-		r.shows("TIME LINE", "WHAT IT MEANS", "The explanation of fin")
+		r.shows("TIME LINE", "WHO", "DATA")
 		r.press("G")
-		r.shows("EVIDENCE", "7f3a-18f")
+		r.shows("The explanation of fin", "EVIDENCE", "7f3a-18f")
 	},
 	"back": func(t *testing.T, r *rig) {
 		r.press("enter", "esc")
@@ -126,6 +126,28 @@ var keyTests = map[string]func(*testing.T, *rig){
 			}
 		}
 		t.Errorf("no error with a caret:\n%s", r.text())
+	},
+	"bad": func(_ *testing.T, r *rig) {
+		want := count(demoFeed(), func(d *model.Teardown) bool { return d.Verdict != model.Graceful })
+		r.press("a")
+		r.shows(fmt.Sprintf("%d of 400", want), "filter  not graceful")
+		r.hides("✓ graceful  fin")
+		r.press("esc")
+		r.hides("not graceful  ")
+		r.shows("400 ends")
+	},
+	"redraw": func(t *testing.T, r *rig) {
+		if r.press("ctrl+l") == nil {
+			t.Error("ctrl+l draws nothing anew")
+		}
+	},
+	"suspend": func(t *testing.T, r *rig) {
+		if _, is := r.press("ctrl+z")().(tea.SuspendMsg); !is {
+			t.Error("ctrl+z does not suspend")
+		}
+		if _, cmd := r.s.Update(tea.ResumeMsg{}); cmd == nil {
+			t.Error("nothing is drawn anew after a resume")
+		}
 	},
 	"pause": func(t *testing.T, r *rig) {
 		r.press("space")
@@ -213,7 +235,8 @@ var keyTests = map[string]func(*testing.T, *rig){
 		r.s.prompt.input.SetValue(path)
 		r.run(r.press("enter"))
 		data, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(data), "unread-data\t43\t") {
+		if err != nil || !strings.Contains(string(data), "unread-data\t43\t") ||
+			!strings.Contains(string(data), "CAUSE\tENDS\tGRACEFUL\tABORTIVE\tLINGER-TIMEOUT\tFAILED-OPEN\t") || !strings.HasPrefix(string(data), "# host: web1\n# from: 20") {
 			t.Errorf("%v; the file has\n%s", err, data)
 		}
 		r.press("w")

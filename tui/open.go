@@ -161,6 +161,8 @@ func (l *openList) draw(s *screen, width int) []string {
 		return []string{"", " The list of open connections is not available here."}
 	case l.err != nil:
 		return []string{"", " " + s.pal.loud.Styled(cut(safetext.Escape(l.err.Error()), width-1, s.g.dots))}
+	case len(l.all) == 0 && s.cfg.OpenNote != "":
+		return []string{"", " No connection is open here.", " " + cut(s.cfg.OpenNote, width-1, s.g.dots)}
 	case len(l.all) == 0:
 		return []string{"", " No connection is open."}
 	case len(l.chosen) == 0:

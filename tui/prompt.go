@@ -79,9 +79,9 @@ func (s *screen) pressedPrompt(msg tea.KeyPressMsg) tea.Cmd {
 		s.prompt = nil
 		switch p.asks {
 		case askText:
-			s.choose(query{expr: p.was.expr, scope: p.was.scope})
+			s.choose(query{expr: p.was.expr, scope: p.was.scope, bad: p.was.bad})
 		case askExpr:
-			s.choose(query{text: p.was.text, scope: p.was.scope})
+			s.choose(query{text: p.was.text, scope: p.was.scope, bad: p.was.bad})
 		default:
 		}
 		return nil

@@ -13,6 +13,7 @@ import (
 type query struct {
 	text  string // quick text: words, each of which must occur; !word must not
 	expr  string // an expression of the filter language
+	bad   bool   // no graceful ends
 	scope *scope // the row of a grouped view that was opened
 }
 
@@ -23,13 +24,14 @@ type scope struct {
 	from view // that it was opened in
 }
 
-func (q *query) empty() bool { return q.text == "" && q.expr == "" && q.scope == nil }
+func (q *query) empty() bool { return q.text == "" && q.expr == "" && !q.bad && q.scope == nil }
 
 // matcher is a query for one goroutine; nil is one that is empty.
 type matcher struct {
 	scope  *scope
 	words  *words
 	filter *model.Filter
+	bad    bool
 }
 
 func (q *query) compile() (*matcher, error) {
@@ -40,7 +42,7 @@ func (q *query) compile() (*matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &matcher{q.scope, newWords(q.text), filter}, nil
+	return &matcher{q.scope, newWords(q.text), filter, q.bad}, nil
 }
 
 func (m *matcher) holds(r *model.Record) bool {
@@ -58,7 +60,7 @@ func (m *matcher) record() func(*model.Record) bool {
 		default:
 			return true
 		}
-		return m.words.match(r) && m.holds(r)
+		return (!m.bad || r.Teardown.Verdict != model.Graceful) && m.words.match(r) && m.holds(r)
 	}
 }
 
@@ -99,6 +101,9 @@ func (w *words) match(r *model.Record) bool {
 		return true
 	}
 	t := &r.Teardown
+	if len(w.wanted) == 1 && len(w.unwanted) == 0 && strings.EqualFold(w.wanted[0], t.ID) {
+		return true // a whole ID, and no part of one: those are hexadecimal words
+	}
 	w.fill(&t.Facts, r.Kind.String(), t.Verdict.String(), t.Cause.String(), t.Initiator.String(), t.Terminator.String(), r.Error)
 	return w.inBuffer()
 }
@@ -129,7 +134,7 @@ func (w *words) fill(t *model.Facts, row ...string) {
 	b := appendWords(appendWords(w.buffer[:0], row...),
 		t.Process.Name, t.Process.Executable.Path, t.Process.User.Name, t.Closer.Name,
 		t.Container.Name, t.Container.ID, t.K8s.Pod.Name, t.K8s.Namespace.Name, t.Systemd.Unit,
-		t.TCP.Error, t.TCP.RST.Reason, t.ID)
+		t.TCP.Error, t.TCP.RST.Reason)
 	b = strconv.AppendInt(b, int64(t.Process.PID), 10)
 	b = appendEndpoint(append(b, '\n'), t.Network.Local)
 	b = appendEndpoint(append(b, '\n'), t.Network.Peer)

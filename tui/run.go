@@ -39,6 +39,13 @@ type Config struct {
 	Zone *time.Location
 	// Filter is the expression that is set at first.
 	Filter string
+	// Traced is the expression that the records passed before they came here: nothing
+	// on the screen takes it back.
+	Traced string
+	// OpenNote says what Open does not list.
+	OpenNote string
+	// Keys binds actions, by the names of docs/screen.md, to other keys.
+	Keys map[string][]string
 	// Keep is how many records are kept; 0 is DefaultKeep. Counts go on beyond.
 	Keep int
 	// Stop ends the sequence of records. It is called when the user leaves, and
@@ -101,6 +108,9 @@ func Run(ctx context.Context, records iter.Seq2[model.Record, error], cfg Config
 	}
 	in := newIntake(cfg.Keep)
 	s := newScreen(cfg, in)
+	if err := s.keys.rebind(cfg.Keys); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	if cfg.Filter != "" {
 		if err := s.choose(query{expr: cfg.Filter}); err != nil {
 			return fmt.Errorf("%w: %w", ErrConfig, err)

@@ -130,6 +130,8 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case tea.KeyPressMsg:
 		cmd = s.pressed(msg)
+	case tea.ResumeMsg:
+		cmd = tea.ClearScreen
 	case tea.PasteMsg:
 		cmd = s.prompt.update(msg)
 		s.promptChanged()

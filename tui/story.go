@@ -39,8 +39,6 @@ func (s *story) tell() []string {
 		return s.cut()
 	}
 	s.timeline()
-	s.heading("WHAT IT MEANS")
-	s.explained()
 	s.heading("WHO")
 	s.who(&t.Facts)
 	s.heading("DATA")
@@ -49,6 +47,8 @@ func (s *story) tell() []string {
 	s.tcp(&t.TCP)
 	s.otherEnd()
 	s.later()
+	s.heading("WHAT IT MEANS")
+	s.explained()
 	s.heading("EVIDENCE")
 	s.evidence(t)
 	return s.cut()
@@ -79,7 +79,7 @@ func (s *story) field(name, value string) {
 		if i > 0 {
 			name = ""
 		}
-		s.line("  " + s.pal.faint.Styled(left(name, fieldWidth, s.g.dots)) + part)
+		s.line("  " + s.pal.faint.Styled(left(name, fieldWidth-1, s.g.dots)) + " " + part)
 	}
 }
 

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/closetrace/closetrace/model"
 
 	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/safetext"
 )
 
 // copyRow copies the selected record, or the text of the selected row, through the
@@ -21,7 +24,7 @@ func (s *screen) copyRow() tea.Cmd {
 		s.say(t.what)
 		return nil
 	}
-	s.say("copied " + t.what)
+	s.say(t.what + sentWord)
 	return tea.SetClipboard(t.row)
 }
 
@@ -32,9 +35,13 @@ func (s *screen) copyFilter() tea.Cmd {
 		s.say("no address is selected")
 		return nil
 	}
-	s.say("copied: " + t.filter)
+	s.say(t.filter + sentWord)
 	return tea.SetClipboard(t.filter)
 }
+
+// sentWord: whether a terminal takes what it is sent is not known; tmux with
+// set-clipboard external does not.
+const sentWord = ": sent to the terminal (OSC 52)"
 
 // takeRecord is what can be copied of one record.
 func (s *screen) takeRecord(r *model.Record) takeaway {
@@ -112,6 +119,29 @@ func writeRecords(d *deck, path string, create func(string) (Recorder, error)) d
 		return doneMsg{err: fmt.Errorf("close %s: %w", path, err)}
 	}
 	return doneMsg{text: fmt.Sprintf("wrote %s records to %s", human.Count(uint64(d.hits.len())), path)}
+}
+
+// provenance is what a table that is written says first: host, time and what was chosen.
+func (s *screen) provenance() string {
+	var b strings.Builder
+	line := func(name, value string) {
+		if value != "" {
+			b.WriteString("# " + name + ": " + safetext.Escape(value) + "\n")
+		}
+	}
+	line("host", s.cfg.Start.Host.Name)
+	if s.sum.first != 0 {
+		line("from", inZone(s.sum.first, s.cfg.Zone).Format(time.RFC3339))
+	}
+	line("to", inZone(s.now, s.cfg.Zone).Format(time.RFC3339))
+	line("traced", s.cfg.Traced)
+	if !s.query.empty() {
+		line("filter", strings.TrimPrefix(ansi.Strip(s.filterLine()), "filter  "))
+	}
+	if s.minute {
+		line("counted", "the last minute")
+	}
+	return b.String()
 }
 
 // writeNew makes a file that only its owner reads. It never replaces one.

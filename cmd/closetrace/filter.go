@@ -25,7 +25,7 @@ type choice struct {
 
 func (c *choice) flags(set *pflag.FlagSet) {
 	set.StringVarP(&c.expression, "filter", "f", "", "only what this `EXPRESSION` over the record's fields holds for, e.g. 'tcp.bytes.unread > 0'")
-	set.Uint32Var(&c.pid, "pid", 0, "only connections owned or closed by this process `ID`")
+	set.Var((*processID)(&c.pid), "pid", "only connections owned or closed by this process `ID`")
 	set.StringVar(&c.process, "process", "", "only connections owned or closed by processes of this `NAME`")
 	set.Uint16Var(&c.port, "port", 0, "only connections with this local or peer `PORT`")
 	set.StringVar(&c.peer, "peer", "", "only peers in this `CIDR` or with this address")
@@ -112,3 +112,27 @@ func oneOf[T any, P interface {
 	*parts = append(*parts, fmt.Sprintf("%s in [%s]", field, strings.Join(quoted, ", ")))
 	return nil
 }
+
+// processID is the number of a process; 0 is none.
+type processID uint32
+
+// String implements [pflag.Value].
+func (p *processID) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(*p), 10)
+}
+
+// Set implements [pflag.Value].
+func (p *processID) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || n == 0 {
+		return fmt.Errorf("%q is no process ID, a number from 1 on", text)
+	}
+	*p = processID(n)
+	return nil
+}
+
+// Type implements [pflag.Value].
+func (p *processID) Type() string { return "ID" }

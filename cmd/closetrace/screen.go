@@ -31,11 +31,12 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	t.hangup = func() bool { lost(); return false }
 	defer onLostTerminal(a.stdin, lost)()
 	config := tui.Config{
-		Start:  t.start,
-		Filter: t.filter.String(),
-		Stop:   func() { cancel(reason("signal")) },
-		Record: func(path string) (tui.Recorder, error) { return newScreenRecorder(path, t.start) },
-		Open:   func() ([]tui.OpenConn, error) { return open.list(ctx) },
+		Start:    t.start,
+		Traced:   t.filter.String(),
+		Stop:     func() { cancel(reason("signal")) },
+		Record:   func(path string) (tui.Recorder, error) { return newScreenRecorder(path, t.start) },
+		OpenNote: openNote,
+		Open:     func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
 	config.LeaveAtEnd = t.flags.follow != nil // the summary follows
 	if open.allowKill {
@@ -48,6 +49,10 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error], c tui.Config) error {
 	c.Zone = time.Local
 	c.JSON = record.Append
+	var err error
+	if c.Keys, err = readKeys(); err != nil {
+		return err
+	}
 	c.Explain = model.Explain
 	c.ASCII = !utf8Locale()
 	c.NoColor = os.Getenv("NO_COLOR") != ""

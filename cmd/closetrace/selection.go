@@ -28,7 +28,7 @@ type selection struct {
 
 func (s *selection) flags(set *pflag.FlagSet) {
 	set.StringVarP(&s.expression, "filter", "f", "", "only what this `EXPRESSION` holds for, e.g. 'tcp.bytes.unread > 0'")
-	set.Uint32Var(&s.pid, "pid", 0, "only connections of this process `ID`")
+	set.Var((*processID)(&s.pid), "pid", "only connections of this process `ID`")
 	set.Uint16Var(&s.port, "port", 0, "only connections with this local or peer `PORT`")
 	set.StringVar(&s.peer, "peer", "", "only peers in this `CIDR` or with this address")
 	set.StringSliceVar(&s.states, "state", nil, "only these `STATES`: ESTABLISHED, CLOSE_WAIT, ...")

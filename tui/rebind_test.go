@@ -1,0 +1,88 @@
+package tui
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestRebind: keys are the user's, by the names of the actions; what would be ambiguous
+// or is misspelt is an error that says what to do.
+func TestRebind(t *testing.T) {
+	r := newRig(t, 120, 24, demoFeed(), nil)
+	if err := r.s.keys.rebind(map[string][]string{"bad": {"b"}, "pause": {"space"}}); err != nil {
+		t.Fatal(err)
+	}
+	r.press("b")
+	r.shows("filter  not graceful", "b not graceful only")
+	for name, test := range map[string]struct {
+		keys map[string][]string
+		want string
+	}{
+		"an action that is not known": {map[string][]string{"paws": {"x"}}, `no action "paws"; they are views, next`},
+		"no key":                      {map[string][]string{"pause": {}}, "pause has no key"},
+		"a key of another action":     {map[string][]string{"pause": {"q"}}, `"q" is bound to pause and to quit`},
+	} {
+		keys := newKeyMap()
+		if err := keys.rebind(test.keys); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// TestActionsAreNamed: each key can be bound to another, by the name of its field.
+func TestActionsAreNamed(t *testing.T) {
+	names := actionNames()
+	fields := reflect.TypeFor[keyMap]()
+	for i := range fields.NumField() {
+		if name := fields.Field(i).Name; !slices.Contains(names, name) {
+			t.Errorf("%s cannot be bound", name)
+		}
+	}
+}
+
+// TestTracedStays: what the records passed before they came here is seen, and esc does not
+// hide it.
+func TestTracedStays(t *testing.T) {
+	r := newRig(t, 80, 24, demoFeed(), func(c *Config) { c.Traced = `process.name == "redis"` })
+	for range 3 {
+		r.shows(`traced  only process.name == "redis"`)
+		r.press("esc")
+	}
+}
+
+// TestQuickTextIsNoID: e a d finds unread data, and not an ID with these digits; a whole
+// ID finds its end.
+func TestQuickTextIsNoID(t *testing.T) {
+	records := demoFeed()[:3]
+	records[0].Teardown.ID = "beade-1"
+	r := newRig(t, 120, 24, records, nil)
+	r.press("/")
+	r.typed("bead")
+	r.shows("0 of 3")
+	r.typed("e-1")
+	r.shows("1 of 3")
+}
+
+// TestLastMinuteIsOfAllColumns: losses and causes are those of the last minute too.
+func TestLastMinuteIsOfAllColumns(t *testing.T) {
+	records := demoFeed()
+	lost := uint64(0)
+	for i := range records {
+		if d := &records[i].Teardown; at.Sub(d.Time).Seconds() <= 60 {
+			lost += d.TCP.Bytes.Lost()
+		}
+	}
+	r := newRig(t, 120, 40, records, nil)
+	r.press("3", "t")
+	got := uint64(0)
+	for _, row := range r.s.groups[processTable].all {
+		got += row.lost
+	}
+	if got != lost {
+		t.Errorf("%d bytes lost in the last minute, want %d", got, lost)
+	}
+	r.press("4") // remembered from view to view
+	r.shows("last minute")
+}
