@@ -1,9 +1,7 @@
 package tui
 
 import (
-	"encoding/json"
 	"fmt"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -236,6 +234,9 @@ func (s *story) tcp(t *model.TCP) {
 	if wait, known := t.TimeWait.Get(); known {
 		s.field("TIME_WAIT", map[bool]string{true: "yes", false: "no"}[wait])
 	}
+	for _, member := range unsaid(*t) {
+		s.field(member[0], member[1])
+	}
 }
 
 // sides tells in which directions something was seen.
@@ -303,23 +304,4 @@ func (s *story) evidence(t *model.Teardown) {
 		s.field("net namespace", strconv.FormatUint(uint64(n), 10))
 	}
 	s.field("id", safetext.Escape(t.ID))
-}
-
-// factsOf returns what the classifier read, under the names that recordings
-// use: whatever [model.Evidence] gets in future is shown without a change here.
-func factsOf(e *model.Evidence) [][2]string {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return [][2]string{{"facts", safetext.Escape(err.Error())}}
-	}
-	var facts map[string]json.RawMessage
-	if err := json.Unmarshal(data, &facts); err != nil {
-		return [][2]string{{"facts", safetext.Escape(err.Error())}}
-	}
-	out := make([][2]string, 0, len(facts))
-	for name, value := range facts {
-		out = append(out, [2]string{name, safetext.Escape(string(value))})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i][0] < out[j][0] })
-	return out
 }

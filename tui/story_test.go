@@ -107,6 +107,24 @@ func TestEveryFactIsTold(t *testing.T) {
 	}
 }
 
+// TestEveryMemberOfTCPIsTold: what the story has no words for is in it under its name.
+func TestEveryMemberOfTCPIsTold(t *testing.T) {
+	r := teardown()
+	tcp := &r.Teardown.TCP
+	tcp.Idle, tcp.LastSpeaker, tcp.Fingerprint = model.Some(1500*time.Millisecond), model.SidePeer, 0xfe
+	tcp.Segments.Out, tcp.Limited.Busy = model.Some[uint64](7), model.Some(40*time.Microsecond)
+	s := &story{rec: &r, pal: &plainPalette, g: &unicodeGlyphs, width: 100}
+	text := strings.Join(s.tell(), "\n")
+	for _, want := range []string{
+		"idle               1.5s", "last_speaker       peer", "fingerprint        00000000000000fe",
+		"segments.out       7", "limited.busy       40us",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the story does not tell %q:\n%s", want, text)
+		}
+	}
+}
+
 // contrast is that of WCAG 2.1, of two colours in sRGB.
 func contrast(a, b [3]float64) float64 {
 	luminance := func(c [3]float64) float64 {
