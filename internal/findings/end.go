@@ -149,8 +149,11 @@ func (e *end) gap() time.Duration {
 // unanswered: the peer spoke last, and this end said nothing any more. It is also
 // true of a peer that spoke and was never answered at all.
 func (e *end) unanswered() bool {
-	return e.speaker == model.SidePeer || e.speaker == model.SideUnknown && e.received > 0 && e.sent == 0
+	return e.speaker == model.SidePeer || e.speaker == model.SideUnknown && e.received > 0 && !e.spoke()
 }
+
+// spoke: this end has said something, whether or not it was acknowledged.
+func (e *end) spoke() bool { return e.sent > 0 || e.unacked > 0 || e.lastSent != 0 }
 
 func (e *end) exchanged() bool { return e.sent > 0 && e.received > 0 }
 

@@ -145,7 +145,7 @@ func upstreamRefused(m *match) bool {
 func earlyAnswer(m *match) bool {
 	x, o := m.end, m.other
 	if x.passive() {
-		if x.cause != model.CauseUnreadData && x.cause != model.CauseDataAfterClose || x.sent <= 0 || x.call == model.CallExit {
+		if x.cause != model.CauseUnreadData && x.cause != model.CauseDataAfterClose || !x.spoke() || x.call == model.CallExit {
 			return false
 		}
 		if gap := x.gap(); gap >= idleLeast {
@@ -171,7 +171,7 @@ func requestLost(m *match) bool {
 		x.initiator == model.InitiatorPeer || x.unread <= 0 || x.unread >= small {
 		return false
 	}
-	if x.sent > 0 { // it has answered before: was this another request?
+	if x.spoke() { // it has answered before: was this another request?
 		gap := x.gap()
 		if gap >= 0 && gap < idleLeast || x.speaker == model.SideLocal {
 			return false

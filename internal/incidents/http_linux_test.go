@@ -1,0 +1,216 @@
+package incidents
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+const hello = `def app(environ, start_response):
+    start_response('200 OK', [('Content-Length', '3')])
+    return [b'ok\n']
+`
+
+const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+// nginxConf is what every nginx here needs.
+const nginxConf = `daemon off; pid $DIR/nginx.pid; error_log $DIR/error.log info; worker_processes 1;
+events{} http{ access_log off; client_body_temp_path $DIR/t1; proxy_temp_path $DIR/t2; fastcgi_temp_path $DIR/t3;
+uwsgi_temp_path $DIR/t4; scgi_temp_path $DIR/t5; client_max_body_size 50m;
+%s
+}
+`
+
+func (s *scene) nginx(ns, server string, port int) {
+	s.t.Helper()
+	s.start(ns, "nginx", "-c", s.file("nginx.conf", fmt.Sprintf(nginxConf, server)))
+	s.listening(ns, port)
+}
+
+// TestBacklogOfGunicorn: benoitc/gunicorn#2529. SIGTERM drops the connections that wait in
+// the backlog while the only worker is busy.
+func TestBacklogOfGunicorn(t *testing.T) {
+	s := newScene(t, []string{"a"}, "gunicorn", "curl")
+	s.file("app.py", strings.Replace(hello, "    start", "    import time; time.sleep(2)\n    start", 1))
+	server := s.start("a", "gunicorn", "-b", "127.0.0.1:8000", "app:app")
+	s.listening("a", 8000)
+	ended := make(chan string, 2)
+	for range 2 {
+		go func() { ended <- s.run("a", "curl", "-sS", "http://127.0.0.1:8000/") }()
+		time.Sleep(500 * time.Millisecond)
+	}
+	s.must("kill", fmt.Sprint(server.Process.Pid))
+	<-ended
+	<-ended
+	says(t, s.expect("backlog-dropped"), "gunicorn", "1 connection")
+}
+
+// TestKeepaliveOfGunicorn: conbench/conbench#1156. gunicorn's keep-alive of 2 s is shorter
+// than the idle time of the load balancer: its next request is answered with RST.
+func TestKeepaliveOfGunicorn(t *testing.T) {
+	s := newScene(t, []string{"lb", "web"}, "gunicorn")
+	s.link("lb", "10.6.0.1", "web", "10.6.0.2")
+	s.file("app.py", hello)
+	s.start("web", "gunicorn", "-k", "gthread", "--threads", "4", "--keep-alive", "2", "-b", "10.6.0.2:8000", "app:app")
+	s.listening("web", 8000)
+	lost := 0
+	conns := make([]interface {
+		Write([]byte) (int, error)
+	}, 0, 10)
+	for range 10 {
+		c := s.dial("lb", "10.6.0.2:8000")
+		if text, err := ask(c, request); err != nil || !strings.Contains(text, "200") {
+			t.Fatal(text, err)
+		}
+		conns = append(conns, c)
+	}
+	time.Sleep(3500 * time.Millisecond)
+	for _, c := range conns {
+		if _, err := c.Write([]byte(request)); err == nil {
+			lost++
+		}
+	}
+	f := s.expect("keepalive-race")
+	says(t, f, "gunicorn", fmt.Sprintf("%d requests", lost))
+	if f.Count != uint64(lost) {
+		t.Errorf("got %d, want the %d that were written", f.Count, lost)
+	}
+}
+
+const nodeServer = `const http = require('http');
+const s = http.createServer((q, r) => { if (q.url == '/busy') { const t = Date.now(); while (Date.now() - t < 400); } r.end('ok\n'); });
+%s
+s.listen(3000, '127.0.0.1');
+`
+
+// TestKeepaliveOfNode: nodejs/node#20256 and #27363. keepAliveTimeout races with the next
+// request of a pool.
+func TestKeepaliveOfNode(t *testing.T) {
+	s := newScene(t, []string{"a"}, "node")
+	s.start("a", "node", s.file("server.js", fmt.Sprintf(nodeServer, "s.keepAliveTimeout = 1500;")))
+	s.listening("a", 3000)
+	for range 30 {
+		c := s.dial("a", "127.0.0.1:3000")
+		if text, err := ask(c, request); err != nil {
+			t.Fatal(text, err)
+		}
+		go func() { // Node adds a second to what it announces, since v23 and 22.x
+			time.Sleep(3200 * time.Millisecond)
+			_, _ = c.Write([]byte(request))
+		}()
+	}
+	time.Sleep(3500 * time.Millisecond)
+	says(t, s.expect("keepalive-race", "request-lost"), "node", "30 requests")
+}
+
+// TestBusyNodeClosesWithARequest: nodejs/node#26166. The event loop is busy when
+// server.timeout is due; the socket is destroyed with the next request unread.
+func TestBusyNodeClosesWithARequest(t *testing.T) {
+	s := newScene(t, []string{"a"}, "node")
+	s.start("a", "node", s.file("server.js", fmt.Sprintf(nodeServer, "s.timeout = 3000; s.keepAliveTimeout = 0;")))
+	s.listening("a", 3000)
+	c := s.dial("a", "127.0.0.1:3000")
+	for range 2 {
+		if text, err := ask(c, request); err != nil {
+			t.Fatal(text, err)
+		}
+	}
+	time.Sleep(2800 * time.Millisecond)
+	busy := s.dial("a", "127.0.0.1:3000")
+	_, _ = busy.Write([]byte("GET /busy HTTP/1.1\r\nHost: x\r\n\r\n"))
+	time.Sleep(100 * time.Millisecond)
+	if text, err := ask(c, request); err == nil {
+		lacks(t, "the timer of this Node was late: "+text)
+	}
+	says(t, s.expect("request-lost"), "node", "27 B")
+}
+
+// TestEarlyAnswer: nodejs/node#54366. HAProxy answers 401 during an upload and closes; the
+// client never sees the answer.
+func TestEarlyAnswer(t *testing.T) {
+	s := newScene(t, []string{"a"}, "haproxy", "node")
+	s.start("a", "haproxy", "-f", s.file("haproxy.cfg", `defaults
+ mode http
+ timeout connect 2s
+ timeout client 5s
+ timeout server 5s
+frontend f
+ bind 127.0.0.1:8008
+ http-request deny deny_status 401
+`))
+	s.listening("a", 8008)
+	client := s.file("client.js", `const c = require('http').request('http://127.0.0.1:8008', {method: 'POST'});
+c.once('response', r => { r.resume(); r.on('error', e => console.log(e.code)); });
+c.on('error', e => console.log(e.code));
+c.end(Buffer.alloc(10*1024*1024));
+`)
+	for range 2 {
+		s.run("a", "node", client)
+	}
+	says(t, s.expect("early-answer"), "haproxy", "2 connections")
+}
+
+// TestHalfClose: nmap/nmap#1229, envoyproxy/envoy#2067. The client closes its sending side
+// after the request; the proxy takes that for an abort.
+func TestHalfClose(t *testing.T) {
+	s := newScene(t, []string{"a"}, "nginx", "python3")
+	s.start("a", "python3", s.file("up.py", `import http.server, time
+class H(http.server.BaseHTTPRequestHandler):
+    def do_POST(s):
+        s.rfile.read(int(s.headers['content-length'])); time.sleep(1)
+        s.send_response(200); s.send_header('Content-Length', '20'); s.end_headers(); s.wfile.write(b'x'*20)
+http.server.ThreadingHTTPServer(('127.0.0.1', 8081), H).serve_forever()
+`))
+	s.listening("a", 8081)
+	s.nginx("a", "server{ listen 127.0.0.1:8080; location / { proxy_pass http://127.0.0.1:8081; } }", 8080)
+	c := s.dial("a", "127.0.0.1:8080")
+	_, _ = c.Write([]byte("POST /v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 7\r\n\r\n{\"q\":1}"))
+	_ = c.CloseWrite()
+	if text, err := ask(c, ""); text != "" {
+		t.Fatalf("the proxy answered %q, %v", text, err)
+	}
+	c.Close()
+	time.Sleep(1200 * time.Millisecond)
+	says(t, s.expect("half-close-taken-as-abort"), "nginx", "1 connection")
+}
+
+// TestWorkerOfPHPIsTerminated: nginx "104: Connection reset by peer" in front of php-fpm,
+// whose request_terminate_timeout kills the worker by SIGTERM.
+func TestWorkerOfPHPIsTerminated(t *testing.T) {
+	s := newScene(t, []string{"a"}, "php-fpm8.2", "nginx", "curl")
+	s.file("slow.php", "<?php sleep(8); echo 1;")
+	s.start("a", "php-fpm8.2", "-y", s.file("fpm.conf", `[global]
+error_log = $DIR/fpm.log
+daemonize = no
+[www]
+user = www-data
+group = www-data
+listen = 127.0.0.1:9000
+pm = static
+pm.max_children = 2
+request_terminate_timeout = 2
+`))
+	s.listening("a", 9000)
+	s.nginx("a", "server{ listen 127.0.0.1:8080; location / { fastcgi_pass 127.0.0.1:9000; fastcgi_param SCRIPT_FILENAME $DIR/slow.php; fastcgi_param REQUEST_METHOD $request_method; } }", 8080)
+	if code := s.run("a", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:8080/slow.php"); code != "502" {
+		t.Fatalf("got %s, want 502", code)
+	}
+	says(t, s.expect("process-killed"), "php-fpm8.2", "SIGTERM", "1 request")
+}
+
+// TestCloseNotify: curl/curl#10290. A client leaves the server's TLS close_notify unread:
+// RST after a good exchange.
+func TestCloseNotify(t *testing.T) {
+	s := newScene(t, []string{"a"}, "nginx", "openssl", "python3")
+	s.must("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", s.dir+"/k.pem", "-out", s.dir+"/c.pem", "-days", "2", "-subj", "/CN=localhost")
+	s.file("www/x", "x")
+	s.nginx("a", "server{ listen 127.0.0.1:8443 ssl; ssl_certificate $DIR/c.pem; ssl_certificate_key $DIR/k.pem; root $DIR/www; keepalive_timeout 0; }", 8443)
+	s.run("a", "python3", s.file("client.py", `import http.client, ssl, time
+for i in range(5):
+    c = http.client.HTTPSConnection('localhost', 8443, context=ssl._create_unverified_context())
+    c.request('GET', '/x'); r = c.getresponse(); print(r.status, r.read()); time.sleep(.05); c.close()
+`))
+	f := s.expect("tls-close-notify")
+	says(t, f, "nothing is lost")
+}

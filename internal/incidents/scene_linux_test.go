@@ -1,0 +1,370 @@
+package incidents
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+)
+
+// The trace that all tests share.
+var shared struct {
+	once    sync.Once
+	err     error
+	mutex   sync.Mutex
+	records []model.Record
+}
+
+// traced starts the trace of this host; it ends with the test program.
+func traced(t *testing.T) {
+	t.Helper()
+	shared.once.Do(func() {
+		if os.Geteuid() != 0 {
+			shared.err = errors.New("needs root")
+			return
+		}
+		source, err := tracer.Open(tracer.Options{})
+		if err != nil {
+			shared.err = err
+			return
+		}
+		go func() {
+			for r, err := range model.Judged(source.Events(context.Background())) {
+				if err != nil {
+					return
+				}
+				shared.mutex.Lock()
+				shared.records = append(shared.records, r)
+				shared.mutex.Unlock()
+			}
+		}()
+	})
+	if shared.err != nil {
+		lacks(t, shared.err.Error())
+	}
+}
+
+// lacks skips the test, or fails it where nothing may be missing.
+func lacks(t *testing.T, what string) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv("CLOSETRACE_REQUIRE"), ","), "incidents") {
+		t.Fatal(what + ", and CLOSETRACE_REQUIRE has incidents")
+	}
+	t.Skip(what)
+}
+
+// scene is where an incident is played.
+type scene struct {
+	t      *testing.T
+	dir    string
+	names  map[string]string // of namespaces
+	inodes []uint32
+	from   int // records before are of others: inode numbers come again
+}
+
+var scenes atomic.Int32
+
+// newScene makes the namespaces of an incident that needs these programs.
+func newScene(t *testing.T, namespaces []string, programs ...string) *scene {
+	t.Helper()
+	t.Parallel()
+	traced(t)
+	for _, p := range append([]string{"ip"}, programs...) {
+		if _, err := exec.LookPath(p); err != nil {
+			lacks(t, "needs "+p)
+		}
+	}
+	s := &scene{t: t, dir: t.TempDir(), names: map[string]string{}}
+	shared.mutex.Lock()
+	s.from = len(shared.records)
+	shared.mutex.Unlock()
+	for d := s.dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil { // servers give up their privileges
+			t.Fatal(err)
+		}
+	}
+	n := scenes.Add(1)
+	for _, name := range namespaces {
+		full := fmt.Sprintf("ct%d-%d-%s", os.Getpid(), n, name)
+		s.must("ip", "netns", "add", full)
+		t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", full).Run() })
+		s.names[name] = full
+		s.must("ip", "-n", full, "link", "set", "lo", "up")
+		var stat unix.Stat_t
+		if err := unix.Stat("/run/netns/"+full, &stat); err != nil {
+			t.Fatal(err)
+		}
+		s.inodes = append(s.inodes, uint32(stat.Ino))
+	}
+	return s
+}
+
+// must runs a command of the host.
+func (s *scene) must(command ...string) {
+	s.t.Helper()
+	if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
+	}
+}
+
+// link joins two namespaces; the addresses are those of the ends.
+func (s *scene) link(a, addressA, b, addressB string) (deviceA, deviceB string) {
+	s.t.Helper()
+	n := scenes.Add(1)
+	deviceA, deviceB = fmt.Sprintf("va%d", n), fmt.Sprintf("vb%d", n)
+	s.must("ip", "link", "add", deviceA, "netns", s.names[a], "type", "veth", "peer", "name", deviceB, "netns", s.names[b])
+	for _, x := range [][3]string{{a, deviceA, addressA}, {b, deviceB, addressB}} {
+		s.must("ip", "-n", s.names[x[0]], "addr", "add", x[2]+"/24", "dev", x[1])
+		s.must("ip", "-n", s.names[x[0]], "link", "set", x[1], "up")
+	}
+	return deviceA, deviceB
+}
+
+// command is one that runs in a namespace.
+func (s *scene) command(ns string, args ...string) *exec.Cmd {
+	c := exec.Command("ip", append([]string{"netns", "exec", s.names[ns]}, args...)...)
+	c.Dir = s.dir
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return c
+}
+
+// start runs a server until the end of the test.
+func (s *scene) start(ns string, args ...string) *exec.Cmd {
+	s.t.Helper()
+	c := s.command(ns, args...)
+	s.launch(c, c.Args...)
+	return c
+}
+
+// launch starts c as args, and ends it with the test.
+func (s *scene) launch(c *exec.Cmd, args ...string) {
+	s.t.Helper()
+	if path, err := exec.LookPath(args[0]); err == nil {
+		c.Path = path
+	}
+	c.Args = args
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGTERM)
+		timer := time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) })
+		defer timer.Stop()
+		_ = c.Wait()
+		if s.t.Failed() {
+			s.t.Logf("%s: %.2000s", strings.Join(args, " "), out.String())
+		}
+	})
+}
+
+// run runs a client to its end; that it fails is part of most incidents.
+func (s *scene) run(ns string, args ...string) string {
+	s.t.Helper()
+	c := s.command(ns, args...)
+	timer := time.AfterFunc(60*time.Second, func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) })
+	defer timer.Stop()
+	out, err := c.CombinedOutput()
+	s.t.Logf("%s: %v %.300s", strings.Join(args, " "), err, out)
+	return string(out)
+}
+
+// file writes a file of the scene and returns its path. $DIR is the scene's folder.
+func (s *scene) file(name, text string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "$DIR", s.dir)), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// within calls do in a namespace: sockets that it makes stay there.
+func (s *scene) within(ns string, do func() error) error {
+	ended := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		file, err := os.Open("/run/netns/" + s.names[ns])
+		if err == nil {
+			err = unix.Setns(int(file.Fd()), unix.CLONE_NEWNET)
+			file.Close()
+		}
+		if err == nil {
+			err = do()
+		}
+		ended <- err
+	}()
+	return <-ended
+}
+
+// dial connects from a namespace; it tries again while a server starts.
+func (s *scene) dial(ns, address string) *net.TCPConn {
+	s.t.Helper()
+	conn, err := s.tryDial(ns, address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func (s *scene) tryDial(ns, address string) (conn *net.TCPConn, err error) {
+	err = s.within(ns, func() error {
+		c, err := net.DialTimeout("tcp", address, 30*time.Second)
+		if err == nil {
+			conn = c.(*net.TCPConn)
+		}
+		return err
+	})
+	return conn, err
+}
+
+// listening waits until somebody listens on a port of a namespace, without a
+// connection that would be an end itself.
+func (s *scene) listening(ns string, port int) {
+	s.t.Helper()
+	for range 300 {
+		out, _ := exec.Command("ip", "netns", "exec", s.names[ns], "ss", "-Htln", "sport", "=", fmt.Sprint(port)).Output()
+		if len(bytes.TrimSpace(out)) > 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond) // until a server of others is ready
+	}
+	s.t.Fatalf("nobody listens on port %d", port)
+}
+
+// ask sends text and returns the first bytes that come back.
+func ask(c net.Conn, text string) (string, error) {
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := c.Write([]byte(text)); err != nil {
+		return "", err
+	}
+	buffer := make([]byte, 4096)
+	n, err := c.Read(buffer)
+	return string(buffer[:n]), err
+}
+
+// expect diagnoses what the scene's namespaces have recorded. The first finding must be
+// want; others that alarm must be among also.
+func (s *scene) expect(want string, also ...string) *findings.Finding {
+	s.t.Helper()
+	return s.expectOf(want, func(*model.Record) bool { return true }, also...)
+}
+
+func (s *scene) expectOf(want string, which func(*model.Record) bool, also ...string) *findings.Finding {
+	s.t.Helper()
+	var r *findings.Report
+	for range 40 { // ends are held for 100 ms, and the last may be late
+		time.Sleep(250 * time.Millisecond)
+		if r = s.diagnose(which); len(r.Findings) > 0 && r.Findings[0].ID == want {
+			break
+		}
+	}
+	text, _ := json.MarshalIndent(r.Findings, "", " ")
+	if len(r.Findings) == 0 || r.Findings[0].ID != want {
+		s.tell()
+		s.t.Fatalf("want finding %s first, got: %s", want, text)
+	}
+	for _, f := range r.Findings {
+		if f.Harm >= findings.Medium && f.ID != want && !slices.Contains(also, f.ID) {
+			s.t.Errorf("a wrong finding: %s", f.Title)
+		}
+	}
+	if s.t.Failed() {
+		s.t.Logf("%s", text)
+	}
+	s.t.Logf("%s", r.Findings[0].Title)
+	return &r.Findings[0]
+}
+
+// diagnose looks at the records of the scene's namespaces.
+func (s *scene) diagnose(which func(*model.Record) bool) *findings.Report {
+	engine := findings.New()
+	shared.mutex.Lock()
+	defer shared.mutex.Unlock()
+	for i := range shared.records[s.from:] {
+		if r := &shared.records[s.from+i]; s.has(r) && which(r) {
+			engine.Add(r)
+		}
+	}
+	engine.Finish()
+	return engine.Report()
+}
+
+// has reports whether r is of the scene.
+func (s *scene) has(r *model.Record) bool {
+	switch r.Kind {
+	case model.KindTeardown, model.KindOutcome:
+		return slices.Contains(s.inodes, r.Teardown.Network.NetNS)
+	case model.KindCounters:
+		return r.Counters.Network.NetNS == 0 || slices.Contains(s.inodes, r.Counters.Network.NetNS)
+	default:
+		return false
+	}
+}
+
+// counted reports whether counters of a namespace of the scene were recorded.
+func (s *scene) counted() bool {
+	time.Sleep(2 * time.Second) // they come once a second
+	shared.mutex.Lock()
+	defer shared.mutex.Unlock()
+	return slices.ContainsFunc(shared.records[s.from:], func(r model.Record) bool {
+		return r.Kind == model.KindCounters && s.has(&r)
+	})
+}
+
+// tell logs the scene's ends.
+func (s *scene) tell() {
+	shared.mutex.Lock()
+	defer shared.mutex.Unlock()
+	for i := range shared.records[s.from:] {
+		r := &shared.records[s.from+i]
+		if !s.has(r) {
+			continue
+		}
+		text, _ := json.Marshal(struct {
+			Kind, Verdict, Cause, Name, Local, Peer string
+			TCP                                     model.TCP
+			Closer                                  model.Closer
+			Counts                                  map[string]uint64
+		}{
+			r.Kind.String(), r.Teardown.Verdict.String(), r.Teardown.Cause.String(), r.Teardown.Process.Name,
+			r.Teardown.Network.Local.AddrPort().String(), r.Teardown.Network.Peer.AddrPort().String(), r.Teardown.TCP,
+			r.Teardown.Closer, r.Counters.Counts,
+		})
+		s.t.Logf("%s", text)
+	}
+}
+
+// says checks parts of a sentence.
+func says(t *testing.T, f *findings.Finding, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(f.Title, p) {
+			t.Errorf("%q does not say %q", f.Title, p)
+		}
+	}
+}
