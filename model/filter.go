@@ -62,14 +62,14 @@ func (f *Filter) String() string {
 }
 
 // Match reports whether r passes. Records that are not about a connection
-// (start, loss, stop) always do. One that the expression fails on (a division by
+// (start, loss, counters, stop) always do. One that the expression fails on (a division by
 // zero, an element that a list does not have) does not: [Filter.Failed] says so.
 func (f *Filter) Match(r *Record) bool {
 	if f == nil {
 		return true
 	}
 	switch r.Kind {
-	case KindUnknown, KindStart, KindLoss, KindStop:
+	case KindUnknown, KindStart, KindLoss, KindCounters, KindStop:
 		return true
 	case KindTeardown, KindOutcome, KindCloseFailed, KindStray:
 	}

@@ -36,7 +36,9 @@ type assembler struct {
 	// following: only connections of some processes are told.
 	following bool
 	ids       ids
-	event     model.Event // the next one: it has 900 bytes, and is made in place
+	// Where ends happen; nil: not followed.
+	namespaces *namespaces
+	event      model.Event // the next one: it has 900 bytes, and is made in place
 }
 
 func newAssembler(t translator, session string) *assembler {
@@ -86,6 +88,9 @@ func (a *assembler) hold(e *bpf.TraceEnd) {
 	}
 	a.bySock[e.Sock] = h
 	a.meet(e)
+	if a.namespaces != nil {
+		a.namespaces.meet(e.Netns, e.Owner.Tgid, h.at)
+	}
 }
 
 // amend adds what came after an end, in the same kernel call or soon after it.

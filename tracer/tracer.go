@@ -128,6 +128,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
 	t.asm.began, t.asm.following = monotonic(), opts.PID != 0
 	t.asm.attached(t.loaded.allReturns())
+	t.asm.namespaces = newNamespaces(opts.NetNS, monotonic())
 	return t, nil
 }
 
@@ -221,6 +222,7 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
 	if t.asm.advance(now, t.losses.epoch(), out) {
 		t.losses.report(t.asm.clock.time(now), out)
+		t.asm.namespaces.report(now, &t.asm.clock, out)
 	}
 	return nil
 }

@@ -1,0 +1,93 @@
+//go:build linux
+
+package tracer
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+func TestParseCounts(t *testing.T) {
+	got := map[string]uint64{}
+	parseCounts([]byte("TcpExt: SyncookiesSent ListenOverflows TCPLoss\nTcpExt: 1 7 9\nIpExt: InNoRoutes\nIpExt: 4\nIp: OutNoRoutes\nIp: 5\nTcpExt: PAWSActive\n"), got)
+	parsePairs([]byte("Ip6OutNoRoutes                  \t3\nIp6InReceives 4\nhalf\n"), got)
+	parseConntrack([]byte("entries  clashres insert insert_failed drop invalid\n0000000a 0 0 0000000f 00000001 2\n0000000a 0 0 00000001 00000000 2\n\n"), got)
+	want := map[string]uint64{
+		"TcpExtSyncookiesSent": 1, "TcpExtListenOverflows": 7, "IpOutNoRoutes": 5, "Ip6OutNoRoutes": 3,
+		"ConntrackInsertFailed": 16, "ConntrackDrop": 1, "ConntrackInvalid": 4,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestCountersTellOfAFullQueue holds what is told against what the kernel counted from
+// before the trace began until after it ended.
+func TestCountersTellOfAFullQueue(t *testing.T) {
+	before, err := readCounts(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := OpenOrSkip(t, Options{})
+	records := RecordWhile(t, tr, func() {
+		overflow(t)
+		<-time.After(countEvery + 200*time.Millisecond)
+	})
+	after, err := readCounts(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, own := map[string]uint64{}, namespaceOf(self)
+	for i := range records {
+		c := &records[i].Counters
+		if records[i].Kind != model.KindCounters || c.Network.NetNS != own {
+			continue
+		}
+		if c.Time == 0 || c.Interval < countEvery || len(c.Counts) == 0 {
+			t.Errorf("got %+v, want a time, at least a second and counts", c)
+		}
+		for name, n := range c.Counts {
+			told[name] += n
+		}
+	}
+	if told["TcpExtListenOverflows"] == 0 {
+		t.Errorf("the full queue is not told: %v", told)
+	}
+	for name, n := range told {
+		if counted := after[name] - before[name]; n > counted {
+			t.Errorf("%s: told %d, and the kernel counted %d", name, n, counted)
+		}
+	}
+}
+
+// overflow connects to a listener with room for one that nobody accepts.
+func overflow(t *testing.T) {
+	t.Helper()
+	socket := func() int {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd
+	}
+	l := socket()
+	if err := unix.Bind(l, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(l, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		_ = unix.Connect(socket(), name)
+	}
+}
