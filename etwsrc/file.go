@@ -30,9 +30,16 @@ type File struct {
 	name   string
 	file   io.Closer
 	events uint64
+	seen   [raw.Providers]uint64 // events by provider
 	used   bool
 	closed atomic.Bool
 }
+
+// HeadSize is how much of a file [LooksLikeTrace] needs.
+const HeadSize = etl.HeadSize
+
+// LooksLikeTrace reports whether a file that begins with head can be a trace.
+func LooksLikeTrace(head []byte) bool { return etl.LooksLike(head) }
 
 // OpenFile opens a trace file. The error is [ErrNotATrace] if it is none.
 func OpenFile(path string) (*File, error) {
@@ -100,6 +107,9 @@ func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 // when: any connection may be concerned.
 func (f *File) losses() {
 	info := f.reader.Info()
+	if info.EventsLost > 0 || info.BuffersLost > 0 {
+		f.joiner.LossesAreCounted()
+	}
 	if info.EventsLost > 0 {
 		f.joiner.Lost(uint64(info.EventsLost), "session", info.Start)
 	}
@@ -130,6 +140,7 @@ func (f *File) read(ctx context.Context, yield func(model.Event, error) bool) bo
 	defer loss()
 	for f.reader.Next(&e) {
 		f.events++
+		f.seen[raw.ProviderOf(&e.Provider)]++
 		loss()
 		f.joiner.Add(&e)
 		if !f.deliver(yield) {
@@ -150,6 +161,30 @@ func (f *File) deliver(yield func(model.Event, error) bool) bool {
 	}
 	return true
 }
+
+// ErrNoProvider: the trace has no event that tells of a connection.
+var ErrNoProvider = errors.New("no event of a provider that closetrace reads")
+
+// Providers names the known providers that the trace has events of. The error
+// is [ErrNoProvider] if none of them tells of connections. Call it when Events
+// has ended.
+func (f *File) Providers() ([]string, error) {
+	var names []string
+	err := ErrNoProvider
+	for p := raw.TCPIP; int(p) < raw.Providers; p++ {
+		if f.seen[p] == 0 {
+			continue
+		}
+		names = append(names, p.String())
+		if p == raw.TCPIP || p == raw.KernelNetwork || p == raw.KernelTCP {
+			err = nil
+		}
+	}
+	return names, err
+}
+
+// End is when the session was stopped, 0 if that is not known.
+func (f *File) End() model.Time { return f.reader.Info().End }
 
 // Close implements [model.Source].
 func (f *File) Close() error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -37,12 +38,62 @@ func openFile(path string) (file, error) {
 			return nil, err
 		}
 	}
+	if path == "-" || err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		return openStream(path)
+	}
 	r, err := record.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	return &recording{r, path}, nil
 }
+
+// openStream opens standard input or a pipe. A trace is not read in the order
+// of the file: it is copied to a temporary one first.
+func openStream(path string) (file, error) {
+	in, name := os.Stdin, "standard input"
+	if path != "-" {
+		var err error
+		if in, err = os.Open(path); err != nil {
+			return nil, fmt.Errorf("open recording: %w", err)
+		}
+		name = path
+	}
+	begin := bufio.NewReader(in)
+	head, _ := begin.Peek(etwsrc.HeadSize) // an error comes again
+	if !etwsrc.LooksLikeTrace(head) {
+		return &recording{record.NewReader(stream{begin, in}, name), path}, nil
+	}
+	defer in.Close()
+	copied, err := os.CreateTemp("", "closetrace-*.etl")
+	if err != nil {
+		return nil, fmt.Errorf("copy %s: %w", name, err)
+	}
+	defer os.Remove(copied.Name()) // what is open stays
+	size, err := io.Copy(copied, begin)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("copy %s (TMPDIR chooses where to): %w", name, err), copied.Close())
+	}
+	trace, err := etwsrc.NewFile(copied, size)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), copied.Close())
+	}
+	return &etlStream{etlFile{trace, path}, copied}, nil
+}
+
+// stream is a pipe whose begin was looked at.
+type stream struct {
+	io.Reader
+	io.Closer
+}
+
+// etlStream is a trace that came through a pipe.
+type etlStream struct {
+	etlFile
+	copied io.Closer
+}
+
+func (f *etlStream) Close() error { return errors.Join(f.etlFile.Close(), f.copied.Close()) }
 
 type recording struct {
 	*record.Reader
@@ -96,8 +147,27 @@ func (f *etlFile) records(ctx context.Context) iter.Seq2[model.Record, error] {
 				return
 			}
 		}
-		yield(model.Record{Kind: model.KindStop, Stop: stop}, nil)
+		stop.Time = max(stop.Time, f.End())
+		if yield(model.Record{Kind: model.KindStop, Stop: stop}, nil) {
+			if err := f.lacks(); err != nil {
+				yield(model.Record{}, err)
+			}
+		}
 	}
+}
+
+// lacks says that the trace can't tell of any connection, and how to take one.
+func (f *etlFile) lacks() error {
+	names, err := f.Providers()
+	if err == nil {
+		return nil
+	}
+	has := fmt.Sprintf("%d events of other providers", f.Stats().Events)
+	if len(names) > 0 {
+		has = "only " + strings.Join(names, ", ")
+	}
+	return fmt.Errorf("%s: %w: it has %s; record Microsoft-Windows-TCPIP: logman start tcp-ends -p %s 0x84 4 -o trace.etl -ets (more in docs/windows.md; wpr and netsh trace can as well)",
+		f.path, err, has, `"{2F07E2EE-15DB-40F1-90EF-9D7BA282188A}"`)
 }
 
 func (f *etlFile) tell(out io.Writer) { tellUndecoded(out, safetext.Escape(f.path), f.File) }

@@ -29,6 +29,19 @@ const (
 	flagCompressed     = 0x40
 )
 
+// HeadSize is how much of a file [LooksLike] needs.
+const HeadSize = bufferHeader
+
+// LooksLike reports whether head can be the begin of a trace: a buffer's size
+// and what of it is filled. Text and compressed files have larger numbers there.
+func LooksLike(head []byte) bool {
+	if len(head) < HeadSize {
+		return false
+	}
+	size, filled := binary.LittleEndian.Uint32(head), binary.LittleEndian.Uint32(head[0x30:])
+	return size > bufferHeader && size <= maxBuffer && filled > bufferHeader && filled <= maxBuffer
+}
+
 // buffer is one entry of the index.
 type buffer struct {
 	offset int64

@@ -82,9 +82,9 @@ func (j *Joiner) endpoint(pointer uint64) *endpoint {
 	ep := j.endpoints[pointer]
 	if ep == nil {
 		if len(j.endpoints) >= j.limits.sockets {
+			j.miss("socket-table", uint64(len(j.endpoints)))
 			clear(j.endpoints)
 			clear(j.accepts)
-			j.losses++
 		}
 		ep = &endpoint{pointer: pointer, losses: j.losses}
 		j.endpoints[pointer] = ep

@@ -118,8 +118,7 @@ func (j *Joiner) newConn(tcb uint64) *conn {
 	} else if len(j.conns) >= j.limits.conns {
 		// It is followed only by those who hold it; its end will be a
 		// connection's that is older than the trace.
-		j.refused++
-		j.losses++
+		j.miss("connection-table", 1)
 		return c
 	}
 	j.conns[tcb] = c

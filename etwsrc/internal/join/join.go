@@ -1,6 +1,8 @@
 package join
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/etwsrc/internal/payload"
@@ -55,10 +57,10 @@ type Joiner struct {
 	sawTCPIP  bool
 	down      interfaceDown
 	born      uint64
-	// refused counts events of connections that the table had no room for,
-	// since refusedTold.
-	refused     uint64
-	refusedTold model.Time
+	// unused counts, by where, the events that were not read or not used since
+	// unusedTold.
+	unused     map[string]uint64
+	unusedTold model.Time
 
 	closed, quiet, forget queue
 	past                  pastConns
@@ -78,6 +80,7 @@ func New() *Joiner {
 		sockets:   make(map[handle]*socket),
 		threads:   make(map[uint32]*thread),
 		kernel:    make(map[tuple]*conn),
+		unused:    make(map[string]uint64),
 		past:      pastConns{set: make(map[uint64]struct{})},
 	}
 }
@@ -94,7 +97,7 @@ func (j *Joiner) Add(e *raw.Event) {
 	if j.late = e.Time < j.now; !j.late {
 		j.Advance(e.Time)
 	} else if j.now.Sub(e.Time) > closedGrace {
-		j.losses++ // what it is about may have been reported without it
+		j.miss("order", 1) // what it is about may have been reported without it
 	}
 	switch p {
 	case raw.TCPIP:
@@ -124,7 +127,7 @@ func (j *Joiner) Add(e *raw.Event) {
 func (j *Joiner) decode(p raw.Provider, e *raw.Event) (*payload.Payload, bool) {
 	f, err := j.decoder.Decode(p, e)
 	if err != nil {
-		j.losses++
+		j.miss("payload", 1)
 		return nil, false
 	}
 	return f, true
@@ -136,15 +139,25 @@ func (j *Joiner) Advance(now model.Time) {
 	j.expire(&j.closed)
 	j.expire(&j.quiet)
 	j.expireForgotten()
-	if j.refused > 0 && j.now.Sub(j.refusedTold) > time.Second {
-		j.tellRefused()
+	if len(j.unused) > 0 && j.now.Sub(j.unusedTold) > time.Second {
+		j.tellUnused()
 	}
 }
 
-// tellRefused reports the events of connections that the table had no room for.
-func (j *Joiner) tellRefused() {
-	j.Lost(j.refused, "connection-table", j.now)
-	j.refused, j.refusedTold = 0, j.now
+// miss counts n events that are as good as lost: there is a gap around every
+// connection that is open.
+func (j *Joiner) miss(where string, n uint64) {
+	j.losses++
+	j.unused[where] += n
+}
+
+// tellUnused reports what was counted: at most once a second.
+func (j *Joiner) tellUnused() {
+	for _, where := range slices.Sorted(maps.Keys(j.unused)) {
+		j.out = append(j.out, model.Event{Kind: model.KindLoss, Loss: model.Loss{Time: j.now, Count: j.unused[where], Where: where}})
+	}
+	clear(j.unused)
+	j.unusedTold = j.now
 }
 
 // Lost reports that count events were lost in where, about now.
@@ -177,9 +190,7 @@ func (j *Joiner) End() (more bool) {
 	if j.drain(&j.closed) || j.drain(&j.quiet) {
 		return true
 	}
-	if j.refused > 0 {
-		j.tellRefused()
-	}
+	j.tellUnused()
 	return false
 }
 

@@ -183,10 +183,12 @@ func TestMemoryIsLimited(t *testing.T) {
 	}
 	lost := uint64(0)
 	for _, r := range got {
-		if r.Kind != model.KindLoss || r.Loss.Where != "connection-table" {
-			t.Fatalf("record = %+v, want losses of the connections without room only", r)
+		if r.Kind != model.KindLoss {
+			t.Fatalf("record = %+v, want losses only", r)
 		}
-		lost += r.Loss.Count
+		if r.Loss.Where == "connection-table" {
+			lost += r.Loss.Count
+		}
 	}
 	// Connect makes four events of the stack, and 900 connections had no room.
 	if lost != 4*900 {

@@ -26,7 +26,7 @@ func (j *Joiner) schedule(q *queue, c *conn) {
 		return
 	}
 	if first := q.pop(never); !first.reported {
-		j.losses++
+		j.miss("connection-table", 1)
 		j.report(first)
 	}
 }

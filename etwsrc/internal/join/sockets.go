@@ -81,8 +81,8 @@ func (j *Joiner) socket(h handle) *socket {
 	s := j.sockets[h]
 	if s == nil {
 		if len(j.sockets) >= j.limits.sockets {
+			j.miss("socket-table", uint64(len(j.sockets)))
 			clear(j.sockets)
-			j.losses++
 		}
 		s = &socket{losses: j.losses}
 		j.sockets[h] = s

@@ -33,7 +33,9 @@ func (j *Joiner) stateChange(e *raw.Event, f *payload.Payload) {
 	if c.reported {
 		return
 	}
-	c.step(e.Time, from, to)
+	if whole := !c.gap; c.step(e.Time, from, to) && whole {
+		j.unused["transition"]++
+	}
 	if to == model.TimeWait || to == model.Closed {
 		j.end(c, e.Time, true)
 	}
@@ -79,21 +81,22 @@ func (j *Joiner) opened(e *raw.Event, tcb uint64, to model.State) {
 }
 
 // step appends a transition. One that does not begin where the last one ended
-// shows that another is missing.
-func (c *conn) step(at model.Time, from, to model.State) {
+// shows that another is missing, which it returns.
+func (c *conn) step(at model.Time, from, to model.State) (missing bool) {
 	last := c.lastState()
 	switch {
 	case c.path.IsZero():
 		if from != model.Closed && from != model.Listen {
 			c.path.Append(from)
 		}
-		c.gap = c.gap || !c.older
+		missing = !c.older
 	case c.assumed && last == to:
 		c.assumed = false
-		return
+		return false
 	case last != from && (last != model.SynRecv || from != model.SynSent):
-		c.gap = true
+		missing = true
 	}
+	c.gap = c.gap || missing
 	c.assumed = false
 	c.path.Append(to)
 	switch to {
@@ -109,6 +112,7 @@ func (c *conn) step(at model.Time, from, to model.State) {
 		}
 	default:
 	}
+	return missing
 }
 
 // acked: our FIN is acknowledged.

@@ -64,8 +64,8 @@ func (j *Joiner) forgetThreads() {
 		}
 	}
 	if len(j.threads) > j.limits.threads*15/16 {
+		j.miss("thread-table", uint64(len(j.threads)))
 		clear(j.threads)
-		j.losses++
 	}
 }
 
