@@ -254,3 +254,21 @@ func FuzzReader(f *testing.F) {
 		_ = r.Err()
 	})
 }
+
+// The cycle counter has the frequency of the CPU, which is not that of the
+// performance counter, which the description names as well.
+func TestCycleCounterHasTheFrequencyOfTheCPU(t *testing.T) {
+	tr := etltest.Trace{Clock: etltest.ClockCPU, Frequency: 2_994_000_000, Events: events(50)}
+	data := tr.Bytes()
+	const perfFrequency = bufferHeader + 32 + 256 // TRACE_LOGFILE_HEADER.PerfFreq
+	if got := binary.LittleEndian.Uint64(data[perfFrequency:]); got != tr.Frequency {
+		t.Fatalf("frequency %d in the file, want %d", got, tr.Frequency)
+	}
+	binary.LittleEndian.PutUint64(data[perfFrequency:], 10_000_000)
+	_, list := read(t, data)
+	for i, e := range list {
+		if off := e.Time.Go().Sub(tr.Start.Add(tr.Events[i].At)).Abs(); off > time.Microsecond {
+			t.Fatalf("event %d at %v, want %v", i, e.Time.Go(), tr.Start.Add(tr.Events[i].At))
+		}
+	}
+}
