@@ -13,7 +13,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-func scenarios() []scenario { return slices.Concat(closes, ends, connects) }
+func scenarios() []scenario { return slices.Concat(closes, table, ends, connects) }
 
 // connection returns the i-th connection of a trace.
 func connection(b *etltest.Builder, i int) *etltest.Conn {
