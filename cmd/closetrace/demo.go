@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/lab"
+	"github.com/closetrace/closetrace/internal/session"
 )
 
 const demoHelp = `Trace a workload made for it: connections on loopback, in network namespaces of
@@ -56,7 +57,7 @@ func newDemo(a *app) *cobra.Command {
 			screen := a.wantsScreen(flags.plain)
 			go func() { cancel(w.play(screen)) }()
 			err = a.show(ctx, t, flags.plain, open)
-			var why reason
+			var why session.Reason
 			if cause := context.Cause(ctx); err == nil && cause != nil && !errors.As(cause, &why) {
 				return cause
 			}
@@ -105,7 +106,7 @@ func (w *workload) play(again bool) error {
 	if err := w.command.Wait(); err != nil {
 		return fmt.Errorf("play workload: %w", err)
 	}
-	return reason("child-exit")
+	return session.Reason("child-exit")
 }
 
 func (w *workload) stop() { w.begin.Close() }

@@ -78,7 +78,7 @@ func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
 	defer t.Close()
 	engine := findings.New()
 	var last model.Record
-	for r, err := range t.records(ctx) {
+	for r, err := range t.Records(ctx) {
 		if err != nil {
 			return err
 		}

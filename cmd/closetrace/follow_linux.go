@@ -14,6 +14,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer/process"
 )
@@ -122,7 +123,7 @@ func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, co
 		}
 		f.settle(ctx)
 		ended <- how
-		cancel(reason("child-exit"))
+		cancel(session.Reason("child-exit"))
 	}()
 	return func() {
 		select {

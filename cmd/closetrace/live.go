@@ -83,7 +83,7 @@ func (a *app) printLines(ctx context.Context, t *trace) (err error) {
 	if _, err := fmt.Fprintln(out, tui.LineHeader(options)); err != nil {
 		return err
 	}
-	for r, err := range t.records(ctx) {
+	for r, err := range t.Records(ctx) {
 		if err != nil {
 			return err
 		}

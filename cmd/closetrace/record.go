@@ -14,7 +14,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/record"
-	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/internal/session"
 )
 
 const recordHelp = `Record teardowns as JSON Lines (schema closetrace/1, docs/record.md).
@@ -92,7 +92,7 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	flags.options.OnError = func(error) { cancel(reason("error")) }
+	flags.options.OnError = func(error) { cancel(session.Reason("error")) }
 	w, err := record.Create(flags.output, flags.options)
 	if err != nil {
 		return createError(flags.output, err)
@@ -103,13 +103,13 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	}
 	t, err := flags.open()
 	if err != nil {
-		return errors.Join(err, w.Close(), discard(flags.output))
+		return errors.Join(err, w.Close(), session.Discard(flags.output))
 	}
 	defer t.Close()
 	defer t.tell(a.stderr)
-	t.hangup = func() bool { return service && w.Rotate() == nil }
+	t.Hangup = func() bool { return service && w.Rotate() == nil }
 	status := a.newStatus(flags.output, w)
-	err = write(ctx, t, w, status)
+	err = t.Record(ctx, w, status.add)
 	if closed := w.Close(); err == nil {
 		err = closed // after a failure it says the same again
 	}
@@ -141,29 +141,6 @@ func (r *recordFlags) check() error {
 	return nil
 }
 
-// write records until the trace ends. After an error of the file the rest is
-// dropped: what was written stays readable.
-func write(ctx context.Context, t *trace, w *record.Writer, status *status) error {
-	for r, err := range t.records(ctx) {
-		if err != nil {
-			return err
-		}
-		status.add(&r)
-		switch err := w.Write(&r); {
-		case err == nil, errors.Is(err, record.ErrLine):
-		case errors.Is(err, record.ErrMaxSize):
-			return w.Write(&model.Record{Kind: model.KindStop, Stop: model.Stop{Time: r.Time(), Lost: t.stop.Lost, Reason: "size"}})
-		case r.Kind != model.KindStop:
-			stop := model.Stop{Time: r.Time(), Lost: t.stop.Lost, Reason: "error"}
-			_ = w.Write(&model.Record{Kind: model.KindStop, Stop: stop}) // a full disk may have room for one more line
-			return err
-		default:
-			return err
-		}
-	}
-	return nil
-}
-
 // hasTerminal reports whether this process has a controlling terminal. SIGHUP
 // then tells that it is gone; a service is told to begin a new file.
 func hasTerminal() bool {
@@ -180,15 +157,6 @@ func createError(path string, err error) error {
 		return fmt.Errorf("%s exists; choose another name, or --force to overwrite it", path)
 	}
 	return err
-}
-
-// discard removes the empty file of a recording that could not begin.
-func discard(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > 0 {
-		return nil //nolint:nilerr // nothing of ours to remove
-	}
-	return os.Remove(path)
 }
 
 // size is a flag such as 100MB or 1GiB.

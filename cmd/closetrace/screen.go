@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
 )
@@ -27,14 +28,14 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	lost := func() { cancel(reason("signal")) } // a screen without a terminal would stay for ever
-	t.hangup = func() bool { lost(); return false }
+	lost := func() { cancel(session.Reason("signal")) } // a screen without a terminal would stay for ever
+	t.Hangup = func() bool { lost(); return false }
 	defer onLostTerminal(a.stdin, lost)()
 	config := tui.Config{
-		Start:    t.start,
+		Start:    t.Start(),
 		Traced:   t.filter.String(),
-		Stop:     func() { cancel(reason("signal")) },
-		Record:   func(path string) (tui.Recorder, error) { return newScreenRecorder(path, t.start) },
+		Stop:     func() { cancel(session.Reason("signal")) },
+		Record:   func(path string) (tui.Recorder, error) { return beginPart(path, t.Start()) },
 		OpenNote: openNote,
 		Open:     func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
@@ -42,7 +43,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	if open.allowKill {
 		config.End = open.end
 	}
-	return cmp.Or(a.screen(ctx, t.records(ctx), config), t.rest.Failed())
+	return cmp.Or(a.screen(ctx, t.Records(ctx), config), t.Failed())
 }
 
 // screen fills in what every screen has.
@@ -59,41 +60,14 @@ func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error]
 	return tui.Run(ctx, records, c)
 }
 
-// screenRecorder is a recording that is started and stopped on the screen.
-type screenRecorder struct {
-	*record.Writer
-	lost uint64
-}
-
-func newScreenRecorder(path string, start model.Start) (*screenRecorder, error) {
-	w, err := record.Create(path, record.Options{})
+// beginPart begins a recording on the screen, which has no --force.
+func beginPart(path string, start model.Start) (tui.Recorder, error) {
+	p, err := session.BeginPart(path, start)
 	if errors.Is(err, os.ErrExist) {
-		return nil, fmt.Errorf("%s exists; choose another name", path) // the screen has no --force
+		return nil, fmt.Errorf("%s exists; choose another name", path)
 	}
 	if err != nil {
-		return nil, err
+		return nil, err // and no pointer in an interface
 	}
-	start.Time = model.TimeOf(time.Now())
-	if err := w.Write(&model.Record{Kind: model.KindStart, Start: start}); err != nil {
-		return nil, fmt.Errorf("begin recording: %w", errors.Join(err, w.Close(), discard(path)))
-	}
-	return &screenRecorder{Writer: w}, nil
-}
-
-// Write implements [tui.Recorder]; the recording has its own start and stop.
-func (r *screenRecorder) Write(rec *model.Record) error {
-	switch rec.Kind {
-	case model.KindStart, model.KindStop:
-		return nil
-	case model.KindLoss:
-		r.lost += rec.Loss.Count
-	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindStray:
-	}
-	return r.Writer.Write(rec)
-}
-
-// Close implements [tui.Recorder].
-func (r *screenRecorder) Close() error {
-	stop := model.Stop{Time: model.TimeOf(time.Now()), Lost: r.lost, Reason: "signal"}
-	return errors.Join(r.Writer.Write(&model.Record{Kind: model.KindStop, Stop: stop}), r.Writer.Close())
+	return p, nil
 }

@@ -1,22 +1,17 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/etwsrc"
 	"github.com/closetrace/closetrace/internal/findings"
-	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -54,19 +49,12 @@ func (t *traceFlags) flags(set *pflag.FlagSet) {
 	set.BoolVar(&t.commandLine, "command-line", false, "record command lines too (they may hold secrets)")
 }
 
-// trace is a running trace: records, filtered and judged, with a start line
-// first and a stop line last.
+// trace is a session that was started by flags.
 type trace struct {
+	*session.Session
 	source model.Source
-	filter *model.Filter   // all that was asked for
-	rest   *ledger.Passing // of it, what the source has not chosen
+	filter *model.Filter // all that was asked for
 	flags  *traceFlags
-	start  model.Start
-	stop   model.Stop // the counts so far
-	ended  ledger.Ends
-	found  *findings.Engine // of what is followed
-	// hangup, if set, is asked at SIGHUP; it returns whether the trace goes on.
-	hangup func() bool
 }
 
 // open compiles the filter and starts the back end. Privileges that only the
@@ -91,117 +79,11 @@ func (t *traceFlags) open() (*trace, error) {
 	start := source.Start()
 	start.Tool.Version = version()
 	start.Filter = t.follow.chosen(filter)
-	started := &trace{source: source, filter: filter, rest: ledger.NewPassing(rest), flags: t, start: start}
+	o := session.Options{Start: start, Rest: rest, Duration: t.duration, Count: t.count, Follow: t.follow.begin}
 	if t.follow != nil {
-		started.found = findings.New()
+		o.Found = findings.New()
 	}
-	return started, nil
-}
-
-// records yields the start, what passes the filter, and the stop. It ends with
-// the signals that end a program, after --duration and after --count.
-func (t *trace) records(ctx context.Context) iter.Seq2[model.Record, error] {
-	return func(yield func(model.Record, error) bool) {
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		stopSignals := t.stopBySignal(cancel)
-		defer stopSignals()
-		if t.flags.duration > 0 {
-			timer := time.AfterFunc(t.flags.duration, func() { cancel(reason("duration")) })
-			defer timer.Stop()
-		}
-		if !yield(model.Record{Kind: model.KindStart, Start: t.start}, nil) {
-			return
-		}
-		defer t.flags.follow.begin(ctx, cancel, &t.ended)()
-		last, failed, stopped := t.pass(ctx, cancel, yield)
-		if stopped {
-			return
-		}
-		stop := t.stop
-		stop.Teardowns = t.ended.ByVerdict()
-		stop.Time, stop.Reason = max(last, model.TimeOf(time.Now())), "source-ended"
-		var why reason
-		if errors.As(context.Cause(ctx), &why) {
-			stop.Reason = string(why)
-		}
-		if failed != nil {
-			stop.Reason = "error"
-		}
-		if failed == nil {
-			failed = t.rest.Failed()
-		}
-		if yield(model.Record{Kind: model.KindStop, Stop: stop}, nil) && failed != nil {
-			yield(model.Record{}, failed)
-		}
-	}
-}
-
-// pass yields what passes the filter until the source ends.
-func (t *trace) pass(ctx context.Context, cancel context.CancelCauseFunc, yield func(model.Record, error) bool) (last model.Time, failed error, stopped bool) {
-	var ends uint64
-	for r, err := range model.Judged(t.source.Events(ctx)) {
-		if err != nil {
-			return last, err, false
-		}
-		if r.Kind == model.KindLoss {
-			t.stop.Lost += r.Loss.Count
-		}
-		if !t.rest.Match(&r) {
-			continue
-		}
-		isEnd := r.Kind == model.KindTeardown || r.Kind == model.KindOutcome
-		if t.flags.count > 0 && ends == t.flags.count && isEnd && !t.ended.Knows(&r) {
-			continue // what the drain still delivers
-		}
-		if t.ended.Add(&r) {
-			if ends++; ends == t.flags.count {
-				cancel(reason("count"))
-			}
-		}
-		last = r.Time()
-		if t.found != nil {
-			t.found.Add(&r)
-		}
-		if !yield(r, nil) {
-			return last, nil, true
-		}
-	}
-	return last, nil, false
-}
-
-// reason is why a trace stopped, as the stop line says it.
-type reason string
-
-func (r reason) Error() string { return string(r) }
-
-// stopBySignal cancels when a signal asks for the end. A second SIGINT or SIGTERM
-// ends the program at once. A second SIGHUP does nothing until the program has
-// ended: a terminal that is lost sends one, and the shell another.
-func (t *trace) stopBySignal(cancel context.CancelCauseFunc) (stop func()) {
-	signals, hangups := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup wants the trace to outlive the terminal
-		signal.Notify(hangups, syscall.SIGHUP)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case <-hangups:
-				if t.hangup != nil && t.hangup() {
-					continue
-				}
-				cancel(reason("signal"))
-			case <-signals:
-				cancel(reason("signal"))
-			case <-done:
-			}
-			return
-		}
-	}()
-	return func() { close(done) }
+	return &trace{Session: session.New(source, o), source: source, filter: filter, flags: t}, nil
 }
 
 // tell writes what of a trace that has ended could not be read.

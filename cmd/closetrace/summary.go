@@ -146,7 +146,7 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 	}
 	var last model.Record
 	var failed error
-	for r, err := range t.records(ctx) {
+	for r, err := range t.Records(ctx) {
 		if err != nil {
 			failed = err // the last of them; what was seen is shown
 			break

@@ -31,9 +31,10 @@ func topFindings(r *findings.Report, width int) string {
 
 // tellFindings writes what was found among the connections of a followed command.
 func (t *trace) tellFindings(out io.Writer) {
-	if t.found == nil {
+	found := t.Found()
+	if found == nil {
 		return
 	}
-	t.found.Finish()
-	_, _ = io.WriteString(out, topFindings(t.found.Report(), 100))
+	found.Finish()
+	_, _ = io.WriteString(out, topFindings(found.Report(), 100))
 }
