@@ -87,6 +87,7 @@ type TraceEnd struct {
 	SenderLimited    uint32
 	SndUna           uint32
 	RcvNxt           uint32
+	PeerWindow       uint32
 	Error            uint8
 	SoftError        uint8
 	Reason           uint8
@@ -107,7 +108,7 @@ type TraceEnd struct {
 	LastWord         uint8
 	Icmp             uint16
 	SynData          uint8
-	Pad              [7]uint8
+	Pad              [3]uint8
 }
 
 type TraceFlag uint32

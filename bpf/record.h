@@ -147,6 +147,7 @@ struct end {
 	__u32 sender_limited;
 	__u32 snd_una;
 	__u32 rcv_nxt;
+	__u32 peer_window; /* snd_wnd, bytes */
 	__u8 error;
 	__u8 soft_error;
 	__u8 reason;
@@ -171,7 +172,7 @@ struct end {
 	__u8 last_word; /* this end said something after the peer's last data */
 	__u16 icmp; /* type and code of an ICMP error about the SYN */
 	__u8 syn_data; /* data in the SYN was acknowledged */
-	__u8 pad[7];
+	__u8 pad[3];
 };
 
 struct later {

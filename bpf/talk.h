@@ -111,5 +111,6 @@ static __always_inline void read_talk(struct end *conn, struct tcp_sock *tp)
 	conn->pmtu = tp->inet_conn.icsk_pmtu_cookie;
 	conn->snd_una = tp->snd_una;
 	conn->rcv_nxt = tp->rcv_nxt;
+	conn->peer_window = tp->snd_wnd;
 	conn->syn_data = BPF_CORE_READ_BITFIELD(tp, syn_data_acked);
 }

@@ -209,6 +209,9 @@ type TCP struct {
 	MSS Opt[uint32] `json:"mss,omitzero"`
 	// Path MTU that this end knows.
 	PMTU Opt[uint32] `json:"pmtu,omitzero"`
+	// Bytes that the peer would take at the end: the receive window that it announced
+	// last; 0 is a closed one (Linux).
+	PeerWindow Opt[uint32] `json:"peer_window,omitzero"`
 	// Whether a segment as large as mss was ever acknowledged; absent if none was sent.
 	FullSizeAcked Opt[bool] `json:"full_size_acked,omitzero"`
 	// How long sending was held up, as TCP counts it (Linux).

@@ -109,6 +109,7 @@ type viewTCP struct {
 	UnackedWait   int          `expr:"unacked_wait_ns"`
 	MSS           int          `expr:"mss"`
 	PMTU          int          `expr:"pmtu"`
+	PeerWindow    int          `expr:"peer_window"`
 	FullSizeAcked bool         `expr:"full_size_acked"`
 	Limited       viewLimited  `expr:"limited"`
 	SYNCookie     bool         `expr:"syn_cookie"`
@@ -216,6 +217,7 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.TCP.UnackedWait = number(t.TCP.UnackedWait)
 	v.TCP.MSS = number(t.TCP.MSS)
 	v.TCP.PMTU = number(t.TCP.PMTU)
+	v.TCP.PeerWindow = number(t.TCP.PeerWindow)
 	v.TCP.FullSizeAcked = t.TCP.FullSizeAcked.Or(false)
 	v.TCP.Limited.Busy = number(t.TCP.Limited.Busy)
 	v.TCP.Limited.Receiver = number(t.TCP.Limited.Receiver)

@@ -23,6 +23,7 @@ func (t *translator) talk(tcp *model.TCP, e *bpf.TraceEnd) {
 	}
 	tcp.MSS = known(e.Mss)
 	tcp.PMTU = known(e.Pmtu)
+	tcp.PeerWindow = model.Some(e.PeerWindow)
 	tcp.FastOpen = model.Some(e.SynData != 0)
 	tcp.FullSizeAcked = fullSizeAcked(tcp, e)
 	tcp.Fingerprint = fingerprint(e)

@@ -517,6 +517,8 @@ func (d *Decoder) tcp(v *model.TCP) {
 			optional(d, "tcp.mss", &v.MSS, 0, math.MaxUint32)
 		case "pmtu":
 			optional(d, "tcp.pmtu", &v.PMTU, 0, math.MaxUint32)
+		case "peer_window":
+			optional(d, "tcp.peer_window", &v.PeerWindow, 0, math.MaxUint32)
 		case "full_size_acked":
 			d.optBool("tcp.full_size_acked", &v.FullSizeAcked)
 		case "limited":

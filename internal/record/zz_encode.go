@@ -335,6 +335,7 @@ func (e *encoder) inTCP(v *model.TCP) {
 	number(e, `"unacked_wait_ns":`, v.UnackedWait)
 	number(e, `"mss":`, v.MSS)
 	number(e, `"pmtu":`, v.PMTU)
+	number(e, `"peer_window":`, v.PeerWindow)
 	boolean(e, `"full_size_acked":`, v.FullSizeAcked)
 	{
 		at := e.open(`"limited":`)
