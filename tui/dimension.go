@@ -19,6 +19,7 @@ const (
 	byProcess           // the same and the pid
 	byPeer              // the peer's address
 	byPrefix            // the peer's /24 or /64
+	byPair              // the process and the peer's address
 )
 
 // dimensions is what there is to know of each.
@@ -35,6 +36,7 @@ var dimensions = [...]struct {
 	byProgram: {noun: "process", heading: "PROCESS", room: 16, where: true, next: byProcess, key: programKey, title: processTitle},
 	byProcess: {noun: "process", heading: "PROCESS[PID]", room: 16, where: true, next: byProgram, key: processKey, title: processTitle},
 	byPeer:    {noun: "peer", heading: "PEER", room: 22, next: byPrefix, key: peerKey, title: peerTitle},
+	byPair:    {noun: "pair", heading: "PROCESS AND PEER", room: 24, where: true, next: byPair, key: pairKey, title: pairTitle},
 	byPrefix:  {noun: "peer", heading: "PEER NETWORK", room: 22, next: byPeer, key: prefixKey, title: peerTitle},
 }
 
@@ -43,6 +45,7 @@ const (
 	causeTable = iota
 	processTable
 	peerTable
+	pairTable
 )
 
 // groupings are the grouped views, in the order of their tabs.
@@ -53,6 +56,7 @@ var groupings = [...]struct {
 	causeTable:   {"Causes", byCause},
 	processTable: {"Processes", byProgram},
 	peerTable:    {"Peers", byPeer},
+	pairTable:    {"Pairs", byPair},
 }
 
 func groupingDimensions() (dims []dimension) {
@@ -92,6 +96,21 @@ func prefixKey(t *model.Teardown) groupKey {
 		return groupKey{} // the address is not known
 	}
 	return groupKey{prefix: p}
+}
+
+func pairKey(t *model.Teardown) groupKey {
+	k := programKey(t)
+	k.prefix = peerKey(t).prefix
+	return k
+}
+
+func pairTitle(k *groupKey, width int, g *glyphs) string {
+	if k.others {
+		return othersTitle
+	}
+	peer := " " + g.pair + " " + peerTitle(k, max(width-12, 8), g)
+	w, _ := textWidth(peer)
+	return processTitle(k, max(width-w, 4), g) + peer
 }
 
 func causeTitle(k *groupKey, _ int, _ *glyphs) string {

@@ -65,6 +65,7 @@ func scenes() []scene {
 		{"processes", demoFeed(), nil, func(r *rig) { r.press("3", "s") }},
 		{"pids", demoFeed(), nil, func(r *rig) { r.press("3", "x") }},
 		{"peers", demoFeed(), nil, func(r *rig) { r.press("4", "t") }},
+		{"pairs", demoFeed(), nil, func(r *rig) { r.press("6") }},
 		{"networks", demoFeed(), nil, func(r *rig) { r.press("4", "x") }},
 		{"open", demoFeed(), func(c *Config) {
 			c.Open = func() ([]OpenConn, error) { return someOpen(), nil }

@@ -46,9 +46,40 @@ type group struct {
 	key     groupKey
 	counts  perVerdict
 	causes  [model.NumCauses]uint32
+	aborts  [resetters]uint64
 	lost    uint64 // bytes
+	first   model.Time
 	last    model.Time
 	history history
+}
+
+// resetter is who ended a connection abortively.
+type resetter uint8
+
+const (
+	byUs     resetter = iota // the application here
+	byOther                  // the peer
+	byKernel                 // the kernel here, the network or an administrator
+	resetters
+)
+
+func resetterOf(t model.Terminator) resetter {
+	switch t {
+	case model.LocalApp:
+		return byUs
+	case model.Peer:
+		return byOther
+	default:
+		return byKernel
+	}
+}
+
+// seen widens the time from the first to the last end.
+func (g *group) seen(first, last model.Time) {
+	if g.first == 0 || first != 0 && first < g.first {
+		g.first = first
+	}
+	g.last = max(g.last, last)
 }
 
 // clampCause makes a cause of a later version an unknown one.
@@ -152,8 +183,11 @@ func (g *group) merge(o *group) {
 	for c, n := range o.causes {
 		g.causes[c] += n
 	}
+	for by, n := range o.aborts {
+		g.aborts[by] += n
+	}
 	g.lost += o.lost
-	g.last = max(g.last, o.last)
+	g.seen(o.first, o.last)
 	oldest := max(o.history.newest-groupSpans+1, 0)
 	for i := oldest; i <= o.history.newest; i++ {
 		for v, n := range o.history.at(i) {

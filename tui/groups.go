@@ -47,7 +47,9 @@ type groupRow struct {
 	key    groupKey
 	counts perVerdict
 	total  uint64
+	aborts [resetters]uint64
 	lost   uint64
+	first  model.Time
 	last   model.Time
 	minute uint64      // ends in the last minute
 	mostly model.Cause // the most frequent cause but fin
@@ -163,13 +165,16 @@ func (l *groupList) lastMinute(d *deck, now model.Time) {
 			recent[k] = g
 		}
 		g.lost += r.Teardown.TCP.Bytes.Lost()
+		if r.Teardown.Verdict == model.Abortive {
+			g.aborts[resetterOf(r.Teardown.Terminator)]++
+		}
 		g.causes[clampCause(r.Teardown.Cause)]++
 	}
 	for i := range l.all {
 		row := &l.all[i]
-		row.lost, row.mostly = 0, model.CauseFIN
+		row.lost, row.mostly, row.aborts = 0, model.CauseFIN, [resetters]uint64{}
 		if g := recent[row.key]; g != nil {
-			row.lost, row.mostly = g.lost, g.mostly()
+			row.lost, row.mostly, row.aborts = g.lost, g.mostly(), g.aborts
 		}
 	}
 	if l.sort == sortGroupLost {
@@ -180,7 +185,7 @@ func (l *groupList) lastMinute(d *deck, now model.Time) {
 func anyVerdict(model.Verdict) bool { return true }
 
 func (l *groupList) rowOf(g *group, now model.Time) groupRow {
-	r := groupRow{key: g.key, counts: g.counts, lost: g.lost, last: g.last, mostly: g.mostly(), group: g}
+	r := groupRow{key: g.key, counts: g.counts, aborts: g.aborts, lost: g.lost, first: g.first, last: g.last, mostly: g.mostly(), group: g}
 	minute := g.history.last(now, time.Minute)
 	r.minute = minute.total()
 	if l.minute {

@@ -16,10 +16,14 @@ const (
 	colTotal
 	colGraceful
 	colAbortive
+	colByUs
+	colByPeer
+	colByKernel
 	colLinger
 	colFailed
 	colOther
 	colMinute
+	colFirst
 	colLast
 	colGroupLost
 	colMostly
@@ -38,6 +42,14 @@ func groupTable(by dimension, width int, g *glyphs) []column {
 	columns[colTotal] = column{title: "ENDS", min: 7, ideal: 7, rank: 1, numeric: true}
 	columns[colGraceful] = count(model.Graceful, "GRACE", 10)
 	columns[colAbortive] = count(model.Abortive, "ABORT", 2)
+	resets := 9
+	if by == byPair {
+		resets = 3 // what the view is there for
+	}
+	columns[colByUs] = column{title: "US" + g.arrow, min: 6, ideal: 6, rank: resets, numeric: true}
+	columns[colByPeer] = column{title: g.arrowBack + "PEER", min: 6, ideal: 6, rank: resets, numeric: true}
+	columns[colByKernel] = column{title: "KERNEL", min: 6, ideal: 6, rank: resets, numeric: true}
+	columns[colFirst] = column{title: "FIRST", min: 8, ideal: 8, rank: 7, numeric: true}
 	columns[colLinger] = count(model.LingerTimeout, "LINGER", 8)
 	columns[colFailed] = count(model.FailedOpen, "FAILED", 9)
 	columns[colOther] = column{title: "OTHER", min: 6, ideal: 6, rank: 12, numeric: true}
@@ -104,7 +116,7 @@ func (s *screen) paintGroupCell(row *groupRow, col int, text string) string {
 	switch {
 	case is && row.counts[v] > 0:
 		return s.pal.of(v).Styled(text)
-	case is, col == colLast, col == colWhere, strings.TrimSpace(text) == s.g.zero:
+	case is, col == colFirst, col == colLast, col == colWhere, strings.TrimSpace(text) == s.g.zero:
 		return s.pal.faint.Styled(text)
 	default:
 		return text
@@ -140,6 +152,8 @@ func (s *screen) groupCell(row *groupRow, by dimension, col, width int) string {
 		return s.orDot(row.counts[model.Graceful], human.ShortCount)
 	case colAbortive:
 		return s.orDot(row.counts[model.Abortive], human.ShortCount)
+	case colByUs, colByPeer, colByKernel:
+		return s.orDot(row.aborts[col-colByUs], human.ShortCount)
 	case colLinger:
 		return s.orDot(row.counts[model.LingerTimeout], human.ShortCount)
 	case colFailed:
@@ -148,6 +162,8 @@ func (s *screen) groupCell(row *groupRow, by dimension, col, width int) string {
 		return s.orDot(row.counts[model.Silent]+row.counts[model.VerdictUnknown], human.ShortCount)
 	case colMinute:
 		return s.orDot(row.minute, human.ShortCount)
+	case colFirst:
+		return clockWord(row.first, s.cfg.Zone, 0)
 	case colLast:
 		return clockWord(row.last, s.cfg.Zone, 0)
 	case colGroupLost:
@@ -207,6 +223,9 @@ func (l *groupList) text(s *screen) string {
 		title := columns[col].title
 		if v, is := columnVerdict(col); is {
 			title = strings.ToUpper(v.String())
+		}
+		if colByUs <= col && col <= colByKernel {
+			title = [...]string{"BY US", "BY PEER", "BY KERNEL"}[col-colByUs]
 		}
 		if title != "" {
 			b.WriteString(title + "\t")

@@ -20,13 +20,13 @@ import (
 // keyTests holds one test per binding, by the name of its field.
 var keyTests = map[string]func(*testing.T, *rig){
 	"next": func(t *testing.T, r *rig) {
-		for _, want := range []string{"[2 Causes]", "[3 Processes]", "[4 Peers]", "[5 Open]", "[1 Stream]"} {
+		for _, want := range []string{"[2 Causes]", "[3 Processes]", "[4 Peers]", "[5 Open]", "[6 Pairs]", "[1 Stream]"} {
 			r.press("tab")
 			r.shows(want)
 		}
 	},
 	"previous": func(t *testing.T, r *rig) {
-		for _, want := range []string{"[5 Open]", "[4 Peers]", "[3 Processes]", "[2 Causes]", "[1 Stream]"} {
+		for _, want := range []string{"[6 Pairs]", "[5 Open]", "[4 Peers]", "[3 Processes]", "[2 Causes]", "[1 Stream]"} {
 			r.press("shift+tab")
 			r.shows(want)
 		}
@@ -38,6 +38,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 			{"4", "[4 Peers]", "10.0.1.5"},
 			{"5", "[5 Open]", "not available"},
 			{"9", "[5 Open]", "not available"},
+			{"6", "[6 Pairs]", "nginx ↔ 10.0.1.5"},
 			{"1", "[1 Stream]", "VERDICT"},
 		} {
 			r.press(test[0])
@@ -236,7 +237,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 		r.run(r.press("enter"))
 		data, err := os.ReadFile(path)
 		if err != nil || !strings.Contains(string(data), "unread-data\t43\t") ||
-			!strings.Contains(string(data), "CAUSE\tENDS\tGRACEFUL\tABORTIVE\tLINGER-TIMEOUT\tFAILED-OPEN\t") || !strings.HasPrefix(string(data), "# host: web1\n# from: 20") {
+			!strings.Contains(string(data), "CAUSE\tENDS\tGRACEFUL\tABORTIVE\tBY US\tBY PEER\tBY KERNEL\tLINGER-TIMEOUT\tFAILED-OPEN\t") || !strings.HasPrefix(string(data), "# host: web1\n# from: 20") {
 			t.Errorf("%v; the file has\n%s", err, data)
 		}
 		r.press("w")

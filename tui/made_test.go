@@ -31,7 +31,7 @@ func TestNumbersOfMade(t *testing.T) {
 		}
 	}
 	has("", human.Count(want.Ends), "ends")
-	has("LOST ", human.Count(made.Lost))
+	has("MISSED ", human.Count(made.Lost))
 	header(want.Verdicts)
 	r.press("2")
 	for c, n := range want.Causes {

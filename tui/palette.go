@@ -21,22 +21,24 @@ type palette struct {
 
 // glyphs holds the characters that are not plain text.
 type glyphs struct {
-	verdict  [model.NumVerdicts]string
-	dots     string // text was cut here
-	zero     string // none, of what is counted
-	arrow    string // local to peer
-	later    string // an outcome, after its teardown
-	warning  string
-	note     string // start and stop
-	spark    []string
-	rule     string // a horizontal line
-	waiting  string // the part of a line during which close() blocked
-	mark     string // a moment on a line
-	record   string
-	pause    string
-	play     string
-	selector string
-	up, down string
+	verdict   [model.NumVerdicts]string
+	dots      string // text was cut here
+	zero      string // none, of what is counted
+	arrow     string // local to peer
+	arrowBack string
+	pair      string // between the two ends
+	later     string // an outcome, after its teardown
+	warning   string
+	note      string // start and stop
+	spark     []string
+	rule      string // a horizontal line
+	waiting   string // the part of a line during which close() blocked
+	mark      string // a moment on a line
+	record    string
+	pause     string
+	play      string
+	selector  string
+	up, down  string
 }
 
 var unicodeGlyphs = glyphs{
@@ -44,7 +46,7 @@ var unicodeGlyphs = glyphs{
 		model.VerdictUnknown: "?", model.Graceful: "✓", model.Abortive: "✗",
 		model.LingerTimeout: "◷", model.FailedOpen: "⊘", model.Silent: "◌",
 	},
-	dots: "…", zero: "·", arrow: "→", later: "↳", warning: "!", note: "•",
+	dots: "…", zero: "·", arrow: "→", arrowBack: "←", pair: "↔", later: "↳", warning: "!", note: "•",
 	spark: []string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	rule:  "─", waiting: "░", mark: "●", record: "●", pause: "‖", play: "▶", selector: "▸", up: "▲", down: "▼",
 }
@@ -54,7 +56,7 @@ var asciiGlyphs = glyphs{
 		model.VerdictUnknown: "?", model.Graceful: "G", model.Abortive: "A",
 		model.LingerTimeout: "L", model.FailedOpen: "F", model.Silent: "S",
 	},
-	dots: "~", zero: ".", arrow: "->", later: "`-", warning: "!", note: "*",
+	dots: "~", zero: ".", arrow: "->", arrowBack: "<-", pair: "<>", later: "`-", warning: "!", note: "*",
 	spark: []string{" ", ".", ":", "-", "=", "+", "*", "#", "@"},
 	rule:  "-", waiting: "~", mark: "o", record: "*", pause: "||", play: ">", selector: ">", up: "^", down: "v",
 }

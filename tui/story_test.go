@@ -14,7 +14,7 @@ import (
 
 func TestMoments(t *testing.T) {
 	const (
-		opened  = "opened by the peer (accept)"
+		opened  = "opened by the peer"
 		closing = "close() called"
 		waited  = "close() called, and waited 2s for SO_LINGER"
 		ourFIN  = "we sent the first FIN (FIN_WAIT1)"

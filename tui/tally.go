@@ -25,6 +25,7 @@ type tallied struct {
 	unread  uint64
 	verdict model.Verdict
 	cause   model.Cause
+	by      resetter
 }
 
 func (c *tallied) lost() uint64 { return c.unacked + c.unread }
@@ -69,7 +70,7 @@ func (t *tally) add(r *model.Record) {
 
 func (t *tally) end(r *model.Record) {
 	d := &r.Teardown
-	c := tallied{time: d.Time, verdict: clampVerdict(d.Verdict), cause: clampCause(d.Cause)}
+	c := tallied{time: d.Time, verdict: clampVerdict(d.Verdict), cause: clampCause(d.Cause), by: resetterOf(d.Terminator)}
 	c.bytes(&d.TCP.Bytes)
 	t.known.Add(r, c)
 	t.count(&c)
@@ -94,7 +95,7 @@ func (t *tally) outcome(r *model.Record) {
 	}
 	was := *c
 	if r.Overrules() {
-		c.verdict, c.cause = clampVerdict(d.Verdict), clampCause(d.Cause)
+		c.verdict, c.cause, c.by = clampVerdict(d.Verdict), clampCause(d.Cause), resetterOf(d.Terminator)
 	}
 	c.bytes(&d.TCP.Bytes)
 	t.take(&was)
@@ -140,7 +141,10 @@ func (g *group) count(c *tallied) {
 	g.counts.add(c.verdict, 1)
 	g.causes[c.cause]++
 	g.lost += c.lost()
-	g.last = max(g.last, c.time)
+	g.seen(c.time, c.time)
+	if c.verdict == model.Abortive {
+		g.aborts[c.by]++
+	}
 	g.history.add(c.time, c.verdict, 1)
 }
 
@@ -150,6 +154,9 @@ func (g *group) take(c *tallied) {
 		*n--
 	}
 	g.lost -= min(c.lost(), g.lost)
+	if n := &g.aborts[c.by]; c.verdict == model.Abortive && *n > 0 {
+		*n--
+	}
 	g.history.take(c.time, c.verdict)
 }
 

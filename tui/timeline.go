@@ -74,9 +74,9 @@ func closeMoment(t *model.Teardown) (moment, bool) {
 func openedWord(r model.Role) string {
 	switch r {
 	case model.Active:
-		return "opened by this end (connect)"
+		return "connect() called"
 	case model.Passive:
-		return "opened by the peer (accept)"
+		return "opened by the peer" // whether or not it was accepted
 	default:
 		return "opened"
 	}

@@ -30,7 +30,7 @@ var claims = []struct {
 	sentence *regexp.Regexp
 	holds    func(*truth) bool
 }{
-	{regexp.MustCompile(`^opened`), func(*truth) bool { return true }},
+	{regexp.MustCompile(`^opened|^connect\(\) called$`), func(*truth) bool { return true }},
 	{regexp.MustCompile(`^established$`), func(h *truth) bool { return h.path.Has(model.Established) }},
 	{regexp.MustCompile(`^we sent the first FIN|^we sent our FIN too`), func(h *truth) bool { return !h.fin.Sent.Is(false) }},
 	{regexp.MustCompile(`^both FINs`), func(h *truth) bool { return !h.fin.Sent.Is(false) && !h.fin.Received.Is(false) }},

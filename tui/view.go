@@ -30,11 +30,10 @@ type view interface {
 
 // newViews returns the views in the order of their tabs.
 func newViews(s *screen) []view {
-	views := []view{&s.stream}
-	for i := range s.groups {
-		views = append(views, &s.groups[i])
+	return []view{
+		&s.stream, &s.groups[causeTable], &s.groups[processTable], &s.groups[peerTable], &s.conns,
+		&s.groups[pairTable],
 	}
-	return append(views, &s.conns)
 }
 
 // What a view may have beside.

@@ -35,8 +35,8 @@ func TestViewIsOneFile(t *testing.T) {
 	r := newRig(t, 120, 24, demoFeed(), nil)
 	v := &countView{}
 	r.s.views = append(r.s.views, v)
-	r.press("6")
-	r.shows("[6 Count]", "ENDS", "400", "s sort")
+	r.press("7")
+	r.shows("[7 Count]", "ENDS", "400", "s sort")
 	r.press("s")
 	r.shows("sorted")
 	r.press("j", "enter")
