@@ -57,6 +57,7 @@ type end struct {
 	judged    bool
 	counted   bool // as a connection
 	explained bool // a pattern has taken it
+	stray     bool // hit by a RST that was sent without a socket
 	amended   bool // an outcome came before it was judged
 
 	hashes [indexes]uint32

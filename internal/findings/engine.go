@@ -71,12 +71,14 @@ func (e *Engine) Add(r *model.Record) {
 		e.end(r)
 	case model.KindLoss:
 		e.lost += r.Loss.Count
+	case model.KindStray:
+		e.stray(r)
 	case model.KindCounters:
 		e.count(&r.Counters)
 	case model.KindStop:
 		e.lost = max(e.lost, r.Stop.Lost)
 		e.flush()
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindStray:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed:
 	}
 }
 
@@ -124,6 +126,27 @@ func (e *Engine) inherit(x, before *end) {
 	before.amended = true // if it is not judged yet, the outcome stands for it
 	e.indexes[byTuple].remove(before)
 	e.indexes[byFingerprint].remove(before)
+}
+
+// stray joins a reset that this host sent without a socket with the end that it hit. That
+// may be judged already: such resets are told once a second.
+func (e *Engine) stray(record *model.Record) {
+	if record.Stray.Why != model.StrayNotOurs {
+		return
+	}
+	e.scratch.fill(&record.Teardown)
+	r := &e.scratch
+	hit := e.indexes[byTuple].find(tupleHash(r), func(x *end) bool {
+		apart := x.time.Sub(record.Stray.First)
+		return x.local == r.peer && x.peer == r.local && x.cause == model.CausePeerReset &&
+			apart > -2*time.Second && apart < 2*time.Second
+	})
+	if hit == nil || hit.explained {
+		return
+	}
+	if hit.stray = true; hit.judged {
+		e.judge(hit)
+	}
 }
 
 // slot returns an end to fill, the oldest if all are in use.

@@ -59,6 +59,16 @@ func (s *stream) outcome(at time.Duration, of *model.Teardown, cause model.Cause
 	s.records = append(s.records, model.Record{Kind: model.KindOutcome, Teardown: t})
 }
 
+// stray adds resets that were sent without a socket.
+func (s *stream) stray(at, first time.Duration, local, peer string) {
+	t := model.Teardown{}
+	t.ID, t.Time = "s-1", begin.Add(at)
+	t.Network.Local, t.Network.Peer = endpoint(local), endpoint(peer)
+	s.records = append(s.records, model.Record{
+		Kind: model.KindStray, Teardown: t, Stray: model.Stray{Count: 1, First: begin.Add(first), Why: model.StrayNotOurs},
+	})
+}
+
 func endpoint(s string) model.Endpoint {
 	a := netip.MustParseAddrPort(s)
 	return model.Endpoint{Address: a.Addr(), Port: a.Port()}
@@ -331,6 +341,14 @@ var incidents = []struct {
 			s.end(sec+20*ms, "curl", model.Active, "10.7.1.2:4000", "10.7.9.9:80", model.CausePeerReset, bytes(80, 900000), noRST, same)
 		},
 		[]string{"middlebox-reset"}, []string{"neither end"},
+	},
+	{
+		"the peer's host, which is this one, answers without a socket",
+		func(s *stream) {
+			s.end(sec, "nginx", model.Passive, "10.7.2.2:80", "10.7.1.2:4000", model.CausePeerReset, bytes(900000, 80), unacked(5000), noRST)
+			s.stray(1900*ms, sec-ms, "10.7.1.2:4000", "10.7.2.2:80")
+		},
+		[]string{"middlebox-reset"}, []string{"nginx", "10.7.1.2", "neither end"},
 	},
 	{
 		"a NAT forgets an idle connection",

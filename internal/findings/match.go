@@ -334,6 +334,9 @@ func middlebox(m *match) bool {
 	}
 	gap := x.gap()
 	m.bytes, m.idle = x.unacked, max(gap, 0)
+	if x.stray {
+		return true
+	}
 	if o != nil {
 		return o.rstKnown && !o.rstOut && o.call != model.CallDestroy && (o.cause == model.CausePeerReset || o.time > x.time.Add(hold))
 	}

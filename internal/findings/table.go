@@ -179,7 +179,7 @@ var patterns = [...]Pattern{
 	},
 	{
 		Name: "middlebox-reset", Title: "Reset by neither end", Harm: High,
-		When:       "a RST came that the other end did not send: that end was reset too, or was still open; or it came after 30 s of idleness or more in answer to data",
+		When:       "a RST came that the other end did not send: that end was reset too, or was still open; or its host sent it without a socket (stray-reset); or it came after 30 s of idleness or more in answer to data",
 		Evidence:   "both ends, or tcp.last_sent_time and tcp.last_received_time",
 		Advice:     "Something between answers for the peer: a NAT or firewall that forgot the connection, conntrack that calls packets INVALID (nf_conntrack_tcp_be_liberal=1, or drop INVALID instead of letting it through), a load balancer's idle time. Send keepalive more often than its idle time.",
 		Alike:      "keepalive-race: the peer had sent its FIN; peer-reset by a program that closed with data unread",

@@ -14,6 +14,7 @@ import (
 
 // end is a row of the worst connections. The numbers are for sorting.
 type end struct {
+	ID                                                                 string
 	Time, Verdict, Cause, Process, Connection, Lost, Blocked, Duration string
 	Order                                                              int64
 	LostBytes                                                          uint64
@@ -47,6 +48,7 @@ func (p *page) connections(list []*model.Teardown, s *summary.Summary) {
 
 func newEnd(t *model.Teardown) end {
 	e := end{
+		ID:   safetext.Escape(t.ID),
 		Time: t.Time.Go().Format("2006-01-02 15:04:05.000000"), Order: int64(t.Time / 1000),
 		Verdict: t.Verdict.String(), Cause: t.Cause.String(),
 		Process: human.Process(t.Process.Name, t.Process.PID), Connection: tuple(t),

@@ -23,6 +23,7 @@ type page struct {
 	PlotLicence                  string
 	Data                         chartData
 
+	Findings    []finding
 	Tiles       []tile
 	Timeline    timeline
 	Verdicts    []verdictRow
@@ -97,6 +98,7 @@ func (r *Report) page(o *Options) *page {
 	}
 	p.connections(r.worst.list(), s)
 	p.environment(s, e)
+	p.findings(r.found)
 	return p
 }
 

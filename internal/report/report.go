@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 
+	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
 )
@@ -31,14 +32,16 @@ type Options struct {
 type Report struct {
 	summary *summary.Summary
 	worst   worst
+	found   *findings.Engine
 }
 
 // New returns an empty Report.
-func New() *Report { return &Report{summary: summary.New()} }
+func New() *Report { return &Report{summary: summary.New(), found: findings.New()} }
 
 // Add counts r, which may be reused afterwards.
 func (r *Report) Add(record *model.Record) {
 	r.summary.Add(record)
+	r.found.Add(record)
 	switch record.Kind {
 	case model.KindTeardown:
 		r.worst.add(&record.Teardown)
