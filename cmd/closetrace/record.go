@@ -41,6 +41,7 @@ type recordFlags struct {
 	options    record.Options
 	maxSize    size
 	rotateSize size
+	strict     bool // a loss is a failure
 }
 
 func newRecord(a *app) *cobra.Command {
@@ -64,6 +65,7 @@ func newRecord(a *app) *cobra.Command {
 	set := c.Flags()
 	set.StringVarP(&flags.output, "output", "o", "", "`FILE` to write, - for standard output (default closetrace-DATE-TIME.jsonl here)")
 	set.BoolVar(&flags.options.Force, "force", false, "overwrite an existing file")
+	set.BoolVar(&flags.strict, "strict", false, "exit with 5 if something was lost")
 	set.BoolVar(&flags.options.Compress, "compress", false, "write zstd frames")
 	set.Var(&flags.rotateSize, "rotate-size", "begin a new file at this `SIZE`, e.g. 100MB")
 	set.DurationVar(&flags.options.RotateAge, "rotate-age", 0, "begin a new file after this `TIME`")
@@ -117,6 +119,11 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 		err = syscall.EPIPE // the reader has seen enough: nothing to tell
 	}
 	status.finish(err != nil && !errors.Is(err, syscall.EPIPE))
+	if lost := status.loss(); lost != nil && flags.strict && err == nil {
+		err = lost
+	} else if lost != nil {
+		fmt.Fprintf(a.stderr, "closetrace: %s\n", lost) // a service has no other screen
+	}
 	return err
 }
 

@@ -23,6 +23,7 @@ const (
 	exitUsage      = 2
 	exitPrivileges = 3
 	exitMismatch   = 4
+	exitLost       = 5
 )
 
 const rootHelp = `closetrace traces every TCP connection teardown on this host and tells how it
@@ -37,6 +38,7 @@ Exit codes:
   2  the command line or a filter is wrong
   3  a privilege or a feature of the kernel is missing
   4  doctor --selftest: a verdict was wrong
+  5  record --strict: something was lost
 
 Examples:
   sudo closetrace                                    what ends now, and why
@@ -114,6 +116,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errSelftest):
 		return exitMismatch
+	case errors.Is(err, errLost):
+		return exitLost
 	case errors.Is(err, errSource):
 		return exitPrivileges
 	default:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -93,6 +94,19 @@ func (s *status) line(rate bool) string {
 	fmt.Fprintf(&b, ", %s lost, %s, %s", human.Count(s.lost),
 		human.Bytes(uint64(s.writer.Counts().Bytes)), time.Since(s.began).Truncate(time.Second))
 	return b.String()
+}
+
+// errLost is matched by the error of a recording that lacks something.
+var errLost = errors.New("lost")
+
+// loss returns an error if the kernel could not hand over everything.
+func (s *status) loss() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w %s events: the recording lacks them, or judges them with less; a larger --ring-size helps", errLost, human.Count(s.lost))
 }
 
 // finish replaces the line by the summary of the whole recording; after a

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestLossIsAnExitCode: a recording that lacks something can be told by a service.
+func TestLossIsAnExitCode(t *testing.T) {
+	var s status
+	if err := s.loss(); exitCode(err) != exitOK {
+		t.Errorf("nothing lost: %v", err)
+	}
+	s.add(&model.Record{Kind: model.KindLoss, Loss: model.Loss{Count: 1200}})
+	s.add(&model.Record{Kind: model.KindLoss, Loss: model.Loss{Count: 34}})
+	err := s.loss()
+	const want = "lost 1,234 events: the recording lacks them, or judges them with less; a larger --ring-size helps"
+	if exitCode(err) != exitLost || err.Error() != want {
+		t.Errorf("exit %d with %v, want %d with %s", exitCode(err), err, exitLost, want)
+	}
+}
