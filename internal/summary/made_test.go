@@ -121,7 +121,7 @@ func checkText(t *testing.T, s *Summary, want *ledgertest.Counts) {
 	for name, c := range want.Processes {
 		has(name, human.Count(c.Ends), human.Count(c.Verdicts["graceful"]), human.Count(c.Verdicts["abortive"]), human.Count(c.Verdicts["linger-timeout"]), human.Count(c.Verdicts["failed-open"]))
 	}
-	has(human.Count(want.Lossy)+" ends lost", human.Bytes(want.Lost))
+	has(human.Count(want.Lossy)+" ends with", human.Bytes(want.Lost))
 }
 
 func checkDiff(t *testing.T, c *Comparison, before, after *ledgertest.Counts) {

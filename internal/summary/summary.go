@@ -63,6 +63,7 @@ type Summary struct {
 	Stopped     int         // stop lines
 	Live        bool        // a trace that may still run: it need not have one
 	Total       Tally
+	closings    map[string]uint64 // ends by how they were closed, see closing
 	Causes      [model.NumCauses]Tally
 	// Retracted counts linger time-outs that a later outcome took back, Amended the
 	// ends that another outcome overruled, Later all but retracting outcomes by
@@ -96,6 +97,7 @@ type Summary struct {
 func New() *Summary {
 	return &Summary{
 		Events:    map[string]uint64{},
+		closings:  map[string]uint64{},
 		processes: newTopK[string](kept), peers: newTopK[netip.Addr](kept),
 		talks: newTopK[Talk](kept), whys: newTopK[Why](kept),
 	}
@@ -112,6 +114,7 @@ func (s *Summary) Add(r *model.Record) {
 	switch r.Kind {
 	case model.KindTeardown:
 		s.teardown(r)
+		s.closing(&r.Teardown)
 	case model.KindOutcome:
 		s.outcome(r)
 	case model.KindCloseFailed:

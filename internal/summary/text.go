@@ -70,6 +70,7 @@ func (p *page) summary(s *Summary) {
 	}
 	p.groups("aborted most", s.Aborted(rows), s.talks.evicted)
 	p.quantiles(s)
+	p.closers(s)
 	p.losses(s)
 }
 
