@@ -23,20 +23,7 @@ filter (--filter, --port, --peer, --pid, --state), or all of one process. What w
 be ended is shown, and asked about. Listeners are left out unless they are named by
 their ID or --listeners is given.
 
-The kernel sends RST to the peer, and the process gets ECONNABORTED. A
-connection is named by the kernel's own number for it, so that another one that
-has taken over its addresses meanwhile is never hit. After that, the connection's
-teardown record is waited for and shown; its cause is "destroyed".
-
-Linux: needs CAP_NET_ADMIN of the caller, not of the program's file (setcap).
-Windows: needs an elevated prompt, and only IPv4 can be ended.
-
-Examples:
-  sudo closetrace kill f0000098-1a2b
-  sudo closetrace kill 10.0.0.5:443 10.0.0.9:51034
-  sudo closetrace kill --filter 'state == "CLOSE_WAIT" && tcp.idle_ns > 600e9' --max 50
-  sudo closetrace kill --process 812 --dry-run
-  sudo closetrace kill --process 812 --terminate`
+` + killHow
 
 // killFlags choose what to end, and how.
 type killFlags struct {
@@ -71,7 +58,7 @@ func newKill(a *app) *cobra.Command {
 	set.BoolVar(&flags.listeners, "listeners", false, "end listeners too, which stops the service")
 	set.BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
 	set.BoolVarP(&flags.dryRun, "dry-run", "n", false, "only show what would be ended, and whether it would be refused")
-	set.BoolVar(&flags.terminate, "terminate", false, "end the process that holds the connection (SIGTERM), not the connection")
+	set.BoolVar(&flags.terminate, "terminate", false, "end the process that holds the connection ("+terminates+"), not the connection")
 	set.BoolVar(&flags.noTrace, "no-trace", false, "do not wait for the teardown record")
 	return c
 }

@@ -117,6 +117,7 @@ func TestWine(t *testing.T) {
 	}{
 		{args: []string{"version"}, stdout: "windows/amd64"},
 		{args: []string{"--help"}, stdout: "Exit codes:"},
+		{args: []string{"kill", "--help"}, stdout: "SetTcpEntry ends a connection"},
 		{args: []string{"nosuch"}, code: exitUsage, stderr: "unknown command"},
 		{args: []string{"replay", "/trace.etl"}, stdout: "49155"},
 		{args: []string{"replay", "/trace.etl", "--json"}, stdout: `"backend":"etl"`},

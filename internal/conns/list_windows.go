@@ -101,6 +101,7 @@ func (o *Options) inScope(all []Conn) []Conn {
 // describeAll names the processes, each once.
 func describeAll(all []Conn) {
 	known := map[int]model.Process{}
+	var names map[int]string
 	now := time.Now()
 	for i := range all {
 		c := &all[i]
@@ -114,10 +115,32 @@ func describeAll(all []Conn) {
 		p, ok := known[pid]
 		if !ok {
 			p = processOf(pid)
+			if p.Name == "" { // of a process that may not be asked
+				if names == nil {
+					names = snapshot()
+				}
+				p.Name = names[pid]
+			}
 			known[pid] = p
 		}
 		c.Process = p
 	}
+}
+
+// snapshot returns the names of all processes, also of those of other users and
+// of protected ones: the list of processes (Toolhelp) needs no rights.
+func snapshot() map[int]string {
+	names := map[int]string{}
+	handle, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
+	if err != nil {
+		return names
+	}
+	defer windows.CloseHandle(handle)
+	entry := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
+	for err = windows.Process32First(handle, &entry); err == nil; err = windows.Process32Next(handle, &entry) {
+		names[int(entry.ProcessID)] = windows.UTF16ToString(entry.ExeFile[:])
+	}
+	return names
 }
 
 func processOf(pid int) model.Process {
@@ -155,7 +178,7 @@ func (*Killer) Close() error { return nil }
 func (k *Killer) Kill(c *Conn) (Done, error) {
 	row, ok := deleteRow(c.Network)
 	if !ok || c.Transport != "tcp" {
-		return DoneUnknown, &KillError{c, fmt.Errorf("only TCP over IPv4 can be ended on Windows: %w", errors.ErrUnsupported)}
+		return DoneUnknown, &KillError{c, fmt.Errorf("only TCP over IPv4 can be ended on Windows; --terminate ends the process that holds it: %w", errors.ErrUnsupported)}
 	}
 	there, err := isThere(c)
 	if err == nil && !there {

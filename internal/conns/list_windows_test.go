@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/closetrace/closetrace/model"
@@ -108,5 +110,16 @@ func TestKillLeavesTheNextConnectionAlone(t *testing.T) {
 	c.Network.Peer.Address = netip.IPv6Loopback()
 	if _, err := new(Killer).Kill(c); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("kill over IPv6: %v, want that it is not possible", err)
+	}
+}
+
+// The list of processes has the names of those that may not be opened as well.
+func TestListOfProcessesHasTheirNames(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := snapshot()[os.Getpid()], filepath.Base(program); !strings.EqualFold(got, want) {
+		t.Errorf("this process is %q, want %q", got, want)
 	}
 }
