@@ -2,6 +2,7 @@ package summary
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -33,12 +34,20 @@ type counted struct {
 
 func countedOf(t *model.Teardown) counted {
 	e := counted{
-		process: short(t.Process.Name), peer: t.Network.Peer.Address, time: t.Time, blocked: t.CloseBlocked.Or(-1),
+		process: processOf(&t.Process), peer: t.Network.Peer.Address, time: t.Time, blocked: t.CloseBlocked.Or(-1),
 		verdict: t.Verdict, cause: t.Cause, inferred: t.Confidence == model.Inferred,
 	}
 	e.role, e.port = service(t)
 	e.count(&t.TCP.Bytes)
 	return e
+}
+
+// processOf is the process's name; a Windows trace has only its number.
+func processOf(p *model.Process) string {
+	if p.Name == "" && p.PID != 0 {
+		return "pid " + strconv.Itoa(p.PID)
+	}
+	return short(p.Name)
 }
 
 // count takes over the bytes that are known.
