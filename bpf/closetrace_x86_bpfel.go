@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type TraceAccepting struct {
+	_      structs.HostLayout
+	Thread uint64
+	Sock   uint64
+}
+
 type TraceCloser struct {
 	_    structs.HostLayout
 	Tgid uint32
@@ -109,6 +115,9 @@ type TraceEnd struct {
 	Icmp             uint16
 	SynData          uint8
 	Pad              [3]uint8
+	Acceptor         uint32
+	AcceptorComm     [16]uint8
+	Pad2             uint32
 }
 
 type TraceFlag uint32
@@ -221,6 +230,7 @@ type TraceSyn struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	TraceMapAccepts              = "accepts"
 	TraceMapClosing              = "closing"
 	TraceMapConns                = "conns"
 	TraceMapCounters             = "counters"
@@ -246,6 +256,7 @@ const (
 	TraceProgGetpeername4        = "getpeername4"
 	TraceProgGetpeername6        = "getpeername6"
 	TraceProgIcmpSend            = "icmp_send"
+	TraceProgInherit             = "inherit"
 	TraceProgKprobeActiveReset   = "kprobe_active_reset"
 	TraceProgKprobeClose         = "kprobe_close"
 	TraceProgKprobeGraft         = "kprobe_graft"
@@ -339,6 +350,7 @@ type TraceProgramSpecs struct {
 	Getpeername4        *ebpf.ProgramSpec `ebpf:"getpeername4"`
 	Getpeername6        *ebpf.ProgramSpec `ebpf:"getpeername6"`
 	IcmpSend            *ebpf.ProgramSpec `ebpf:"icmp_send"`
+	Inherit             *ebpf.ProgramSpec `ebpf:"inherit"`
 	KprobeActiveReset   *ebpf.ProgramSpec `ebpf:"kprobe_active_reset"`
 	KprobeClose         *ebpf.ProgramSpec `ebpf:"kprobe_close"`
 	KprobeGraft         *ebpf.ProgramSpec `ebpf:"kprobe_graft"`
@@ -363,6 +375,7 @@ type TraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceMapSpecs struct {
+	Accepts    *ebpf.MapSpec `ebpf:"accepts"`
 	Closing    *ebpf.MapSpec `ebpf:"closing"`
 	Conns      *ebpf.MapSpec `ebpf:"conns"`
 	Counters   *ebpf.MapSpec `ebpf:"counters"`
@@ -413,6 +426,7 @@ func (o *TraceObjects) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceMaps struct {
+	Accepts    *ebpf.Map `ebpf:"accepts"`
 	Closing    *ebpf.Map `ebpf:"closing"`
 	Conns      *ebpf.Map `ebpf:"conns"`
 	Counters   *ebpf.Map `ebpf:"counters"`
@@ -425,6 +439,7 @@ type TraceMaps struct {
 
 func (m *TraceMaps) Close() error {
 	return _TraceClose(
+		m.Accepts,
 		m.Closing,
 		m.Conns,
 		m.Counters,
@@ -477,6 +492,7 @@ type TracePrograms struct {
 	Getpeername4        *ebpf.Program `ebpf:"getpeername4"`
 	Getpeername6        *ebpf.Program `ebpf:"getpeername6"`
 	IcmpSend            *ebpf.Program `ebpf:"icmp_send"`
+	Inherit             *ebpf.Program `ebpf:"inherit"`
 	KprobeActiveReset   *ebpf.Program `ebpf:"kprobe_active_reset"`
 	KprobeClose         *ebpf.Program `ebpf:"kprobe_close"`
 	KprobeGraft         *ebpf.Program `ebpf:"kprobe_graft"`
@@ -516,6 +532,7 @@ func (p *TracePrograms) Close() error {
 		p.Getpeername4,
 		p.Getpeername6,
 		p.IcmpSend,
+		p.Inherit,
 		p.KprobeActiveReset,
 		p.KprobeClose,
 		p.KprobeGraft,

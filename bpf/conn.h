@@ -189,6 +189,7 @@ static __always_inline void close_begins(bool typed, struct end *conn, struct tc
 	if (!(conn->flags & FLAG_TUPLE))
 		read_tuple(typed, conn, tp);
 	learn_owner(conn, SOURCE_CLOSER);
+	settle_fork(conn, SOURCE_CLOSER);
 	read_linger(typed, conn, sk);
 	read_send_queue(typed, conn, tp, state);
 	conn->unread = unread_of(typed, tp);

@@ -38,6 +38,60 @@ static __always_inline void accepted_later(struct end *fresh, struct sock *sk,
 	}
 }
 
+/* A process has accepted: its next child may be for this connection. */
+static __always_inline void remember_accept(const struct end *conn)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u32 slot = (__u32)thread % ACCEPTS;
+	struct accepting *last = bpf_map_lookup_elem(&accepts, &slot);
+
+	if (!last)
+		return;
+	last->thread = thread;
+	last->sock = conn->sock;
+}
+
+/* Nothing was read of what came, and nothing was written. */
+static __always_inline bool untouched(struct tcp_sock *tp)
+{
+	__u32 unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+
+	return unread == (__u32)BPF_CORE_READ(tp, bytes_received) && !BPF_CORE_READ(tp, bytes_acked) &&
+	       BPF_CORE_READ(tp, write_seq) == BPF_CORE_READ(tp, snd_una);
+}
+
+/*
+ * kernel_clone(), in the context of the parent and before the child runs. A thread
+ * that accepts and then forks before a byte was read or written has made the child
+ * to serve the connection: sshd, PostgreSQL, inetd. Its own copy it closes at once,
+ * which no event shows. Who closes the last copy proves or disproves it.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(inherit, struct task_struct *parent, struct task_struct *child)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u32 slot = (__u32)thread % ACCEPTS;
+	struct accepting *last = bpf_map_lookup_elem(&accepts, &slot);
+	struct end *conn;
+	__u64 sock;
+
+	if (!last || last->thread != thread || !last->sock)
+		return 0;
+	if (child->tgid == parent->tgid || child->files == parent->files)
+		return 0;
+	sock = last->sock;
+	last->sock = 0;
+	conn = find((struct sock *)sock);
+	if (!conn || conn->acceptor || conn->close_began || conn->flags & FLAG_ENDED ||
+	    conn->owner.tgid != (__u32)parent->tgid || !untouched((struct tcp_sock *)sock))
+		return 0;
+	conn->acceptor = conn->owner.tgid;
+	__builtin_memcpy(conn->acceptor_comm, conn->owner.comm, sizeof(conn->acceptor_comm));
+	read_owner(&conn->owner, child);
+	conn->source = SOURCE_FORK;
+	return 0;
+}
+
 /*
  * LISTEN->CLOSE: the children that nobody accepted are ended next, by the same
  * thread (inet_csk_listen_stop). What calls tcp_disconnect on a listener with an

@@ -84,6 +84,21 @@ struct {
 	__type(value, struct listener);
 } listeners SEC(".maps");
 
+enum { ACCEPTS = 4096 };
+
+struct accepting {
+	__u64 thread;
+	__u64 sock;
+};
+
+/* What each thread accepted last, by thread % ACCEPTS: see inherit. Hints only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ACCEPTS);
+	__type(key, __u32);
+	__type(value, struct accepting);
+} accepts SEC(".maps");
+
 /* What stops a listener, by thread: until its children have ended. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -71,6 +71,8 @@ static __always_inline void accepted(struct sock *sk)
 
 	if (conn)
 		learn_owner(conn, SOURCE_ACCEPT);
+	if (conn)
+		remember_accept(conn);
 }
 
 /*

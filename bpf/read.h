@@ -114,6 +114,24 @@ static __always_inline void learn_owner(struct end *conn, __u8 source)
 		set_owner(conn, source);
 }
 
+/*
+ * A process is seen with the socket that the acceptor's child is thought to own:
+ * the child proves it, the acceptor disproves it.
+ */
+static __always_inline void settle_fork(struct end *conn, __u8 source)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (conn->source != SOURCE_FORK)
+		return;
+	if (tgid == conn->owner.tgid)
+		set_owner(conn, source);
+	if (tgid == conn->acceptor) {
+		set_owner(conn, SOURCE_ACCEPT);
+		conn->acceptor = 0;
+	}
+}
+
 static __always_inline void set_closer(struct end *conn, __u8 call)
 {
 	struct task_struct *task = current_task();

@@ -68,6 +68,7 @@ enum source {
 	SOURCE_LISTENER,
 	SOURCE_ITERATOR,
 	SOURCE_CLOSER,
+	SOURCE_FORK = 8,
 };
 
 /* The values are those of model.Call. */
@@ -173,6 +174,9 @@ struct end {
 	__u16 icmp; /* type and code of an ICMP error about the SYN */
 	__u8 syn_data; /* data in the SYN was acknowledged */
 	__u8 pad[3];
+	__u32 acceptor; /* who accepted, if owner is a child that it forked for the connection */
+	__u8 acceptor_comm[16];
+	__u32 pad2;
 };
 
 struct later {
@@ -197,5 +201,5 @@ struct later {
 	__u8 pad[2];
 };
 
-_Static_assert(sizeof(struct end) == 336, "struct end has no implicit padding");
+_Static_assert(sizeof(struct end) == 360, "struct end has no implicit padding");
 _Static_assert(sizeof(struct later) == 104, "struct later has no implicit padding");

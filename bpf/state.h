@@ -71,8 +71,10 @@ static __always_inline void attribute(struct end *conn, struct sock *sk, struct 
 	if (new == TCP_ESTABLISHED && sk->sk_shutdown != 3 && !guessed(conn))
 		return; /* nothing to learn */
 	holder = holder_of(sk);
-	if (holder == HOLDER_OPEN)
+	if (holder == HOLDER_OPEN) {
 		learn_owner(conn, SOURCE_USE);
+		settle_fork(conn, SOURCE_USE);
+	}
 	if (sk->sk_shutdown == 3 && (holder == HOLDER_CLOSING || holder == HOLDER_KERNEL))
 		close_begins(true, conn, tp, old);
 	else if (holder == HOLDER_OPEN && sends_fin(new) && new != old && new != TCP_CLOSING)

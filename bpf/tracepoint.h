@@ -37,6 +37,8 @@ static __always_inline int use(struct bpf_sock_addr *ctx)
 
 	if (conn)
 		learn_owner(conn, SOURCE_USE);
+	if (conn && conn->flags & FLAG_PASSIVE)
+		remember_accept(conn);
 	return 1;
 }
 

@@ -21,6 +21,9 @@ type Facts struct {
 	Network Network `json:"network"`
 	// The process that owned the socket: the one that source saw with it.
 	Process Process `json:"process,omitzero"`
+	// The process that accepted the connection, if the owner is a child that it forked to
+	// serve it.
+	Acceptor Acceptor `json:"acceptor,omitzero"`
 	// The process whose call ended this side.
 	Closer Closer `json:"closer,omitzero"`
 	// The owner's container.
@@ -44,6 +47,15 @@ type Facts struct {
 	// What the judgement was made of and is not above: judging it again gives the verdict
 	// again.
 	Evidence Evidence `json:"facts"`
+}
+
+// Acceptor is the process that called accept(), and whose child owns the socket:
+// sshd and PostgreSQL fork one for each connection.
+type Acceptor struct {
+	// Process ID.
+	PID int `json:"pid,omitzero"`
+	// Its name.
+	Name string `json:"name,omitzero"`
 }
 
 // Network is the connection's tuple. IPv4-mapped IPv6 addresses are IPv4.

@@ -12,6 +12,7 @@ const (
 	OwnerIterator                    // it held the descriptor when the trace began
 	OwnerCloser                      // it closed the socket
 	OwnerInode                       // a descriptor of it refers to the socket's inode
+	OwnerFork                        // the acceptor forked it before a byte was read or written: inferred
 )
 
 var ownerSourceNames = []string{
@@ -23,6 +24,7 @@ var ownerSourceNames = []string{
 	OwnerIterator: "iterator",
 	OwnerCloser:   "closer",
 	OwnerInode:    "inode",
+	OwnerFork:     "fork",
 }
 
 // String returns the name used in files and on screens.

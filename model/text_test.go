@@ -84,7 +84,7 @@ func TestNamesOfTheRecord(t *testing.T) {
 		"kinds":       {kindNames, "unknown start teardown outcome close-failed loss counters stray-reset stop"},
 		"sides":       {sideNames[1:], "local peer"},
 		"calls":       {callNames[1:], "close shutdown exit disconnect destroy"},
-		"sources":     {ownerSourceNames[1:], "connect accept use listener iterator closer inode"},
+		"sources":     {ownerSourceNames[1:], "connect accept use listener iterator closer inode fork"},
 	} {
 		if got := strings.Join(c.got, " "); got != c.want {
 			t.Errorf("%s: got %q, want %q", what, got, c.want)

@@ -14,6 +14,7 @@ type view struct {
 	CloseBlocked     int           `expr:"close_blocked_ns"`
 	Network          viewNetwork   `expr:"network"`
 	Process          viewProcess   `expr:"process"`
+	Acceptor         viewAcceptor  `expr:"acceptor"`
 	Closer           viewCloser    `expr:"closer"`
 	Container        viewContainer `expr:"container"`
 	K8s              viewK8s       `expr:"k8s"`
@@ -51,6 +52,11 @@ type viewExecutable struct {
 
 type viewUser struct {
 	ID   int    `expr:"id"`
+	Name string `expr:"name"`
+}
+
+type viewAcceptor struct {
+	PID  int    `expr:"pid"`
 	Name string `expr:"name"`
 }
 
@@ -181,6 +187,8 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.Process.User.Name = t.Process.User.Name
 	v.Process.Source = t.Process.Source.String()
 	v.Process.CommandLine = t.Process.CommandLine
+	v.Acceptor.PID = int(t.Acceptor.PID)
+	v.Acceptor.Name = t.Acceptor.Name
 	v.Closer.PID = int(t.Closer.PID)
 	v.Closer.TID = int(t.Closer.TID)
 	v.Closer.Name = t.Closer.Name

@@ -123,6 +123,9 @@ func descriptorClosed(e *bpf.TraceEnd, l *bpf.TraceLater) {
 	if model.Call(e.Call) != model.CallDisconnect { // which has emptied the queue
 		e.Unread = l.Unread
 	}
+	if settledFork(e, l) {
+		return
+	}
 	source := model.OwnerSource(e.Source)
 	if l.Closer.Tgid == 0 || source != model.OwnerUnknown && source != model.OwnerListener {
 		return
@@ -132,6 +135,23 @@ func descriptorClosed(e *bpf.TraceEnd, l *bpf.TraceLater) {
 		e.Owner.Tgid, e.Owner.Comm = l.Closer.Tgid, l.Closer.Comm
 		e.Owner.Start, e.Owner.Cgroup = 0, 0
 	}
+}
+
+// settledFork: the child that was thought to own the socket closed the last
+// descriptor, or its acceptor did, who then had kept it.
+func settledFork(e *bpf.TraceEnd, l *bpf.TraceLater) bool {
+	if model.OwnerSource(e.Source) != model.OwnerFork {
+		return false
+	}
+	switch l.Closer.Tgid {
+	case e.Owner.Tgid:
+		e.Source, e.Owner.Comm = uint8(model.OwnerCloser), l.Closer.Comm
+	case e.Acceptor:
+		e.Source = uint8(model.OwnerAccept)
+		e.Owner = bpf.TraceOwner{Tgid: e.Acceptor, Comm: e.AcceptorComm}
+		e.Acceptor, e.AcceptorComm = 0, [16]uint8{}
+	}
+	return true
 }
 
 // next clears the event and returns its facts.

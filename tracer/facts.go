@@ -36,6 +36,9 @@ func (t *translator) facts(f *model.Facts, e *bpf.TraceEnd) {
 	f.Time = t.clock.time(ktime(e.Ended))
 	f.Network = network(e.Family, &e.Local, &e.Peer, e.LocalPort, e.PeerPort, e.Netns)
 	t.process(&f.Process, e)
+	if e.Acceptor != 0 {
+		f.Acceptor = model.Acceptor{PID: int(e.Acceptor), Name: t.names.of(e.AcceptorComm)}
+	}
 	t.closer(&f.Closer, e)
 	t.tcp(&f.TCP, e)
 	f.TCP.Loopback = f.Network.Loopback()

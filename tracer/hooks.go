@@ -54,6 +54,7 @@ var core = []hook{
 	{program: "receive_reset", attach: attachTracing, copied: bySoftirqs},
 	{program: "destroy_sock", attach: attachTracing, copied: bySoftirqs},
 	{program: "retransmit_skb", attach: attachTracing},
+	{program: "inherit", attach: attachTracing},
 	{program: "send_reset", attach: attachRawTracepoint("tcp_send_reset"), copied: bySoftirqs},
 	{program: "error_report", attach: attachTracing, tracepoint: "inet_sk_error_report", optional: true},
 }

@@ -120,6 +120,9 @@ func (s *story) who(f *model.Facts) {
 	if id, known := p.User.ID.Get(); known {
 		s.field("user", strings.TrimSpace(safetext.Escape(p.User.Name)+" "+strconv.FormatUint(uint64(id), 10)))
 	}
+	if f.Acceptor.PID != 0 {
+		s.field("accepted by", human.Process(f.Acceptor.Name, f.Acceptor.PID))
+	}
 	closer := ""
 	if c.PID != 0 || c.Name != "" {
 		closer = fmt.Sprintf("%s[%d/%d]", safetext.Escape(c.Name), c.PID, c.TID)

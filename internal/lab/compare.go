@@ -194,6 +194,7 @@ func (c *comparison) parties(want *Truth, got *model.Teardown) {
 	enum(c, "tcp.role", want.Role, got.TCP.Role)
 	value(c, "process.pid", want.Owner.PID, got.Process.PID)
 	value(c, "process.name", want.Owner.Name, got.Process.Name)
+	c.acceptor(want, got)
 	if want.Call == model.CallUnknown {
 		// A descriptor that was closed after the end; another process never had it.
 		if pid := got.Closer.PID; pid != 0 && pid != want.Owner.PID && pid != want.Closer.PID {
@@ -206,6 +207,15 @@ func (c *comparison) parties(want *Truth, got *model.Teardown) {
 	value(c, "closer.call", want.Call, got.Closer.Call)
 	if want.Signal != got.Closer.Signal {
 		c.add(Wrong, "closer.signal", fmt.Sprint(want.Signal), fmt.Sprint(got.Closer.Signal))
+	}
+}
+
+// acceptor is told exactly where the owner is its child.
+func (c *comparison) acceptor(want *Truth, got *model.Teardown) {
+	value(c, "acceptor.pid", want.Acceptor.PID, got.Acceptor.PID)
+	value(c, "acceptor.name", want.Acceptor.Name, got.Acceptor.Name)
+	if want.Acceptor.PID == 0 && got.Acceptor.PID != 0 {
+		c.add(Wrong, "acceptor.pid", "", fmt.Sprint(got.Acceptor.PID))
 	}
 }
 

@@ -126,6 +126,8 @@ type Truth struct {
 	Role model.Role    `json:"role,omitzero"`
 	// Owner is the actor that connected or accepted.
 	Owner Party `json:"owner,omitzero"`
+	// Acceptor is the actor that accepted, if Owner is the child that it forked for it.
+	Acceptor Party `json:"acceptor,omitzero"`
 	// Closer is the actor whose Call ended this side.
 	Closer Party      `json:"closer,omitzero"`
 	Call   model.Call `json:"call,omitzero"`

@@ -76,7 +76,54 @@ func descriptorScenarios() []Scenario {
 			child.holds(10)
 			child.close() // unread data
 			b.closer = child.closer
-			endAborted(s, b, a, aborted(model.CauseUnreadData, model.CallClose).unread(10))
+			endAborted(s, b, a, aborted(model.CauseUnreadData, model.CallClose).unread(10).forked(child, b))
+		}},
+		{Name: "fork-per-connection", Group: "descriptor", run: func(s *stage) {
+			a, b := s.pair()
+			child := b.fork("lab-child", b)
+			b.finish()
+			a.send(5)
+			child.recv(5)
+			child.send(3)
+			a.recv(3)
+			a.close()
+			b.is(model.CloseWait)
+			child.close()
+			b.closer = child.closer
+			s.end(a, finActive(model.CallClose))
+			s.end(b, finPassive(model.CallClose).forked(child, b))
+		}},
+		{Name: "fork-per-connection-reset", Group: "descriptor", run: func(s *stage) {
+			a, b := s.pair()
+			child := b.fork("lab-child", b)
+			b.finish()
+			child.send(5)
+			a.holds(5)
+			a.close() // unread data
+			child.recvError(unix.ECONNRESET)
+			s.end(a, aborted(model.CauseUnreadData, model.CallClose).unread(5))
+			s.end(b, peerReset().forked(child, b))
+			child.finish()
+		}},
+		{Name: "forked-at-once-served-in-parent", Group: "descriptor", run: func(s *stage) {
+			a, b := s.pair()
+			child := b.fork("lab-child", b)
+			child.actor.exit() // ends nothing
+			a.send(5)
+			b.recv(5)
+			b.close()
+			endClosed(s, b, a, finActive(model.CallClose))
+		}},
+		{Name: "forked-later-outlived-by-child", Group: "descriptor", run: func(s *stage) {
+			// a server that saves its data in a child, which has all its descriptors
+			a, b := s.pair()
+			a.send(5)
+			b.recv(5)
+			child := b.fork("lab-child", b)
+			b.finish() // ends nothing
+			child.exit()
+			b.closer = child.closer
+			endClosed(s, b, a, finActive(model.CallExit))
 		}},
 		{Name: "descriptor-passed", Group: "descriptor", run: func(s *stage) {
 			a, b := s.pair()

@@ -116,6 +116,12 @@ func (t Truth) unacked(n uint64) Truth {
 	return t
 }
 
+// forked returns t with a child that serves what its parent has accepted.
+func (t Truth) forked(child, acceptor *sock) Truth {
+	t.Owner, t.Acceptor = child.party(), acceptor.owner
+	return t
+}
+
 // lingered returns t with a close() that waited.
 func (t Truth) lingered(outcome model.LingerOutcome, closed reply) Truth {
 	t.Linger, t.Blocked, t.Late = outcome, model.Some(closed.Took), closed.Late

@@ -258,6 +258,8 @@ func (d *Decoder) endLine(v *model.Record) {
 			d.network(&v.Teardown.Facts.Network)
 		case "process":
 			d.process(&v.Teardown.Facts.Process)
+		case "acceptor":
+			d.acceptor(&v.Teardown.Facts.Acceptor)
 		case "closer":
 			d.closer(&v.Teardown.Facts.Closer)
 		case "container":
@@ -361,6 +363,20 @@ func (d *Decoder) processUser(v *model.User) {
 			optional(d, "process.user.id", &v.ID, 0, math.MaxUint32)
 		case "name":
 			d.str("process.user.name", &v.Name)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) acceptor(v *model.Acceptor) {
+	d.member = "acceptor"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "pid":
+			signed(d, "acceptor.pid", &v.PID, math.MinInt64, math.MaxInt64)
+		case "name":
+			d.str("acceptor.name", &v.Name)
 		default:
 			d.skip(0)
 		}

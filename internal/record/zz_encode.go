@@ -153,6 +153,11 @@ func (e *encoder) facts(v *model.Facts) {
 		e.close(at, e.empty)
 	}
 	part(e, &e.parts.process, processSlot(&v.Process), &v.Process, (*encoder).processPart)
+	{
+		at := e.open(`"acceptor":`)
+		e.inAcceptor(&v.Acceptor)
+		e.close(at, omitEmpty)
+	}
 	part(e, &e.parts.closer, closerSlot(&v.Closer), &v.Closer, (*encoder).closerPart)
 	place := placePart{v.Container, v.K8s, v.Cgroup, v.Systemd}
 	part(e, &e.parts.place, placeSlot(&place), &place, (*encoder).placePart)
@@ -248,6 +253,11 @@ func (e *encoder) inExecutable(v *model.Executable) {
 
 func (e *encoder) inUser(v *model.User) {
 	number(e, `"id":`, v.ID)
+	e.str(`"name":`, v.Name)
+}
+
+func (e *encoder) inAcceptor(v *model.Acceptor) {
+	intIf(e, `"pid":`, v.PID)
 	e.str(`"name":`, v.Name)
 }
 
