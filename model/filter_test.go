@@ -82,10 +82,10 @@ func TestFilterErrors(t *testing.T) {
 // TestFilterErrorsNameFields: a name that is none is told as it was written, with
 // those that may have been meant.
 func TestFilterErrorsNameFields(t *testing.T) {
-	const fields = "; the fields are id, verdict, cause, initiator, terminator, confidence, confidence_reason, rule, close_blocked_ns, network, process, closer, container, k8s, cgroup, systemd, tcp, linger, duration_ns"
+	const fields = "; the fields are id, verdict, cause, initiator, terminator, confidence, confidence_reason, rule, close_blocked_ns, network, process, acceptor, closer, container, k8s, cgroup, systemd, tcp, linger, duration_ns"
 	for source, want := range map[string]string{
 		`port == 443`:               "no field port: did you mean network.local.port or network.peer.port? (1:1)",
-		`pid == 1`:                  "no field pid: did you mean process.pid or closer.pid? (1:1)",
+		`pid == 1`:                  "no field pid: did you mean process.pid or acceptor.pid or closer.pid? (1:1)",
 		`duration > 5`:              "no field duration: did you mean duration_ns? (1:1)",
 		`Verdict == "silent"`:       "no field Verdict: did you mean verdict? (1:1)",
 		`lingr.on`:                  "no field lingr: did you mean linger? (1:1)",
