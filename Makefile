@@ -6,7 +6,7 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: run build cross generate check-generated check test lint wine bench dist check-dist check-install clean
+.PHONY: quiet run build cross generate check-generated check test lint wine bench dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -44,6 +44,9 @@ lint:               ## formatting, vet for three systems, staticcheck and the im
 
 wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of the Windows build
 	cmd/closetrace/testdata/wine/prepare build/wine
+
+quiet:              ## an hour of healthy traffic must raise no alarm (as root)
+	CLOSETRACE_QUIET=1h go test -count=1 -timeout 70m -run TestQuiet -v ./internal/incidents
 
 bench: build        ## Go benchmarks, then docs/benchmarks.md: closetrace beside the tools that are installed (as root)
 	go test -run '^$$' -bench . -benchmem ./...

@@ -92,7 +92,7 @@ type Counters struct {
 	Network Network `json:"network,omitzero"`
 	// The time in which it was counted.
 	Interval time.Duration `json:"interval_ns,omitzero"`
-	// Increments by name as nstat prints it, such as TcpExtListenOverflows, and of
-	// conntrack, such as ConntrackInsertFailed.
+	// Increments by name as nstat prints it, such as TcpExtListenOverflows, of conntrack,
+	// such as ConntrackInsertFailed, and VmstatOomKill of the whole host.
 	Counts map[string]uint64 `json:"counts"`
 }

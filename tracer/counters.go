@@ -39,8 +39,14 @@ var counted = map[string]bool{
 	"TcpExtOutOfWindowIcmps": true, "TcpExtLockDroppedIcmps": true,
 	"TcpExtPAWSActive": true, "TcpExtPAWSEstab": true, "TcpExtTCPACKSkippedPAWS": true,
 	"IpOutNoRoutes": true, "Ip6OutNoRoutes": true,
+	oomKills:           true,
 	"ConntrackInvalid": true, "ConntrackInsertFailed": true, "ConntrackDrop": true, "ConntrackEarlyDrop": true,
 }
+
+// oomKills counts processes that the OOM killer has killed, in all control groups (since
+// 4.13: mm/vmstat.c, OOM_KILL). It is the host's, and told with the counters of our own
+// namespace.
+const oomKills = "VmstatOomKill"
 
 // routine moves whenever segments overtake each other: alone it is no news.
 const routine = "TcpExtTCPOFOQueue"
@@ -210,6 +216,12 @@ func readCounts(proc string) (map[string]uint64, error) {
 	}
 	if text, err := os.ReadFile(proc + "/net/snmp6"); err == nil { // without IPv6 there is none
 		parsePairs(text, counts)
+	}
+	if text, err := os.ReadFile("/proc/vmstat"); err == nil && proc == self {
+		if _, rest, found := strings.Cut(string(text), "\noom_kill "); found {
+			value, _, _ := strings.Cut(rest, "\n")
+			keep(counts, oomKills, value, 10)
+		}
 	}
 	if text, err := os.ReadFile(proc + "/net/stat/nf_conntrack"); err == nil {
 		parseConntrack(text, counts)

@@ -211,7 +211,7 @@ var incidents = []struct {
 		func(s *stream) {
 			s.end(sec, "gunicorn", model.Passive, "127.0.0.1:8000", "127.0.0.1:4000", model.CauseFIN, graceful, bytes(0, 81), gotFIN, by(model.InitiatorLocal), call(model.CallExit, 9), heard(700*ms))
 			s.end(sec, "curl", model.Active, "127.0.0.1:4000", "127.0.0.1:8000", model.CauseFIN, graceful, bytes(81, 0), by(model.InitiatorPeer), call(model.CallClose, 0))
-			s.records = append(s.records, model.Record{Kind: model.KindCounters, Counters: model.Counters{Time: begin.Add(sec), Counts: map[string]uint64{"oom_kill": 1}}})
+			s.records = append(s.records, model.Record{Kind: model.KindCounters, Counters: model.Counters{Time: begin.Add(sec), Counts: map[string]uint64{"VmstatOomKill": 1}}})
 		},
 		[]string{"process-killed"}, []string{"gunicorn", "OOM", "SIGKILL", "1 request"},
 	},

@@ -86,7 +86,8 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 		how = "was killed by " + g.detail
 	}
 	if g.detail == "SIGKILL" {
-		if oom := e.counted(oomKills...); oom.n > 0 && near(oom, g) {
+		if oom := e.counted(oomKills); oom.n > 0 && near(oom, g) {
+			f.Confidence = model.Inferred // it may have killed another one at that time
 			f.Numbers["oom_kills"] = int64(oom.n)
 			how = "was killed by the OOM killer (SIGKILL)"
 			f.Advice = "It ran out of memory: raise the limit of its cgroup (memory.max), or let it use less: fewer workers or threads, smaller requests. dmesg and memory.events of the cgroup name the kill."
@@ -100,8 +101,8 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-// oomKills are counters that move when the OOM killer has killed.
-var oomKills = []string{"oom_kill", "VmOomKill", "CgroupOomKill"}
+// oomKills is the counter that moves when the OOM killer has killed.
+const oomKills = "VmstatOomKill"
 
 // near reports whether c moved around the time of g.
 func near(c counter, g *group) bool {

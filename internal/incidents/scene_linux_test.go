@@ -320,7 +320,7 @@ func (s *scene) has(r *model.Record) bool {
 	case model.KindTeardown, model.KindOutcome:
 		return slices.Contains(s.inodes, r.Teardown.Network.NetNS)
 	case model.KindCounters:
-		return r.Counters.Network.NetNS == 0 || slices.Contains(s.inodes, r.Counters.Network.NetNS)
+		return r.Counters.Counts["VmstatOomKill"] > 0 || slices.Contains(s.inodes, r.Counters.Network.NetNS)
 	default:
 		return false
 	}
