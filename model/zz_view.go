@@ -241,7 +241,11 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.Linger.Outcome = t.Linger.Outcome.String()
 	v.Duration = number(t.Duration)
 	if addresses {
-		v.Network.Local.Address = t.Network.Local.Address.String()
-		v.Network.Peer.Address = t.Network.Peer.Address.String()
+		if t.Network.Local.Address.IsValid() {
+			v.Network.Local.Address = t.Network.Local.Address.String()
+		}
+		if t.Network.Peer.Address.IsValid() {
+			v.Network.Peer.Address = t.Network.Peer.Address.String()
+		}
 	}
 }

@@ -114,6 +114,9 @@ type Timer struct {
 	Unanswered uint8 `json:"unanswered,omitzero"`
 }
 
+// String returns the name, which is what filters see.
+func (t Timer) String() string { return t.Name }
+
 // Scope chooses sockets by their state.
 type Scope uint8
 

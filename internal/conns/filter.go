@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -191,4 +192,13 @@ func compareValues(a, b any) int {
 		}
 	}
 	return 0
+}
+
+// number returns a value that may not be known as expressions see it.
+func number[T int | uint8 | uint32 | uint64 | time.Duration](o model.Opt[T]) int {
+	v, known := o.Get()
+	if !known {
+		return -1
+	}
+	return int(v)
 }

@@ -1,7 +1,8 @@
 // Command generate writes everything that follows from the tagged types of
 // package model, which are the specification of a record: the encoder, the
 // decoder, the CSV columns, the view of filters, the JSON Schema and the tables
-// of members in docs/record.md. A description is the first paragraph of the
+// of members in docs/record.md; and the view that filters of open
+// connections have. A description is the first paragraph of the
 // doc comment of a struct field; what developers must know beyond it is a
 // second paragraph. The only argument is the root of the module.
 //
@@ -52,6 +53,9 @@ func files(root string) (map[string][]byte, error) {
 		if all[name], err = format.Source([]byte(write(s))); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+	}
+	if all["internal/conns/zz_view.go"], err = connView(root); err != nil {
+		return nil, err
 	}
 	const page = "docs/record.md"
 	text, err := os.ReadFile(filepath.Join(root, page))

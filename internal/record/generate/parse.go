@@ -16,8 +16,9 @@ import (
 	"unicode"
 )
 
-// source is the declarations of package model.
+// source is the declarations of package model, or of one that uses its types.
 type source struct {
+	model     *source // nil in the model itself
 	structs   map[string]*ast.StructType
 	docs      map[string]string   // of types
 	basic     map[string]string   // named types that are not structs, by their underlying type
@@ -27,7 +28,16 @@ type source struct {
 }
 
 func parse(folder string) (*spec, error) {
-	src := &source{map[string]*ast.StructType{}, map[string]string{}, map[string]string{}, map[string][]string{}, map[string]string{}, map[string]string{}}
+	src, err := read(folder, nil)
+	if err != nil {
+		return nil, err
+	}
+	return src.spec()
+}
+
+// read parses the files of a package.
+func read(folder string, model *source) (*source, error) {
+	src := &source{model, map[string]*ast.StructType{}, map[string]string{}, map[string]string{}, map[string][]string{}, map[string]string{}, map[string]string{}}
 	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
 		return nil, err
@@ -51,7 +61,7 @@ func parse(folder string) (*spec, error) {
 			}
 		}
 	}
-	return src.spec()
+	return src, nil
 }
 
 func (s *source) declared(d *ast.GenDecl) {
@@ -147,6 +157,9 @@ func (s *source) fields(owner string) (list []*field, err error) {
 			continue
 		}
 		for _, ident := range f.Names {
+			if s.model != nil && !ident.IsExported() {
+				continue
+			}
 			one, err := s.field(owner, f, ident.Name)
 			if err != nil {
 				return nil, err
@@ -170,7 +183,7 @@ func (s *source) field(owner string, f *ast.Field, goName string) (*field, error
 	if one.doc == "" {
 		one.doc = s.docs[one.goType]
 	}
-	if one.doc == "" {
+	if one.doc == "" && s.model == nil {
 		return nil, fmt.Errorf("model.%s.%s: the field has no doc comment, which is its description", owner, goName)
 	}
 	one.doc = plain(one.doc, goName, one.goType)
@@ -184,6 +197,10 @@ func (s *source) typed(f *field, t ast.Expr) (err error) {
 		f.optional = true
 		return s.typed(f, t.Index)
 	case *ast.SelectorExpr:
+		if t.X.(*ast.Ident).Name == "model" {
+			f.goType = t.Sel.Name
+			return s.model.named(f)
+		}
 		f.goType = t.X.(*ast.Ident).Name + "." + t.Sel.Name
 		f.class = map[string]class{"netip.Addr": address, "time.Duration": number}[f.goType]
 		return nil

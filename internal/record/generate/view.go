@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"go/format"
+	"path/filepath"
 	"strings"
 )
 
@@ -19,15 +21,41 @@ func filterView(s *spec) string {
 	return w.String()
 }
 
+// connView returns an open connection as filters see it.
+func connView(root string) ([]byte, error) {
+	model, err := read(filepath.Join(root, "model"), nil)
+	if err != nil {
+		return nil, err
+	}
+	conns, err := read(filepath.Join(root, "internal", "conns"), model)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := conns.fields("Conn")
+	if err != nil {
+		return nil, err
+	}
+	w := &viewing{written: map[string]bool{}, lengths: true}
+	fmt.Fprintf(w, "%spackage conns\n", generated)
+	w.structure("view", fields)
+	fmt.Fprintf(w, "\nfunc viewOf(c *Conn) *view {\nv := &view{}\n")
+	w.fill(fields, "v", "c", "")
+	fmt.Fprintf(w, "%sreturn v\n}\n", w.addresses.String())
+	return format.Source([]byte(w.String()))
+}
+
 type viewing struct {
 	strings.Builder
+	lengths   bool // of a list, filters see how many it has
 	addresses strings.Builder
 	written   map[string]bool
 }
 
 // plainType returns the type that filters see, "" for what they do not.
-func plainType(f *field) string {
+func (w *viewing) plainType(f *field) string {
 	switch {
+	case f.class == objects && w.lengths:
+		return "int"
 	case f.class == moment, f.class == objects, f.class == counts, f.goType == "Evidence":
 		return ""
 	case f.class == special && !specials[f.goType].filter:
@@ -50,13 +78,13 @@ func (w *viewing) structure(name string, fields []*field) {
 	w.written[name] = true
 	fmt.Fprintf(w, "\ntype %s struct {\n", name)
 	for _, f := range fields {
-		if t := plainType(f); t != "" {
+		if t := w.plainType(f); t != "" {
 			fmt.Fprintf(w, "%s %s `expr:%q`\n", f.goName, t, f.jsonName)
 		}
 	}
 	fmt.Fprintf(w, "}\n")
 	for _, f := range fields {
-		if f.class == object && plainType(f) != "" {
+		if f.class == object && w.plainType(f) != "" {
 			w.structure("view"+f.goType, f.fields)
 		}
 	}
@@ -64,7 +92,7 @@ func (w *viewing) structure(name string, fields []*field) {
 
 func (w *viewing) fill(fields []*field, view, from, path string) {
 	for _, f := range fields {
-		if plainType(f) == "" {
+		if w.plainType(f) == "" {
 			continue
 		}
 		to, v := view+"."+f.goName, from+"."+f.goName
@@ -72,7 +100,7 @@ func (w *viewing) fill(fields []*field, view, from, path string) {
 		case f.class == object:
 			w.fill(f.fields, to, v, within(path, f.jsonName))
 		case f.class == address:
-			fmt.Fprintf(&w.addresses, "%s = %s.String()\n", to, v)
+			fmt.Fprintf(&w.addresses, "if %s.IsValid() {\n%s = %s.String()\n}\n", v, to, v)
 			fmt.Fprintf(w, "%s = \"\"\n", to)
 		default:
 			fmt.Fprintf(w, "%s = %s\n", to, plainValue(f, v))
@@ -82,6 +110,8 @@ func (w *viewing) fill(fields []*field, view, from, path string) {
 
 func plainValue(f *field, v string) string {
 	switch {
+	case f.class == objects:
+		return "len(" + v + ")"
 	case f.class == boolean && f.optional:
 		return v + ".Or(false)"
 	case f.class == number && f.optional:
