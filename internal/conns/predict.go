@@ -21,7 +21,7 @@ const (
 	EffectDrain           // return at once; data and FIN follow in the background
 	EffectBlock           // wait for SO_LINGER
 	EffectReset           // RST
-	EffectGiveUp          // an attempt to connect is given up, nothing is sent
+	EffectGiveUp          // an attempt to connect is given up, nothing is sent; unreachable if ICMP had come
 	EffectFinish          // our FIN was sent by shutdown(): the rest goes on in the background
 	EffectUnlisten        // stop listening; waiting connections are reset
 	EffectSilent          // TCP_REPAIR: nothing is sent
@@ -97,7 +97,7 @@ func predict(c *Conn) Prediction {
 	case c.Linger.On.Is(true) && c.Linger.Seconds.Is(0):
 		return lingerZero(c)
 	case c.State == model.SynSent:
-		return Prediction{Effect: EffectGiveUp, Cause: model.CauseConnectCancelled}
+		return Prediction{Effect: EffectGiveUp}
 	case c.Linger.On.Is(true) && waits(c.State):
 		return Prediction{Effect: EffectBlock, Bytes: unacked(c), Wait: lingerTime(c.Linger.Seconds.Or(0))}
 	default:
@@ -110,7 +110,7 @@ func predict(c *Conn) Prediction {
 func lingerZero(c *Conn) Prediction {
 	switch c.State {
 	case model.SynSent:
-		return Prediction{Effect: EffectGiveUp, Cause: model.CauseConnectCancelled}
+		return Prediction{Effect: EffectGiveUp}
 	case model.LastAck, model.Closing:
 		if c.TCP.Bytes.Unsent.Or(0) == 0 {
 			return Prediction{Effect: EffectSilent}
