@@ -324,7 +324,7 @@ func (d *Decoder) process(v *model.Process) {
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		switch string(key) {
 		case "pid":
-			signed(d, "process.pid", &v.PID, math.MinInt64, math.MaxInt64)
+			signed(d, "process.pid", &v.PID, math.MinInt32, math.MaxUint32)
 		case "start_time":
 			d.time("process.start_time", &v.StartTime)
 		case "name":
@@ -374,7 +374,7 @@ func (d *Decoder) acceptor(v *model.Acceptor) {
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		switch string(key) {
 		case "pid":
-			signed(d, "acceptor.pid", &v.PID, math.MinInt64, math.MaxInt64)
+			signed(d, "acceptor.pid", &v.PID, math.MinInt32, math.MaxUint32)
 		case "name":
 			d.str("acceptor.name", &v.Name)
 		default:
@@ -388,15 +388,15 @@ func (d *Decoder) closer(v *model.Closer) {
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		switch string(key) {
 		case "pid":
-			signed(d, "closer.pid", &v.PID, math.MinInt64, math.MaxInt64)
+			signed(d, "closer.pid", &v.PID, math.MinInt32, math.MaxUint32)
 		case "tid":
-			signed(d, "closer.tid", &v.TID, math.MinInt64, math.MaxInt64)
+			signed(d, "closer.tid", &v.TID, math.MinInt32, math.MaxUint32)
 		case "name":
 			d.str("closer.name", &v.Name)
 		case "call":
 			d.name("closer.call", &v.Call)
 		case "signal":
-			signed(d, "closer.signal", &v.Signal, math.MinInt64, math.MaxInt64)
+			signed(d, "closer.signal", &v.Signal, math.MinInt32, math.MaxUint32)
 		default:
 			d.skip(0)
 		}

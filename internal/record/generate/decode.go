@@ -117,7 +117,7 @@ func (w *decoding) cases(fields []*field, owner, path string) {
 }
 
 func (w *decoding) value(f *field, v, path string) {
-	low, high := limits(f.goType)
+	low, high := f.limits()
 	switch {
 	case f.class == object, f.class == objects:
 		w.printf("d.%s(&%s)\n", method(path), v)

@@ -96,9 +96,13 @@ var derived = map[string]field{
 	},
 }
 
-// limits returns the range of an integer type.
-func limits(goType string) (low, high string) {
-	switch goType {
+// limits returns the range of an integer field. A plain int is the ID of a process,
+// a thread or a signal: negative ones and all of 32 bits occur, more does not.
+func (f *field) limits() (low, high string) {
+	if f.goType == "int" && !f.optional {
+		return "math.MinInt32", "math.MaxUint32"
+	}
+	switch goType := f.goType; goType {
 	case "uint8", "uint16", "uint32", "uint64":
 		return "0", "math.Max" + strings.ToUpper(goType[:1]) + "int" + goType[4:]
 	case "int32":
