@@ -15,7 +15,7 @@ import (
 )
 
 // header draws the lines above the table. How many it takes depends on the
-// size only, but for the filter, which has a line of its own.
+// size only, but for the filter and the worst finding, which have lines of their own.
 func (s *screen) header() []string {
 	lines := []string{s.statusLine(), s.tabLine()}
 	lines = append(lines, s.verdictLines()...)
@@ -24,6 +24,9 @@ func (s *screen) header() []string {
 	}
 	if line := s.filterLine(); line != "" {
 		lines = append(lines, line)
+	}
+	if s.worst != "" {
+		lines = append(lines, s.pal.loud.Styled(cut(safetext.Escape(s.worst), s.width, s.g.dots)))
 	}
 	return lines
 }

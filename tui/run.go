@@ -58,6 +58,9 @@ type Config struct {
 	RecordTo string
 	// Explain returns what a cause means and what to check next.
 	Explain func(model.Cause) model.Explanation
+	// Worst returns the most harmful finding among the records, in a sentence, or nothing;
+	// it is called with each tick. Nil if nobody looks for them.
+	Worst func() string
 	// JSON appends r as one line of JSON.
 	JSON func(b []byte, r *model.Record) []byte
 	// Replay says that the records are a recording, which is read to its end

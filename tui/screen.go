@@ -52,6 +52,7 @@ type screen struct {
 	pages  viewport.Model // of the help
 	prompt *prompt
 	notice notice
+	worst  string // finding
 	replay *player
 	mouse  bool
 }
@@ -122,6 +123,9 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tickMsg:
 		cmd = tea.Batch(s.tick(), s.ticked(model.Time(msg)))
+		if s.cfg.Worst != nil {
+			s.worst = s.cfg.Worst()
+		}
 	case tea.WindowSizeMsg:
 		s.width, s.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg:

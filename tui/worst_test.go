@@ -1,0 +1,29 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestWorstFindingIsUnderTheHeader: as soon as there is one, safe for a terminal, and cut to
+// the screen; before that it takes no line.
+func TestWorstFindingIsUnderTheHeader(t *testing.T) {
+	worst := ""
+	s := newScreen(Config{Worst: func() string { return worst }, Background: BackgroundDark}, newIntake(10))
+	s.width, s.height = 80, 24
+	before := len(s.header())
+	worst = "keepalive-race: gunicorn\x1b[2J closes after 2s " + strings.Repeat("x", 100)
+	s.Update(tickMsg(model.Time(1)))
+	lines := s.header()
+	if len(lines) != before+1 {
+		t.Fatalf("%d lines, want one more than %d", len(lines), before)
+	}
+	last := ansi.Strip(lines[len(lines)-1])
+	if !strings.HasPrefix(last, `keepalive-race: gunicorn\x1b[2J closes`) || ansi.StringWidth(last) > 80 {
+		t.Errorf("got %q", last)
+	}
+}
