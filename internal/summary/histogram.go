@@ -24,7 +24,7 @@ type Histogram struct {
 }
 
 // keptLongest is how many of the longest can be taken back until the maximum is
-// only known to within 2 %.
+// only known to within a bin.
 const keptLongest = 64
 
 // Add counts d.
