@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// terms are what every command that chooses connections chooses by, open ones and
+// ended ones.
+type terms struct {
+	expression string
+	pid        uint32
+	process    string
+	port       uint16
+	peer       string
+	netns      netns
+}
+
+// flags adds those flags that mean the same everywhere.
+func (t *terms) flags(set *pflag.FlagSet) {
+	set.StringVarP(&t.expression, "filter", "f", "", "only connections that match this `EXPRESSION` over their fields, e.g. 'tcp.bytes.unread > 0'")
+	set.Uint16Var(&t.port, "port", 0, "only connections with this local or peer `PORT`")
+	set.StringVar(&t.peer, "peer", "", "only peers in this `CIDR` or with this address")
+	set.Var(&t.netns, "netns", netnsUsage)
+}
+
+// parts returns an expression for each flag but the filter. Roles are the members
+// in which the process may be.
+func (t *terms) parts(roles ...string) ([]string, error) {
+	var parts []string
+	either := func(format string, members []string, value any) {
+		for i := range members {
+			members[i] = fmt.Sprintf(format, members[i], value)
+		}
+		if len(members) == 1 {
+			parts = append(parts, members[0])
+		} else {
+			parts = append(parts, "("+strings.Join(members, " || ")+")")
+		}
+	}
+	if t.pid != 0 {
+		either("%s.pid == %d", slices.Clone(roles), t.pid)
+	}
+	if t.process != "" {
+		either("%s.name == %s", slices.Clone(roles), strconv.Quote(t.process))
+	}
+	if t.port != 0 {
+		either("network.%s.port == %d", []string{"local", "peer"}, t.port)
+	}
+	prefix, err := t.peers()
+	if err != nil {
+		return nil, err
+	}
+	if prefix.IsValid() {
+		parts = append(parts, fmt.Sprintf("cidr(network.peer.address, %q)", prefix))
+	}
+	if t.netns != 0 {
+		parts = append(parts, fmt.Sprintf("network.netns == %d", t.netns))
+	}
+	return parts, nil
+}
+
+// with returns one expression of all parts and the filter.
+func (t *terms) with(parts []string) string {
+	switch {
+	case t.expression == "":
+	case len(parts) > 0:
+		parts = append(parts, "("+t.expression+")")
+	default:
+		return t.expression
+	}
+	return strings.Join(parts, " && ")
+}
+
+// peers is the network that --peer names; the zero Prefix is all.
+func (t *terms) peers() (netip.Prefix, error) {
+	if t.peer == "" {
+		return netip.Prefix{}, nil
+	}
+	if prefix, err := netip.ParsePrefix(t.peer); err == nil {
+		return prefix, nil
+	}
+	address, err := netip.ParseAddr(t.peer)
+	if err != nil {
+		return netip.Prefix{}, usage("--peer %q is no address and no CIDR such as 10.0.0.0/8", t.peer)
+	}
+	return netip.PrefixFrom(address, address.BitLen()), nil
+}
