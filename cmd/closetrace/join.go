@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/pairs"
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
+)
+
+const joinHelp = `Join the recordings of several hosts: each connection with the stories of both
+its ends, those that do not fit together first. If one end was reset and the other
+did not send the reset, something between them did.
+
+Ends are joined by the connection's fingerprint, which address translation leaves as
+it is, or in old recordings by address and time. How far the clocks of the hosts are
+apart is estimated from the joined ends.
+
+Examples:
+  closetrace join client.jsonl server.jsonl
+  closetrace join client.jsonl server.jsonl --verdict abortive`
+
+func newJoin(a *app) *cobra.Command {
+	var flags choice
+	rows := 50
+	c := &cobra.Command{
+		Use:   "join FILE FILE... [flags]",
+		Short: "Both stories of each connection, from the recordings of several hosts",
+		Long:  joinHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usage("join needs the recordings of two hosts or more; see closetrace join --help")
+			}
+			return a.join(c.Context(), args, &flags, rows)
+		},
+	}
+	flags.flags(c.Flags())
+	c.Flags().IntVar(&rows, "rows", rows, "`LINES` of connections, and of ends without another")
+	return c
+}
+
+func (a *app) join(ctx context.Context, paths []string, flags *choice, rows int) error {
+	filter, err := flags.compile()
+	if err != nil {
+		return err
+	}
+	j := pairs.New()
+	for i, path := range paths {
+		passing := ledger.NewPassing(filter)
+		if err := a.eachRecord(ctx, path, passing, func(r *model.Record) { j.Add(i, r) }); err != nil {
+			return err
+		}
+	}
+	out := bufio.NewWriter(a.stdout)
+	printJoined(out, j, paths, rows)
+	return cmp.Or(errors.Join(out.Flush()), filter.Failed())
+}
+
+func printJoined(out *bufio.Writer, j *pairs.Joiner, paths []string, rows int) {
+	r := j.Join(len(paths))
+	name := func(file int) string { return safetext.Escape(filepath.Base(paths[file])) }
+	differ := 0
+	for i := range r.Pairs {
+		if r.Pairs[i].Differ != "" {
+			differ++
+		}
+	}
+	fmt.Fprintf(out, "%s connections with both ends, %s of them with stories that differ; %s ends, not graceful, without another\n",
+		human.Count(len(r.Pairs)), human.Count(differ), human.Count(len(r.Alone)))
+	for i, offset := range r.Offsets {
+		if d, known := offset.Get(); known {
+			fmt.Fprintf(out, "the clock of %s is %s ahead of that of %s\n", name(i), human.Duration(d), name(0))
+		}
+	}
+	if j.Dropped > 0 {
+		fmt.Fprintf(out, "%s ends were too many to be joined; choose fewer with --filter\n", human.Count(j.Dropped))
+	}
+	for i := range r.Pairs[:min(len(r.Pairs), max(rows, 0))] {
+		p := &r.Pairs[i]
+		fmt.Fprintf(out, "\n%s: %s\n%s: %s\n", name(p.A.File), story(&p.A), name(p.B.File), story(&p.B))
+		if p.Differ != "" {
+			fmt.Fprintf(out, "! %s\n", p.Differ)
+		}
+	}
+	for i := range r.Alone[:min(len(r.Alone), max(rows, 0))] {
+		e := &r.Alone[i]
+		fmt.Fprintf(out, "\n%s: %s\nits other end is still open, or was not recorded\n", name(e.File), story(e))
+	}
+}
+
+// story is one end in a line.
+func story(e *pairs.End) string {
+	return fmt.Sprintf("%s %s %v %v  %v - %v  %s", e.Time.Go().Format("15:04:05.000000"), human.Process(e.Process, e.PID),
+		e.Verdict, e.Cause, e.Local, e.Peer, safetext.Escape(e.ID))
+}

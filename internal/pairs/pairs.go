@@ -1,0 +1,202 @@
+// Package pairs joins the recordings of several hosts: the two ends of a connection
+// have the same fingerprint, whatever address translation is between them.
+// Without one (an old recording) the addresses join them, if they are the same
+// at both ends. It is pure and its memory is bounded.
+package pairs
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// maxEnds bounds the ends that are kept: about 300 bytes each.
+const maxEnds = 500_000
+
+// apart is how far apart in time two ends without fingerprints may be, clocks included.
+const apart = 10 * time.Minute
+
+// End is what one host tells of a connection.
+type End struct {
+	File            int // the recording, from 0
+	ID              string
+	Time            model.Time
+	Local, Peer     netip.AddrPort
+	Process         string
+	PID             int
+	Verdict         model.Verdict
+	Cause           model.Cause
+	RSTSent         bool
+	Unread, Unacked uint64
+	fingerprint     model.Fingerprint
+}
+
+// Pair is a connection with both its stories.
+type Pair struct {
+	A, B End
+	// Differ says why the stories do not fit together, "" if they do.
+	Differ string
+}
+
+// Joiner takes the ends of all recordings.
+type Joiner struct {
+	ends    []End
+	byID    map[place]int
+	Dropped uint64 // ends for which there was no room
+}
+
+type place struct {
+	file int
+	id   string
+}
+
+// New returns a Joiner without ends.
+func New() *Joiner { return &Joiner{byID: map[place]int{}} }
+
+// Add takes a record of the recording file.
+func (j *Joiner) Add(file int, r *model.Record) {
+	t := &r.Teardown
+	at, known := j.byID[place{file, t.ID}]
+	switch {
+	case r.Kind == model.KindOutcome && known:
+		e := &j.ends[at]
+		e.Verdict, e.Cause, e.RSTSent = t.Verdict, t.Cause, e.RSTSent || t.TCP.RST.Sent.Is(true)
+	case r.Kind != model.KindTeardown:
+	case len(j.ends) >= maxEnds:
+		j.Dropped++
+	default:
+		j.byID[place{file, t.ID}] = len(j.ends)
+		j.ends = append(j.ends, End{
+			File: file, ID: t.ID, Time: t.Time, Local: t.Network.Local.AddrPort(), Peer: t.Network.Peer.AddrPort(),
+			Process: t.Process.Name, PID: t.Process.PID, Verdict: t.Verdict, Cause: t.Cause, RSTSent: t.TCP.RST.Sent.Is(true),
+			Unread: t.TCP.Bytes.Unread.Or(0), Unacked: t.TCP.Bytes.Unacked.Or(0), fingerprint: t.TCP.Fingerprint,
+		})
+	}
+}
+
+// Result is what the recordings tell together.
+type Result struct {
+	// Pairs are the joined connections, those whose stories differ first.
+	Pairs []Pair
+	// Alone are ends that were not graceful and have no other end in any recording.
+	Alone []End
+	// Offsets are how far the clock of each recording is ahead of the first one's, by the
+	// median over the pairs with it; unknown without any.
+	Offsets []model.Opt[time.Duration]
+}
+
+// Join joins what was added, of so many recordings.
+func (j *Joiner) Join(files int) *Result {
+	r := &Result{Offsets: make([]model.Opt[time.Duration], files)}
+	prints, tuples := map[model.Fingerprint][]int{}, map[[2]netip.AddrPort][]int{}
+	for i := range j.ends {
+		if e := &j.ends[i]; e.fingerprint != 0 {
+			prints[e.fingerprint] = append(prints[e.fingerprint], i)
+		} else {
+			tuples[[2]netip.AddrPort{e.Local, e.Peer}] = append(tuples[[2]netip.AddrPort{e.Local, e.Peer}], i)
+		}
+	}
+	paired := make([]bool, len(j.ends))
+	for i := range j.ends {
+		e := &j.ends[i]
+		candidates := prints[e.fingerprint]
+		if e.fingerprint == 0 {
+			candidates = tuples[[2]netip.AddrPort{e.Peer, e.Local}]
+		}
+		if o := j.other(i, candidates, paired); o >= 0 {
+			paired[i], paired[o] = true, true
+			r.Pairs = append(r.Pairs, Pair{*e, j.ends[o], differ(e, &j.ends[o])})
+		}
+	}
+	for i := range j.ends {
+		if !paired[i] && j.ends[i].Verdict != model.Graceful {
+			r.Alone = append(r.Alone, j.ends[i])
+		}
+	}
+	slices.SortStableFunc(r.Pairs, func(a, b Pair) int {
+		return cmp.Or(rank(&a)-rank(&b), cmp.Compare(a.A.Time, b.A.Time))
+	})
+	r.offsets()
+	return r
+}
+
+// other returns which of the candidates is the other end of i, -1 if none is: the one
+// nearest in time that is not the same end.
+func (j *Joiner) other(i int, candidates []int, paired []bool) int {
+	best, e := -1, &j.ends[i]
+	if paired[i] {
+		return -1
+	}
+	distance := func(o int) time.Duration { return max(e.Time.Sub(j.ends[o].Time), j.ends[o].Time.Sub(e.Time)) }
+	for n, o := range candidates {
+		if n == 64 { // a recording made to collide must not cost more
+			break
+		}
+		x := &j.ends[o]
+		same := x.File == e.File && x.ID == e.ID || x.Local == e.Local && x.Peer == e.Peer
+		if paired[o] || same || e.fingerprint == 0 && distance(o) > apart {
+			continue
+		}
+		if best < 0 || distance(o) < distance(best) {
+			best = o
+		}
+	}
+	return best
+}
+
+func rank(p *Pair) int {
+	switch {
+	case p.Differ != "":
+		return 0
+	case p.A.Verdict != model.Graceful || p.B.Verdict != model.Graceful:
+		return 1
+	}
+	return 2
+}
+
+// differ says why two stories do not fit together.
+func differ(a, b *End) string {
+	for _, p := range [][2]*End{{a, b}, {b, a}} {
+		x, o := p[0], p[1]
+		if x.Cause != model.CausePeerReset && x.Cause != model.CauseRefused || o.RSTSent {
+			continue
+		}
+		if o.Cause == model.CausePeerReset {
+			return "both were reset, and neither sent it: something between them did"
+		}
+		if o.Verdict == model.Graceful || timedOut(o.Cause) {
+			return "one was reset, and the other did not send it: something between them did"
+		}
+	}
+	if timedOut(a.Cause) != timedOut(b.Cause) {
+		return "one heard nothing any more, and the other ended otherwise: the path was down"
+	}
+	return ""
+}
+
+func timedOut(c model.Cause) bool {
+	return c == model.CauseRetransmitTimeout || c == model.CauseKeepaliveTimeout || c == model.CauseUserTimeout || c == model.CauseConnectTimeout
+}
+
+// offsets estimates the clocks: both ends of most connections end within a round trip.
+func (r *Result) offsets() {
+	differences := make([][]time.Duration, len(r.Offsets))
+	for i := range r.Pairs {
+		a, b := &r.Pairs[i].A, &r.Pairs[i].B
+		if a.File > b.File {
+			a, b = b, a
+		}
+		if a.File == 0 && b.File > 0 && b.File < len(differences) {
+			differences[b.File] = append(differences[b.File], b.Time.Sub(a.Time))
+		}
+	}
+	for i, list := range differences {
+		if len(list) > 0 {
+			slices.Sort(list)
+			r.Offsets[i] = model.Some(list[len(list)/2])
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package pairs_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/internal/pairs"
+	"github.com/closetrace/closetrace/model"
+)
+
+const begin = model.Time(1795893600_000000000)
+
+func end(id string, at time.Duration, local, peer string, print model.Fingerprint, cause model.Cause, rst bool) *model.Record {
+	t := model.Teardown{}
+	t.ID, t.Time, t.Cause, t.Verdict = id, begin.Add(at), cause, model.Abortive
+	if cause == model.CauseFIN {
+		t.Verdict = model.Graceful
+	}
+	l, p := netip.MustParseAddrPort(local), netip.MustParseAddrPort(peer)
+	t.Network.Local, t.Network.Peer = model.Endpoint{Address: l.Addr(), Port: l.Port()}, model.Endpoint{Address: p.Addr(), Port: p.Port()}
+	t.TCP.Fingerprint, t.TCP.RST.Sent = print, model.Some(rst)
+	return &model.Record{Kind: model.KindTeardown, Teardown: t}
+}
+
+// TestTwoHosts: a client and a server whose clock is 90 s ahead, behind NAT. One connection
+// was reset by something between them, one by the server, one ended well, and one of the
+// client's has no other end.
+func TestTwoHosts(t *testing.T) {
+	j := pairs.New()
+	const ahead = 90 * time.Second
+	j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false))
+	j.Add(0, end("c2", 2*time.Second, "10.0.0.1:4002", "10.9.9.9:80", 2, model.CausePeerReset, false))
+	j.Add(0, end("c3", 3*time.Second, "10.0.0.1:4003", "10.9.9.9:80", 3, model.CauseFIN, false))
+	j.Add(0, end("c4", 4*time.Second, "10.0.0.1:4004", "10.9.9.9:80", 4, model.CauseRetransmitTimeout, false))
+	j.Add(1, end("s3", 3*time.Second+ahead, "10.7.0.2:80", "10.7.0.1:33", 3, model.CauseFIN, false))
+	j.Add(1, end("s2", 2*time.Second+ahead, "10.7.0.2:80", "10.7.0.1:32", 2, model.CauseUnreadData, true))
+	j.Add(1, end("s1", time.Second+ahead, "10.7.0.2:80", "10.7.0.1:31", 1, model.CausePeerReset, false))
+	r := j.Join(2)
+	var got []string
+	for _, p := range r.Pairs {
+		got = append(got, p.A.ID+p.B.ID)
+	}
+	if strings.Join(got, " ") != "c1s1 c2s2 c3s3" {
+		t.Errorf("got pairs %q, want those that differ first", got)
+	}
+	if !strings.Contains(r.Pairs[0].Differ, "neither sent it") || r.Pairs[1].Differ != "" || r.Pairs[2].Differ != "" {
+		t.Errorf("got %+v", r.Pairs)
+	}
+	if len(r.Alone) != 1 || r.Alone[0].ID != "c4" {
+		t.Errorf("alone: got %+v, want c4", r.Alone)
+	}
+	if !r.Offsets[1].Is(ahead) || r.Offsets[0].Known() {
+		t.Errorf("got offsets %v, want the second 90 s ahead", r.Offsets)
+	}
+}
+
+// TestTuplesJoinOldRecordings: without fingerprints the addresses do, if the times are near.
+func TestTuplesJoinOldRecordings(t *testing.T) {
+	j := pairs.New()
+	j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.0.0.2:80", 0, model.CauseFIN, false))
+	j.Add(1, end("s0", -time.Hour, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false))
+	j.Add(1, end("s1", time.Second, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false))
+	if r := j.Join(2); len(r.Pairs) != 1 || r.Pairs[0].B.ID != "s1" {
+		t.Errorf("got %+v, want c1 with s1", r.Pairs)
+	}
+}
