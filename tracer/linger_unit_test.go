@@ -1,0 +1,237 @@
+//go:build linux
+
+package tracer
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// lingerEnd is the message that close() waits, with SO_LINGER {1,2}.
+func lingerEnd(began uint64) bpf.TraceEnd {
+	return bpf.TraceEnd{
+		Sock: 7, Family: unix.AF_INET, Started: 1e9, CloseBegan: began, Linger: 1, Lingertime: 200, Lingering: 1,
+		Path: states(model.Established, model.FinWait1), Owner: bpf.TraceOwner{Tgid: 4}, Source: uint8(model.OwnerAccept),
+	}
+}
+
+// lingerPlay is an assembler and what it has told.
+type lingerPlay struct {
+	*assembler
+	events []model.Event
+}
+
+func newLingerPlay() *lingerPlay {
+	return &lingerPlay{assembler: newAssembler(translator{hertz: 100}, "s")}
+}
+
+func (p *lingerPlay) out(e *model.Event) bool {
+	p.events = append(p.events, *e)
+	return true
+}
+
+func (p *lingerPlay) end(kind bpf.TraceMessage, e bpf.TraceEnd) {
+	p.message(&message{kind: kind, end: e}, p.out)
+}
+
+// TestTimerOfAWait: a wait of which nothing is heard is over when its time and the
+// grace are, and not before; that is inferred; and its outcome says the same.
+func TestTimerOfAWait(t *testing.T) {
+	const began = uint64(5e9)
+	deadline := ktime(began).add(2 * time.Second)
+	for _, c := range []struct {
+		allReturns bool
+		grace      time.Duration
+	}{{false, lingerGrace}, {true, returnGrace}} {
+		p := newLingerPlay()
+		p.attached(c.allReturns)
+		e := lingerEnd(began)
+		p.end(bpf.TraceMessageMESSAGE_LINGER, e)
+		p.advance(deadline.add(c.grace-1), 0, p.out)
+		if len(p.events) != 0 {
+			t.Fatalf("told before its time: %+v", p.events)
+		}
+		p.advance(deadline.add(c.grace), 0, p.out)
+		if len(p.events) != 1 {
+			t.Fatalf("%d events after its time", len(p.events))
+		}
+		f := &p.events[0].Facts
+		if !f.Evidence.Wait.TimerExpired || f.Time != model.Time(deadline) || !f.Duration.Is(time.Duration(deadline)-time.Second) ||
+			model.Classify(f).Verdict != model.LingerTimeout || model.Classify(f).Confidence != model.Inferred {
+			t.Errorf("the expired wait: %+v", f)
+		}
+		e.Ended, e.Flags = uint64(deadline.add(time.Second)), bpf.TraceFlagFLAG_ENDED|bpf.TraceFlagFLAG_LEFT|bpf.TraceFlagFLAG_LEFT_DEAD
+		e.LeftUs, e.Path = 2_500_000, states(model.Established, model.FinWait1, model.FinWait2, model.Closed)
+		p.end(bpf.TraceMessageMESSAGE_END, e)
+		p.flush(0, p.out)
+		if len(p.events) != 2 || p.events[1].Kind != model.KindOutcome || p.events[1].Facts.ID != f.ID {
+			t.Fatalf("its outcome: %+v", p.events[1:])
+		}
+		if o := &p.events[1].Facts.Evidence; !o.Later || !o.Wait.TimerExpired {
+			t.Errorf("the outcome's evidence: %+v", o)
+		}
+	}
+}
+
+// TestReturnOfAWait: the return of close() ends the wait for certain, at its time, by
+// the time that it took; that of another close() on the same socket does not.
+func TestReturnOfAWait(t *testing.T) {
+	const began = uint64(5e9)
+	p := newLingerPlay()
+	p.end(bpf.TraceMessageMESSAGE_LINGER, lingerEnd(began))
+	returned := func(at uint64, took uint32) {
+		p.message(&message{kind: bpf.TraceMessageMESSAGE_RETURNED, later: bpf.TraceLater{Sock: 7, Time: at, ReturnedUs: took}}, p.out)
+	}
+	returned(began+1e9, 1_500_000) // it began before this one
+	if len(p.events) != 0 || p.waits.bySock[7].end.Returned != 0 {
+		t.Fatalf("the return of another close() counts: %+v", p.events)
+	}
+	returned(began+2_001_000_000, 2_000_500)
+	if len(p.events) != 1 {
+		t.Fatalf("%d events", len(p.events))
+	}
+	f := &p.events[0].Facts
+	if j := model.Classify(f); j.Verdict != model.LingerTimeout || j.Confidence != model.Certain || !j.CloseBlocked.Is(2_000_500*time.Microsecond) {
+		t.Errorf("judged %+v", j)
+	}
+	if f.Time != model.Time(began+2_001_000_000) || f.Evidence.Wait.TimerExpired {
+		t.Errorf("at %v, %+v", f.Time, f.Evidence.Wait)
+	}
+}
+
+// TestReturnAfterTheEnd: the return comes when the connection has ended already, and
+// tells how long close() blocked.
+func TestReturnAfterTheEnd(t *testing.T) {
+	const began = uint64(5e9)
+	p := newLingerPlay()
+	p.end(bpf.TraceMessageMESSAGE_LINGER, lingerEnd(began))
+	e := lingerEnd(began)
+	e.Ended, e.Flags, e.LeftUs = began+1e9, bpf.TraceFlagFLAG_ENDED|bpf.TraceFlagFLAG_LEFT|bpf.TraceFlagFLAG_LEFT_OWNED, 900_000
+	e.Path = states(model.Established, model.FinWait1, model.FinWait2, model.Closed)
+	p.end(bpf.TraceMessageMESSAGE_END, e)
+	p.message(&message{kind: bpf.TraceMessageMESSAGE_RETURNED, later: bpf.TraceLater{Sock: 7, Time: began + 1e9 + 1000, ReturnedUs: 999_000}}, p.out)
+	p.flush(0, p.out)
+	if len(p.events) != 1 || !p.events[0].Facts.Evidence.Wait.Returned.Is(999*time.Millisecond) {
+		t.Errorf("told %+v", p.events)
+	}
+}
+
+// TestWaitOfAnotherConnection: the socket has another connection, of which a message is
+// not about the wait; and a return without a wait is nobody's.
+func TestWaitOfAnotherConnection(t *testing.T) {
+	p := newLingerPlay()
+	first, second := lingerEnd(5e9), lingerEnd(6e9)
+	p.end(bpf.TraceMessageMESSAGE_LINGER, first)
+	if p.waits.of(&second) != nil || p.waits.of(&first) == nil {
+		t.Error("a wait is told apart by when its close() began")
+	}
+	plain := lingerEnd(5e9)
+	plain.Lingering = 0
+	if isReturnOf(&bpf.TraceLater{Time: 9e9}, &plain) {
+		t.Error("a close() that did not wait did not return from waiting")
+	}
+	// The message of a wait was lost: its end tells all the same.
+	lost := newLingerPlay()
+	e := lingerEnd(5e9)
+	e.Ended, e.LeftUs = 8e9, 2_400_000
+	e.Flags = bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_LEFT | bpf.TraceFlagFLAG_LEFT_DEAD
+	lost.end(bpf.TraceMessageMESSAGE_END, e)
+	lost.flush(0, lost.out)
+	if len(lost.events) != 2 || lost.events[1].Kind != model.KindOutcome {
+		t.Errorf("a wait whose begin was lost: %+v", lost.events)
+	}
+}
+
+// TestWaitsAreBounded: the oldest go.
+func TestWaitsAreBounded(t *testing.T) {
+	w := newWaits()
+	for i := range waitsMax + 100 {
+		e := lingerEnd(uint64(i + 1))
+		e.Sock = uint64(i + 1)
+		w.add(&e, 100)
+	}
+	if len(w.order) > waitsMax || len(w.bySock) > waitsMax || w.bySock[1] != nil || w.bySock[waitsMax+100] == nil {
+		t.Errorf("%d waits in order, %d by socket", len(w.order), len(w.bySock))
+	}
+	if got := w.due(w.order[0].deadline); got != w.order[0] {
+		t.Errorf("at its deadline %+v is due", got)
+	}
+}
+
+// TestHoldOfResets: a reset from TIME_WAIT waits for an end that comes after it, twice
+// as long as an end is held.
+func TestHoldOfResets(t *testing.T) {
+	const at = uint64(10e9)
+	p := newLingerPlay()
+	reset := bpf.TraceLater{Family: unix.AF_INET, LocalPort: 1, Time: at}
+	p.message(&message{kind: bpf.TraceMessageMESSAGE_RESET_TW, later: reset}, p.out)
+	p.advance(ktime(at).add(hold), 0, p.out) // a reader that is quick
+	p.end(bpf.TraceMessageMESSAGE_END, bpf.TraceEnd{
+		Family: unix.AF_INET, LocalPort: 1, Ended: at + 1000, Flags: bpf.TraceFlagFLAG_ENDED,
+		Path: states(model.Established, model.FinWait1, model.FinWait2, model.Closed),
+	})
+	p.advance(ktime(at).add(2*hold+time.Millisecond), 0, p.out)
+	if len(p.events) != 2 || p.events[1].Kind != model.KindOutcome {
+		t.Errorf("told %+v, want a teardown and its outcome", p.events)
+	}
+}
+
+// TestFullTimeWaits: where as many TIME_WAITs are there as may be, a reset of one tells
+// that it was made.
+func TestFullTimeWaits(t *testing.T) {
+	p := newLingerPlay()
+	p.end(bpf.TraceMessageMESSAGE_END, bpf.TraceEnd{
+		Family: unix.AF_INET, LocalPort: 1, Ended: 10e9, Flags: bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_TW_FULL,
+		Path: states(model.Established, model.FinWait1, model.FinWait2, model.Closed),
+	})
+	p.message(&message{kind: bpf.TraceMessageMESSAGE_RESET_TW, later: bpf.TraceLater{Family: unix.AF_INET, LocalPort: 1, Time: 11e9}}, p.out)
+	p.flush(0, p.out)
+	if len(p.events) != 2 {
+		t.Errorf("told %+v", p.events)
+	}
+}
+
+// TestResetReceivedByMinisock: the end of a server is amended: the client closed without
+// reading all.
+func TestResetReceivedByMinisock(t *testing.T) {
+	p := newLingerPlay()
+	p.end(bpf.TraceMessageMESSAGE_END, bpf.TraceEnd{
+		Family: unix.AF_INET, LocalPort: 1, Ended: 10e9, Flags: bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_FIN_ACKED,
+		Path: states(model.Established, model.FinWait1, model.FinWait2, model.Closed), Owner: bpf.TraceOwner{Tgid: 3}, Source: uint8(model.OwnerUse),
+	})
+	p.message(&message{kind: bpf.TraceMessageMESSAGE_RESET_GOT_TW, later: bpf.TraceLater{Family: unix.AF_INET, LocalPort: 1, Time: 11e9}}, p.out)
+	p.flush(0, p.out)
+	if len(p.events) != 2 {
+		t.Fatalf("told %+v", p.events)
+	}
+	f := &p.events[1].Facts
+	if j := model.Classify(f); j.Cause != model.CausePeerReset || j.Initiator != model.InitiatorLocal || j.Terminator != model.Peer || j.Confidence != model.Certain {
+		t.Errorf("judged %+v", j)
+	}
+	if f.Process.PID != 3 || !f.TCP.RST.Received.Is(true) || !f.TCP.FIN.Received.Is(false) || !f.TCP.TimeWait.Is(false) {
+		t.Errorf("the outcome: %+v", f)
+	}
+}
+
+// TestOwnersOfARun: ends often come in runs of one process; the next one's is not told
+// with what is known of the last.
+func TestOwnersOfARun(t *testing.T) {
+	tr := translator{known: map[bpf.TraceOwner]*described{{Tgid: 1, Start: 1}: {executable: "/a"}, {Tgid: 2, Start: 1}: {executable: "/b"}}}
+	for _, c := range []struct {
+		pid  uint32
+		want string
+	}{{1, "/a"}, {1, "/a"}, {2, "/b"}, {1, "/a"}} {
+		d := tr.knownOf(&bpf.TraceEnd{Owner: bpf.TraceOwner{Tgid: c.pid, Start: 1}})
+		if d == nil || d.executable != c.want {
+			t.Errorf("of process %d: %+v, want %s", c.pid, d, c.want)
+		}
+	}
+	if d := tr.knownOf(&bpf.TraceEnd{Owner: bpf.TraceOwner{Tgid: 3}}); d != nil {
+		t.Errorf("of a process that is not known: %+v", d)
+	}
+}
