@@ -27,6 +27,7 @@ type end struct {
 	pid         int
 	closer      string
 	closerPID   int
+	inherited   bool // the owner is known only as the closer, and another process had accepted it
 	signal      int
 	tcpError    string
 	rule        string
@@ -88,7 +89,8 @@ func (e *end) fill(t *model.Teardown) {
 		local: f.Network.Local.AddrPort(), peer: f.Network.Peer.AddrPort(),
 		netns: f.Network.NetNS, fingerprint: f.TCP.Fingerprint,
 		process: short(f.Process.Name), pid: f.Process.PID, closer: short(f.Closer.Name), closerPID: f.Closer.PID,
-		call: f.Closer.Call, signal: f.Closer.Signal,
+		inherited: f.Process.Source == model.OwnerCloser && f.Acceptor.PID != 0 && f.Acceptor.PID != f.Process.PID,
+		call:      f.Closer.Call, signal: f.Closer.Signal,
 		tcpError: f.TCP.Error, rule: t.Rule, cause: t.Cause, verdict: t.Verdict,
 		initiator: t.Initiator, role: f.TCP.Role, last: f.TCP.Path.Last(), speaker: f.TCP.LastSpeaker,
 		inferred: t.Confidence == model.Inferred, later: f.Evidence.Later,

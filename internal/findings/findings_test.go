@@ -242,6 +242,26 @@ var incidents = []struct {
 		[]string{"inherited-descriptor"}, []string{"redis-server", "redis-rdb-bgsave", "14 B"},
 	},
 	{
+		"the same, and the child is taken for the owner, as it is the only holder at the end",
+		func(s *stream) {
+			s.end(9*sec, "redis-server", model.Passive, "127.0.0.1:6390", "127.0.0.1:4000", model.CauseUnreadData, bytes(7, 12), unread(6), by(model.InitiatorLocal), call(model.CallExit, 0),
+				spoke(9*sec, 7*sec), func(t *model.Teardown) {
+					t.Process.Source, t.Acceptor = model.OwnerCloser, model.Acceptor{PID: 9412, Name: "redis-server"}
+				})
+		},
+		[]string{"inherited-descriptor"}, []string{"redis-server", "6 B"},
+	},
+	{
+		"a child that serves one connection, like PostgreSQL's, crashes in the middle of a request",
+		func(s *stream) {
+			s.end(9*sec, "postgres", model.Passive, "127.0.0.1:5432", "127.0.0.1:4000", model.CauseUnreadData, bytes(70, 120), unread(6), by(model.InitiatorLocal), call(model.CallExit, 11),
+				spoke(9*sec, 7*sec), func(t *model.Teardown) {
+					t.Process.Source, t.Acceptor = model.OwnerUse, model.Acceptor{PID: 9412, Name: "postgres"}
+				})
+		},
+		[]string{"process-killed"}, []string{"postgres", "SIGSEGV"},
+	},
+	{
 		"HAProxy answers 401 during an upload",
 		func(s *stream) {
 			s.end(sec, "haproxy", model.Passive, "127.0.0.1:8008", "127.0.0.1:4000", model.CauseUnreadData, bytes(231, 126922), unread(111562), by(model.InitiatorLocal), call(model.CallClose, 0))

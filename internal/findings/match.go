@@ -96,7 +96,7 @@ func backlogDropped(m *match) bool {
 // peer was still waiting.
 func inherited(m *match) bool {
 	x := m.end
-	if x.pid == 0 || x.closerPID == 0 || x.pid == x.closerPID || x.call == model.CallDestroy || x.cause == model.CauseListenerClosed {
+	if x.pid == 0 || x.closerPID == 0 || x.pid == x.closerPID && !x.inherited || x.call == model.CallDestroy || x.cause == model.CauseListenerClosed {
 		return false
 	}
 	m.bytes, m.detail = x.unread, x.closer

@@ -35,11 +35,11 @@ var patterns = [...]Pattern{
 	{
 		Name: "inherited-descriptor", Title: "A child kept the connection", Harm: High,
 		When:       "not the owner but another process had the last descriptor and ended with data unread: the owner had closed, and the peer was not told",
-		Evidence:   "process and closer differ, tcp.bytes.unread",
+		Evidence:   "process and closer differ, or process and acceptor while the process is known only as the closer; tcp.bytes.unread",
 		Advice:     "Open descriptors with close-on-exec (SOCK_CLOEXEC, accept4), and close them in a child that is only forked (snapshot, helper); or call shutdown() before close(): it works through all copies.",
 		Alike:      "a server that passes connections on to its workers by purpose: those read what comes",
 		Confidence: "inferred: the close of the owner's own descriptor is not an event",
-		Filter:     `closer.pid > 0 && process.pid > 0 && closer.pid != process.pid && tcp.bytes.unread > 0`,
+		Filter:     `closer.pid > 0 && process.pid > 0 && (closer.pid != process.pid || acceptor.pid > 0) && tcp.bytes.unread > 0`,
 		match:      inherited, say: sayInherited,
 	},
 	{

@@ -1,7 +1,9 @@
 package incidents
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -110,18 +112,14 @@ func TestBusyNodeClosesWithARequest(t *testing.T) {
 	s := newScene(t, []string{"a"}, "node")
 	s.start("a", "node", s.file("server.js", fmt.Sprintf(nodeServer, "s.timeout = 3000; s.keepAliveTimeout = 0;")))
 	s.listening("a", 3000)
-	c := s.dial("a", "127.0.0.1:3000")
-	for range 2 {
-		if text, err := ask(c, request); err != nil {
-			t.Fatal(text, err)
+	for range 5 { // on a slow machine the timer or the request may be late
+		err := s.askBusyNode()
+		if err != nil && !errors.Is(err, io.EOF) {
+			break // reset: it was closed with the request unread
 		}
-	}
-	time.Sleep(2800 * time.Millisecond)
-	busy := s.dial("a", "127.0.0.1:3000")
-	_, _ = busy.Write([]byte("GET /busy HTTP/1.1\r\nHost: x\r\n\r\n"))
-	time.Sleep(100 * time.Millisecond)
-	if text, err := ask(c, request); err == nil {
-		lacks(t, "the timer of this Node was late: "+text)
+		t.Logf("again: %v", err)
+		time.Sleep(500 * time.Millisecond)
+		s.begin()
 	}
 	says(t, s.expect("request-lost"), "node", "27 B")
 }
@@ -213,4 +211,21 @@ for i in range(5):
 `))
 	f := s.expect("tls-close-notify")
 	says(t, f, "nothing is lost")
+}
+
+// askBusyNode asks just before server.timeout is over, while the loop is busy.
+func (s *scene) askBusyNode() error {
+	s.t.Helper()
+	c := s.dial("a", "127.0.0.1:3000")
+	for range 2 {
+		if text, err := ask(c, request); err != nil {
+			s.t.Fatal(text, err)
+		}
+	}
+	time.Sleep(2800 * time.Millisecond)
+	busy := s.dial("a", "127.0.0.1:3000")
+	_, _ = busy.Write([]byte("GET /busy HTTP/1.1\r\nHost: x\r\n\r\n"))
+	time.Sleep(100 * time.Millisecond)
+	_, err := ask(c, request)
+	return err
 }

@@ -94,9 +94,7 @@ func newScene(t *testing.T, namespaces []string, programs ...string) *scene {
 		}
 	}
 	s := &scene{t: t, dir: t.TempDir(), names: map[string]string{}}
-	shared.mutex.Lock()
-	s.from = len(shared.records)
-	shared.mutex.Unlock()
+	s.begin()
 	for d := s.dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
 		if err := os.Chmod(d, 0o755); err != nil { // servers give up their privileges
 			t.Fatal(err)
@@ -116,6 +114,13 @@ func newScene(t *testing.T, namespaces []string, programs ...string) *scene {
 		s.inodes = append(s.inodes, uint32(stat.Ino))
 	}
 	return s
+}
+
+// begin forgets what was recorded until now.
+func (s *scene) begin() {
+	shared.mutex.Lock()
+	defer shared.mutex.Unlock()
+	s.from = len(shared.records)
 }
 
 // must runs a command of the host.
@@ -348,12 +353,14 @@ func (s *scene) tell() {
 		text, _ := json.Marshal(struct {
 			Kind, Verdict, Cause, Name, Local, Peer string
 			TCP                                     model.TCP
+			Process                                 model.Process
+			Acceptor                                model.Acceptor
 			Closer                                  model.Closer
 			Counts                                  map[string]uint64
 		}{
 			r.Kind.String(), r.Teardown.Verdict.String(), r.Teardown.Cause.String(), r.Teardown.Process.Name,
 			r.Teardown.Network.Local.AddrPort().String(), r.Teardown.Network.Peer.AddrPort().String(), r.Teardown.TCP,
-			r.Teardown.Closer, r.Counters.Counts,
+			r.Teardown.Process, r.Teardown.Acceptor, r.Teardown.Closer, r.Counters.Counts,
 		})
 		s.t.Logf("%s", text)
 	}
