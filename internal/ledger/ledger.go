@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"hash/maphash"
+	"math"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -82,7 +83,6 @@ func (r *ring[T]) add(e entry[T]) {
 		}
 		r.entries = append(r.entries, entry[T]{})
 	} else {
-		r.unlink(place)
 		r.next = (place + 1) % Remembered
 	}
 	head := &r.heads[e.hash%uint64(len(r.heads))]
@@ -100,25 +100,21 @@ func (r *ring[T]) grow() {
 	}
 }
 
-// unlink takes the oldest entry out of its chain, whose last one it is.
-func (r *ring[T]) unlink(place int) {
-	link := &r.heads[r.entries[place].hash%uint64(len(r.heads))]
-	for int(*link) != place+1 {
-		link = &r.entries[*link-1].older
-	}
-	*link = 0
-}
-
+// of follows a chain. Its numbers fall: where they do not, the ring has been
+// written over, and what was older is gone too.
 func (r *ring[T]) of(hash uint64) *entry[T] {
 	if len(r.heads) == 0 {
 		return nil
 	}
-	for place := r.heads[hash%uint64(len(r.heads))]; place != 0; {
+	for place, before := r.heads[hash%uint64(len(r.heads))], uint64(math.MaxUint64); place != 0; {
 		e := &r.entries[place-1]
+		if e.number >= before {
+			return nil
+		}
 		if e.hash == hash {
 			return e
 		}
-		place = e.older
+		place, before = e.older, e.number
 	}
 	return nil
 }
