@@ -53,18 +53,19 @@ type counter struct {
 const maxCounters = 128
 
 func (e *Engine) count(c *model.Counters) {
+	begin := c.Time.Add(-max(c.Interval, 0)) // it moved some time since then
 	for name, n := range c.Counts {
 		had := e.counters[name]
 		if had == nil {
 			if len(e.counters) >= maxCounters {
 				continue
 			}
-			had = &counter{first: c.Time}
+			had = &counter{first: begin}
 			e.counters[short(name)] = had
 		}
 		had.n += n
 		had.last = max(had.last, c.Time)
-		had.first = min(had.first, c.Time)
+		had.first = min(had.first, begin)
 	}
 }
 

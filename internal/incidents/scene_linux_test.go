@@ -333,12 +333,20 @@ func (s *scene) has(r *model.Record) bool {
 
 // counted reports whether counters of a namespace of the scene were recorded.
 func (s *scene) counted() bool {
-	time.Sleep(2 * time.Second) // they come once a second
-	shared.mutex.Lock()
-	defer shared.mutex.Unlock()
-	return slices.ContainsFunc(shared.records[s.from:], func(r model.Record) bool {
-		return r.Kind == model.KindCounters && s.has(&r)
-	})
+	has := func() bool {
+		shared.mutex.Lock()
+		defer shared.mutex.Unlock()
+		return slices.ContainsFunc(shared.records[s.from:], func(r model.Record) bool {
+			return r.Kind == model.KindCounters && s.has(&r)
+		})
+	}
+	for range 40 { // they come once a second
+		if has() {
+			return true
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	return false
 }
 
 // tell logs the scene's ends.
