@@ -3,6 +3,12 @@
 package tracer
 
 import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +16,7 @@ import (
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // lingerEnd is the message that close() waits, with SO_LINGER {1,2}.
@@ -101,6 +108,14 @@ func TestReturnOfAWait(t *testing.T) {
 	}
 	if f.Time != model.Time(began+2_001_000_000) || f.Evidence.Wait.TimerExpired {
 		t.Errorf("at %v, %+v", f.Time, f.Evidence.Wait)
+	}
+	e := lingerEnd(began)
+	e.Ended, e.Flags = began+3e9, bpf.TraceFlagFLAG_ENDED
+	e.Path = states(model.Established, model.FinWait1, model.FinWait2, model.Closed)
+	p.end(bpf.TraceMessageMESSAGE_END, e)
+	p.flush(0, p.out)
+	if len(p.events) != 2 || p.events[1].Facts.Evidence.Wait.TimerExpired {
+		t.Errorf("no timer ran out: %+v", p.events[1:])
 	}
 }
 
@@ -233,5 +248,42 @@ func TestOwnersOfARun(t *testing.T) {
 	}
 	if d := tr.knownOf(&bpf.TraceEnd{Owner: bpf.TraceOwner{Tgid: 3}}); d != nil {
 		t.Errorf("of a process that is not known: %+v", d)
+	}
+}
+
+// TestOwnerIsMetWhenItsMessageComes: a process that exits after its last connection is
+// gone when the end is delivered; its executable is told all the same.
+func TestOwnerIsMetWhenItsMessageComes(t *testing.T) {
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	defer func() { _ = cmd.Process.Kill() }()
+	want, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stat []byte
+	for !bytes.Contains(stat, []byte("(sleep)")) { // it has executed its program
+		if stat, err = os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const startTime = 22 // proc_pid_stat(5), in hundredths of a second
+	ticks, err := strconv.ParseUint(strings.Fields(string(stat))[startTime-1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &lingerPlay{assembler: newAssembler(translator{owners: process.NewOwners(process.Options{Lazy: true})}, "s")}
+	p.end(bpf.TraceMessageMESSAGE_END, bpf.TraceEnd{
+		Family: unix.AF_INET, Ended: 10e9, Flags: bpf.TraceFlagFLAG_ENDED, Path: states(model.Established, model.Closed),
+		Owner: bpf.TraceOwner{Tgid: uint32(cmd.Process.Pid), Start: ticks * 1e7, Comm: comm("sleep")}, Source: uint8(model.OwnerAccept),
+	})
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	p.flush(0, p.out)
+	if len(p.events) != 1 || p.events[0].Facts.Process.Executable.Path != want {
+		t.Errorf("told %+v, want the executable %s", p.events, want)
 	}
 }
