@@ -68,8 +68,11 @@ func findingExplanation(p *findings.Pattern, width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s. Harm: %v.\n", p.Name, p.Title, p.Harm)
 	for _, part := range [][2]string{
-		{"IT IS FOUND WHEN", p.When}, {"WHAT TO CHANGE", p.Advice}, {"HOW IT IS KNOWN", p.Evidence},
-		{"CONFIDENCE", p.Confidence}, {"WHAT LOOKS ALIKE", p.Alike},
+		{"IT IS FOUND WHEN", p.When},
+		{"WHAT TO CHANGE", p.Advice},
+		{"HOW IT IS KNOWN", p.Evidence},
+		{"CONFIDENCE", p.Confidence},
+		{"WHAT LOOKS ALIKE", p.Alike},
 	} {
 		fmt.Fprintf(&b, "\n%s\n%s\n", part[0], strings.Join(tui.Prose([]model.Block{{Paragraph: part[1]}}, width), "\n"))
 	}

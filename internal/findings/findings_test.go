@@ -176,14 +176,16 @@ var incidents = []struct {
 			x := s.end(4*sec, "gunicorn", model.Passive, "10.6.0.2:8000", "10.6.0.1:4000", model.CauseFIN, graceful, bytes(360, 81), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2100*ms))
 			s.outcome(5*sec, x, model.CauseDataAfterClose, "late-data-in-time-wait")
 		},
-		[]string{"keepalive-race"}, []string{"1 request"},
+		[]string{"keepalive-race"},
+		[]string{"1 request"},
 	},
 	{
 		"the same without a server on this host",
 		func(s *stream) {
 			s.end(4*sec, "nginx", model.Active, "10.6.0.1:4000", "10.6.0.2:8000", model.CausePeerReset, bytes(81, 360), unacked(27), gotFIN, spoke(2*ms, 5*sec), lasted(9*sec))
 		},
-		[]string{"keepalive-race"}, []string{"10.6.0.2", "1 request", "nginx"},
+		[]string{"keepalive-race"},
+		[]string{"10.6.0.2", "1 request", "nginx"},
 	},
 	{
 		"a TLS client answers the close of an idle connection with its close_notify",
@@ -193,7 +195,8 @@ var incidents = []struct {
 				path(model.SynSent, model.Established, model.CloseWait, model.LastAck))
 			s.end(81*sec, "nginx", model.Passive, "10.0.0.1:443", "10.9.0.2:4000", model.CauseDataAfterClose, bytes(3000, 800), idle(75*sec), by(model.InitiatorLocal), call(model.CallClose, 0))
 		},
-		[]string{"tls-close-notify"}, []string{"nothing is lost"},
+		[]string{"tls-close-notify"},
+		[]string{"nothing is lost"},
 	},
 	{
 		"curl leaves nginx's close_notify unread",
@@ -204,7 +207,8 @@ var incidents = []struct {
 				s.end(time.Duration(i)*sec, "nginx", model.Passive, "127.0.0.1:8443", client, model.CausePeerReset, bytes(1442, 707), unacked(292), by(model.InitiatorLocal), call(model.CallClose, 0))
 			}
 		},
-		[]string{"tls-close-notify"}, []string{"5 connections", "curl", "nginx", "nothing is lost"},
+		[]string{"tls-close-notify"},
+		[]string{"5 connections", "curl", "nginx", "nothing is lost"},
 	},
 	{
 		"a worker is killed with a request unanswered, and the OOM counter moved",
@@ -213,7 +217,8 @@ var incidents = []struct {
 			s.end(sec, "curl", model.Active, "127.0.0.1:4000", "127.0.0.1:8000", model.CauseFIN, graceful, bytes(81, 0), by(model.InitiatorPeer), call(model.CallClose, 0))
 			s.records = append(s.records, model.Record{Kind: model.KindCounters, Counters: model.Counters{Time: begin.Add(sec), Counts: map[string]uint64{"VmstatOomKill": 1}}})
 		},
-		[]string{"process-killed"}, []string{"gunicorn", "OOM", "SIGKILL", "1 request"},
+		[]string{"process-killed"},
+		[]string{"gunicorn", "OOM", "SIGKILL", "1 request"},
 	},
 	{
 		"php-fpm's time limit",
@@ -221,7 +226,8 @@ var incidents = []struct {
 			s.end(3*sec, "php-fpm8.2", model.Passive, "127.0.0.1:9000", "127.0.0.1:4000", model.CauseUnreadData, bytes(0, 240), unread(8), by(model.InitiatorLocal), call(model.CallExit, 15))
 			s.end(3*sec, "nginx", model.Active, "127.0.0.1:4000", "127.0.0.1:9000", model.CausePeerReset, bytes(240, 0))
 		},
-		[]string{"process-killed"}, []string{"php-fpm8.2", "SIGTERM"},
+		[]string{"process-killed"},
+		[]string{"php-fpm8.2", "SIGTERM"},
 	},
 	{
 		"gunicorn stops with a connection in its backlog",
@@ -229,7 +235,8 @@ var incidents = []struct {
 			s.end(3*sec, "gunicorn", model.Passive, "127.0.0.1:8000", "127.0.0.1:4000", model.CauseListenerClosed, bytes(0, 79), unread(79), by(model.InitiatorLocal), call(model.CallClose, 0))
 			s.end(3*sec, "curl", model.Active, "127.0.0.1:4000", "127.0.0.1:8000", model.CausePeerReset, bytes(79, 0), lasted(2*sec))
 		},
-		[]string{"backlog-dropped"}, []string{"gunicorn", "1 connection", "79 B"},
+		[]string{"backlog-dropped"},
+		[]string{"gunicorn", "1 connection", "79 B"},
 	},
 	{
 		"redis' child holds the descriptor",
@@ -239,7 +246,8 @@ var incidents = []struct {
 					t.Closer = model.Closer{PID: 999, Name: "redis-rdb-bgsave", Call: model.CallExit}
 				})
 		},
-		[]string{"inherited-descriptor"}, []string{"redis-server", "redis-rdb-bgsave", "14 B"},
+		[]string{"inherited-descriptor"},
+		[]string{"redis-server", "redis-rdb-bgsave", "14 B"},
 	},
 	{
 		"the same, and the child is taken for the owner, as it is the only holder at the end",
@@ -267,21 +275,24 @@ var incidents = []struct {
 			s.end(sec, "haproxy", model.Passive, "127.0.0.1:8008", "127.0.0.1:4000", model.CauseUnreadData, bytes(231, 126922), unread(111562), by(model.InitiatorLocal), call(model.CallClose, 0))
 			s.end(sec, "node", model.Active, "127.0.0.1:4000", "127.0.0.1:8008", model.CausePeerReset, bytes(126922, 231), unacked(3736516), unread(231), gotFIN)
 		},
-		[]string{"early-answer"}, []string{"haproxy", "node", "3.74 MB"},
+		[]string{"early-answer"},
+		[]string{"haproxy", "node", "3.74 MB"},
 	},
 	{
 		"the same, and only the client is on this host",
 		func(s *stream) {
 			s.end(sec, "node", model.Active, "10.0.0.1:4000", "10.0.0.2:8008", model.CausePeerReset, bytes(126922, 231), unacked(3736516), unread(231), gotFIN)
 		},
-		[]string{"early-answer"}, []string{"node", "10.0.0.2"},
+		[]string{"early-answer"},
+		[]string{"node", "10.0.0.2"},
 	},
 	{
 		"Node closes a busy connection whose request has just come",
 		func(s *stream) {
 			s.end(9*sec, "node", model.Passive, "127.0.0.1:3000", "127.0.0.1:4000", model.CauseUnreadData, bytes(500, 140), unread(28), by(model.InitiatorLocal), call(model.CallClose, 0), spoke(3200*ms, 300*ms))
 		},
-		[]string{"request-lost"}, []string{"node", "28 B", "2.9s"},
+		[]string{"request-lost"},
+		[]string{"node", "28 B", "2.9s"},
 	},
 	{
 		"nginx takes a half-close for an abort",
@@ -289,7 +300,8 @@ var incidents = []struct {
 			s.end(sec, "nginx", model.Passive, "127.0.0.1:8080", "127.0.0.1:4000", model.CauseFIN, graceful, bytes(0, 90), gotFIN, by(model.InitiatorPeer), call(model.CallClose, 0))
 			s.end(sec, "app", model.Active, "127.0.0.1:4000", "127.0.0.1:8080", model.CauseFIN, graceful, bytes(90, 0), gotFIN, by(model.InitiatorLocal), call(model.CallShutdown, 0))
 		},
-		[]string{"half-close-taken-as-abort"}, []string{"nginx", "app"},
+		[]string{"half-close-taken-as-abort"},
+		[]string{"nginx", "app"},
 	},
 	{
 		"a client that gave up before it was answered",
@@ -306,7 +318,8 @@ var incidents = []struct {
 				t.Verdict, t.CloseBlocked = model.LingerTimeout, model.Some(5*sec)
 			})
 		},
-		[]string{"slow-close"}, []string{"envoy", "5s"},
+		[]string{"slow-close"},
+		[]string{"envoy", "5s"},
 	},
 	{
 		"an MTU black hole",
@@ -315,7 +328,8 @@ var incidents = []struct {
 				t.TCP.FullSizeAcked, t.TCP.MSS, t.TCP.Retransmits = model.Some(false), model.Some[uint32](1448), model.Some[uint32](6)
 			})
 		},
-		[]string{"mtu-black-hole"}, []string{"nginx", "10.16.1.2", "78 kB"},
+		[]string{"mtu-black-hole"},
+		[]string{"nginx", "10.16.1.2", "78 kB"},
 	},
 	{
 		"a path that is dead, and one that is not",
@@ -324,7 +338,8 @@ var incidents = []struct {
 			s.end(31*sec, "postgres", model.Passive, "10.15.0.2:5432", "10.15.0.1:4001", model.CauseKeepaliveTimeout, bytes(90, 100), spoke(7*sec, 6*sec))
 			s.end(31*sec, "curl", model.Active, "10.15.0.1:4002", "10.15.0.9:80", model.CauseFIN, graceful, bytes(90, 100), by(model.InitiatorLocal), call(model.CallClose, 0))
 		},
-		[]string{"path-dead", "path-dead"}, []string{"pgbouncer", "10.15.0.2"},
+		[]string{"path-dead", "path-dead"},
+		[]string{"pgbouncer", "10.15.0.2"},
 	},
 	{
 		"a firewall rejects",
@@ -333,7 +348,8 @@ var incidents = []struct {
 				s.end(time.Duration(i)*sec, "curl", model.Active, "10.8.1.2:4000", "10.8.9.9:80", model.CauseUnreachable, failed, lasted(ms), func(t *model.Teardown) { t.TCP.Error = "ECONNREFUSED" })
 			}
 		},
-		[]string{"firewall-reject"}, []string{"curl", "10.8.9.9", "3 connections"},
+		[]string{"firewall-reject"},
+		[]string{"curl", "10.8.9.9", "3 connections"},
 	},
 	{
 		"a retry loop without back-off",
@@ -342,7 +358,8 @@ var incidents = []struct {
 				s.end(time.Duration(i)*100*ms, "app", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:5432", model.CauseRefused, failed, lasted(ms))
 			}
 		},
-		[]string{"refused-loop"}, []string{"app", "50 times", "100ms"},
+		[]string{"refused-loop"},
+		[]string{"app", "50 times", "100ms"},
 	},
 	{
 		"docker-proxy, and nobody listens in the container",
@@ -351,7 +368,8 @@ var incidents = []struct {
 			s.end(sec+ms, "docker-proxy", model.Passive, "127.0.0.1:5000", "127.0.0.1:4001", model.CauseUnreadData, bytes(0, 80), unread(80), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2*ms))
 			s.end(sec+ms, "curl", model.Active, "127.0.0.1:4001", "127.0.0.1:5000", model.CausePeerReset, bytes(80, 0), lasted(2*ms))
 		},
-		[]string{"upstream-refused"}, []string{"docker-proxy", "172.19.0.2:5000", "curl"},
+		[]string{"upstream-refused"},
+		[]string{"docker-proxy", "172.19.0.2:5000", "curl"},
 	},
 	{
 		"conntrack lets an INVALID packet through: both ends are reset, and none did it",
@@ -360,7 +378,8 @@ var incidents = []struct {
 			s.end(sec, "nginx", model.Passive, "10.7.2.2:80", "10.7.1.2:4000", model.CausePeerReset, bytes(900000, 80), unacked(5000), noRST, same)
 			s.end(sec+20*ms, "curl", model.Active, "10.7.1.2:4000", "10.7.9.9:80", model.CausePeerReset, bytes(80, 900000), noRST, same)
 		},
-		[]string{"middlebox-reset"}, []string{"neither end"},
+		[]string{"middlebox-reset"},
+		[]string{"neither end"},
 	},
 	{
 		"the peer's host, which is this one, answers without a socket",
@@ -368,14 +387,16 @@ var incidents = []struct {
 			s.end(sec, "nginx", model.Passive, "10.7.2.2:80", "10.7.1.2:4000", model.CausePeerReset, bytes(900000, 80), unacked(5000), noRST)
 			s.stray(1900*ms, sec-ms, "10.7.1.2:4000", "10.7.2.2:80")
 		},
-		[]string{"middlebox-reset"}, []string{"nginx", "10.7.1.2", "neither end"},
+		[]string{"middlebox-reset"},
+		[]string{"nginx", "10.7.1.2", "neither end"},
 	},
 	{
 		"a NAT forgets an idle connection",
 		func(s *stream) {
 			s.end(700*sec, "app", model.Active, "10.7.2.2:4000", "198.51.100.1:5432", model.CausePeerReset, bytes(900, 80), unacked(50), spoke(ms, 400*sec), lasted(500*sec))
 		},
-		[]string{"middlebox-reset"}, []string{"6m40s"},
+		[]string{"middlebox-reset"},
+		[]string{"6m40s"},
 	},
 	{
 		"a load balancer's TCP check every 2 s",
@@ -384,7 +405,8 @@ var incidents = []struct {
 				s.end(time.Duration(i)*2*sec, "redis-server", model.Passive, "10.0.0.2:6379", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CausePeerReset, bytes(0, 0), lasted(ms))
 			}
 		},
-		[]string{"health-check"}, []string{"10.0.0.9", "redis-server", "2s", "10 health checks"},
+		[]string{"health-check"},
+		[]string{"10.0.0.9", "redis-server", "2s", "10 health checks"},
 	},
 	{
 		"a listener's queue is full",
@@ -395,7 +417,8 @@ var incidents = []struct {
 			}
 			s.records = append(s.records, model.Record{Kind: model.KindCounters, Counters: model.Counters{Time: begin.Add(2 * sec), Counts: map[string]uint64{"TcpExtListenOverflows": 4}}})
 		},
-		[]string{"accept-queue-overflow"}, []string{"redis-server", "4 overflows", "4 connections", "10.0.0.2:6379"},
+		[]string{"accept-queue-overflow"},
+		[]string{"redis-server", "4 overflows", "4 connections", "10.0.0.2:6379"},
 	},
 	{
 		"nginx closes after 75 s of idleness, three times and once after 3 s",
@@ -404,14 +427,16 @@ var incidents = []struct {
 				s.end(100*sec+time.Duration(i)*sec, "nginx", model.Passive, "10.0.0.1:80", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(100, 100), idle(d), by(model.InitiatorLocal), call(model.CallClose, 0))
 			}
 		},
-		[]string{"idle-timeout"}, []string{"nginx", "1m15s", "nginx keep-alive"},
+		[]string{"idle-timeout"},
+		[]string{"nginx", "1m15s", "nginx keep-alive"},
 	},
 	{
 		"MariaDB resets after wait_timeout",
 		func(s *stream) {
 			s.end(100*sec, "mariadbd", model.Passive, "10.0.0.1:3306", "10.0.0.2:4000", model.CauseLingerZero, bytes(100, 100), idle(28800*sec), by(model.InitiatorLocal), call(model.CallClose, 0))
 		},
-		[]string{"idle-timeout"}, []string{"mariadbd", "8h00m", "wait_timeout"},
+		[]string{"idle-timeout"},
+		[]string{"mariadbd", "8h00m", "wait_timeout"},
 	},
 	{
 		"a leak in CLOSE_WAIT",
@@ -421,7 +446,8 @@ var incidents = []struct {
 					t.Evidence.FirstFIN, t.Evidence.CloseTime = begin.Add(100*sec), begin.Add(4000*sec)
 				})
 		},
-		[]string{"close-wait-leak"}, []string{"app", "1h05m"},
+		[]string{"close-wait-leak"},
+		[]string{"app", "1h05m"},
 	},
 	{
 		"a switch restarts: 30 connections end at once for no reason of their own",
@@ -430,7 +456,8 @@ var incidents = []struct {
 				s.end(sec+time.Duration(i)*2*ms, "app", model.Active, fmt.Sprintf("10.0.0.1:%d", 4000+i), fmt.Sprintf("10.0.9.%d:80", i+1), model.CausePeerReset, bytes(100, 100), lasted(60*sec))
 			}
 		},
-		[]string{"mass-end"}, []string{"30 connections", "10.0.9.0/24"},
+		[]string{"mass-end"},
+		[]string{"30 connections", "10.0.9.0/24"},
 	},
 	{
 		"a server process ends, and its connections are idle",
@@ -440,14 +467,16 @@ var incidents = []struct {
 					by(model.InitiatorLocal), call(model.CallExit, 15), path(model.SynRecv, model.Established, model.FinWait1, model.FinWait2))
 			}
 		},
-		[]string{"process-restart"}, []string{"api", "SIGTERM", "5 connections"},
+		[]string{"process-restart"},
+		[]string{"api", "SIGTERM", "5 connections"},
 	},
 	{
 		"a reader that does not read",
 		func(s *stream) {
 			s.end(100*sec, "redis-server", model.Passive, "10.0.0.1:6379", "10.0.0.2:4000", model.CauseZeroWindowTimeout, bytes(100, 100), unacked(2_000_000))
 		},
-		[]string{"slow-reader"}, []string{"redis-server", "10.0.0.2", "2 MB"},
+		[]string{"slow-reader"},
+		[]string{"redis-server", "10.0.0.2", "2 MB"},
 	},
 	{
 		"healthy traffic",

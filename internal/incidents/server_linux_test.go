@@ -24,7 +24,8 @@ func TestChildHoldsADescriptor(t *testing.T) {
 	admin, pool := s.dial("a", "127.0.0.1:6390"), s.dial("a", "127.0.0.1:6390")
 	say := func(c interface {
 		Write([]byte) (int, error)
-	}, text string) {
+	}, text string,
+	) {
 		_, _ = c.Write([]byte(text + "\r\n"))
 	}
 	for _, text := range []string{"DEBUG POPULATE 2000", "CONFIG SET timeout 1", "BGSAVE"} {

@@ -164,8 +164,12 @@ func TestAbortReasonsOfAFD(t *testing.T) {
 		reason uint32
 		want   model.AbortReason
 	}{
-		{1032, 4, model.AbortPeer}, {8, 0, model.AbortPeer}, {1032, 2, model.AbortRequested}, {7, 7, model.AbortUnread},
-		{1032, 0x10, model.AbortOther}, {1032, 0x11, model.AbortOther},
+		{1032, 4, model.AbortPeer},
+		{8, 0, model.AbortPeer},
+		{1032, 2, model.AbortRequested},
+		{7, 7, model.AbortUnread},
+		{1032, 0x10, model.AbortOther},
+		{1032, 0x11, model.AbortOther},
 	} {
 		b := builder(t)
 		c := connection(b, 0)
