@@ -147,7 +147,7 @@ func TestWouldBlockIsToldBesideTheEnd(t *testing.T) {
 		for _, r := range judge(t, b.Trace().Bytes()) {
 			if r.Kind == model.KindCloseFailed {
 				failed++
-				if r.Error != "WSAEWOULDBLOCK" || r.Teardown.Facts.Linger.Seconds.Or(0) != 5 || r.Time().Sub(model.TimeOf(time.Date(2026, 11, 20, 17, 23, 0, 0, time.UTC))) != 61*ms {
+				if r.Error != "WSAEWOULDBLOCK" || r.Teardown.Linger.Seconds.Or(0) != 5 || r.Time().Sub(model.TimeOf(time.Date(2026, 11, 20, 17, 23, 0, 0, time.UTC))) != 61*ms {
 					t.Errorf("%s: %+v, want WSAEWOULDBLOCK of {1,5}", s.name, r)
 				}
 			}

@@ -45,7 +45,7 @@ type boundChecker struct {
 func (v *boundChecker) Visit(node *ast.Node) {
 	switch node := (*node).(type) {
 	case *ast.BinaryNode:
-		if node.Operator == "+" && !(isNumber(node.Left.Type()) && isNumber(node.Right.Type())) {
+		if node.Operator == "+" && (!isNumber(node.Left.Type()) || !isNumber(node.Right.Type())) {
 			v.refuse(node, "+ is for numbers: compare texts one by one")
 		}
 	case *ast.BuiltinNode:

@@ -87,11 +87,12 @@ const fieldWidth = 19
 func (s *story) headline() {
 	t := &s.rec.Teardown
 	style := s.pal.of(t.Verdict)
-	if s.rec.Kind == model.KindCloseFailed {
+	switch s.rec.Kind {
+	case model.KindCloseFailed:
 		s.line(s.pal.strong.Styled(s.g.warning+" close failed: "+safetext.Escape(s.rec.Error)) + "  the socket is still open")
-	} else if s.rec.Kind == model.KindStray {
+	case model.KindStray:
 		s.line(s.pal.strong.Styled(s.g.warning + " stray reset: " + strayReason(s.rec)))
-	} else {
+	default:
 		s.line(style.Styled(s.g.of(t.Verdict)+" "+t.Verdict.String()+": "+t.Cause.String()) + "  " + confidenceWord(&t.Judgement))
 	}
 	s.line(processWord(&t.Facts, s.width, s.g) + "  " + endpointWord(t.Network.Local, 0, s.g) + " " + s.g.arrow + " " +

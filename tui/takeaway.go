@@ -3,7 +3,6 @@ package tui
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 
 	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/internal/safetext"
 )
 
@@ -146,7 +146,7 @@ func (s *screen) provenance() string {
 
 // writeNew makes a file that only its owner reads. It never replaces one.
 func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := safefile.Create(path, false)
 	if err != nil {
 		return err
 	}

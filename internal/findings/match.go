@@ -77,8 +77,9 @@ func closeNotify(m *match) bool {
 		}
 		m.bytes, m.inferred = x.unacked, o == nil
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // closed: the application had closed or shut down this end by itself.
@@ -262,8 +263,9 @@ func pathDead(m *match) bool {
 		return true
 	case model.CauseUnreachable:
 		return !atOnce(x)
+	default:
+		return false
 	}
-	return false
 }
 
 func noLocalPort(m *match) bool { return m.end.cause.String() == "no-local-port" }
@@ -305,8 +307,9 @@ func idleClosed(m *match) bool {
 	case model.CauseFIN, model.CauseFinWait2Timeout, model.CauseDataAfterClose:
 		m.idle = x.idle
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // idlePeerClosed is the same of a peer that is elsewhere.

@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -44,7 +45,7 @@ listen l
 	s.listening("a", 6380)
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, IdleConnTimeout: time.Second,
-		Dial: func(_, address string) (net.Conn, error) { return s.tryDial("a", address) },
+		DialContext: func(_ context.Context, _, address string) (net.Conn, error) { return s.tryDial("a", address) },
 	}}
 	pool := s.dial("a", "127.0.0.1:6380")
 	end := time.Now().Add(last)

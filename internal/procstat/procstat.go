@@ -20,9 +20,9 @@ type Stat struct {
 	Start  uint64 // in ticks since boot
 }
 
-// The fields after the name; the first of them is number 3.
+// The fields after the name, of which the first is number 3 in proc(5).
 const (
-	state  = 3 - 3
+	state  = 0
 	parent = 4 - 3
 	start  = 22 - 3
 )

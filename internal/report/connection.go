@@ -64,7 +64,7 @@ func newEnd(t *model.Teardown) end {
 	if d, known := t.Duration.Get(); known {
 		e.Duration = human.Duration(d)
 	}
-	if note := t.Facts.CloseNote(); note != "" {
+	if note := t.CloseNote(); note != "" {
 		e.Process += ", " + safetext.Escape(note)
 	}
 	e.facts(t)

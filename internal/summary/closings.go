@@ -22,7 +22,7 @@ func (s *Summary) closing(t *model.Teardown) {
 		what = "killed: " + model.SignalName(c.Signal)
 	case c.Call == model.CallExit:
 		what = "exit"
-	case t.Facts.CloseNote() != "":
+	case t.CloseNote() != "":
 		what = "closed by another process"
 	default:
 		return

@@ -96,10 +96,10 @@ func (w *viewing) fill(fields []*field, view, from, path string) {
 			continue
 		}
 		to, v := view+"."+f.goName, from+"."+f.goName
-		switch {
-		case f.class == object:
+		switch f.class {
+		case object:
 			w.fill(f.fields, to, v, within(path, f.jsonName))
-		case f.class == address:
+		case address:
 			fmt.Fprintf(&w.addresses, "if %s.IsValid() {\n%s = %s.String()\n}\n", v, to, v)
 			fmt.Fprintf(w, "%s = \"\"\n", to)
 		default:
