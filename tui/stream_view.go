@@ -173,7 +173,7 @@ func (s *screen) streamCell(r *model.Record, col, width int) string {
 
 // causeWord is the cause, and who or what closed this side if that is worth a word.
 func causeWord(t *model.Teardown, width int, g *glyphs) string {
-	cause, note := t.Cause.String(), safetext.Escape(t.Facts.CloseNote())
+	cause, note := t.Cause.String(), safetext.Escape(t.CloseNote())
 	if note == "" {
 		return cause
 	}

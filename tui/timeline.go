@@ -55,7 +55,7 @@ func moments(t *model.Teardown) []moment {
 
 // closeMoment returns when and how the local end was closed, if it was.
 func closeMoment(t *model.Teardown) (moment, bool) {
-	m := moment{at: t.Evidence.CloseTime, text: safetext.Escape(t.Facts.CloseCall())}
+	m := moment{at: t.Evidence.CloseTime, text: safetext.Escape(t.CloseCall())}
 	if m.text == "" && m.at != 0 {
 		m.text = "close() called"
 	}
