@@ -134,7 +134,7 @@ func lineEnd(r *model.Record, p *palette, g *glyphs) []string {
 		columns = append(columns, outcomeWord(r, g))
 	}
 	var notes []string
-	for _, note := range []string{safetext.Escape(t.Facts.CloseNote()), lossesWord(t)} {
+	for _, note := range []string{safetext.Escape(t.CloseNote()), lossesWord(t)} {
 		if note != "" {
 			notes = append(notes, note)
 		}

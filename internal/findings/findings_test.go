@@ -257,7 +257,8 @@ var incidents = []struct {
 					t.Process.Source, t.Acceptor = model.OwnerCloser, model.Acceptor{PID: 9412, Name: "redis-server"}
 				})
 		},
-		[]string{"inherited-descriptor"}, []string{"redis-server", "6 B"},
+		[]string{"inherited-descriptor"},
+		[]string{"redis-server", "6 B"},
 	},
 	{
 		"a child that serves one connection, like PostgreSQL's, crashes in the middle of a request",
@@ -267,7 +268,8 @@ var incidents = []struct {
 					t.Process.Source, t.Acceptor = model.OwnerUse, model.Acceptor{PID: 9412, Name: "postgres"}
 				})
 		},
-		[]string{"process-killed"}, []string{"postgres", "SIGSEGV"},
+		[]string{"process-killed"},
+		[]string{"postgres", "SIGSEGV"},
 	},
 	{
 		"HAProxy answers 401 during an upload",

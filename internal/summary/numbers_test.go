@@ -294,8 +294,14 @@ func TestHintBounds(t *testing.T) {
 		a    uint64 // of 100, before and after
 		want Hint
 	}{
-		{1.99, 50, Noise}, {-1.99, 50, Noise}, {2, 50, Possible}, {-3.29, 50, Possible}, {3.3, 50, Clear}, {-3.3, 50, Clear},
-		{9, 5, Clear}, {9, 4, Few},
+		{1.99, 50, Noise},
+		{-1.99, 50, Noise},
+		{2, 50, Possible},
+		{-3.29, 50, Possible},
+		{3.3, 50, Clear},
+		{-3.3, 50, Clear},
+		{9, 5, Clear},
+		{9, 4, Few},
 	} {
 		if got := hint(test.z, test.a, 100, test.a, 100); got != test.want {
 			t.Errorf("z = %v of %d: got %s, want %s", test.z, test.a, got, test.want)
