@@ -8,7 +8,7 @@ import (
 )
 
 // Remembered is how many ends of each verdict are known.
-const Remembered = 1 << 17
+const Remembered = 1 << 16
 
 // Ledger maps the IDs of recent ends to what was counted for them. The zero value
 // is ready. It is for one goroutine.
