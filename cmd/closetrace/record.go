@@ -24,11 +24,10 @@ A name that ends in .zst, or --compress, writes zstd frames that plain zstdcat
 reads, also when the file was cut. The first line has kind "start" and is
 written when every hook is live; the last has kind "stop".
 
-SIGINT and SIGTERM end a recording cleanly. So does SIGHUP, which tells that the
-terminal is gone, unless it was started with nohup; a recording that was started
-without a terminal begins a new file. As "ssh HOST closetrace record" has none, and
-is sent no signal when the connection ends, it runs on then: use ssh -t, or bound it
-with --duration or --max-size.
+SIGINT and SIGTERM end a recording cleanly. So does SIGHUP, the loss of the
+terminal, unless it was started with nohup; without a terminal SIGHUP begins a
+new file. Over ssh without -t there is no terminal, so recording continues after
+you disconnect: use ssh -t, --duration or --max-size.
 
 Examples:
   closetrace record -o incident.jsonl.zst --duration 10m

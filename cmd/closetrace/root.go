@@ -26,7 +26,7 @@ const (
 	exitLost       = 5
 )
 
-const rootHelp = `closetrace traces every TCP connection teardown on this host and tells how it
+const rootHelp = `closetrace traces every TCP connection teardown on this host and shows how it
 ended (graceful, abortive, linger-timeout, failed-open, silent), why, who did
 it, which process, and which bytes were lost.
 
