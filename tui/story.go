@@ -148,17 +148,11 @@ func (s *story) data(t *model.Teardown) {
 	s.field("unacked", knownSize(b.Unacked)+suffix(b.Unacked, s.unackedWord(t)))
 	s.field("unsent", knownSize(b.Unsent)+suffix(b.Unsent, s.unsentWord(t)))
 	s.field("unread", knownSize(b.Unread)+suffix(b.Unread, " received and never read"))
-	on, known := t.Linger.On.Get()
-	switch {
-	case known && on:
-		text := fmt.Sprintf("on, %d s", t.Linger.Seconds.Or(0))
-		if outcome := t.Linger.Outcome; outcome != model.LingerUnknown {
-			text += ", outcome: " + outcome.String()
-		}
-		s.field("SO_LINGER", text)
-	case known:
-		s.field("SO_LINGER", "off")
+	linger := human.Linger(&t.Linger)
+	if outcome := t.Linger.Outcome; t.Linger.On.Is(true) && outcome != model.LingerUnknown {
+		linger += ", outcome: " + outcome.String()
 	}
+	s.field("SO_LINGER", linger)
 	s.field("close blocked", human.Known(t.CloseBlocked, human.Duration))
 }
 

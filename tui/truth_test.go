@@ -1,14 +1,11 @@
 package tui
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/closetrace/closetrace/internal/scenariotest"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -100,8 +97,9 @@ func checkStory(t *testing.T, r *model.Record, h *truth) {
 
 // TestStoriesOfScenarios renders every scenario of the model.
 func TestStoriesOfScenarios(t *testing.T) {
-	for name, f := range scenarioFacts(t) {
-		t.Run(name, func(t *testing.T) {
+	for _, h := range scenariotest.Read(t, "../model/testdata/scenarios") {
+		t.Run(h.Name, func(t *testing.T) {
+			f := h.Facts
 			r := model.Record{Kind: model.KindTeardown, Teardown: model.Judge(f)}
 			r.Teardown.Time = at
 			checkStory(t, &r, &truth{
@@ -167,51 +165,4 @@ func TestStoryOfUnacknowledgedBytes(t *testing.T) {
 			}
 		})
 	}
-}
-
-// scenarioFacts reads the facts of the model's scenarios; its own tests check the form.
-func scenarioFacts(t *testing.T) map[string]model.Facts {
-	t.Helper()
-	files, err := filepath.Glob("../model/testdata/scenarios/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	all := map[string]model.Facts{}
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := ""
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			key, value, _ := strings.Cut(lines.Text(), " ")
-			value = strings.TrimSpace(value)
-			facts := all[name]
-			switch err = nil; key {
-			case "==":
-				name, facts = value, model.Facts{}
-			case "like":
-				facts = all[value]
-			case "path":
-				facts.TCP.Path = model.Path{}
-				if value != "none" {
-					err = json.Unmarshal([]byte(`["`+strings.Join(strings.Fields(value), `","`)+`"]`), &facts.TCP.Path)
-				}
-			case "tcp":
-				err = json.Unmarshal([]byte(value), &facts.TCP)
-			case "linger":
-				err = json.Unmarshal([]byte(value), &facts.Linger)
-			case "facts":
-				err = json.Unmarshal([]byte(value), &facts.Evidence)
-			default:
-				continue
-			}
-			if err != nil {
-				t.Fatalf("%s: %s: %v", file, name, err)
-			}
-			all[name] = facts
-		}
-		_ = f.Close()
-	}
-	return all
 }

@@ -123,6 +123,23 @@ func Known[T comparable](o model.Opt[T], write func(T) string) string {
 	return ""
 }
 
+// Linger returns SO_LINGER: "off", "on, 3 s", or "" if it is not known.
+func Linger(l *model.Linger) string {
+	on, known := l.On.Get()
+	seconds, timed := l.Seconds.Get()
+	switch {
+	case !known:
+		return ""
+	case !on:
+		return "off"
+	case !timed:
+		return "on, time not known"
+	case seconds < 0:
+		return "on, without limit"
+	}
+	return fmt.Sprintf("on, %d s", seconds)
+}
+
 // Endpoint returns address:port, made safe for a terminal: a zone is the
 // system's text.
 func Endpoint(e model.Endpoint) string {

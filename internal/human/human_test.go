@@ -95,6 +95,18 @@ func TestProcess(t *testing.T) {
 	}
 }
 
+func TestLinger(t *testing.T) {
+	on := model.Some(true)
+	for want, l := range map[string]model.Linger{
+		"": {Seconds: model.Some(3)}, "off": {On: model.Some(false), Seconds: model.Some(3)}, "on, time not known": {On: on},
+		"on, 0 s": {On: on, Seconds: model.Some(0)}, "on, without limit": {On: on, Seconds: model.Some(-1)},
+	} {
+		if got := Linger(&l); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestKnown(t *testing.T) {
 	if got := Known(model.Some(uint64(0)), Bytes); got != "0 B" {
 		t.Errorf("got %q", got)
