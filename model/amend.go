@@ -43,6 +43,9 @@ func (b *Bytes) Amend(o Bytes) {
 	known(&b.Sent, o.Sent)
 	known(&b.Received, o.Received)
 	known(&b.Unsent, o.Unsent)
+	if o.Unacked.Known() && !o.Unsent.Known() {
+		b.Unsent = Opt[uint64]{} // what had not left then may be among what was acknowledged
+	}
 	known(&b.Unacked, o.Unacked)
 	known(&b.Unread, o.Unread)
 }

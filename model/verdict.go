@@ -38,7 +38,7 @@ func Verdicts() []Verdict {
 func (v Verdict) Meaning() string {
 	switch v {
 	case Graceful:
-		return "Both directions ended by FIN."
+		return "Both directions ended by FIN, or ours did and the kernel stopped waiting for the peer's."
 	case Abortive:
 		return "Ended by a reset (RST), a time-out or by force; data may be lost."
 	case LingerTimeout:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
-	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -23,7 +22,8 @@ type end struct {
 	Facts                                                              []field
 }
 
-func (p *page) connections(list []*model.Teardown, s *summary.Summary) {
+// connections lists ends, and says whether they are all that there were.
+func (p *page) connections(list []*model.Teardown, all bool) {
 	p.WorstHeads = []head{
 		{"Time", false, true},
 		{"Verdict", false, true},
@@ -38,11 +38,10 @@ func (p *page) connections(list []*model.Teardown, s *summary.Summary) {
 	for _, t := range list {
 		p.Worst = append(p.Worst, newEnd(t))
 	}
-	bad := s.Total.Bad()
-	p.WorstWords = fmt.Sprintf("%d of %s ends that were not graceful or whose close() waited, those that lost or waited most first. Each cause has at least its worst %d.",
-		len(list), human.Count(max(bad, uint64(len(list)))), shownOfCause)
-	if uint64(len(list)) >= bad {
-		p.WorstWords = "All ends that were not graceful, lost bytes or whose close() waited; those that lost or waited most first."
+	p.WorstWords = "All ends that were not graceful, lost bytes or whose close() waited; those that lost or waited most first."
+	if !all {
+		p.WorstWords = fmt.Sprintf("The worst %d of the ends that were not graceful, lost bytes or whose close() waited; those that lost or waited most first. The worst %d of each cause are among them.",
+			len(list), shownOfCause)
 	}
 }
 
@@ -100,7 +99,7 @@ func (e *end) facts(t *model.Teardown) {
 	add("states", strings.Join(states, " → "))
 	add("reset's reason", t.TCP.RST.Reason)
 	add("error", t.TCP.Error)
-	add("bytes", byteWords(&t.TCP.Bytes))
+	add("bytes when it ended", byteWords(&t.TCP.Bytes))
 	if n := t.TCP.Retransmits.Or(0); n > 0 {
 		add("retransmitted", fmt.Sprintf("%d segments", n))
 	}
@@ -110,7 +109,12 @@ func (e *end) facts(t *model.Teardown) {
 	add("linger", lingerWords(&t.Linger))
 	c := &t.Closer
 	if c.Call != model.CallUnknown {
-		add("closed by", strings.TrimSpace(fmt.Sprintf("%s of %s (%d) %s", c.Call, c.Name, c.PID, signal(c.Signal))))
+		who := ""
+		if c.PID != 0 || c.Name != "" {
+			name, number := human.ProcessParts(c.Name, c.PID)
+			who = " of " + name + number
+		}
+		add("closed by", c.Call.String()+who+signal(c.Signal))
 	}
 	add("program", t.Process.Executable.Path)
 	add("command", t.Process.CommandLine)
@@ -126,7 +130,7 @@ func signal(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("by signal %d (%s)", n, model.SignalName(n))
+	return fmt.Sprintf(" by signal %d (%s)", n, model.SignalName(n))
 }
 
 func byteWords(b *model.Bytes) string {
@@ -134,7 +138,7 @@ func byteWords(b *model.Bytes) string {
 	for _, part := range []struct {
 		o    model.Opt[uint64]
 		name string
-	}{{b.Sent, "sent"}, {b.Received, "received"}, {b.Unsent, "never sent"}, {b.Unacked, "not acknowledged"}, {b.Unread, "not read"}} {
+	}{{b.Sent, "acknowledged"}, {b.Received, "received"}, {b.Unsent, "not sent"}, {b.Unacked, "not acknowledged"}, {b.Unread, "not read"}} {
 		if n, known := part.o.Get(); known {
 			parts = append(parts, human.Count(n)+" "+part.name)
 		}
@@ -143,15 +147,8 @@ func byteWords(b *model.Bytes) string {
 }
 
 func lingerWords(l *model.Linger) string {
-	on, known := l.On.Get()
-	switch {
-	case !known:
-		return ""
-	case !on:
-		return "off"
-	}
-	words := fmt.Sprintf("on, %d s", l.Seconds.Or(0))
-	if l.Outcome != model.LingerUnknown {
+	words := human.Linger(l)
+	if l.On.Is(true) && l.Outcome != model.LingerUnknown {
 		words += ": " + l.Outcome.String()
 	}
 	return words

@@ -63,7 +63,8 @@ func TestWorstAreAmended(t *testing.T) {
 	}
 	want := made.Count(ledgertest.All)
 	verdicts, lost := map[string]uint64{}, uint64(0)
-	for _, w := range r.worst.list() {
+	list, _ := r.worst.list()
+	for _, w := range list {
 		verdicts[w.Verdict.String()]++
 		lost += w.TCP.Bytes.Lost()
 	}

@@ -96,7 +96,7 @@ func (r *Report) page(o *Options) *page {
 		newHistogram("How long close() blocked", "linger-timeout", &s.Blocked, "No close() was seen to wait."),
 		newHistogram("How long connections lived", "silent", &s.Duration, "No connection was seen from its begin."),
 	}
-	p.connections(r.worst.list(), s)
+	p.connections(r.worst.list())
 	p.environment(s, e)
 	p.findings(r.found)
 	return p

@@ -217,7 +217,7 @@ func TestEveryCauseIsListed(t *testing.T) {
 			p.Add(&r)
 		}
 	}
-	list := p.worst.list()
+	list, _ := p.worst.list()
 	count := map[model.Cause]int{}
 	for i, e := range list {
 		count[e.Cause]++
@@ -248,7 +248,8 @@ func TestRetractedIsNotListed(t *testing.T) {
 	then.Teardown.ID, then.Teardown.Verdict, then.Teardown.Cause = "1", model.Abortive, model.CausePeerReset
 	p.Add(&then)
 	got := map[string]model.Cause{}
-	for _, e := range p.worst.list() {
+	list, _ := p.worst.list()
+	for _, e := range list {
 		got[e.ID] = e.Cause
 	}
 	want := map[string]model.Cause{"0": model.CauseLingerExpired, "1": model.CausePeerReset, "2": model.CauseLingerExpired}

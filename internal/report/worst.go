@@ -18,7 +18,8 @@ const (
 
 // worst keeps the worst ends of each cause.
 type worst struct {
-	causes [model.NumCauses]ends
+	causes  [model.NumCauses]ends
+	dropped bool // there were more than are kept
 }
 
 // ends is a heap with the least bad end at its root.
@@ -42,10 +43,12 @@ func (w *worst) add(t *model.Teardown) {
 	switch {
 	case len(*e) < keptOfCause:
 		heap.Push(e, t)
+		return
 	case compare(t, &(*e)[0]) < 0:
 		(*e)[0] = *t
 		heap.Fix(e, 0)
 	}
+	w.dropped = true
 }
 
 // amend puts what an end was after its outcome in the place of what was said
@@ -96,8 +99,8 @@ func grade(t *model.Teardown) int {
 }
 
 // list returns the ends to show, the worst first: the worst of each cause for
-// certain, and then whatever is worst.
-func (w *worst) list() []*model.Teardown {
+// certain, and then whatever is worst. It also reports whether there are no more.
+func (w *worst) list() (list []*model.Teardown, all bool) {
 	var sure, rest []*model.Teardown
 	for i := range w.causes {
 		var all []*model.Teardown
@@ -109,7 +112,8 @@ func (w *worst) list() []*model.Teardown {
 		sure, rest = append(sure, all[:n]...), append(rest, all[n:]...)
 	}
 	slices.SortFunc(rest, compare)
-	list := append(sure, rest[:min(len(rest), shownWorst-len(sure))]...)
+	shown := min(len(rest), shownWorst-len(sure))
+	list = append(sure, rest[:shown]...)
 	slices.SortFunc(list, compare)
-	return list
+	return list, !w.dropped && shown == len(rest)
 }

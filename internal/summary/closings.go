@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/closetrace/closetrace/internal/human"
@@ -27,7 +28,11 @@ func (s *Summary) closing(t *model.Teardown) {
 	default:
 		return
 	}
-	key := what + " " + cmp.Or(c.Name, t.Process.Name)
+	name := c.Name
+	if name == "" && (c.PID == 0 || c.PID == t.Process.PID) {
+		name = t.Process.Name
+	}
+	key := what + " " + cmp.Or(name, "pid "+strconv.Itoa(c.PID))
 	if _, known := s.closings[key]; known || len(s.closings) < maxClosings {
 		s.closings[key]++
 	}
