@@ -186,7 +186,7 @@ func TestExplanationsSpellNamesRight(t *testing.T) {
 			TCP_ABORT_ON_DATA TCP_ABORT_ON_CLOSE TCP_ABORT_ON_LINGER TCP_ABORT_ON_MEMORY TCP_STATE
 			TCP_KEEPALIVE_TIMEOUT TCP_TIMEWAIT_SOCKET`},
 		"socket options": {`\bSO_\w+|\bTCP_(?:USER|LINGER|REPAIR|SYNC|MAXRT)\w*`, `
-			SO_ERROR SO_LINGER SO_KEEPALIVE SO_REUSEPORT TCP_USER_TIMEOUT TCP_LINGER2 TCP_REPAIR TCP_REPAIR_ON TCP_SYNCNT TCP_MAXRT`},
+			SO_ERROR SO_LINGER SO_DONTLINGER SO_KEEPALIVE SO_REUSEPORT TCP_USER_TIMEOUT TCP_LINGER2 TCP_REPAIR TCP_REPAIR_ON TCP_SYNCNT TCP_MAXRT`},
 		"fields of records": {"`(?:tcp|linger|closer|facts|confidence|close)[._][a-z_.]+`", "" +
 			"`tcp.bytes.sent` `tcp.bytes.unread` `tcp.bytes.unacked` `tcp.fin.received` `tcp.srtt_ns` `tcp.error` `linger.outcome` " +
 			"`closer.call` `closer.signal` `close_blocked_ns` `confidence_reason` `facts.events` `facts.soft_error` " +
@@ -252,6 +252,28 @@ func TestBlocksKeepTheText(t *testing.T) {
 			}
 			if want := strings.Count("\n"+s.Text, "\n- "); items != want {
 				t.Errorf("%v, %s: got %d items, want %d", c, s.Heading, items, want)
+			}
+		}
+	}
+}
+
+// Each row of the closesocket table in docs/windows.md, and what stands below it,
+// is explained with the cause that it leads to.
+func TestExplanationsCoverTheClosesocketTable(t *testing.T) {
+	for cause, words := range map[Cause][]string{
+		CauseFIN:           {"SO_DONTLINGER, the default", "With {1,N} a blocking one waits", "non-blocking one returns 0", "`SD_BOTH`", "after WSAEWOULDBLOCK", "WSPCloseSocket"},
+		CauseLingerZero:    {"never WSAEWOULDBLOCK", "after a close that failed so", "FIN_WAIT2, it still resets"},
+		CauseLingerExpired: {"the connection is reset when the time is over", "`close-failed`", "sets SO_DONTLINGER", "`shutdown(SD_SEND)`", "FD_CLOSE", "Windows CE"},
+		CauseLocalAbort:    {"overlapped sends", "0x10 and 0x11", "WSA_OPERATION_ABORTED"},
+	} {
+		var text strings.Builder
+		for _, s := range Explain(cause).Sections {
+			text.WriteString(s.Text + " ")
+		}
+		all := strings.Join(strings.Fields(text.String()), " ")
+		for _, w := range words {
+			if !strings.Contains(all, w) {
+				t.Errorf("%v does not tell of %q", cause, w)
 			}
 		}
 	}
