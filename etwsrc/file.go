@@ -117,11 +117,16 @@ func (f *File) losses() {
 		f.joiner.Lost(uint64(info.BuffersLost), "session-buffers", info.Start)
 	}
 	// Of a file that was cut, buffers of any time may be missing.
-	if info.EventsLost > 0 || info.BuffersLost > 0 || info.End == 0 || f.reader.Err() != nil {
+	cut := info.End == 0 || f.reader.Err() != nil
+	if info.EventsLost > 0 || info.BuffersLost > 0 || cut {
 		f.joiner.Incomplete()
 	}
-	if since := f.reader.Since(); since != 0 {
+	since := f.reader.Since()
+	if since != 0 {
 		f.joiner.IncompleteUntil(since)
+	}
+	if cut || since != 0 {
+		f.joiner.Uncounted()
 	}
 }
 

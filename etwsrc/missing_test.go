@@ -38,10 +38,15 @@ func confidences(t *testing.T, data []byte) map[int]model.Confidence {
 		t.Fatal(err)
 	}
 	got := map[int]model.Confidence{}
+	lost := uint64(0)
 	for r := range model.Judged(f.Events(t.Context())) {
+		lost += r.Loss.Count
 		if r.Kind == model.KindTeardown {
 			if r.Teardown.Verdict != model.Abortive && r.Teardown.Confidence == model.Certain {
 				t.Errorf("%v is certainly %v, and was reset", r.Teardown.Network.Peer, r.Teardown.Verdict)
+			}
+			if e := &r.Teardown.Evidence; e.Gap && !e.Uncounted && lost == 0 {
+				t.Errorf("%v: a gap, and nothing was lost", r.Teardown.Network.Peer)
 			}
 			got[int(r.Teardown.Network.Peer.Port)-20000] = r.Teardown.Confidence
 		}

@@ -31,9 +31,9 @@ func Classify(f *Facts) Judgement {
 	}
 	switch {
 	case f.Evidence.Gap && j.Rule == noRule:
-		j.ConfidenceReason = "events were lost around this end, and no rule holds for what is left"
+		j.ConfidenceReason = gapReason(f) + ", and no rule holds for what is left"
 	case f.Evidence.Gap && j.ConfidenceReason == "":
-		j.ConfidenceReason = "events were lost around this end"
+		j.ConfidenceReason = gapReason(f)
 	}
 	if j.ConfidenceReason != "" {
 		j.Confidence = Inferred
@@ -41,6 +41,14 @@ func Classify(f *Facts) Judgement {
 	j.LingerOutcome = lingerOutcome(f)
 	j.CloseBlocked = closeBlocked(f, j.LingerOutcome)
 	return j
+}
+
+// gapReason says why not everything around an end was seen.
+func gapReason(f *Facts) string {
+	if f.Evidence.Uncounted {
+		return "the trace was not closed, or was cut or written over: how many events it lacks around this end is not known"
+	}
+	return "events were lost around this end"
 }
 
 func firstRule(f *Facts) *Rule {

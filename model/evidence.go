@@ -101,6 +101,11 @@ type Evidence struct {
 	// What is not among the facts may have happened all the same, and an event among
 	// them may be another's.
 	Gap bool `json:"gap,omitzero"`
+	// How many events the trace lacks is not known: it was not closed, or was cut or
+	// written over (Windows).
+	//
+	// Gap is then set, and no loss counts what is missing.
+	Uncounted bool `json:"uncounted,omitzero"`
 	// These facts came after the teardown was reported.
 	Later bool `json:"later,omitzero"`
 }

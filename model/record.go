@@ -141,7 +141,7 @@ type Stop struct {
 	Time Time `json:"-"`
 	// Ends of this file by verdict, each once, under what its last line says.
 	Teardowns map[string]uint64 `json:"teardowns"`
-	// All losses.
+	// All losses that were counted.
 	Lost uint64 `json:"lost"`
 	// signal, duration, count, size, rotate, pipe, child-exit, source-ended or error.
 	Reason string `json:"reason"`

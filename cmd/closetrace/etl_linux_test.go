@@ -108,3 +108,43 @@ func TestTracesComeThroughPipes(t *testing.T) {
 		t.Errorf("a recording on standard input: %d ends, %v; want 1", ends, err)
 	}
 }
+
+// A trace that was not closed does not say what it lost. Nothing claims that
+// events were lost beside a count of 0.
+func TestTracesThatWereNotClosedSayThatLossesAreNotKnown(t *testing.T) {
+	b := etltest.NewBuilder(t, etltest.Releases()[7])
+	reset(&etltest.Conn{Builder: b, TCB: 1, Endpoint: 1, PID: 812, TID: 3000})
+	for _, unfinished := range []bool{false, true} {
+		trace := b.Trace()
+		trace.Unfinished = unfinished
+		path := filepath.Join(t.TempDir(), "trace.etl")
+		if err := os.WriteFile(path, trace.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := openFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var reason string
+		var lost uint64
+		ends := 0
+		for r, err := range f.records(t.Context()) {
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case r.Kind == model.KindTeardown:
+				ends, reason = ends+1, r.Teardown.ConfidenceReason
+			case r.Kind == model.KindStop:
+				lost = r.Stop.Lost
+			}
+		}
+		var told strings.Builder
+		f.tell(&told)
+		f.Close()
+		if ends != 1 || lost != 0 || strings.Contains(reason, "events were lost") ||
+			strings.Contains(reason, "the trace was not closed") != unfinished ||
+			strings.Contains(told.String(), "how many events it lacks is not known") != unfinished {
+			t.Errorf("not closed %v: %d ends, reason %q, %d lost, told %q", unfinished, ends, reason, lost, told.String())
+		}
+	}
+}

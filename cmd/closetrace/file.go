@@ -170,7 +170,13 @@ func (f *etlFile) lacks() error {
 		f.path, err, has, `"{2F07E2EE-15DB-40F1-90EF-9D7BA282188A}"`)
 }
 
-func (f *etlFile) tell(out io.Writer) { tellUndecoded(out, safetext.Escape(f.path), f.File) }
+func (f *etlFile) tell(out io.Writer) {
+	name := safetext.Escape(f.path)
+	if f.End() == 0 {
+		fmt.Fprintf(out, "closetrace: %s: the trace was not closed: how many events it lacks is not known, and no verdict is certain; stop the next one by logman stop\n", name)
+	}
+	tellUndecoded(out, name, f.File)
+}
 
 // tellUndecoded names the kinds of events that are not as documented.
 func tellUndecoded(out io.Writer, name string, source interface{ Stats() etwsrc.Stats }) {

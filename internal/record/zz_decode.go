@@ -723,6 +723,8 @@ func (d *Decoder) facts(v *model.Evidence) {
 			d.time("facts.close_time", &v.CloseTime)
 		case "gap":
 			d.bool("facts.gap", &v.Gap)
+		case "uncounted":
+			d.bool("facts.uncounted", &v.Uncounted)
 		case "later":
 			d.bool("facts.later", &v.Later)
 		default:

@@ -472,6 +472,7 @@ func (e *encoder) inEvidence(v *model.Evidence) {
 	e.timeIf(`"first_fin_time":`, v.FirstFIN)
 	e.timeIf(`"close_time":`, v.CloseTime)
 	e.flagIf(`"gap":`, v.Gap)
+	e.flagIf(`"uncounted":`, v.Uncounted)
 	e.flagIf(`"later":`, v.Later)
 }
 

@@ -27,6 +27,7 @@ func (j *Joiner) facts(c *conn) model.Facts {
 	e.Notices, e.AbortReason, e.Events = c.notices, c.reason, c.refs()
 	e.FirstFIN = c.firstFIN
 	e.Gap = j.gap || c.gap || c.losses != j.losses || c.close.done && c.close.uncertain
+	e.Uncounted = e.Gap && j.uncounted
 	c.closerFacts(&f)
 	c.tcpFacts(&f)
 	if f.TCP.FIN.Sent.Is(true) {

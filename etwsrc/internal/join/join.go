@@ -43,6 +43,8 @@ type Joiner struct {
 	// before it may.
 	gap      bool
 	gapUntil model.Time
+	// uncounted: see Uncounted.
+	uncounted bool
 	// counted: see LossesAreCounted.
 	counted bool
 
@@ -176,6 +178,9 @@ func (j *Joiner) Follow(connections int) { j.limits.conns = connections }
 // Incomplete says that events were lost, and nobody knows when: there is a gap
 // around every connection.
 func (j *Joiner) Incomplete() { j.gap = true }
+
+// Uncounted says that nobody knows how many events are missing in the gaps.
+func (j *Joiner) Uncounted() { j.uncounted = true }
 
 // IncompleteUntil says that events before t were lost: there is a gap around
 // the connections that are or were open before it.

@@ -233,6 +233,7 @@ func (j *Joiner) closeFailed(e *raw.Event, s *socket, b *bracket, name string) {
 	facts.Process.PID, facts.Process.Source = int(e.PID), model.OwnerCloser
 	facts.Evidence.Events = []model.EventRef{{Provider: raw.Sockets.String(), ID: e.ID}}
 	facts.Evidence.Gap = j.gap || j.late || b.gap || b.losses != j.losses
+	facts.Evidence.Uncounted = facts.Evidence.Gap && j.uncounted
 	facts.Evidence.CloseTime = b.begin
 	if s != nil {
 		facts.Linger = s.linger.facts()
