@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"github.com/closetrace/closetrace/internal/services"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -17,13 +18,17 @@ var _ processes = (*owners)(nil)
 // when it exited.
 type owners struct {
 	known map[uint32]*owner
+	// running are the services by process, as they were at runningAt.
+	running   map[int]string
+	runningAt time.Time
 }
 
 type owner struct {
-	handle windows.Handle // 0 if it could not be opened
-	path   string
-	start  model.Time
-	asked  time.Time
+	handle  windows.Handle // 0 if it could not be opened
+	path    string
+	service string
+	start   model.Time
+	asked   time.Time
 }
 
 // The limit of the memory for processes, and how long it is believed that one
@@ -31,6 +36,8 @@ type owner struct {
 const (
 	maxOwners   = 8192
 	ownerExpiry = 10 * time.Second
+	// serviceExpiry is how old the list of services may be.
+	serviceExpiry = time.Second
 )
 
 func newOwners() *owners { return &owners{known: make(map[uint32]*owner)} }
@@ -59,7 +66,7 @@ func (o *owners) find(pid uint32) *owner {
 		return old
 	}
 	if old != nil && old.handle != 0 && old.exited() == 0 {
-		old.asked = now
+		old.asked, old.service = now, o.serviceOf(pid, now)
 		return old
 	}
 	fresh := ask(pid)
@@ -73,9 +80,17 @@ func (o *owners) find(pid uint32) *owner {
 	if len(o.known) >= maxOwners {
 		o.close()
 	}
-	fresh.asked = now
+	fresh.asked, fresh.service = now, o.serviceOf(pid, now)
 	o.known[pid] = fresh
 	return fresh
+}
+
+// serviceOf names the services that a process runs now.
+func (o *owners) serviceOf(pid uint32, now time.Time) string {
+	if now.Sub(o.runningAt) >= serviceExpiry {
+		o.running, o.runningAt = services.ByProcess(), now
+	}
+	return o.running[int(pid)]
 }
 
 // ask asks Windows for a process's program and begin.
@@ -122,6 +137,7 @@ func (o *owners) fill(f *model.Facts, clock *sessionClock) {
 		return
 	}
 	p.Name, p.Executable.Path, p.StartTime = filepath.Base(found.path), found.path, found.start
+	p.Service = found.service
 	if exited := found.exited(); exited != 0 {
 		if at, ok := clock.recent(exited); ok {
 			closedByExit(f, at)

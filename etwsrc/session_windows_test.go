@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"github.com/closetrace/closetrace/etwsrc/internal/raw"
+	"github.com/closetrace/closetrace/internal/services"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -117,6 +118,21 @@ func TestOwnersKnowThisProcess(t *testing.T) {
 	if got := o.find(windows.GetCurrentProcessId()); got.path == "" || got.start == 0 || got.exited() != 0 {
 		t.Errorf("this process is %+v, exited at %v; want its program and begin, and that it runs", got, got.exited())
 	}
+}
+
+// Of a process that runs services the facts have their names.
+func TestOwnersNameServices(t *testing.T) {
+	o := newOwners()
+	defer o.close()
+	running := services.ByProcess()
+	for pid, want := range running {
+		f := model.Facts{Process: model.Process{PID: pid}}
+		o.fill(&f, newSessionClock(windowsSystem{}))
+		if f.Process.Name != "" && f.Process.Service != want {
+			t.Errorf("process %d runs %q, want %q", pid, f.Process.Service, want)
+		}
+	}
+	t.Logf("%d processes run services", len(running))
 }
 
 // A process that was seen and has exited still tells its name, and when it

@@ -89,6 +89,8 @@ type Process struct {
 	StartTime Time `json:"start_time,omitzero"`
 	// Its name.
 	Name string `json:"name,omitzero"`
+	// The Windows services that it runs, with a comma between.
+	Service string `json:"service,omitzero"`
 	// Its program file.
 	Executable Executable `json:"executable,omitzero"`
 	// Its real user.

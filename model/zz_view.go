@@ -40,6 +40,7 @@ type viewEndpoint struct {
 type viewProcess struct {
 	PID         int            `expr:"pid"`
 	Name        string         `expr:"name"`
+	Service     string         `expr:"service"`
 	Executable  viewExecutable `expr:"executable"`
 	User        viewUser       `expr:"user"`
 	Source      string         `expr:"source"`
@@ -182,6 +183,7 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.Network.NetNS = int(t.Network.NetNS)
 	v.Process.PID = int(t.Process.PID)
 	v.Process.Name = t.Process.Name
+	v.Process.Service = t.Process.Service
 	v.Process.Executable.Path = t.Process.Executable.Path
 	v.Process.User.ID = number(t.Process.User.ID)
 	v.Process.User.Name = t.Process.User.Name

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -25,14 +26,14 @@ func ownerName(f *model.Facts) string {
 	return f.Process.Name
 }
 
-// ownerPlace is where the owner runs: its pod, container or unit.
+// ownerPlace is where the owner runs: its pod, container, unit or Windows service.
 func ownerPlace(f *model.Facts) string {
 	for _, s := range []string{f.K8s.Pod.Name, f.Container.Name, f.Container.ID} {
 		if s != "" {
 			return s
 		}
 	}
-	return f.Systemd.Unit
+	return cmp.Or(f.Systemd.Unit, f.Process.Service)
 }
 
 // A group's history is two minutes in spans of five seconds.

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/safetext"
@@ -51,7 +52,7 @@ func endpointWord(e model.Endpoint, width int, g *glyphs) string {
 	return cutTail(address, port, width, g.dots)
 }
 
-// placeWord names where the owner runs: pod, container or unit.
+// placeWord names where the owner runs: pod, container, unit or Windows service.
 func placeWord(f *model.Facts) string {
 	switch {
 	case f.K8s.Pod.Name != "":
@@ -61,7 +62,7 @@ func placeWord(f *model.Facts) string {
 	case f.Container.ID != "":
 		return safetext.Escape(shortID(f.Container.ID))
 	default:
-		return safetext.Escape(f.Systemd.Unit)
+		return safetext.Escape(cmp.Or(f.Systemd.Unit, f.Process.Service))
 	}
 }
 

@@ -214,7 +214,7 @@ func userCell(c *conns.Conn) string {
 	return ""
 }
 
-// whereCell names pod, container or unit.
+// whereCell names pod, container, unit or Windows service.
 func whereCell(c *conns.Conn) string {
 	short := func(id string) string { return id[:min(12, len(id))] }
 	switch {
@@ -227,7 +227,7 @@ func whereCell(c *conns.Conn) string {
 	case c.K8s.Pod.UID != "":
 		return "pod " + short(c.K8s.Pod.UID)
 	default:
-		return c.Systemd.Unit
+		return cmp.Or(c.Systemd.Unit, c.Process.Service)
 	}
 }
 

@@ -67,3 +67,12 @@ func TestTableShowsWhatItSortsBy(t *testing.T) {
 		}
 	}
 }
+
+func TestTableNamesServices(t *testing.T) {
+	c := conns.Conn{Transport: "tcp"}
+	c.Process.PID, c.Process.Name, c.Process.Service = 900, "svchost.exe", "BFE,LanmanServer\x1b[2J"
+	text := strings.Join(connTable([]conns.Conn{c}, false, 0, nil), "\n")
+	if !strings.Contains(text, "svchost.exe[900]") || !strings.Contains(text, "BFE,LanmanServer") || strings.Contains(text, "\x1b") {
+		t.Errorf("got %q, want process and services, made safe", text)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"github.com/closetrace/closetrace/internal/services"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -102,6 +103,7 @@ func (o *Options) inScope(all []Conn) []Conn {
 func describeAll(all []Conn) {
 	known := map[int]model.Process{}
 	var names map[int]string
+	running := services.ByProcess()
 	now := time.Now()
 	for i := range all {
 		c := &all[i]
@@ -121,6 +123,7 @@ func describeAll(all []Conn) {
 				}
 				p.Name = names[pid]
 			}
+			p.Service = running[pid]
 			known[pid] = p
 		}
 		c.Process = p

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/closetrace/closetrace/internal/services"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -122,4 +123,21 @@ func TestListOfProcessesHasTheirNames(t *testing.T) {
 	if got, want := snapshot()[os.Getpid()], filepath.Base(program); !strings.EqualFold(got, want) {
 		t.Errorf("this process is %q, want %q", got, want)
 	}
+}
+
+// A process that runs services is named with them, whether or not it may be
+// opened; this one runs none.
+func TestListNamesServices(t *testing.T) {
+	all := []Conn{{Process: model.Process{PID: os.Getpid()}}}
+	running := services.ByProcess()
+	for pid := range running {
+		all = append(all, Conn{Process: model.Process{PID: pid}})
+	}
+	describeAll(all)
+	for i := range all {
+		if p := all[i].Process; p.Service != running[p.PID] {
+			t.Errorf("process %d runs %q, want %q", p.PID, p.Service, running[p.PID])
+		}
+	}
+	t.Logf("%d processes run services", len(running))
 }

@@ -38,6 +38,7 @@ type viewEndpoint struct {
 type viewProcess struct {
 	PID         int            `expr:"pid"`
 	Name        string         `expr:"name"`
+	Service     string         `expr:"service"`
 	Executable  viewExecutable `expr:"executable"`
 	User        viewUser       `expr:"user"`
 	Source      string         `expr:"source"`
@@ -154,6 +155,7 @@ func viewOf(c *Conn) *view {
 	v.Network.NetNS = int(c.Network.NetNS)
 	v.Process.PID = int(c.Process.PID)
 	v.Process.Name = c.Process.Name
+	v.Process.Service = c.Process.Service
 	v.Process.Executable.Path = c.Process.Executable.Path
 	v.Process.User.ID = number(c.Process.User.ID)
 	v.Process.User.Name = c.Process.User.Name

@@ -329,6 +329,8 @@ func (d *Decoder) process(v *model.Process) {
 			d.time("process.start_time", &v.StartTime)
 		case "name":
 			d.str("process.name", &v.Name)
+		case "service":
+			d.str("process.service", &v.Service)
 		case "executable":
 			d.processExecutable(&v.Executable)
 		case "user":

@@ -231,6 +231,7 @@ func (e *encoder) inProcess(v *model.Process) {
 	intIf(e, `"pid":`, v.PID)
 	e.timeIf(`"start_time":`, v.StartTime)
 	e.str(`"name":`, v.Name)
+	e.str(`"service":`, v.Service)
 	{
 		at := e.open(`"executable":`)
 		e.inExecutable(&v.Executable)

@@ -123,6 +123,7 @@ func (e *end) facts(t *model.Teardown) {
 	add("container", strings.TrimSpace(t.Container.Runtime+" "+t.Container.ID))
 	add("pod", strings.Trim(t.K8s.Namespace.Name+"/"+t.K8s.Pod.Name, "/"))
 	add("unit", t.Systemd.Unit)
+	add("service", t.Process.Service)
 	add("record", t.ID)
 }
 
