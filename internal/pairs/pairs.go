@@ -63,7 +63,11 @@ func (j *Joiner) Add(file int, r *model.Record) {
 	switch {
 	case r.Kind == model.KindOutcome && known:
 		e := &j.ends[at]
-		e.Verdict, e.Cause, e.RSTSent = t.Verdict, t.Cause, e.RSTSent || t.TCP.RST.Sent.Is(true)
+		if r.Overrules() {
+			e.Verdict, e.Cause = t.Verdict, t.Cause
+		}
+		e.RSTSent = e.RSTSent || t.TCP.RST.Sent.Is(true)
+		e.Unread, e.Unacked = t.TCP.Bytes.Unread.Or(e.Unread), t.TCP.Bytes.Unacked.Or(e.Unacked)
 	case r.Kind != model.KindTeardown:
 	case len(j.ends) >= maxEnds:
 		j.Dropped++

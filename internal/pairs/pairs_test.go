@@ -56,6 +56,21 @@ func TestTwoHosts(t *testing.T) {
 	}
 }
 
+// TestOutcomesAmend: close() gave up, and then everything was acknowledged (case 05).
+func TestOutcomesAmend(t *testing.T) {
+	j := pairs.New()
+	gaveUp := end("c1", time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CauseLingerExpired, false)
+	gaveUp.Teardown.Verdict, gaveUp.Teardown.TCP.Bytes.Unacked = model.LingerTimeout, model.Some(uint64(3_890_000))
+	later := end("c1", 2*time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CauseFIN, false)
+	later.Kind, later.Teardown.TCP.Bytes.Unacked = model.KindOutcome, model.Some(uint64(0))
+	j.Add(0, gaveUp)
+	j.Add(0, later)
+	r := j.Join(1)
+	if len(r.Alone) != 1 || r.Alone[0].Verdict != model.LingerTimeout || r.Alone[0].Unacked != 0 {
+		t.Errorf("got %+v, want a linger-timeout that lost nothing", r.Alone)
+	}
+}
+
 // TestTuplesJoinOldRecordings: without fingerprints the addresses do, if the times are near.
 func TestTuplesJoinOldRecordings(t *testing.T) {
 	j := pairs.New()
