@@ -286,7 +286,8 @@ type Bytes struct {
 	Retransmitted Opt[uint64] `json:"retransmitted,omitzero"`
 }
 
-// Lost returns the bytes that this end lost: never acknowledged or never read.
+// Lost returns the bytes that this end counts as lost: never acknowledged or never read.
+// The peer may have those that were not acknowledged all the same.
 func (b Bytes) Lost() uint64 { return b.Unacked.Or(0) + b.Unread.Or(0) }
 
 // Linger is SO_LINGER when the socket was closed.

@@ -50,5 +50,8 @@ func (p *page) closers(s *Summary) {
 	for _, key := range keys[:min(len(keys), 5)] {
 		parts = append(parts, clip(key, 50)+" "+human.Count(s.closings[key]))
 	}
+	if len(keys) > 5 {
+		parts = append(parts, "and more")
+	}
 	p.line("closed by exit, signal or another process: %s", strings.Join(parts, ", "))
 }

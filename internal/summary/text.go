@@ -317,7 +317,7 @@ func (p *page) quantiles(s *Summary) {
 
 func (p *page) losses(s *Summary) {
 	if s.Lossy > 0 {
-		p.title("%s with %s that were never acknowledged or never read (lost)", human.Count(s.Lossy)+plural(s.Lossy, " end", " ends"), human.Bytes(s.Total.Lost))
+		p.title("%s with %s not acknowledged or not read (lost, unless they arrived all the same)", human.Count(s.Lossy)+plural(s.Lossy, " end", " ends"), human.Bytes(s.Total.Lost))
 	}
 	n := s.LostEvents()
 	if n == 0 {
