@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -24,10 +25,11 @@ uwsgi_temp_path $DIR/t4; scgi_temp_path $DIR/t5; client_max_body_size 50m;
 }
 `
 
-func (s *scene) nginx(ns, server string, port int) {
+func (s *scene) nginx(ns, server string, port int) *exec.Cmd {
 	s.t.Helper()
-	s.start(ns, "nginx", "-c", s.file("nginx.conf", fmt.Sprintf(nginxConf, server)))
+	c := s.start(ns, "nginx", "-c", s.file("nginx.conf", fmt.Sprintf(nginxConf, server)))
 	s.listening(ns, port)
+	return c
 }
 
 // TestBacklogOfGunicorn: benoitc/gunicorn#2529. SIGTERM drops the connections that wait in
@@ -54,8 +56,9 @@ func TestKeepaliveOfGunicorn(t *testing.T) {
 	s := newScene(t, []string{"lb", "web"}, "gunicorn")
 	s.link("lb", "10.6.0.1", "web", "10.6.0.2")
 	s.file("app.py", hello)
-	s.start("web", "gunicorn", "-k", "gthread", "--threads", "4", "--keep-alive", "2", "-b", "10.6.0.2:8000", "app:app")
+	server := s.start("web", "gunicorn", "-k", "gthread", "--threads", "4", "--keep-alive", "2", "-b", "10.6.0.2:8000", "app:app")
 	s.listening("web", 8000)
+	w := s.watched("web", s.worker(server))
 	lost := 0
 	conns := make([]interface {
 		Write([]byte) (int, error)
@@ -78,6 +81,7 @@ func TestKeepaliveOfGunicorn(t *testing.T) {
 	if f.Count != uint64(lost) {
 		t.Errorf("got %d, want the %d that were written", f.Count, lost)
 	}
+	w.check()
 }
 
 const nodeServer = `const http = require('http');
@@ -122,6 +126,23 @@ func TestBusyNodeClosesWithARequest(t *testing.T) {
 		s.begin()
 	}
 	says(t, s.expect("request-lost"), "node", "27 B")
+}
+
+// TestContainerDoesNotListen: moby/moby#13847. docker-proxy accepts; the program in the container
+// listens on 127.0.0.1 only.
+func TestContainerDoesNotListen(t *testing.T) {
+	s := newScene(t, []string{"host", "box"}, "docker-proxy", "curl", "python3")
+	s.link("host", "172.19.0.1", "box", "172.19.0.2")
+	s.start("host", "python3", s.file("proxy.py", `import os
+r, w = os.pipe()
+if os.fork() == 0:
+    os.close(r); os.dup2(w, 3); os.set_inheritable(3, True)
+    os.execvp('docker-proxy', ['docker-proxy', '-proto', 'tcp', '-host-ip', '127.0.0.1', '-host-port', '5000', '-container-ip', '172.19.0.2', '-container-port', '5000'])
+os.close(w); os.read(r, 99); os.wait()
+`))
+	s.listening("host", 5000)
+	s.run("host", "curl", "-sS", "http://127.0.0.1:5000/")
+	says(t, s.expect("upstream-refused"), "docker-proxy", "172.19.0.2:5000", "curl")
 }
 
 // TestEarlyAnswer: nodejs/node#54366. HAProxy answers 401 during an upload and closes; the
@@ -178,7 +199,7 @@ http.server.ThreadingHTTPServer(('127.0.0.1', 8081), H).serve_forever()
 func TestWorkerOfPHPIsTerminated(t *testing.T) {
 	s := newScene(t, []string{"a"}, "php-fpm8.2", "nginx", "curl")
 	s.file("slow.php", "<?php sleep(8); echo 1;")
-	s.start("a", "php-fpm8.2", "-y", s.file("fpm.conf", `[global]
+	server := s.start("a", "php-fpm8.2", "-y", s.file("fpm.conf", `[global]
 error_log = $DIR/fpm.log
 daemonize = no
 [www]
@@ -186,15 +207,17 @@ user = www-data
 group = www-data
 listen = 127.0.0.1:9000
 pm = static
-pm.max_children = 2
+pm.max_children = 1
 request_terminate_timeout = 2
 `))
 	s.listening("a", 9000)
 	s.nginx("a", "server{ listen 127.0.0.1:8080; location / { fastcgi_pass 127.0.0.1:9000; fastcgi_param SCRIPT_FILENAME $DIR/slow.php; fastcgi_param REQUEST_METHOD $request_method; } }", 8080)
+	w := s.watched("a", s.worker(server))
 	if code := s.run("a", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:8080/slow.php"); code != "502" {
 		t.Fatalf("got %s, want 502", code)
 	}
 	says(t, s.expect("process-killed"), "php-fpm8.2", "SIGTERM", "1 request")
+	w.check()
 }
 
 // TestCloseNotify: curl/curl#10290. A client leaves the server's TLS close_notify unread:
@@ -203,7 +226,8 @@ func TestCloseNotify(t *testing.T) {
 	s := newScene(t, []string{"a"}, "nginx", "openssl", "python3")
 	s.must("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", s.dir+"/k.pem", "-out", s.dir+"/c.pem", "-days", "2", "-subj", "/CN=localhost")
 	s.file("www/x", "x")
-	s.nginx("a", "server{ listen 127.0.0.1:8443 ssl; ssl_certificate $DIR/c.pem; ssl_certificate_key $DIR/k.pem; root $DIR/www; keepalive_timeout 0; }", 8443)
+	server := s.nginx("a", "server{ listen 127.0.0.1:8443 ssl; ssl_certificate $DIR/c.pem; ssl_certificate_key $DIR/k.pem; root $DIR/www; keepalive_timeout 0; }", 8443)
+	w := s.watched("a", s.worker(server))
 	s.run("a", "python3", s.file("client.py", `import http.client, ssl, time
 for i in range(5):
     c = http.client.HTTPSConnection('localhost', 8443, context=ssl._create_unverified_context())
@@ -211,6 +235,7 @@ for i in range(5):
 `))
 	f := s.expect("tls-close-notify")
 	says(t, f, "nothing is lost")
+	w.check()
 }
 
 // askBusyNode asks just before server.timeout is over, while the loop is busy.
