@@ -6,6 +6,7 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strings"
 )
 
 // event is a line of go test -json (go doc test2json).
@@ -44,10 +45,12 @@ func goTest(args []string, out io.Writer) outcome {
 	return o
 }
 
-// collect reads the events of one run.
+// collect reads the events of one run. It prints what packages say, and what tests
+// say that fail.
 func collect(in io.Reader, out io.Writer) outcome {
 	var o outcome
 	seen := map[string]bool{} // packages with a failed test
+	said := map[test][]string{}
 	running := map[test]bool{}
 	for d := json.NewDecoder(in); ; {
 		var e event
@@ -58,18 +61,30 @@ func collect(in io.Reader, out io.Writer) outcome {
 			}
 			return o
 		}
-		_, _ = io.WriteString(out, e.Output)
 		t := top(e.Package, e.Test)
+		if e.Test == "" {
+			_, _ = io.WriteString(out, e.Output)
+		} else if e.Output != "" {
+			said[t] = append(said[t], e.Output)
+		}
 		switch {
 		case e.Test != "" && e.Action == "run":
 			running[t] = true
 		case e.Test == t.name && (e.Action == "pass" || e.Action == "skip"):
 			delete(running, t)
+			delete(said, t)
 		case e.Test == t.name && e.Test != "" && e.Action == "fail":
+			_, _ = io.WriteString(out, strings.Join(said[t], ""))
 			delete(running, t)
+			delete(said, t)
 			seen[e.Package] = true
 			o.failed = append(o.failed, t)
 		case e.Test == "" && e.Package != "" && e.Action == "fail":
+			for t := range running { // the process died within them
+				if t.pkg == top(e.Package, "").pkg {
+					_, _ = io.WriteString(out, strings.Join(said[t], ""))
+				}
+			}
 			if !seen[e.Package] || e.FailedBuild != "" || unfinished(running, t.pkg) {
 				o.broken = append(o.broken, e.Package)
 			}
