@@ -68,6 +68,9 @@ func steady(p paired) map[string]string {
 		// in each run, and with it who sent the first FIN.
 		delete(values, "initiator")
 	}
+	if o := p.end.Truth.Owner; o.PID != 0 && o.Name == "" {
+		delete(values, "process.name") // the truth leaves it open: that of a fork, or what it became
+	}
 	if n, ok := t.TCP.Bytes.Unread.Get(); ok {
 		values["tcp.bytes.unread"] = fmt.Sprint(n)
 	}
