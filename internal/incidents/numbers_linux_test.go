@@ -104,7 +104,7 @@ func (w *watch) observe(out *buffer, c *exec.Cmd) *exec.Cmd {
 
 func (w *watch) until(what string, holds func() bool) {
 	w.t.Helper()
-	for range 200 {
+	for range 800 { // a busy machine takes its time
 		if holds() {
 			return
 		}
