@@ -48,7 +48,7 @@ func gapReason(f *Facts) string {
 	if f.Evidence.Uncounted {
 		return "the trace was not closed, or was cut or written over: how many events it lacks around this end is not known"
 	}
-	return "events were lost around this end"
+	return "events around this end were lost or came too late"
 }
 
 func firstRule(f *Facts) *Rule {
