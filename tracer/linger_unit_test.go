@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -248,6 +249,35 @@ func TestOwnersOfARun(t *testing.T) {
 	}
 	if d := tr.knownOf(&bpf.TraceEnd{Owner: bpf.TraceOwner{Tgid: 3}}); d != nil {
 		t.Errorf("of a process that is not known: %+v", d)
+	}
+}
+
+// TestOwnersAreRememberedWhole: what is remembered of a process tells as much as the
+// first look did; of one in a container, whose name may come later, nothing is.
+func TestOwnersAreRememberedWhole(t *testing.T) {
+	owner := bpf.TraceOwner{Tgid: 9, Start: 5}
+	var first model.Facts
+	first.Process.PID = 9
+	bare := first
+	first.Process.Executable.Path, first.Process.CommandLine, first.Process.User.Name = "/a", "a -b", "web"
+	first.Cgroup.Path, first.Systemd.Unit = "/c.slice/a.service", "a.service"
+	tr := translator{owners: process.NewOwners(process.Options{Lazy: true})}
+	tr.remember(&first, &owner)
+	again := bare
+	if tr.describe(&again, &bpf.TraceEnd{Owner: owner}); !reflect.DeepEqual(again, first) {
+		t.Errorf("the second time:\n got %+v\nwant %+v", again, first)
+	}
+	for what, change := range map[string]func(*model.Facts, *bpf.TraceOwner){
+		"in a container":        func(f *model.Facts, _ *bpf.TraceOwner) { f.Container.ID = "c" },
+		"in a pod":              func(f *model.Facts, _ *bpf.TraceOwner) { f.K8s.Pod.UID = "p" },
+		"in an unknown group":   func(f *model.Facts, _ *bpf.TraceOwner) { f.Cgroup.Path = "" },
+		"with an unknown start": func(_ *model.Facts, o *bpf.TraceOwner) { o.Start = 0 },
+	} {
+		f, o, tr := first, owner, translator{}
+		change(&f, &o)
+		if tr.remember(&f, &o); len(tr.known) != 0 {
+			t.Errorf("a process %s is remembered", what)
+		}
 	}
 }
 

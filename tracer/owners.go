@@ -50,14 +50,19 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 		return
 	}
 	t.owners.Describe(f, e.Owner.Start, e.Owner.Cgroup)
+	t.remember(f, &e.Owner)
+}
+
+// remember keeps what was told of a process, if nothing of it can change.
+func (t *translator) remember(f *model.Facts, o *bpf.TraceOwner) {
 	inContainer := f.Container != (model.Container{}) || f.K8s != (model.K8s{})
-	if e.Owner.Start == 0 || f.Cgroup.Path == "" || inContainer {
+	if o.Start == 0 || f.Cgroup.Path == "" || inContainer {
 		return
 	}
 	if t.known == nil || len(t.known) >= describedMax {
 		t.known = make(map[bpf.TraceOwner]*described)
 	}
-	t.known[e.Owner] = &described{
+	t.known[*o] = &described{
 		f.Process.Executable.Path, f.Process.CommandLine, f.Process.User.Name, f.Cgroup.Path, f.Systemd.Unit,
 	}
 }

@@ -53,6 +53,29 @@ func TestRecent(t *testing.T) {
 	}
 }
 
+// TestChainOfRecentEnds: a chain ends where the ring has been written over. Here the
+// place of the tuple's first end has its second, which points to the first.
+func TestChainOfRecentEnds(t *testing.T) {
+	w := newRecent()
+	e := bpf.TraceEnd{LocalPort: 1, Ended: 1}
+	w.add(&e, 1, false, true)
+	for i := range recentMax - 1 {
+		w.add(&bpf.TraceEnd{LocalPort: 2, Netns: uint32(i), Ended: 1}, 2, false, true)
+	}
+	e.Ended = uint64(time.Minute)
+	w.add(&e, 3, false, true)
+	found := make(chan *ended, 1)
+	go func() { found <- w.find(endTuple(&e), ktime(time.Second)) }()
+	select {
+	case got := <-found:
+		if got != nil {
+			t.Errorf("found %+v, want nothing: the first is forgotten, the second had not ended", got.end)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the chain has no end")
+	}
+}
+
 // TestResetFromTimeWaitStandsAlone: the outcome has the owner, the tuple and the
 // bytes of its teardown, whatever addresses the socket had, and is the only thing
 // that is told beside the teardown.
@@ -71,10 +94,10 @@ func TestResetFromTimeWaitStandsAlone(t *testing.T) {
 	var events []model.Event
 	out := func(e *model.Event) bool { events = append(events, *e); return true }
 	a.message(&message{kind: bpf.TraceMessageMESSAGE_END, end: e}, out)
-	a.message(&message{kind: bpf.TraceMessageMESSAGE_RESET_TW, later: later}, out)
 	another := later
-	another.Netns = 8 // the same addresses in another namespace are another connection
+	another.Netns, another.Time = 8, later.Time-1 // the same addresses in another namespace are another connection
 	a.message(&message{kind: bpf.TraceMessageMESSAGE_RESET_TW, later: another}, out)
+	a.message(&message{kind: bpf.TraceMessageMESSAGE_RESET_TW, later: later}, out)
 	a.flush(0, out)
 	if len(events) != 2 || events[0].Kind != model.KindTeardown || events[1].Kind != model.KindOutcome {
 		t.Fatalf("got %+v; want a teardown and its outcome", events)

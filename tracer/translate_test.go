@@ -188,7 +188,10 @@ func TestUnreadIsLostWhenNobodyCanRead(t *testing.T) {
 		"shut down, and open": {func(e *bpf.TraceEnd) {
 			e.Holder, e.Shutdown, e.Flags = uint8(model.HolderOpen), 3, e.Flags|bpf.TraceFlagFLAG_OWNED
 		}, false},
-		"never accepted":        {func(e *bpf.TraceEnd) { e.Holder = uint8(model.HolderNone) }, true},
+		"never accepted": {func(e *bpf.TraceEnd) { e.Holder = uint8(model.HolderNone) }, true},
+		"never accepted, in a system call": {func(e *bpf.TraceEnd) {
+			e.Holder, e.Shutdown, e.Flags = uint8(model.HolderNone), 3, e.Flags|bpf.TraceFlagFLAG_OWNED
+		}, false},
 		"never accepted, reset": {func(e *bpf.TraceEnd) { e.Holder, e.Error = uint8(model.HolderNone), uint8(unix.ECONNRESET) }, false},
 	} {
 		f := translated(func(e *bpf.TraceEnd) { e.Unread = 5; c.change(e) })

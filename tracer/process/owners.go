@@ -96,7 +96,7 @@ func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
 		d = o.details(program{f.Process.PID, started / startTick, f.Process.Name})
 		f.Process.Executable.Path, f.Process.CommandLine = d.executable, d.commandLine
 	}
-	o.place(f, &d, started, cgroup)
+	o.place(f, &d, cgroup)
 	if uid, ok := f.Process.User.ID.Get(); ok && f.Container.ID == "" {
 		// A container has a user table of its own: ours may name another user.
 		f.Process.User.Name = o.userName(uid)
@@ -104,12 +104,8 @@ func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
 }
 
 // place fills in where the process runs.
-func (o *Owners) place(f *model.Facts, d *details, started, cgroup uint64) {
-	pid := f.Process.PID
-	if started == 0 {
-		pid = 0
-	}
-	path, ok := o.tree.path(cgroup, pid)
+func (o *Owners) place(f *model.Facts, d *details, cgroup uint64) {
+	path, ok := o.tree.path(cgroup, f.Process.PID)
 	if cgroup == 0 { // not told by the kernel: where the process is now
 		path, ok = d.unified, d.unified != "" && !strings.HasPrefix(d.unified, "/..")
 	}

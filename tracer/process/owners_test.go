@@ -105,6 +105,42 @@ func TestDescribeRemembers(t *testing.T) {
 	}
 }
 
+// TestFirstProcess: the first process of a small machine starts in the first tick
+// after boot; that is not the start time of a process whose own is unknown.
+func TestFirstProcess(t *testing.T) {
+	o := NewOwners(Options{Lazy: true})
+	o.young[program{1, 0, "init"}] = details{executable: "/sbin/init", memberships: memberships{unified: "/init.scope"}}
+	f := factsOf(1, "init")
+	if o.Describe(&f, 0, 0); f.Process.Executable.Path != "" || f.Cgroup.Path != "" {
+		t.Errorf("by its PID alone: %q in %q, want neither", f.Process.Executable.Path, f.Cgroup.Path)
+	}
+	if o.Describe(&f, 1, 0); f.Process.Executable.Path != "/sbin/init" || f.Cgroup.Path != "/init.scope" {
+		t.Errorf("by its start time: %q in %q, want /sbin/init in /init.scope", f.Process.Executable.Path, f.Cgroup.Path)
+	}
+}
+
+// TestContainerOfLegacyGroups: with cgroup v1 the first hierarchy that tells anything
+// counts, and only if cgroup v2 tells nothing.
+func TestContainerOfLegacyGroups(t *testing.T) {
+	for _, c := range []struct {
+		groups          memberships
+		container, unit string
+	}{
+		{memberships{legacy: []string{"/", "/docker/" + processtest.ContainerID, "/docker/" + processtest.OtherID}}, processtest.ContainerID, ""},
+		{memberships{unified: "/", legacy: []string{"/docker/" + processtest.OtherID}}, processtest.OtherID, ""},
+		{memberships{unified: "/system.slice/a.service", legacy: []string{"/docker/" + processtest.OtherID}}, "", "a.service"},
+		{memberships{legacy: []string{"/user.slice"}}, "", ""},
+	} {
+		o := NewOwners(Options{Lazy: true})
+		o.young[program{7, 5, "x"}] = details{memberships: c.groups}
+		f := factsOf(7, "x")
+		o.Describe(&f, 5*startTick, 0)
+		if f.Container.ID != c.container || f.Systemd.Unit != c.unit || f.Cgroup.Path != c.groups.unified {
+			t.Errorf("%+v: container %q, unit %q, group %q", c.groups, f.Container.ID, f.Systemd.Unit, f.Cgroup.Path)
+		}
+	}
+}
+
 // TestUserName: of a process in a container our table would name another user.
 func TestUserName(t *testing.T) {
 	root, err := user.LookupId("0")
