@@ -46,7 +46,11 @@ var claims = map[string][]claim{
 	"confidence": {{`(\w+)(?:: (.+))?`, func(h *truth, a []string) bool { return a[0] == h.Confidence.String() && a[1] == h.Reason }}},
 	"rule":       {{`[a-z0-9-]+`, always}}, // the tests of model say which
 	"states": {{`(.*)`, func(h *truth, a []string) bool {
-		return strings.ReplaceAll(a[0], " → ", " ") == strings.Trim(fmt.Sprint(h.Facts.TCP.Path.States()), "[]")
+		var names []string
+		for _, s := range h.Facts.TCP.Path.States() {
+			names = append(names, s.String())
+		}
+		return a[0] == strings.Join(names, " → ")
 	}}},
 	"reset's reason": {{`(.*)`, func(h *truth, a []string) bool { return a[0] == h.Facts.TCP.RST.Reason }}},
 	"error":          {{`(.*)`, func(h *truth, a []string) bool { return a[0] == h.Facts.TCP.Error }}},
