@@ -43,5 +43,5 @@ matrix: vmtest
 captures: vmtest
 	set -e; for k in 5.10 6.12; do for mode in fentry tracepoint; do \
 		CLOSETRACE_CAPTURE=/tmp/capture $(MAKE) test-kernel K=$$k PKG=./tracer RUN=TestLab/$$mode \
-			VMFLAGS="-get /tmp/capture-$$mode.json.gz:$(CURDIR)/tracer/testdata/captures/$$k-$$mode.json.gz"; \
+			VMFLAGS="-get /tmp/capture-$$mode.json.gz:$(CURDIR)/tracer/testdata/captures/cap-$$k-$$mode.json.gz"; \
 	done; done
