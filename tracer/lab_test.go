@@ -195,7 +195,9 @@ func checkRun(t *testing.T, run labRun) (found problems) {
 	return found
 }
 
-// showsStrays: before 6.10 the tracepoint does not fire where there is no socket.
+const noStrays = "before Linux 6.10 the tracepoint of a sent reset does not fire where there is no socket"
+
+// showsStrays: see noStrays.
 func (run *labRun) showsStrays(f lab.Finding) bool {
 	if run.capture.Mode != tracer.Tracepoint || len(run.capture.Reasons) > 0 {
 		return true

@@ -138,6 +138,8 @@ func cellOf(run *labRun, r *lab.Result) cell {
 		case f.Scenario != r.Name || f.Field == "close_blocked_ns" && f.Kind == lab.Wrong:
 		case f.Kind == lab.Absent && unseen[f.Field] != "":
 			c.Untold = append(c.Untold, f.Field)
+		case f.Kind == lab.Absent && f.Field == "stray-reset" && !run.showsStrays(f):
+			c.Result, c.Reason = "not visible", noStrays
 		default:
 			c.Result, c.Reason = "wrong", f.String()
 		}
