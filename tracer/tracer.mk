@@ -32,7 +32,7 @@ MATRIX = $(CURDIR)/build/matrix
 matrix: vmtest
 	rm -rf $(MATRIX) && mkdir -p $(MATRIX)
 	CLOSETRACE_MATRIX=$(MATRIX)/host.json go test ./tracer -count=1 -run TestLab
-	set -e; for k in $(KERNELS); do \
+	set -e; for k in $(KERNELS) $(NEWEST); do \
 		CLOSETRACE_MATRIX=/tmp/matrix.json $(MAKE) test-kernel K=$$k PKG=./tracer RUN=TestLab \
 			VMFLAGS="-get /tmp/matrix.json:$(MATRIX)/$$k.json"; \
 	done
