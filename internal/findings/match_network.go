@@ -1,0 +1,186 @@
+package findings
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// blackHole: large segments are lost, small ones arrive.
+func blackHole(m *match) bool {
+	x := m.end
+	if !x.fullSize.Is(false) || x.retransmits < 2 || x.mss <= 0 || x.unacked < x.mss {
+		return false
+	}
+	m.bytes = x.unacked
+	return x.received > 0 || x.sent > 0 || x.established
+}
+
+// slowReader: the peer had no room for what was to be sent, until someone gave up.
+func slowReader(m *match) bool {
+	x := m.end
+	m.bytes, m.blocked = x.unacked, max(x.receiverLimited, 0)
+	if x.cause == model.CauseZeroWindowTimeout {
+		return true
+	}
+	return x.verdict != model.Graceful && x.unacked > 0 && x.busy >= time.Second && x.receiverLimited >= x.busy*8/10
+}
+
+// pathDead: nothing came back from the peer any more.
+func pathDead(m *match) bool {
+	x := m.end
+	m.bytes, m.detail = x.unacked, x.cause.String()
+	m.blocked = max(x.duration, 0)
+	if x.lastReceived != 0 {
+		m.blocked = sinceHeard(x)
+	}
+	switch x.cause {
+	case model.CauseRetransmitTimeout, model.CauseUserTimeout, model.CauseKeepaliveTimeout, model.CauseConnectTimeout:
+		return true
+	case model.CauseUnreachable:
+		return !atOnce(x)
+	default:
+		return false
+	}
+}
+
+func noLocalPort(m *match) bool { return m.end.cause.String() == "no-local-port" }
+
+// rejected: a firewall answered instead of the peer.
+func rejected(m *match) bool {
+	x := m.end
+	m.detail = x.tcpError
+	switch {
+	case x.rule == "refused-here" || x.rule == "reset-here":
+		m.detail = "RST"
+		return true
+	case x.cause == model.CauseUnreachable:
+		return atOnce(x)
+	}
+	return false
+}
+
+// atOnce: the ICMP error answered the SYN, or the second one, because the first
+// error came inside connect(). No answer to ARP takes three seconds, and is never
+// port unreachable.
+func atOnce(x *end) bool {
+	return x.tcpError == "ECONNREFUSED" || x.duration >= 0 && x.duration < 2500*time.Millisecond
+}
+
+func refused(m *match) bool {
+	m.peer = m.end.peer
+	return m.end.cause == model.CauseRefused
+}
+
+// idleClosed: closed by this side, or by the peer, when nobody had spoken for a
+// while. It is only counted: whether the time is always the same shows later.
+func idleClosed(m *match) bool {
+	x := m.end
+	if x.later || x.idle < time.Second || x.call == model.CallExit || x.initiator != model.InitiatorLocal || x.unread > 0 {
+		return false
+	}
+	switch x.cause {
+	case model.CauseFIN, model.CauseFinWait2Timeout, model.CauseDataAfterClose:
+		m.idle = x.idle
+		return true
+	default:
+		return false
+	}
+}
+
+// idlePeerClosed is the same of a peer that is elsewhere.
+func idlePeerClosed(m *match) bool {
+	x := m.end
+	if m.other != nil || x.later || x.idle < time.Second || x.initiator != model.InitiatorPeer || x.verdict != model.Graceful {
+		return false
+	}
+	m.idle = x.idle
+	return true
+}
+
+// idleReset: an idle connection was ended hard by this side, as MariaDB and RabbitMQ do.
+func idleReset(m *match) bool {
+	x := m.end
+	m.idle = x.idle
+	return x.cause == model.CauseLingerZero && x.idle >= time.Second && x.exchanged() && x.call != model.CallExit
+}
+
+// middlebox: reset, and the other end did not do it.
+func middlebox(m *match) bool {
+	x, o := m.end, m.other
+	if x.cause != model.CausePeerReset || x.rule == "reset-here" {
+		return false
+	}
+	gap := x.gap()
+	m.bytes, m.idle = x.unacked, max(gap, 0)
+	if x.stray {
+		return true
+	}
+	if o != nil {
+		return o.rstKnown && !o.rstOut && o.call != model.CallDestroy && (o.cause == model.CausePeerReset || o.time > x.time.Add(hold))
+	}
+	m.inferred = true
+	return !x.finIn && x.exchanged() && x.speaker == model.SideLocal && gap >= 30*time.Second && x.unacked > 0
+}
+
+// resetAfterConnect: connected, and reset before a word came. The server has no end to
+// show for it if its accept queue was full.
+func resetAfterConnect(m *match) bool {
+	x := m.end
+	m.peer = x.peer
+	if m.other != nil || x.passive() || x.received > 0 || x.finIn {
+		return false
+	}
+	return x.cause == model.CausePeerReset && x.duration >= 0 && x.duration < time.Minute
+}
+
+// leaked: the peer had closed long before this side did.
+func leaked(m *match) bool {
+	x := m.end
+	if !x.closeWait || x.firstFIN == 0 || x.initiator != model.InitiatorPeer || x.verdict == model.FailedOpen {
+		return false
+	}
+	closed := x.closeTime
+	if closed == 0 {
+		closed = x.time
+	}
+	m.blocked = closed.Sub(x.firstFIN)
+	return m.blocked >= time.Minute
+}
+
+// exited: its process ended, and nobody was waiting.
+func exited(m *match) bool {
+	x := m.end
+	if x.call != model.CallExit || !x.passive() || !x.established {
+		return false
+	}
+	m.detail = signalName(x.signal)
+	return true
+}
+
+// signals are the names of those that end processes.
+var signals = [...]string{
+	1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+	9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS",
+}
+
+// signalName returns a signal's name, "" for none.
+func signalName(n int) string {
+	switch {
+	case n == 0:
+		return ""
+	case n > 0 && n < len(signals) && signals[n] != "":
+		return signals[n]
+	}
+	return "signal " + strconv.Itoa(n)
+}
+
+// address is a peer as a finding names it.
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.WithZone("").String()
+}

@@ -1,0 +1,72 @@
+package findings
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/model"
+)
+
+// overflows are full accept queues: the counters prove them, the clients' resets show
+// who met them.
+func (e *Engine) overflows() (list []Finding) {
+	c := e.counted("TcpExtListenOverflows", "TcpExtTCPReqQFullDrop")
+	if c.n == 0 {
+		return nil
+	}
+	i := patternIndex("accept-queue-overflow")
+	p := &patterns[i]
+	f := Finding{
+		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, First: c.first, Last: c.last,
+		Numbers:  map[string]int64{"overflows": int64(c.n), "drops": int64(e.counted("TcpExtListenDrops").n)},
+		Evidence: []string{}, Advice: p.Advice, Filter: p.Filter, rank: i,
+	}
+	for _, g := range e.groups {
+		if int(g.key.pattern) != i || !near(c, g) {
+			continue
+		}
+		f.Count += g.count
+		f.Evidence = append(f.Evidence, g.evidence...)
+		f.Peer = cmp.Or(f.Peer, g.detailPeer.String())
+		for s, name := range e.services {
+			if s.port == g.key.port {
+				f.Process = name
+			}
+		}
+		f.First, f.Last = min(f.First, g.first), max(f.Last, g.last)
+	}
+	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
+	f.Numbers["clients_reset"] = int64(f.Count)
+	f.Title = fmt.Sprintf("The accept queue of %s was full: %s counted", cmp.Or(f.Process, "a listener"), plural(c.n, "overflow", "overflows"))
+	if f.Count > 0 {
+		f.Title += fmt.Sprintf(", %s to %s reset before the first byte", plural(f.Count, "connection", "connections"), f.Peer)
+	}
+	f.Title += "."
+	f.Count = max(f.Count, c.n)
+	e.complete(&f)
+	return append(list, f)
+}
+
+func (e *Engine) massEnd(m *moment) Finding {
+	i := patternIndex("mass-end")
+	p := &patterns[i]
+	f := Finding{
+		ID: p.Name, Harm: p.Harm, Confidence: model.Inferred, Count: m.n, First: m.first, Last: m.last,
+		Process: m.process, Peer: m.network.String(), Numbers: map[string]int64{"within_ns": int64(m.last.Sub(m.first))},
+		Evidence: append([]string{}, m.ids...), Advice: p.Advice, rank: i,
+		Filter: fmt.Sprintf("cause == %q && cidr(network.peer.address, %q)", m.cause, m.network),
+	}
+	f.Title = fmt.Sprintf("%d connections with %s ended within %s (%v).", m.n, m.network, human.Duration(m.last.Sub(m.first)), m.cause)
+	e.complete(&f)
+	return f
+}
+
+func patternIndex(name string) int {
+	for i := range patterns {
+		if patterns[i].Name == name {
+			return i
+		}
+	}
+	return 0
+}
