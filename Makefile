@@ -46,7 +46,7 @@ wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of th
 	cmd/closetrace/testdata/wine/prepare build/wine
 
 quiet:              ## an hour of healthy traffic must raise no alarm (as root)
-	CLOSETRACE_QUIET=1h go test -count=1 -timeout 70m -run TestQuiet -v ./internal/incidents
+	CLOSETRACE_QUIET=1h go test -count=1 -timeout 70m -run TestQuiet -v ./internal/lab/incidents
 
 bench: build        ## Go benchmarks, then docs/benchmarks.md: closetrace beside the tools that are installed (as root)
 	go test -run '^$$' -bench . -benchmem ./...

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/etwsrc/etltest"
-	"github.com/closetrace/closetrace/internal/sourcetest"
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 )
 

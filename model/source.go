@@ -6,7 +6,7 @@ import (
 )
 
 // Source is a back end: a running trace or a file that is read as one.
-// Package internal/sourcetest tests these promises.
+// Package internal/lab/sourcetest tests these promises.
 type Source interface {
 	// Start describes the trace. Every hook is live when the source exists.
 	Start() Start

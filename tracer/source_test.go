@@ -6,7 +6,7 @@ import (
 	"net"
 	"testing"
 
-	"github.com/closetrace/closetrace/internal/sourcetest"
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )

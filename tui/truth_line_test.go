@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/closetrace/closetrace/internal/human"
-	"github.com/closetrace/closetrace/internal/scenariotest"
+	"github.com/closetrace/closetrace/internal/lab/scenariotest"
 	"github.com/closetrace/closetrace/model"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/closetrace/closetrace/internal/scenariotest"
+	"github.com/closetrace/closetrace/internal/lab/scenariotest"
 	"github.com/closetrace/closetrace/model"
 )
 

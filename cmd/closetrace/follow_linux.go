@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/session"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer/process"
 )
@@ -163,7 +163,7 @@ func (f *followed) settle(ctx context.Context) {
 	defer ticker.Stop()
 	limit := time.After(settlePatience)
 	for {
-		if n, err := conns.CountIn(f.group.ID()); err != nil || n == 0 {
+		if n, err := sockets.CountIn(f.group.ID()); err != nil || n == 0 {
 			return
 		}
 		select {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
 )
@@ -108,8 +108,8 @@ func (a *app) confirm(flags *killFlags, question string) error {
 }
 
 // end ends the connections and says what became of each.
-func (a *app) end(ctx context.Context, chosen []conns.Conn, flags *killFlags) error {
-	var killer conns.Killer
+func (a *app) end(ctx context.Context, chosen []sockets.Conn, flags *killFlags) error {
+	var killer sockets.Killer
 	defer killer.Close()
 	witness := openWitness(flags, chosen)
 	defer witness.close()
@@ -122,7 +122,7 @@ func (a *app) end(ctx context.Context, chosen []conns.Conn, flags *killFlags) er
 			err = done.Why(c)
 		}
 		switch {
-		case errors.Is(err, conns.ErrGone) && ended[c.Network.Reversed()]:
+		case errors.Is(err, sockets.ErrGone) && ended[c.Network.Reversed()]:
 			ended[c.Network] = true // by the RST of its other end, just now
 		case err != nil:
 			failures = append(failures, explained(c, err))
@@ -141,12 +141,12 @@ func (a *app) end(ctx context.Context, chosen []conns.Conn, flags *killFlags) er
 }
 
 // explained names the connection in an error that does not yet.
-func explained(c *conns.Conn, err error) error {
-	var named *conns.KillError
+func explained(c *sockets.Conn, err error) error {
+	var named *sockets.KillError
 	if errors.As(err, &named) {
 		return err
 	}
-	return &conns.KillError{Conn: c, Err: err}
+	return &sockets.KillError{Conn: c, Err: err}
 }
 
 // joinFailures returns one line: the first failure and how many more there are.
@@ -165,7 +165,7 @@ func joinFailures(failures []error) error {
 }
 
 // terminate ends the process that holds the connections.
-func (a *app) terminate(chosen []conns.Conn, flags *killFlags) error {
+func (a *app) terminate(chosen []sockets.Conn, flags *killFlags) error {
 	if err := oneProcess(chosen); err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (a *app) terminate(chosen []conns.Conn, flags *killFlags) error {
 	if err := a.confirm(flags, fmt.Sprintf("End the process %s/%d?", safetext.Escape(p.Name), p.PID)); err != nil {
 		return err
 	}
-	err := conns.Terminate(&chosen[0])
+	err := sockets.Terminate(&chosen[0])
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return &lacking{err}

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -23,7 +23,7 @@ type witness struct {
 // tracer's hold time of 100 ms.
 const witnessPatience = 3 * time.Second
 
-func openWitness(flags *killFlags, chosen []conns.Conn) *witness {
+func openWitness(flags *killFlags, chosen []sockets.Conn) *witness {
 	if flags.noTrace {
 		return nil
 	}
@@ -48,7 +48,7 @@ func (w *witness) close() {
 
 // expect notes a connection whose record is to come. There is none of
 // listeners, of what was closed long ago, and of UDP.
-func (w *witness) expect(c *conns.Conn) {
+func (w *witness) expect(c *sockets.Conn) {
 	if w != nil && c.Transport == "tcp" && c.State != model.Listen && c.State != model.Closed && !c.TCP.TimeWait {
 		w.waiting[c.Network] = true
 	}

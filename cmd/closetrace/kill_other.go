@@ -5,14 +5,14 @@ package main
 import (
 	"context"
 
-	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 )
 
 // witness: here nothing is traced meanwhile; the table is read again.
 type witness struct{}
 
-func openWitness(*killFlags, []conns.Conn) *witness     { return nil }
+func openWitness(*killFlags, []sockets.Conn) *witness   { return nil }
 func (*witness) close()                                 {}
-func (*witness) expect(*conns.Conn)                     {}
+func (*witness) expect(*sockets.Conn)                   {}
 func (*witness) records(context.Context) []model.Record { return nil }

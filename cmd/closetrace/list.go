@@ -15,8 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -84,9 +84,9 @@ func newList(a *app) *cobra.Command {
 // lister reads the table again and again with one set of caches.
 type lister struct {
 	flags   *listFlags
-	filter  *conns.Filter
-	order   *conns.Order
-	options conns.Options
+	filter  *sockets.Filter
+	order   *sockets.Order
+	options sockets.Options
 	skipped []string
 }
 
@@ -96,10 +96,10 @@ func newLister(flags *listFlags) (*lister, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.filter, err = conns.CompileFilter(expression); err != nil {
+	if l.filter, err = sockets.CompileFilter(expression); err != nil {
 		return nil, err
 	}
-	if l.order, err = conns.CompileOrder(flags.sort); err != nil {
+	if l.order, err = sockets.CompileOrder(flags.sort); err != nil {
 		return nil, err
 	}
 	l.options = flags.options()
@@ -110,9 +110,9 @@ func newLister(flags *listFlags) (*lister, error) {
 }
 
 // read returns what is open, chosen and sorted.
-func (l *lister) read(ctx context.Context) ([]conns.Conn, error) {
+func (l *lister) read(ctx context.Context) ([]sockets.Conn, error) {
 	l.skipped = l.skipped[:0]
-	all, err := conns.List(ctx, l.options)
+	all, err := sockets.List(ctx, l.options)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil, &lacking{err}
 	}
@@ -129,7 +129,7 @@ func (l *lister) read(ctx context.Context) ([]conns.Conn, error) {
 }
 
 // unowned: a process has a descriptor of it, and none was found.
-func unowned(c conns.Conn) bool { return c.Socket.Inode != 0 && c.Process.PID == 0 }
+func unowned(c sockets.Conn) bool { return c.Socket.Inode != 0 && c.Process.PID == 0 }
 
 // tell writes what could not be looked into, once each.
 func (l *lister) tell(out io.Writer) {
@@ -166,7 +166,7 @@ func (a *app) list(ctx context.Context, flags *listFlags) error {
 	return a.printConns(all, flags, l.order)
 }
 
-func (a *app) printConns(all []conns.Conn, flags *listFlags, order *conns.Order) error {
+func (a *app) printConns(all []sockets.Conn, flags *listFlags, order *sockets.Order) error {
 	if flags.asJSON {
 		return writeConns(a.stdout, all)
 	}
@@ -179,14 +179,14 @@ func (a *app) printConns(all []conns.Conn, flags *listFlags, order *conns.Order)
 }
 
 // writeConns writes one line for each connection.
-func writeConns(out io.Writer, all []conns.Conn) error {
+func writeConns(out io.Writer, all []sockets.Conn) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	for i := range all {
 		line := struct {
 			Kind   string `json:"kind"`
 			Schema string `json:"schema"`
-			conns.Conn
+			sockets.Conn
 		}{"connection", model.Schema, all[i]}
 		if err := encoder.Encode(line); err != nil {
 			return err
@@ -219,7 +219,7 @@ func (a *app) watch(ctx context.Context, l *lister, every time.Duration) error {
 	}
 }
 
-func (a *app) refresh(all []conns.Conn, l *lister) error {
+func (a *app) refresh(all []sockets.Conn, l *lister) error {
 	width, height := a.terminalSize()
 	if height == 0 || l.flags.asJSON {
 		if err := a.printConns(all, l.flags, l.order); err != nil {

@@ -5,14 +5,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 	"github.com/closetrace/closetrace/tracer/process"
 )
 
 // newOwners tells what connections alone do not say of their processes.
-func newOwners(commandLine bool) conns.Owners {
+func newOwners(commandLine bool) sockets.Owners {
 	return process.NewOwners(process.Options{CommandLine: commandLine, Lazy: true})
 }
 
@@ -24,10 +24,10 @@ func blindSpots() []string {
 // newHeld begins to load the iterator over descriptors, which takes as long as
 // to list thousands of connections, and returns what reads it. The iterator
 // lives as long as the program.
-func newHeld() func() ([]conns.Held, error) {
+func newHeld() func() ([]sockets.Held, error) {
 	open := sync.OnceValues(tracer.OpenHolders)
 	go open()
-	return func() ([]conns.Held, error) {
+	return func() ([]sockets.Held, error) {
 		holders, err := open()
 		if err != nil {
 			return nil, err
@@ -40,7 +40,7 @@ func newHeld() func() ([]conns.Held, error) {
 // iterator is loaded, and the kernel lets it be read without. Before 5.19 that
 // takes CAP_BPF, which is then kept.
 func newOpenView(flags *liveFlags) *openView {
-	v := &openView{allowKill: flags.allowKill, options: conns.Options{Owners: newOwners(false)}}
+	v := &openView{allowKill: flags.allowKill, options: sockets.Options{Owners: newOwners(false)}}
 	if flags.allowKill {
 		flags.keep = append(flags.keep, unix.CAP_NET_ADMIN)
 	}
@@ -48,22 +48,22 @@ func newOpenView(flags *liveFlags) *openView {
 	if err != nil {
 		return v // what this user may look into in /proc
 	}
-	v.options.Held = func() ([]conns.Held, error) { return heldBy(holders) }
+	v.options.Held = func() ([]sockets.Held, error) { return heldBy(holders) }
 	if !holders.StaysReadable() {
 		flags.keep = append(flags.keep, unix.CAP_BPF)
 	}
 	return v
 }
 
-func heldBy(holders *tracer.Holders) ([]conns.Held, error) {
+func heldBy(holders *tracer.Holders) ([]sockets.Held, error) {
 	all, err := holders.Read()
 	if err != nil {
 		return nil, err
 	}
-	held := make([]conns.Held, len(all))
+	held := make([]sockets.Held, len(all))
 	for i := range all {
 		h := &all[i]
-		held[i] = conns.Held{
+		held[i] = sockets.Held{
 			Inode: uint32(h.Inode), PID: h.PID, Descriptor: h.Descriptor, Name: h.Name, UID: h.UID,
 			Started: h.Started, Cgroup: h.Cgroup, Linger: h.Linger, Linger2: h.Linger2, Repair: h.Repair, MPTCP: h.MPTCP, Source: model.OwnerIterator,
 		}

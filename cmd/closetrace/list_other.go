@@ -2,11 +2,11 @@
 
 package main
 
-import "github.com/closetrace/closetrace/internal/conns"
+import "github.com/closetrace/closetrace/internal/sockets"
 
 // Here the list itself tells all that there is.
-func newOwners(bool) conns.Owners           { return nil }
-func blindSpots() []string                  { return nil }
-func newHeld() func() ([]conns.Held, error) { return nil }
+func newOwners(bool) sockets.Owners           { return nil }
+func blindSpots() []string                    { return nil }
+func newHeld() func() ([]sockets.Held, error) { return nil }
 
 func newOpenView(flags *liveFlags) *openView { return &openView{allowKill: flags.allowKill} }

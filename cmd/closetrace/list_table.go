@@ -12,9 +12,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
-	"github.com/closetrace/closetrace/internal/conns"
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -27,28 +27,28 @@ type connColumn struct {
 	spare int
 	// field is what it shows, by the name that --sort has for it.
 	field string
-	cell  func(*conns.Conn) string
+	cell  func(*sockets.Conn) string
 }
 
 var connColumns = []connColumn{
-	{title: "ID", cell: func(c *conns.Conn) string { return c.ID }},
-	{title: "PROTO", wide: true, cell: func(c *conns.Conn) string { return c.Transport }},
+	{title: "ID", cell: func(c *sockets.Conn) string { return c.ID }},
+	{title: "PROTO", wide: true, cell: func(c *sockets.Conn) string { return c.Transport }},
 	{title: "STATE", field: "state", cell: stateCell},
-	{title: "RECV-Q", field: "queue.receive", right: true, spare: 2, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Receive) }},
-	{title: "SEND-Q", field: "queue.send", right: true, spare: 2, cell: func(c *conns.Conn) string { return fmt.Sprint(c.Queue.Send) }},
-	{title: "LOCAL", cell: func(c *conns.Conn) string { return endpointCell(c.Network.Local) }},
-	{title: "PEER", cell: func(c *conns.Conn) string { return endpointCell(c.Network.Peer) }},
+	{title: "RECV-Q", field: "queue.receive", right: true, spare: 2, cell: func(c *sockets.Conn) string { return fmt.Sprint(c.Queue.Receive) }},
+	{title: "SEND-Q", field: "queue.send", right: true, spare: 2, cell: func(c *sockets.Conn) string { return fmt.Sprint(c.Queue.Send) }},
+	{title: "LOCAL", cell: func(c *sockets.Conn) string { return endpointCell(c.Network.Local) }},
+	{title: "PEER", cell: func(c *sockets.Conn) string { return endpointCell(c.Network.Peer) }},
 	{title: "PROCESS", field: "process.name", cell: processCell},
 	{title: "USER", field: "process.user.name", wide: true, cell: userCell},
 	{title: "WHERE", spare: 1, cell: whereCell},
-	{title: "AGE", field: "duration_ns", wide: true, right: true, cell: func(c *conns.Conn) string { return human.Known(c.Duration, human.Duration) }},
-	{title: "IDLE", field: "tcp.idle_ns", wide: true, right: true, cell: func(c *conns.Conn) string { return human.Known(c.TCP.Idle, human.Duration) }},
-	{title: "RTT", field: "tcp.srtt_ns", right: true, spare: 5, cell: func(c *conns.Conn) string { return human.Known(c.TCP.SRTT, human.Duration) }},
+	{title: "AGE", field: "duration_ns", wide: true, right: true, cell: func(c *sockets.Conn) string { return human.Known(c.Duration, human.Duration) }},
+	{title: "IDLE", field: "tcp.idle_ns", wide: true, right: true, cell: func(c *sockets.Conn) string { return human.Known(c.TCP.Idle, human.Duration) }},
+	{title: "RTT", field: "tcp.srtt_ns", right: true, spare: 5, cell: func(c *sockets.Conn) string { return human.Known(c.TCP.SRTT, human.Duration) }},
 	{title: "RETR", field: "tcp.retransmits", right: true, spare: 4, cell: retransmitCell},
 	{title: "TIMER", wide: true, cell: timerCell},
 	{title: "LINGER", field: "linger.seconds", right: true, spare: 3, cell: lingerCell},
-	{title: "ON CLOSE", cell: func(c *conns.Conn) string { return c.OnClose.String() }},
-	{title: "NETNS", field: "network.netns", wide: true, cell: func(c *conns.Conn) string { return positive(uint64(c.Network.NetNS)) }},
+	{title: "ON CLOSE", cell: func(c *sockets.Conn) string { return c.OnClose.String() }},
+	{title: "NETNS", field: "network.netns", wide: true, cell: func(c *sockets.Conn) string { return positive(uint64(c.Network.NetNS)) }},
 }
 
 const gap = "  " // between two columns
@@ -56,7 +56,7 @@ const gap = "  " // between two columns
 // connTable returns the lines of a table no wider than width, if that is not 0.
 // Columns that are empty everywhere are left out, then those that there is no
 // room for, but never the one that order sorts by.
-func connTable(all []conns.Conn, wide bool, width int, order *conns.Order) []string {
+func connTable(all []sockets.Conn, wide bool, width int, order *sockets.Order) []string {
 	columns := filledColumns(all, wide, order)
 	room := 0
 	for _, c := range columns {
@@ -94,7 +94,7 @@ type filledColumn struct {
 	width int
 }
 
-func filledColumns(all []conns.Conn, wide bool, order *conns.Order) (columns []filledColumn) {
+func filledColumns(all []sockets.Conn, wide bool, order *sockets.Order) (columns []filledColumn) {
 	for _, column := range columnsFor(order) {
 		if column.wide && !wide {
 			continue
@@ -117,7 +117,7 @@ func filledColumns(all []conns.Conn, wide bool, order *conns.Order) (columns []f
 
 // columnsFor returns the columns with the one that order sorts by. What has no column
 // gets one.
-func columnsFor(order *conns.Order) []connColumn {
+func columnsFor(order *sockets.Order) []connColumn {
 	field := order.Field()
 	columns := slices.Clone(connColumns)
 	if field == "" {
@@ -159,7 +159,7 @@ func cellWidth(cell string) int {
 	return len(cell)
 }
 
-func stateCell(c *conns.Conn) string {
+func stateCell(c *sockets.Conn) string {
 	switch {
 	case c.Transport == "udp" && c.State == model.Closed:
 		return "UNCONN" // as ss says; UDP has no states
@@ -185,7 +185,7 @@ func endpointCell(e model.Endpoint) string {
 	}
 }
 
-func processCell(c *conns.Conn) string {
+func processCell(c *sockets.Conn) string {
 	if c.Process.PID == 0 {
 		return ""
 	}
@@ -196,7 +196,7 @@ func processCell(c *conns.Conn) string {
 	return text
 }
 
-func holdingProcesses(c *conns.Conn) int {
+func holdingProcesses(c *sockets.Conn) int {
 	pids := map[int]bool{}
 	for _, h := range c.Holders {
 		pids[h.PID] = true
@@ -204,7 +204,7 @@ func holdingProcesses(c *conns.Conn) int {
 	return len(pids)
 }
 
-func userCell(c *conns.Conn) string {
+func userCell(c *sockets.Conn) string {
 	if c.Process.User.Name != "" {
 		return c.Process.User.Name
 	}
@@ -215,7 +215,7 @@ func userCell(c *conns.Conn) string {
 }
 
 // whereCell names pod, container, unit or Windows service.
-func whereCell(c *conns.Conn) string {
+func whereCell(c *sockets.Conn) string {
 	short := func(id string) string { return id[:min(12, len(id))] }
 	switch {
 	case c.K8s.Pod.Name != "":
@@ -231,7 +231,7 @@ func whereCell(c *conns.Conn) string {
 	}
 }
 
-func retransmitCell(c *conns.Conn) string { return positive(uint64(c.TCP.Retransmits.Or(0))) }
+func retransmitCell(c *sockets.Conn) string { return positive(uint64(c.TCP.Retransmits.Or(0))) }
 
 func positive(n uint64) string {
 	if n == 0 {
@@ -240,7 +240,7 @@ func positive(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-func timerCell(c *conns.Conn) string {
+func timerCell(c *sockets.Conn) string {
 	t := c.TCP.Timer
 	if t.Name == "" {
 		return ""
@@ -252,7 +252,7 @@ func timerCell(c *conns.Conn) string {
 	return text
 }
 
-func lingerCell(c *conns.Conn) string {
+func lingerCell(c *sockets.Conn) string {
 	on, known := c.Linger.On.Get()
 	switch {
 	case !known:

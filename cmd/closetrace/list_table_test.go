@@ -8,7 +8,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -18,16 +18,16 @@ func TestTableFits(t *testing.T) {
 	end := func(port uint16) model.Endpoint {
 		return model.Endpoint{Address: netip.MustParseAddr("192.0.2.133"), Port: port}
 	}
-	c := conns.Conn{
+	c := sockets.Conn{
 		ID: "f0000098-1a2b", Transport: "tcp", State: model.CloseWait,
 		Network: model.Network{Local: end(34567), Peer: end(45678)},
 		Process: model.Process{PID: 12345, Name: "w\u00fcrfel"},
-		OnClose: conns.Prediction{Effect: conns.EffectReset, Cause: model.CauseUnreadData, Bytes: 512},
+		OnClose: sockets.Prediction{Effect: sockets.EffectReset, Cause: model.CauseUnreadData, Bytes: 512},
 	}
 	c.TCP.SRTT, c.TCP.Retransmits = model.Some(123*time.Microsecond), model.Some(uint32(3))
 	c.Linger.On = model.Some(false)
 	for _, width := range []int{0, 200, 120, 110, 80, 40} {
-		lines := connTable([]conns.Conn{c}, false, width, nil)
+		lines := connTable([]sockets.Conn{c}, false, width, nil)
 		for _, line := range lines {
 			if w := ansi.StringWidth(line); width > 0 && w > width {
 				t.Errorf("width %d: a line takes %d: %s", width, w, line)
@@ -49,18 +49,18 @@ func TestTableFits(t *testing.T) {
 // TestTableShowsWhatItSortsBy: the column of --sort is there, also where it needs
 // --wide, or there is none of its own.
 func TestTableShowsWhatItSortsBy(t *testing.T) {
-	c := conns.Conn{ID: "f0000098-1a2b", Transport: "tcp", State: model.CloseWait}
+	c := sockets.Conn{ID: "f0000098-1a2b", Transport: "tcp", State: model.CloseWait}
 	c.TCP.Idle, c.Socket.Inode = model.Some(39400*time.Microsecond), 4711
 	for expression, want := range map[string][2]string{
 		"-tcp.idle_ns": {"IDLE", "39.4ms"},
 		"socket.inode": {"socket.inode", "4711"},
 	} {
-		order, err := conns.CompileOrder(expression)
+		order, err := sockets.CompileOrder(expression)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, width := range []int{0, 80} {
-			lines := connTable([]conns.Conn{c}, false, width, order)
+			lines := connTable([]sockets.Conn{c}, false, width, order)
 			if !strings.Contains(lines[0], want[0]) || !strings.Contains(lines[1], want[1]) {
 				t.Errorf("%s at %d: got\n%s", expression, width, strings.Join(lines, "\n"))
 			}
@@ -69,9 +69,9 @@ func TestTableShowsWhatItSortsBy(t *testing.T) {
 }
 
 func TestTableNamesServices(t *testing.T) {
-	c := conns.Conn{Transport: "tcp"}
+	c := sockets.Conn{Transport: "tcp"}
 	c.Process.PID, c.Process.Name, c.Process.Service = 900, "svchost.exe", "BFE,LanmanServer\x1b[2J"
-	text := strings.Join(connTable([]conns.Conn{c}, false, 0, nil), "\n")
+	text := strings.Join(connTable([]sockets.Conn{c}, false, 0, nil), "\n")
 	if !strings.Contains(text, "svchost.exe[900]") || !strings.Contains(text, "BFE,LanmanServer") || strings.Contains(text, "\x1b") {
 		t.Errorf("got %q, want process and services, made safe", text)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
 )
@@ -14,18 +14,18 @@ import (
 // openView is the screen's list of open connections. It is made before the
 // privileges are dropped, and works without them.
 type openView struct {
-	options   conns.Options
+	options   sockets.Options
 	allowKill bool
-	killer    conns.Killer
+	killer    sockets.Killer
 
 	mutex sync.Mutex
-	byID  map[string]conns.Conn // what was listed last
+	byID  map[string]sockets.Conn // what was listed last
 }
 
 // openView returns nil where there is no screen.
 func (a *app) openView(flags *liveFlags) (*openView, error) {
 	if flags.allowKill {
-		if err := conns.MayKill(); err != nil {
+		if err := sockets.MayKill(); err != nil {
 			return nil, &lacking{err}
 		}
 	}
@@ -37,12 +37,12 @@ func (a *app) openView(flags *liveFlags) (*openView, error) {
 
 // list returns the connections that are open now.
 func (v *openView) list(ctx context.Context) ([]tui.OpenConn, error) {
-	all, err := conns.List(ctx, v.options)
+	all, err := sockets.List(ctx, v.options)
 	if err != nil {
 		return nil, err
 	}
 	open := make([]tui.OpenConn, len(all))
-	byID := make(map[string]conns.Conn, len(all))
+	byID := make(map[string]sockets.Conn, len(all))
 	for i := range all {
 		c := &all[i]
 		byID[c.ID] = *c
@@ -67,7 +67,7 @@ func (v *openView) end(shown tui.OpenConn) (string, error) {
 	c, ok := v.byID[shown.ID]
 	v.mutex.Unlock()
 	if !ok {
-		return "", fmt.Errorf("end %s: %w", shown.Network.Local.AddrPort(), conns.ErrGone)
+		return "", fmt.Errorf("end %s: %w", shown.Network.Local.AddrPort(), sockets.ErrGone)
 	}
 	done, err := v.killer.Kill(&c)
 	if err == nil {

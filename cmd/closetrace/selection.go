@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -28,15 +28,15 @@ func (s *selection) flags(set *pflag.FlagSet) {
 	set.BoolVarP(&s.udp, "udp", "u", false, "UDP endpoints")
 }
 
-func (s *selection) options() conns.Options {
-	o := conns.Options{TCP: s.tcp, UDP: s.udp, AllNetNS: s.allNetNS || s.netns != 0}
+func (s *selection) options() sockets.Options {
+	o := sockets.Options{TCP: s.tcp, UDP: s.udp, AllNetNS: s.allNetNS || s.netns != 0}
 	switch {
 	case s.all, len(s.states) > 0:
-		o.Scope = conns.Everything
+		o.Scope = sockets.Everything
 	case s.listen:
-		o.Scope = conns.Listeners
+		o.Scope = sockets.Listeners
 	case s.udp && !s.tcp:
-		o.Scope = conns.Everything // a UDP socket has no connection to wait for
+		o.Scope = sockets.Everything // a UDP socket has no connection to wait for
 	}
 	return o
 }

@@ -9,12 +9,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/closetrace/closetrace/internal/conns"
+	"github.com/closetrace/closetrace/internal/sockets"
 )
 
 // plan is what kill would end.
 type plan struct {
-	chosen    []conns.Conn
+	chosen    []sockets.Conn
 	listeners int   // of these
 	leftOut   int   // listeners that match and that nobody asked for
 	refused   error // why the real run would end nothing
@@ -33,7 +33,7 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) (*pl
 		return nil, err
 	}
 	if flags.process == "" || flags.terminate || flags.listeners { // else a process's connections, not its listeners
-		l.options.Scope = conns.Everything
+		l.options.Scope = sockets.Everything
 	}
 	l.options.AllNetNS = l.options.AllNetNS || byID
 	found, err := l.read(ctx)
@@ -61,7 +61,7 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) (*pl
 
 // planOf leaves listeners out unless they are meant: without its listener a
 // service is down, which nobody expects of a port's connections.
-func planOf(found []conns.Conn, listenersToo bool) *plan {
+func planOf(found []sockets.Conn, listenersToo bool) *plan {
 	p := &plan{}
 	for i := range found {
 		switch {
@@ -85,7 +85,7 @@ func (k *killFlags) refusal(p *plan) error {
 	if n := len(p.chosen); k.max > 0 && n > k.max {
 		return usage("%d connections match, and at most %d may be ended; --dry-run shows them, --max %d allows it", n, k.max, n)
 	}
-	if err := conns.MayKill(); err != nil {
+	if err := sockets.MayKill(); err != nil {
 		return &lacking{err}
 	}
 	return nil
@@ -145,7 +145,7 @@ func (k *killFlags) take(args []string) error {
 		parts = append(parts, "process.name == "+strconv.Quote(k.process))
 	}
 	if k.expression != "" {
-		if _, err := conns.CompileFilter(k.expression); err != nil {
+		if _, err := sockets.CompileFilter(k.expression); err != nil {
 			return err // shown as it was written
 		}
 		parts = append(parts, "("+k.expression+")")
@@ -177,7 +177,7 @@ func tupleExpression(args []string) (string, error) {
 }
 
 // oneProcess refuses a name that several processes have.
-func oneProcess(chosen []conns.Conn) error {
+func oneProcess(chosen []sockets.Conn) error {
 	var pids []string
 	for i := range chosen {
 		if pid := strconv.Itoa(chosen[i].Process.PID); !slices.Contains(pids, pid) {

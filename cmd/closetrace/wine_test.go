@@ -198,7 +198,7 @@ func TestWithCgoUnderWine(t *testing.T) {
 func TestPackagesUnderWine(t *testing.T) {
 	w := newWine(t)
 	for _, test := range []struct{ pkg, cgo, run string }{
-		{"../../internal/conns", "0", "List|Kill"},
+		{"../../internal/sockets", "0", "List|Kill"},
 		{"../../internal/services", "0", "Services|ByProcess"},
 		{"../../etwsrc", "0", "Callback|Open|Owners|EventsOf|Errors|Clocks|ProcessesRun|Layout|Simulated"},
 		{"../../etwsrc", "1", "BiZone|Callback"}, // bi-zone/etw needs a C compiler

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
-	"github.com/closetrace/closetrace/internal/scenariotest"
+	"github.com/closetrace/closetrace/internal/lab/scenariotest"
 	"github.com/closetrace/closetrace/model"
 )
 

@@ -54,7 +54,7 @@ func files(root string) (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if all["internal/conns/zz_view.go"], err = connView(root); err != nil {
+	if all["internal/sockets/zz_view.go"], err = connView(root); err != nil {
 		return nil, err
 	}
 	const page = "docs/record.md"

@@ -27,16 +27,16 @@ func connView(root string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	conns, err := read(filepath.Join(root, "internal", "conns"), model)
+	sockets, err := read(filepath.Join(root, "internal", "sockets"), model)
 	if err != nil {
 		return nil, err
 	}
-	fields, err := conns.fields("Conn")
+	fields, err := sockets.fields("Conn")
 	if err != nil {
 		return nil, err
 	}
 	w := &viewing{written: map[string]bool{}, lengths: true}
-	fmt.Fprintf(w, "%spackage conns\n", generated)
+	fmt.Fprintf(w, "%spackage sockets\n", generated)
 	w.structure("view", fields)
 	fmt.Fprintf(w, "\nfunc viewOf(c *Conn) *view {\nv := &view{}\n")
 	w.fill(fields, "v", "c", "")

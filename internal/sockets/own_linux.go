@@ -1,0 +1,106 @@
+package sockets
+
+import (
+	"context"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// own finds out who holds the sockets.
+func own(ctx context.Context, all []Conn, opts *Options) error {
+	byInode := make(map[uint32]*Conn, len(all))
+	for i := range all {
+		if inode := all[i].Socket.Inode; inode != 0 {
+			byInode[inode] = &all[i]
+		}
+	}
+	held, err := holders(ctx, byInode, opts)
+	if err != nil {
+		return err
+	}
+	oldest := make(map[*Conn]*Held, len(byInode))
+	for i := range held {
+		h := &held[i]
+		c := byInode[h.Inode]
+		if c == nil {
+			continue
+		}
+		c.Holders = append(c.Holders, Holder{PID: h.PID, Name: h.Name, Descriptor: h.Descriptor})
+		c.TCP.MPTCP = c.TCP.MPTCP || h.MPTCP
+		if h.Linger.On.Known() {
+			c.Linger, c.TCP.Linger2, c.TCP.Repair = h.Linger, h.Linger2, h.Repair
+		}
+		if known := oldest[c]; known == nil || h.Started < known.Started {
+			oldest[c] = h
+		}
+	}
+	d := describer{owners: opts.Owners, bootTime: bootTime(), known: map[process]*model.Facts{}}
+	for c, h := range oldest {
+		d.describe(c, h)
+	}
+	return nil
+}
+
+// holders asks the caller's source first, and looks into /proc where that
+// can't tell.
+func holders(ctx context.Context, wanted map[uint32]*Conn, opts *Options) ([]Held, error) {
+	if opts.Held != nil {
+		if held, err := opts.Held(); err == nil {
+			return held, nil
+		}
+	}
+	return walk(ctx, wanted, opts)
+}
+
+// process identifies a process for as long as the system runs.
+type process struct {
+	pid     int
+	started uint64
+}
+
+// describer tells about each process once: a server has thousands of sockets.
+type describer struct {
+	owners   Owners
+	bootTime int64
+	known    map[process]*model.Facts
+}
+
+// describe fills in the process that holds the socket.
+func (d *describer) describe(c *Conn, h *Held) {
+	f := d.facts(h)
+	c.Process, c.Container, c.K8s, c.Cgroup, c.Systemd = f.Process, f.Container, f.K8s, f.Cgroup, f.Systemd
+	if d.owners == nil || c.cgroupID == h.Cgroup {
+		return
+	}
+	if path := d.owners.CgroupPath(c.cgroupID); path != "" && path != f.Cgroup.Path {
+		c.Socket.Cgroup = path
+	}
+}
+
+func (d *describer) facts(h *Held) *model.Facts {
+	key := process{h.PID, h.Started}
+	if f := d.known[key]; f != nil {
+		return f
+	}
+	f := &model.Facts{Process: model.Process{
+		PID: h.PID, Name: h.Name, Source: h.Source,
+		StartTime: model.Time(d.bootTime + int64(h.Started)),
+		User:      model.User{ID: model.Some(h.UID)},
+	}}
+	if d.owners != nil {
+		d.owners.Describe(f, h.Started, h.Cgroup)
+	}
+	d.known[key] = f
+	return f
+}
+
+// bootTime returns the wall-clock time at which CLOCK_BOOTTIME was zero.
+func bootTime() int64 {
+	var wall, boot unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_REALTIME, &wall) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {
+		return 0
+	}
+	return wall.Nano() - boot.Nano()
+}

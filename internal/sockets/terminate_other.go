@@ -1,0 +1,6 @@
+//go:build !linux && !windows
+
+package sockets
+
+// Terminate returns an error that is errors.ErrUnsupported.
+func Terminate(*Conn) error { return errKill }
