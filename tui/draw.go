@@ -118,6 +118,9 @@ func (s *screen) headerHeight() int {
 	if s.cfg.Traced != "" {
 		height++
 	}
+	if s.found.worst() != "" {
+		height++
+	}
 	return height
 }
 

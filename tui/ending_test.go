@@ -49,7 +49,7 @@ func openRig(t *testing.T, all *[]OpenConn, ended *[]string) *rig {
 			return "ended " + c.ID, nil
 		}
 	})
-	r.press("5")
+	r.press("6")
 	r.send(connsMsg{conns: slices.Clone(*all)})
 	return r
 }
@@ -86,7 +86,7 @@ func TestEndNotAllowed(t *testing.T) {
 	r := newRig(t, 140, 30, demoFeed(), func(c *Config) {
 		c.Open = func() ([]OpenConn, error) { return all, nil }
 	})
-	r.press("5")
+	r.press("6")
 	r.send(connsMsg{conns: slices.Clone(all)})
 	r.hides("x end a connection")
 	r.press("x")
@@ -119,7 +119,7 @@ func TestOpenFilter(t *testing.T) {
 		r.shows("nginx[812]", "[900]")
 		r.hides("of 2 open")
 	}
-	r.press("4", "/")
+	r.press("5", "/")
 	r.typed("10.0.0.9")
 	r.press("enter", "5")
 	r.shows("1 of 2 open", "nginx[812]")

@@ -128,10 +128,10 @@ func TestFlood(t *testing.T) {
 	}
 	m := measure(t, 100_000, func(p *terminal) (answers []time.Duration) {
 		steps := []struct{ key, want string }{
-			{"2", "[2 Causes]"},
-			{"3", "[3 Processes]"},
-			{"4", "[4 Peers]"},
-			{"1", "[1 Stream]"},
+			{"3", "[3 Causes]"},
+			{"4", "[4 Processes]"},
+			{"5", "[5 Peers]"},
+			{"2", "[2 Stream]"},
 			{"?", "previous view"},
 			{"?", "VERDICT"},
 			{" ", "PAUSED"},

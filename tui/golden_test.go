@@ -61,20 +61,22 @@ func scenes() []scene {
 			r.typed("linger-expired")
 			r.press("enter", "enter")
 		}},
-		{"causes", demoFeed(), nil, func(r *rig) { r.press("2") }},
-		{"processes", demoFeed(), nil, func(r *rig) { r.press("3", "s") }},
-		{"pids", demoFeed(), nil, func(r *rig) { r.press("3", "x") }},
-		{"peers", demoFeed(), nil, func(r *rig) { r.press("4", "t") }},
-		{"pairs", demoFeed(), nil, func(r *rig) { r.press("6") }},
-		{"networks", demoFeed(), nil, func(r *rig) { r.press("4", "x") }},
+		{"causes", demoFeed(), nil, func(r *rig) { r.press("3") }},
+		{"processes", demoFeed(), nil, func(r *rig) { r.press("4", "s") }},
+		{"pids", demoFeed(), nil, func(r *rig) { r.press("4", "x") }},
+		{"peers", demoFeed(), nil, func(r *rig) { r.press("5", "t") }},
+		{"pairs", demoFeed(), nil, func(r *rig) { r.press("7") }},
+		{"networks", demoFeed(), nil, func(r *rig) { r.press("5", "x") }},
 		{"open", demoFeed(), func(c *Config) {
 			c.Open = func() ([]OpenConn, error) { return someOpen(), nil }
 			c.End = func(OpenConn) (string, error) { return "", nil }
 		}, func(r *rig) {
-			r.press("5")
+			r.press("6")
 			r.send(connsMsg{conns: someOpen()})
 			r.press("x")
 		}},
+		{"findings", demoFeed(), withFindings, func(r *rig) { r.press("1") }},
+		{"finding", demoFeed(), withFindings, func(r *rig) { r.press("1", "enter") }},
 		{"help", demoFeed(), nil, func(r *rig) { r.press("?") }},
 		{"replay", demoFeed(), func(c *Config) { c.Replay = &Replay{Name: "night.jsonl.zst"} }, func(r *rig) {
 			r.in.end(nil)

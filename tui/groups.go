@@ -95,7 +95,7 @@ func (l *groupList) enter(s *screen) {
 		return
 	}
 	q := s.query
-	q.scope = &scope{l.by, row.key, l}
+	q.scope = &scope{by: l.by, key: row.key, from: l}
 	s.choose(q)
 	s.stream.follow = true
 	s.show(&s.stream)

@@ -25,8 +25,8 @@ func (s *screen) header() []string {
 	if line := s.filterLine(); line != "" {
 		lines = append(lines, line)
 	}
-	if s.worst != "" {
-		lines = append(lines, s.pal.loud.Styled(cut(safetext.Escape(s.worst), s.width, s.g.dots)))
+	if worst := s.found.worst(); worst != "" {
+		lines = append(lines, s.pal.loud.Styled(cut(safetext.Escape(worst), s.width, s.g.dots)))
 	}
 	return lines
 }
@@ -120,23 +120,54 @@ func (s *screen) loudWords() string {
 // tabLine names the views; the one that is shown is in brackets, so that it
 // can be told without colour.
 func (s *screen) tabLine() string {
-	var tabs []string
-	for i, v := range s.views {
-		tab := strconv.Itoa(i+1) + " " + v.title()
-		if v == s.view {
-			tabs = append(tabs, s.pal.selected.Styled("["+tab+"]"))
-		} else {
-			tabs = append(tabs, " "+tab+" ")
+	state := s.pauseWord()
+	if _, grouped := s.view.(*groupList); grouped && s.minute {
+		state = strings.TrimSpace("last minute " + state)
+	}
+	room := s.width
+	if state != "" {
+		room -= ansi.StringWidth(state) + 1
+	}
+	line := ""
+	for _, t := range s.tabs(room) {
+		line += t.text
+	}
+	if state == "" {
+		return line
+	}
+	return cut(line, room, s.g.dots) + " " + state
+}
+
+// tab is the name of a view in the line of tabs, at the columns from begin on.
+type tab struct {
+	view  view
+	text  string
+	begin int
+}
+
+// tabs names the views. Where there is no room for whole names, those of the views that
+// are not shown are short.
+func (s *screen) tabs(room int) []tab {
+	for _, letters := range []int{1 << 10, 4, 3, 1, 0} {
+		var tabs []tab
+		at := 0
+		for i, v := range s.views {
+			t := tab{v, strconv.Itoa(i+1) + " " + v.title(), at}
+			if v == s.view {
+				t.text = "[" + t.text + "]"
+				at += len(t.text)
+				t.text = s.pal.selected.Styled(t.text)
+			} else {
+				t.text = " " + strings.TrimSpace(t.text[:min(len(t.text), 2+letters)]) + " "
+				at += len(t.text)
+			}
+			tabs = append(tabs, t)
+		}
+		if at <= room || letters == 0 {
+			return tabs
 		}
 	}
-	line := strings.Join(tabs, "")
-	if state := s.pauseWord(); state != "" {
-		return cut(line, s.width-ansi.StringWidth(state)-1, s.g.dots) + " " + state
-	}
-	if _, grouped := s.view.(*groupList); grouped && s.minute {
-		line += "  last minute"
-	}
-	return line
+	return nil
 }
 
 // pauseWord tells that the view stands still, and how much came in meanwhile.
@@ -219,7 +250,7 @@ func (s *screen) curveGrid(columns int) []string {
 func (s *screen) filterLine() string {
 	var parts []string
 	if sc := s.query.scope; sc != nil {
-		parts = append(parts, dimensions[sc.by].noun+" is "+dimensions[sc.by].title(&sc.key, 60, s.g))
+		parts = append(parts, sc.noun(s.g))
 	}
 	if s.query.bad {
 		parts = append(parts, "not graceful")

@@ -70,7 +70,7 @@ func TestHostileNamesNeverReachTheTerminal(t *testing.T) {
 		}
 	}
 	for _, key := range []string{
-		"1", "g", "enter", "n", "n", "n", "n", "p", "esc", "2", "3", "x", "4", "enter", "esc", "x", "enter", "esc", "Y", "5",
+		"2", "g", "enter", "n", "n", "n", "n", "p", "esc", "3", "4", "x", "5", "enter", "esc", "x", "enter", "esc", "Y", "6",
 	} {
 		s.press(key)
 		look(key)

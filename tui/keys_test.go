@@ -20,33 +20,33 @@ import (
 // keyTests holds one test per binding, by the name of its field.
 var keyTests = map[string]func(*testing.T, *rig){
 	"next": func(t *testing.T, r *rig) {
-		for _, want := range []string{"[2 Causes]", "[3 Processes]", "[4 Peers]", "[5 Open]", "[6 Pairs]", "[1 Stream]"} {
+		for _, want := range []string{"[2 Causes]", "[3 Processes]", "[4 Peers]", "[6 Open]", "[6 Pairs]", "[2 Stream]"} {
 			r.press("tab")
 			r.shows(want)
 		}
 	},
 	"previous": func(t *testing.T, r *rig) {
-		for _, want := range []string{"[6 Pairs]", "[5 Open]", "[4 Peers]", "[3 Processes]", "[2 Causes]", "[1 Stream]"} {
+		for _, want := range []string{"[6 Pairs]", "[6 Open]", "[4 Peers]", "[3 Processes]", "[2 Causes]", "[2 Stream]"} {
 			r.press("shift+tab")
 			r.shows(want)
 		}
 	},
 	"views": func(_ *testing.T, r *rig) {
 		for _, test := range [][3]string{
-			{"2", "[2 Causes]", "unread-data"},
-			{"3", "[3 Processes]", "postgresql@"},
-			{"4", "[4 Peers]", "10.0.1.5"},
-			{"5", "[5 Open]", "not available"},
-			{"9", "[5 Open]", "not available"},
-			{"6", "[6 Pairs]", "nginx ↔ 10.0.1.5"},
-			{"1", "[1 Stream]", "VERDICT"},
+			{"3", "[3 Causes]", "unread-data"},
+			{"4", "[4 Processes]", "postgresql@"},
+			{"5", "[5 Peers]", "10.0.1.5"},
+			{"6", "[6 Open]", "not available"},
+			{"9", "[6 Open]", "not available"},
+			{"7", "[7 Pairs]", "nginx ↔ 10.0.1.5"},
+			{"2", "[2 Stream]", "VERDICT"},
 		} {
 			r.press(test[0])
 			r.shows(test[1], test[2])
 		}
 	},
 	"end": func(t *testing.T, r *rig) {
-		r.press("5")
+		r.press("6")
 		r.send(connsMsg{conns: someOpen()})
 		r.press("x")
 		r.shows("--allow-kill")
@@ -93,7 +93,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 	"back": func(t *testing.T, r *rig) {
 		r.press("enter", "esc")
 		r.hides("TIME LINE")
-		r.press("2", "enter")
+		r.press("3", "enter")
 		r.shows("filter  cause is unread-data")
 		r.press("esc")
 		r.shows("[2 Causes]")
@@ -170,7 +170,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 		if got := r.s.stream.shown[0].rec.Teardown.ID; got != most.Teardown.ID {
 			t.Errorf("first row by losses: %s, want %s", got, most.Teardown.ID)
 		}
-		r.press("2")
+		r.press("3")
 		for _, want := range []string{"✗ABORT▼", "LOST▼", "/MIN▼", "ENDS▼", "LAST▼", "CAUSE▲", "✗ABORT▼"} {
 			r.shows(want)
 			r.press("s")
@@ -181,14 +181,14 @@ var keyTests = map[string]func(*testing.T, *rig){
 		if got := r.s.stream.shown[0].seq; got != 399 {
 			t.Errorf("first row: record %d, want 399", got)
 		}
-		r.press("2", "S")
+		r.press("3", "S")
 		if got := r.s.groups[causeTable].all[0].counts[model.Abortive]; got != 0 {
 			t.Errorf("the first cause has %d abortive ends, want the fewest, 0", got)
 		}
 		r.shows("✗ABORT▲")
 	},
 	"window": func(t *testing.T, r *rig) {
-		r.press("2", "t")
+		r.press("3", "t")
 		want := count(demoFeed(), func(d *model.Teardown) bool {
 			return d.Cause == model.CauseFIN && at.Sub(d.Time) < 55*time.Second
 		})
@@ -204,7 +204,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 		r.shows("last minute")
 	},
 	"group": func(t *testing.T, r *rig) {
-		r.press("3", "x")
+		r.press("4", "x")
 		r.shows("nginx[812]")
 		r.press("x", "4", "x")
 		r.shows("10.0.1.0/24", "2001:db8:42:17::/64")
@@ -215,7 +215,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 		if err := json.Unmarshal([]byte(msg), &got); err != nil || got.ID != demoFeed()[399].Teardown.ID {
 			t.Errorf("copied %q (%v), want the JSON of the last record", msg, err)
 		}
-		if got := fmt.Sprint(r.press("2", "y")()); !strings.HasPrefix(got, "unread-data\t43\t") {
+		if got := fmt.Sprint(r.press("3", "y")()); !strings.HasPrefix(got, "unread-data\t43\t") {
 			t.Errorf("copied %q, want the row of unread-data", got)
 		}
 	},
@@ -226,13 +226,13 @@ var keyTests = map[string]func(*testing.T, *rig){
 		if got := fmt.Sprint(r.press("Y")()); got != want {
 			t.Errorf("copied %q, want %q", got, want)
 		}
-		if got := fmt.Sprint(r.press("4", "x", "Y")()); !strings.HasPrefix(got, "tcp and net 10.0.") {
+		if got := fmt.Sprint(r.press("5", "x", "Y")()); !strings.HasPrefix(got, "tcp and net 10.0.") {
 			t.Errorf("copied %q, want the filter of a network", got)
 		}
 	},
 	"write": func(t *testing.T, r *rig) {
 		path := filepath.Join(t.TempDir(), "view.txt")
-		r.press("2", "w")
+		r.press("3", "w")
 		r.s.prompt.input.SetValue(path)
 		r.run(r.press("enter"))
 		data, err := os.ReadFile(path)
@@ -275,7 +275,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 		r.selected(t, clicked)
 		r.send(tea.MouseWheelMsg{Button: tea.MouseWheelUp})
 		r.selected(t, clicked-3)
-		r.press("2")
+		r.press("3")
 		r.send(tea.MouseClickMsg{X: 5, Y: r.s.headerHeight() + 2})
 		r.shows("▸peer-reset")
 	},

@@ -33,19 +33,19 @@ func TestNumbersOfMade(t *testing.T) {
 	has("", human.Count(want.Ends), "ends")
 	has("MISSED ", human.Count(made.Lost))
 	header(want.Verdicts)
-	r.press("2")
+	r.press("3")
 	for c, n := range want.Causes {
 		has(`(?m)^.?\s*`, c, human.Count(n))
 	}
-	r.press("3")
+	r.press("4")
 	for name, c := range want.Processes {
 		has(`(?m)^.?\s*`, name, human.Count(c.Ends))
 	}
-	r.press("4")
+	r.press("5")
 	for name, c := range want.Peers {
 		has(`(?m)^.?\s*`, name, human.Count(c.Ends))
 	}
-	r.press("1", "f")
+	r.press("2", "f")
 	r.typed(`process.name == "gunicorn"`)
 	r.press("enter")
 	header(want.Processes["gunicorn"].Verdicts)

@@ -196,10 +196,10 @@ func TestProgramOnATerminal(t *testing.T) {
 	}, Config{Stop: stop, Now: func() time.Time { return at.Go() }, Explain: explain})
 	p.waitFor("400 ends")
 	for _, step := range []struct{ keys, want string }{
-		{"2", "[2 Causes]"},
-		{"\t", "[3 Processes]"},
-		{"4", "[4 Peers]"},
-		{"1", "[1 Stream]"},
+		{"3", "[3 Causes]"},
+		{"\t", "[4 Processes]"},
+		{"5", "[5 Peers]"},
+		{"2", "[2 Stream]"},
 		{"{", "peer-reset"},
 		{"\r", "TIME LINE"},
 		{"\x1b", "VERDICT"},

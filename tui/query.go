@@ -14,14 +14,23 @@ type query struct {
 	text  string // quick text: words, each of which must occur; !word must not
 	expr  string // an expression of the filter language
 	bad   bool   // no graceful ends
-	scope *scope // the row of a grouped view that was opened
+	scope *scope // the row of a grouped view, or the finding, that was opened
 }
 
-// scope is one row of a grouped view.
+// scope is one row of a grouped view, or a finding.
 type scope struct {
-	by   dimension
-	key  groupKey
-	from view // that it was opened in
+	by      dimension
+	key     groupKey
+	finding string // its name
+	expr    string // the expression that selects its ends
+	from    view   // that it was opened in
+}
+
+func (sc *scope) noun(g *glyphs) string {
+	if sc.finding != "" {
+		return "finding is " + sc.finding
+	}
+	return dimensions[sc.by].noun + " is " + dimensions[sc.by].title(&sc.key, 60, g)
 }
 
 func (q *query) empty() bool { return q.text == "" && q.expr == "" && !q.bad && q.scope == nil }
@@ -29,6 +38,7 @@ func (q *query) empty() bool { return q.text == "" && q.expr == "" && !q.bad && 
 // matcher is a query for one goroutine; nil is one that is empty.
 type matcher struct {
 	scope  *scope
+	found  *model.Filter // of a scope that is a finding
 	words  *words
 	filter *model.Filter
 	bad    bool
@@ -42,11 +52,25 @@ func (q *query) compile() (*matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &matcher{q.scope, newWords(q.text), filter, q.bad}, nil
+	m := &matcher{scope: q.scope, words: newWords(q.text), filter: filter, bad: q.bad}
+	if q.scope != nil && q.scope.finding != "" {
+		m.found, err = model.CompileFilter(q.scope.expr)
+	}
+	return m, err
 }
 
 func (m *matcher) holds(r *model.Record) bool {
-	return (m.scope == nil || dimensions[m.scope.by].key(&r.Teardown) == m.scope.key) && m.filter.Match(r)
+	return m.inScope(r) && m.filter.Match(r)
+}
+
+func (m *matcher) inScope(r *model.Record) bool {
+	switch {
+	case m.scope == nil:
+		return true
+	case m.found != nil:
+		return m.found.Match(r)
+	}
+	return dimensions[m.scope.by].key(&r.Teardown) == m.scope.key
 }
 
 // record returns what chooses records, nil for all.

@@ -25,18 +25,18 @@ func TestTenQuestions(t *testing.T) {
 		keys   string
 		answer string // what the first row, or the screen, must show
 	}{
-		{"Who was reset most in the last minute?", "3 t", most(records, name, func(d *model.Teardown) bool { return abortive(d) && at.Sub(d.Time) < 55*time.Second })},
-		{"Which process closes with unread data?", "3 / e a d", most(records, name, func(d *model.Teardown) bool { return d.Cause == model.CauseUnreadData })},
+		{"Who was reset most in the last minute?", "4 t", most(records, name, func(d *model.Teardown) bool { return abortive(d) && at.Sub(d.Time) < 55*time.Second })},
+		{"Which process closes with unread data?", "4 / e a d", most(records, name, func(d *model.Teardown) bool { return d.Cause == model.CauseUnreadData })},
 		{"Which connection lost most bytes?", "s", clockWord(largest(records, func(d *model.Teardown) int64 { return int64(d.TCP.Bytes.Lost()) }).Time, nil, 0)},
 		{"Which close() blocked longest?", "s s", "linger-expired"},
 		{"Why did the last abortive connection end?", "{ enter", records[nextAbortive(records, 400, -1)].Teardown.Cause.String()},
-		{"What is the most frequent cause of abortive ends?", "2", most(records, func(d *model.Teardown) string { return d.Cause.String() }, abortive)},
-		{"From which network do the resets come?", "4 x", most(records, func(d *model.Teardown) string {
+		{"What is the most frequent cause of abortive ends?", "3", most(records, func(d *model.Teardown) string { return d.Cause.String() }, abortive)},
+		{"From which network do the resets come?", "5 x", most(records, func(d *model.Teardown) string {
 			p, _ := d.Network.Peer.Address.Prefix(map[bool]int{true: 24, false: 64}[d.Network.Peer.Address.Is4()])
 			return p.String()
 		}, abortive)},
-		{"Which process, by its pid?", "3 x", most(records, func(d *model.Teardown) string { return fmt.Sprintf("%s[%d]", d.Process.Name, d.Process.PID) }, abortive)},
-		{"What happened to the connections of that process?", "3 enter", "process is " + most(records, name, abortive)},
+		{"Which process, by its pid?", "4 x", most(records, func(d *model.Teardown) string { return fmt.Sprintf("%s[%d]", d.Process.Name, d.Process.PID) }, abortive)},
+		{"What happened to the connections of that process?", "4 enter", "process is " + most(records, name, abortive)},
 	} {
 		t.Run(question.text, func(t *testing.T) {
 			keys := strings.Fields(question.keys)

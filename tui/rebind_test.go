@@ -75,7 +75,7 @@ func TestLastMinuteIsOfAllColumns(t *testing.T) {
 		}
 	}
 	r := newRig(t, 120, 40, records, nil)
-	r.press("3", "t")
+	r.press("4", "t")
 	got := uint64(0)
 	for _, row := range r.s.groups[processTable].all {
 		got += row.lost
@@ -83,6 +83,6 @@ func TestLastMinuteIsOfAllColumns(t *testing.T) {
 	if got != lost {
 		t.Errorf("%d bytes lost in the last minute, want %d", got, lost)
 	}
-	r.press("4") // remembered from view to view
+	r.press("5") // remembered from view to view
 	r.shows("last minute")
 }

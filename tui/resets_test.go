@@ -11,7 +11,7 @@ import (
 func TestWhoResetsWhom(t *testing.T) {
 	records := demoFeed()
 	r := newRig(t, 120, 40, records, nil)
-	r.press("6")
+	r.press("7")
 	r.shows("US→", "←PEER", "KERNEL")
 	for _, row := range r.s.groups[pairTable].all {
 		var want [resetters]uint64

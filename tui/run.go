@@ -59,9 +59,9 @@ type Config struct {
 	RecordTo string
 	// Explain returns what a cause means and what to check next.
 	Explain func(model.Cause) model.Explanation
-	// Worst returns the most harmful finding among the records, in a sentence, or nothing;
-	// it is called with each tick. Nil if nobody looks for them.
-	Worst func() string
+	// Findings returns what was found among the records, the most harmful first; the screen
+	// calls it with each tick and only reads what it returns. Nil if nobody looks for them.
+	Findings func() []Finding
 	// JSON appends r as one line of JSON.
 	JSON func(b []byte, r *model.Record) []byte
 	// Replay says that the records are a recording, which is read to its end

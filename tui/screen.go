@@ -44,6 +44,7 @@ type screen struct {
 	pausedAt      uint64 // the number of the next record when the pause began
 	sum           summary
 
+	found  findingList
 	stream streamList
 	groups []groupList
 	conns  openList
@@ -52,7 +53,6 @@ type screen struct {
 	pages  viewport.Model // of the help
 	prompt *prompt
 	notice notice
-	worst  string // finding
 	replay *player
 	mouse  bool
 }
@@ -81,7 +81,7 @@ func newScreen(cfg Config, in *intake) *screen {
 		s.groups = append(s.groups, groupList{table: i, by: g.by, name: g.title})
 	}
 	s.views = newViews(s)
-	s.view = s.views[0]
+	s.view = &s.stream
 	if cfg.Replay != nil {
 		s.replay = &player{speed: cfg.Replay.Speed}
 	}
@@ -123,8 +123,8 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tickMsg:
 		cmd = tea.Batch(s.tick(), s.ticked(model.Time(msg)))
-		if s.cfg.Worst != nil {
-			s.worst = s.cfg.Worst()
+		if s.cfg.Findings != nil {
+			s.found.take(s.cfg.Findings())
 		}
 	case tea.WindowSizeMsg:
 		s.width, s.height = msg.Width, msg.Height

@@ -64,7 +64,7 @@ func TestSelectionSurvivesItsRecord(t *testing.T) {
 // of the groups changes.
 func TestGroupSelectionSticks(t *testing.T) {
 	r := newRig(t, 120, 24, demoFeed(), nil)
-	r.press("3", "j", "j")
+	r.press("4", "j", "j")
 	want := r.s.groups[processTable].current().key
 	more := feedRecordAt(r.time)
 	for range 1000 {
@@ -132,7 +132,7 @@ func TestCountsAgreeWithTheRecords(t *testing.T) {
 				want[i][name] = row{sum.ends + 1, sum.lost + lost}
 			}
 		}
-		for i, keys := range []string{"2", "3", "4"} {
+		for i, keys := range []string{"3", "4", "5"} {
 			r.press(keys)
 			got := map[string]row{}
 			for _, g := range r.s.groups[i].all {
@@ -340,7 +340,7 @@ func TestFollowsAfterDetail(t *testing.T) {
 		want uint64 // selected after two more came
 	}{
 		{"enter and esc", []string{"enter", "esc"}, 401},
-		{"another view", []string{"enter", "2", "1"}, 401},
+		{"another view", []string{"enter", "3", "2"}, 401},
 		{"to the one before", []string{"enter", "p", "esc"}, 398},
 		{"moved before", []string{"k", "enter", "esc"}, 398},
 	} {
@@ -359,6 +359,6 @@ func TestBlankName(t *testing.T) {
 	blank := feedRecordAt(at)
 	blank.Teardown.Process.Name = "  "
 	r := newRig(t, 120, 24, []model.Record{blank}, nil)
-	r.press("3")
+	r.press("4")
 	r.shows(`▸"  "`)
 }

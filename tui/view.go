@@ -31,7 +31,7 @@ type view interface {
 // newViews returns the views in the order of their tabs.
 func newViews(s *screen) []view {
 	return []view{
-		&s.stream, &s.groups[causeTable], &s.groups[processTable], &s.groups[peerTable], &s.conns,
+		&s.found, &s.stream, &s.groups[causeTable], &s.groups[processTable], &s.groups[peerTable], &s.conns,
 		&s.groups[pairTable],
 	}
 }

@@ -35,8 +35,8 @@ func TestViewIsOneFile(t *testing.T) {
 	r := newRig(t, 120, 24, demoFeed(), nil)
 	v := &countView{}
 	r.s.views = append(r.s.views, v)
-	r.press("7")
-	r.shows("[7 Count]", "ENDS", "400", "s sort")
+	r.press("8")
+	r.shows("[8 Count]", "ENDS", "400", "s sort")
 	r.press("s")
 	r.shows("sorted")
 	r.press("j", "enter")
@@ -49,5 +49,5 @@ func TestViewIsOneFile(t *testing.T) {
 	r.press("w")
 	r.shows("write to: closetrace-count-")
 	r.press("esc", "tab")
-	r.shows("[1 Stream]")
+	r.shows("[1 Findings]")
 }

@@ -12,11 +12,11 @@ import (
 // TestWorstFindingIsUnderTheHeader: as soon as there is one, safe for a terminal, and cut to
 // the screen; before that it takes no line.
 func TestWorstFindingIsUnderTheHeader(t *testing.T) {
-	worst := ""
-	s := newScreen(Config{Worst: func() string { return worst }, Background: BackgroundDark}, newIntake(10))
+	worst := Finding{ID: "keepalive-race"}
+	s := newScreen(Config{Findings: func() []Finding { return []Finding{worst} }, Background: BackgroundDark}, newIntake(10))
 	s.width, s.height = 80, 24
 	before := len(s.header())
-	worst = "keepalive-race: gunicorn\x1b[2J closes after 2s " + strings.Repeat("x", 100)
+	worst.Alarm, worst.Title = true, "gunicorn\x1b[2J closes after 2s "+strings.Repeat("x", 100)
 	s.Update(tickMsg(model.Time(1)))
 	lines := s.header()
 	if len(lines) != before+1 {

@@ -110,14 +110,14 @@ func TestOpenView(t *testing.T) {
 		defer unix.Close(server)
 		owner := fmt.Sprintf("sleep[%d]", stranger(t, pair[0]))
 		p := onConsole(t, exec.Command(closetrace, "--allow-kill", "--cause", "destroyed"))
-		p.press("5", "1 Stream")
+		p.press("6", "2 Stream")
 		p.await(owner)
 		checkCapabilities(t, p.command.Process.Pid)
 		for range 2 { // there are two ends; that of the stranger may be either
 			if line := selectedLine(p.text()); strings.Contains(line, owner) {
 				break
 			}
-			p.press("j", "[5 Open]")
+			p.press("j", "[6 Open]")
 			time.Sleep(500 * time.Millisecond)
 		}
 		p.press("x", owner)
@@ -126,9 +126,9 @@ func TestOpenView(t *testing.T) {
 		if _, err := unix.Read(server, make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
 			t.Errorf("the peer sees %v, want ECONNRESET", err)
 		}
-		p.press("1", "[5 Open]")
+		p.press("2", "[6 Open]")
 		p.await("destroyed")
-		p.press("q", "[1 Stream]")
+		p.press("q", "[2 Stream]")
 		if err := p.command.Wait(); err != nil {
 			t.Error(err)
 		}

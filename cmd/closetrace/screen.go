@@ -55,7 +55,7 @@ func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error]
 		return err
 	}
 	watch := newWatch(c.Replay == nil)
-	c.Worst, records = watch.sentence, watch.records(records)
+	c.Findings, records = watch.findings, watch.records(records)
 	c.Explain = model.Explain
 	c.ASCII = !utf8Locale()
 	c.NoColor = os.Getenv("NO_COLOR") != ""

@@ -7,6 +7,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tui"
 )
 
 // watch looks for findings among the records that a screen shows.
@@ -14,7 +15,7 @@ type watch struct {
 	mu     sync.Mutex
 	engine *findings.Engine
 	live   bool
-	worst  string
+	found  []tui.Finding
 	next   time.Time // when it is looked for again
 }
 
@@ -41,21 +42,33 @@ func (w *watch) add(r *model.Record) {
 	w.engine.Add(r)
 }
 
-// sentence returns the most harmful finding so far; it is looked for once a second.
-func (w *watch) sentence() string {
+// findings returns what was found so far, the most harmful first; it is looked for once
+// a second.
+func (w *watch) findings() []tui.Finding {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
 	if now.Before(w.next) {
-		return w.worst
+		return w.found
 	}
 	w.next = now.Add(time.Second)
 	if w.live {
 		w.engine.Advance(model.TimeOf(now))
 	}
-	w.worst = ""
-	if list := w.engine.Report().Worst(1); len(list) > 0 {
-		w.worst = list[0].ID + ": " + list[0].Title
+	report := w.engine.Report()
+	w.found = make([]tui.Finding, len(report.Findings)) // the screen reads the old ones
+	for i := range report.Findings {
+		w.found[i] = shownFinding(&report.Findings[i])
 	}
-	return w.worst
+	return w.found
+}
+
+func shownFinding(f *findings.Finding) tui.Finding {
+	pattern, _ := findings.PatternOf(f.ID)
+	return tui.Finding{
+		ID: f.ID, Title: f.Title, Harm: f.Harm.String(), Alarm: f.Harm >= findings.Medium,
+		Inferred: f.Confidence == model.Inferred, Count: f.Count, Share: f.Share,
+		First: f.First, Last: f.Last, Ongoing: f.Ongoing, Process: f.Process, Peer: f.Peer,
+		Evidence: f.Evidence, Advice: f.Advice, Alike: pattern.Alike, Filter: f.Filter,
+	}
 }

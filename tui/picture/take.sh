@@ -24,12 +24,14 @@ take() {
 
 sleep 25
 take stream
-press 2
+press 3
 take causes
-press 1 / u n r e a d Enter Enter
+press 2 / u n r e a d Enter Enter
 take detail
 press Escape
 press Escape
-press 3
+press 4
 take processes
+press 1
+take findings
 press q
