@@ -33,7 +33,7 @@ func sampleEnd(sock, ended uint64) bpf.TraceEnd {
 // BenchmarkEnd is the user-space cost of one connection end, from the bytes of
 // the ring buffer to the line of a recording.
 func BenchmarkEnd(b *testing.B) {
-	asm := newAssembler(translator{clock: readClock(), hertz: 250}, "bench")
+	asm := newAssembler(translator{clock: clocks(systemClocks).measure(), hertz: 250}, "bench")
 	events := func(yield func(model.Event, error) bool) {
 		out := func(e *model.Event) bool { return yield(*e, nil) }
 		var m message

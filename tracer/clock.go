@@ -22,11 +22,9 @@ type clock struct {
 	boottime int64 // of CLOCK_BOOTTIME's zero
 }
 
-// adjust measures the distance of the clocks again: the wall clock may be
-// stepped, and the machine suspended. Small differences are noise and would
-// give one process many start times.
-func (c *clock) adjust() {
-	fresh := readClock()
+// adjust takes a new measurement: the wall clock may be stepped, and the machine
+// suspended. Small differences are noise and would give one process many start times.
+func (c *clock) adjust(fresh clock) {
 	if d := time.Duration(fresh.realtime - c.realtime).Abs(); d > clockNoise {
 		c.realtime = fresh.realtime
 	}
@@ -37,9 +35,12 @@ func (c *clock) adjust() {
 
 const clockNoise = 5 * time.Millisecond
 
-// readClock reads the clocks one after the other, and again if the thread was
+// clocks reads one of the system's clocks, by its CLOCK_ number, in ns.
+type clocks func(id int32) int64
+
+// measure reads the clocks one after the other, and again if the thread was
 // interrupted in between.
-func readClock() clock {
+func (now clocks) measure() clock {
 	const tries = 10
 	best, spread := clock{}, int64(1<<63-1)
 	for range tries {
@@ -56,15 +57,16 @@ func readClock() clock {
 	return best
 }
 
-func now(id int32) int64 {
+func (now clocks) monotonic() ktime { return ktime(now(unix.CLOCK_MONOTONIC)) }
+
+// systemClocks are those of this process.
+func systemClocks(id int32) int64 {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(id, &ts); err != nil {
 		panic("clock_gettime: " + err.Error()) // a clock that every supported kernel has
 	}
 	return ts.Nano()
 }
-
-func monotonic() ktime { return ktime(now(unix.CLOCK_MONOTONIC)) }
 
 func (c clock) time(t ktime) model.Time {
 	if t == 0 {

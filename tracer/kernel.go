@@ -4,6 +4,7 @@ package tracer
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"unsafe"
 
@@ -15,15 +16,21 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
+// variable is a global variable of the programs, in mapped memory.
+type variable interface {
+	Get(to any) error
+	Set(value any) error
+}
+
 // lossCounters reads the kernel's loss counters from mapped memory: that needs
 // no capability, also before 5.19.
 type lossCounters struct {
-	memory   *ebpf.Memory
+	memory   io.ReaderAt // a cpu_counters for each CPU
 	cpus     int
-	variable *ebpf.Variable
-	port     *ebpf.Variable // hertz_port
-	hertz100 *ebpf.Variable
-	later    *ebpf.Variable // lost_later
+	total    variable // losses
+	port     variable // hertz_port
+	hertz100 variable
+	later    variable // lost_later
 	// Reported so far.
 	ring, laterReported, table, missed uint64
 	strays                             uint64 // taken so far
@@ -37,14 +44,15 @@ func newLossCounters(objects *ebpf.Collection) (*lossCounters, error) {
 	}
 	return &lossCounters{
 		memory: memory, cpus: min(ebpf.MustPossibleCPU(), int(m.MaxEntries())),
-		variable: objects.Variables["losses"], port: objects.Variables["hertz_port"], hertz100: objects.Variables["hertz100"], later: objects.Variables["lost_later"],
+		total: objects.Variables["losses"], later: objects.Variables["lost_later"],
+		port: objects.Variables["hertz_port"], hertz100: objects.Variables["hertz100"],
 	}, nil
 }
 
 // epoch returns the total of losses, as messages carry it.
 func (l *lossCounters) epoch() uint32 {
 	var total uint64
-	if err := l.variable.Get(&total); err != nil {
+	if err := l.total.Get(&total); err != nil {
 		return 0 // the variable is mapped: newLossCounters would have failed
 	}
 	return uint32(total)

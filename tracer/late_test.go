@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"runtime"
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/model"
@@ -45,18 +47,18 @@ func TestReaderRunsLate(t *testing.T) {
 		c.client.Close()
 		waited <- time.Since(began)
 	}()
-	tr.now = func() ktime {
-		if time.Since(began) > 200*time.Millisecond {
-			tr.now = monotonic
-			c.deafServer(t, false)
-			if took := <-waited; took >= linger {
-				t.Errorf("close() returned after %v, want less than %v", took, linger)
-			}
-			time.Sleep(time.Until(began.Add(linger + 2*lingerGrace)))
-			time.AfterFunc(time.Second, cancel)
+	tr.reader = &lateReader{ring: tr.reader, empty: func() {
+		if waited == nil || time.Since(began) < 200*time.Millisecond {
+			return
 		}
-		return monotonic()
-	}
+		c.deafServer(t, false)
+		if took := <-waited; took >= linger {
+			t.Errorf("close() returned after %v, want less than %v", took, linger)
+		}
+		waited = nil
+		time.Sleep(time.Until(began.Add(linger + 2*lingerGrace)))
+		time.AfterFunc(time.Second, cancel)
+	}}
 	var verdicts []model.Verdict
 	for r, err := range model.Judged(tr.Events(ctx)) {
 		if err != nil {
@@ -69,6 +71,20 @@ func TestReaderRunsLate(t *testing.T) {
 	if len(verdicts) != 1 || verdicts[0] != model.Graceful {
 		t.Errorf("told as %v, want graceful", verdicts)
 	}
+}
+
+// lateReader is a ring of which it is known when it was found empty.
+type lateReader struct {
+	ring
+	empty func()
+}
+
+func (r *lateReader) ReadInto(to *ringbuf.Record) error {
+	err := r.ring.ReadInto(to)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		r.empty()
+	}
+	return err
 }
 
 // deafServer lets the server's socket drop every segment, or hear again.

@@ -64,7 +64,7 @@ func (o Options) withDefaults() Options {
 type Tracer struct {
 	opts    Options
 	loaded  *loaded
-	reader  *ringbuf.Reader
+	reader  ring
 	losses  *lossCounters
 	asm     *assembler
 	started model.Time
@@ -73,7 +73,14 @@ type Tracer struct {
 	closeErr  error
 	drained   bool
 	tap       func(raw []byte) // sees every message; tests record with it
-	now       func() ktime     // monotonic, but for tests
+	now       clocks
+}
+
+// ring is where messages come from: a [ringbuf.Reader].
+type ring interface {
+	ReadInto(*ringbuf.Record) error
+	SetDeadline(time.Time)
+	Close() error
 }
 
 var _ model.Source = (*Tracer)(nil)
@@ -94,7 +101,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if err := removeMemlock(); err != nil {
 		return nil, fmt.Errorf("raise the limit of locked memory (CAP_SYS_RESOURCE): %w", err)
 	}
-	t := &Tracer{opts: opts, now: monotonic}
+	t := &Tracer{opts: opts, now: systemClocks}
 	defer func() {
 		if err != nil {
 			t.Close()
@@ -104,9 +111,11 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if t.loaded, err = loadBest(opts, env); err != nil {
 		return nil, err
 	}
-	if t.reader, err = ringbuf.NewReader(t.loaded.objects.Maps["messages"]); err != nil {
+	reader, err := ringbuf.NewReader(t.loaded.objects.Maps["messages"])
+	if err != nil {
 		return nil, fmt.Errorf("open ring buffer: %w", err)
 	}
+	t.reader = reader
 	if t.losses, err = newLossCounters(t.loaded.objects); err != nil {
 		return nil, err
 	}
@@ -116,8 +125,8 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if err := runOnce(t.loaded.objects.Programs[once]); err != nil {
 		return nil, fmt.Errorf("find open connections: %w", err)
 	}
-	clock := readClock()
-	t.started = clock.time(monotonic())
+	clock := t.now.measure()
+	t.started = clock.time(t.now.monotonic())
 	t.asm = newAssembler(translator{
 		clock:     clock,
 		hertz:     learnHertz(t.losses),
@@ -126,9 +135,9 @@ func Open(opts Options) (_ *Tracer, err error) {
 		seesICMP6: t.loaded.runs("fentry_v6_err", "kprobe_v6_err"),
 		owners:    process.NewOwners(process.Options{CommandLine: opts.CommandLine}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
-	t.asm.began, t.asm.following = monotonic(), opts.PID != 0
+	t.asm.began, t.asm.following = t.now.monotonic(), opts.PID != 0
 	t.asm.attached(t.loaded.allReturns())
-	t.asm.namespaces = newNamespaces(opts.NetNS, monotonic())
+	t.asm.namespaces = newNamespaces(opts.NetNS, t.now.monotonic())
 	return t, nil
 }
 
@@ -207,14 +216,14 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 // round waits for poll, reads the ring until it is empty and delivers what is
 // complete.
 func (t *Tracer) round(poll time.Duration, out emit) error {
-	t.asm.clock.adjust()
+	t.asm.clock.adjust(t.now.measure())
 	t.reader.SetDeadline(time.Now().Add(poll))
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
 	}
 	// The ring was empty some time ago: this thread may have waited for a processor
 	// since. What was sent meanwhile is no news that did not come.
-	now := t.now()
+	now := t.now.monotonic()
 	t.reader.SetDeadline(time.Now())
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
@@ -271,9 +280,10 @@ func (t *Tracer) drain(out emit) error {
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
 	}
-	t.asm.strays.beyond(t.losses.moreStrays(), monotonic())
+	now := t.now.monotonic()
+	t.asm.strays.beyond(t.losses.moreStrays(), now)
 	if t.asm.flush(t.losses.epoch(), out) {
-		t.losses.report(t.asm.clock.time(monotonic()), out)
+		t.losses.report(t.asm.clock.time(now), out)
 	}
 	return nil
 }

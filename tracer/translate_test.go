@@ -312,29 +312,3 @@ func TestWaitIsLearnt(t *testing.T) {
 		t.Errorf("a message that knows of no return: %+v", got)
 	}
 }
-
-// TestClock: wall-clock time follows steps and not noise, and boot time is not
-// monotonic time.
-func TestClock(t *testing.T) {
-	real := readClock()
-	if d := time.Duration(real.realtime + now(unix.CLOCK_MONOTONIC) - now(unix.CLOCK_REALTIME)).Abs(); d > time.Second {
-		t.Errorf("the wall clock is %v off", d)
-	}
-	if d := time.Duration(real.boottime + now(unix.CLOCK_BOOTTIME) - now(unix.CLOCK_REALTIME)).Abs(); d > time.Second {
-		t.Errorf("the boot clock is %v off", d)
-	}
-	noisy := clock{real.realtime + int64(time.Microsecond), real.boottime + int64(time.Microsecond)}
-	c := noisy
-	c.adjust()
-	if c != noisy {
-		t.Errorf("noise moved the clock from %+v to %+v", noisy, c)
-	}
-	c = clock{real.realtime + int64(time.Hour), real.boottime - int64(time.Hour)}
-	c.adjust()
-	if d := time.Duration(c.realtime - real.realtime).Abs(); d > time.Second {
-		t.Errorf("a step of the wall clock is not followed: %v off", d)
-	}
-	if d := time.Duration(c.boottime - real.boottime).Abs(); d > time.Second {
-		t.Errorf("a suspended machine is not followed: %v off", d)
-	}
-}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,6 +71,29 @@ func member(line map[string]any, path string) (string, bool) {
 	}
 	return "", false
 }
+
+// TestCSVOfNothing: a file without a row has its head line, and one only.
+func TestCSVOfNothing(t *testing.T) {
+	var out bytes.Buffer
+	c := NewCSV(&out)
+	for range 2 {
+		if err := c.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := csv.NewReader(&out).ReadAll()
+	if err != nil || len(rows) != 1 || !slices.Contains(rows[0], "verdict") {
+		t.Errorf("got %v, %v, want the names of the columns", rows, err)
+	}
+	if err := NewCSV(fullDisk{}).Flush(); err == nil {
+		t.Error("a head line that could not be written is no error")
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestCSVIsHarmless(t *testing.T) {
 	for name, want := range map[string]string{

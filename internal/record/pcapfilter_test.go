@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/closetrace/closetrace/model"
@@ -42,6 +43,23 @@ func TestPcapFilter(t *testing.T) {
 	need(t, "programs", "tcpdump")
 	if out, err := exec.Command("tcpdump", "-d", "-y", "EN10MB", p.String()).CombinedOutput(); err != nil {
 		t.Errorf("tcpdump does not take the filter: %s", out)
+	}
+}
+
+// TestPcapFilterMax: exactly as many connections are taken as are asked for, and the
+// others are counted.
+func TestPcapFilterMax(t *testing.T) {
+	for limit, want := range map[int]int{1: 1, 2: 2, 200: 200, 0: 150} {
+		p := PcapFilter{Max: limit}
+		for i := range 300 {
+			r := model.Record{Kind: model.KindTeardown}
+			r.Teardown.Network.Local = model.Endpoint{Address: netip.MustParseAddr("10.0.0.5"), Port: 443}
+			r.Teardown.Network.Peer = model.Endpoint{Address: netip.MustParseAddr("10.0.0.9"), Port: uint16(1000 + i)}
+			p.Add(&r)
+		}
+		if got := strings.Count(p.String(), "(host"); got != want || p.Skipped() != 300-want {
+			t.Errorf("at most %d: got %d and %d skipped, want %d and %d", limit, got, p.Skipped(), want, 300-want)
+		}
 	}
 }
 

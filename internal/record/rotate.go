@@ -89,9 +89,7 @@ func (w *Writer) nextFile() error {
 	if err != nil {
 		return err
 	}
-	o := w.options
-	o.Force = false
-	next, err := create(old.path, &o)
+	next, err := createNext(old.path, w.options)
 	if err != nil {
 		return err
 	}
@@ -111,6 +109,13 @@ func (w *Writer) nextFile() error {
 		}
 	})
 	return nil
+}
+
+// createNext replaces nothing, whatever the first file was allowed to: what is there
+// has come since the full file was moved aside.
+func createNext(path string, o Options) (*file, error) {
+	o.Force = false
+	return create(path, &o)
 }
 
 // moveAside renames the full file and returns its new name, or "" if somebody

@@ -1,0 +1,217 @@
+//go:build linux
+
+package tracer
+
+import (
+	"context"
+	"os"
+	"slices"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// batches is a ring: after each SetDeadline the next batch can be read, and is
+// followed by what then happens. Beyond the last it ends the trace.
+type batches struct {
+	all    []batch
+	next   int
+	left   [][]byte
+	then   func()
+	ending context.CancelFunc
+	read   func(n int) // before the nth message, from 0
+	count  int
+}
+
+type batch struct {
+	messages [][]byte
+	then     func() // when the ring has been found empty
+}
+
+func (b *batches) SetDeadline(time.Time) {
+	b.left, b.then = nil, b.ending
+	if b.next < len(b.all) {
+		b.left, b.then = b.all[b.next].messages, b.all[b.next].then
+	}
+	b.next++
+}
+
+func (b *batches) ReadInto(to *ringbuf.Record) error {
+	if len(b.left) == 0 {
+		if b.then != nil {
+			b.then()
+		}
+		return os.ErrDeadlineExceeded
+	}
+	if b.read != nil {
+		b.read(b.count)
+	}
+	b.count++
+	to.RawSample, b.left = b.left[0], b.left[1:]
+	return nil
+}
+
+func (*batches) Close() error { return nil }
+
+// played is a tracer without a kernel.
+type played struct {
+	*Tracer
+	ring     *batches
+	host     *hostClocks
+	counters *fakeCounters
+	ctx      context.Context
+}
+
+func newPlayed(t *testing.T, all ...batch) *played {
+	ctx, cancel := context.WithCancel(t.Context())
+	p := &played{
+		ring: &batches{all: all, ending: cancel}, host: &hostClocks{at: 10e9}, counters: &fakeCounters{cpus: 1}, ctx: ctx,
+	}
+	now := clocks(p.host.read)
+	p.Tracer = &Tracer{
+		opts: Options{}.withDefaults(), loaded: &loaded{mode: Tracepoint}, reader: p.ring, losses: p.counters.losses(), now: now,
+		asm: newAssembler(translator{clock: now.measure(), hertz: 250}, "s"),
+	}
+	p.asm.namespaces = &namespaces{known: map[uint32]*namespace{}}
+	return p
+}
+
+func (p *played) events(t *testing.T) (events []model.Event) {
+	t.Helper()
+	for e, err := range p.Events(p.ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+func endAt(sock, at uint64) []byte {
+	e := sampleEnd(sock, at)
+	return slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&e)), unsafe.Sizeof(e)))
+}
+
+func laterAt(message bpf.TraceMessage, sock, at uint64) []byte {
+	l := bpf.TraceLater{Message: message, Sock: sock, Time: at}
+	return slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&l)), unsafe.Sizeof(l)))
+}
+
+// waitsFor lets the reader wait for a processor once it has found the ring empty.
+func (p *played) waitsFor(d time.Duration) func() { return func() { p.host.at += int64(d) } }
+
+// TestReaderIsLate: what is in the ring by the time the reader runs again belongs to
+// the end that it has read before.
+func TestReaderIsLate(t *testing.T) {
+	p := newPlayed(t)
+	p.ring.all = []batch{
+		{messages: [][]byte{endAt(1, 10e9)}, then: p.waitsFor(time.Second)},
+		{messages: [][]byte{laterAt(bpf.TraceMessageMESSAGE_RESET_SENT, 1, 10e9+1000)}},
+	}
+	events := p.events(t)
+	if len(events) != 1 || !events[0].Facts.Evidence.RSTSentAfter {
+		t.Errorf("got %+v, want one end, with the RST that followed", events)
+	}
+}
+
+// TestEndOfTrace: what is in the ring, and what was held, is delivered once all
+// programs are detached, and so is the last loss.
+func TestEndOfTrace(t *testing.T) {
+	p := newPlayed(t)
+	p.ring.all = []batch{
+		{messages: [][]byte{endAt(1, 10e9)}},
+		{then: p.ring.ending},
+		{messages: [][]byte{endAt(2, 10e9+1000)}, then: func() { p.counters.add(0, bpf.TraceCpuCounters{Ring: 3}) }},
+	}
+	events := p.events(t)
+	if len(events) != 3 || events[0].Facts.Network.Local.Port != 1 || events[1].Facts.Network.Local.Port != 2 {
+		t.Fatalf("got %+v, want two ends and a loss", events)
+	}
+	if l := events[2].Loss; events[2].Kind != model.KindLoss || l.Count != 3 || l.Time != p.asm.clock.time(ktime(p.host.at)) {
+		t.Errorf("got %+v, want 3 lost, now", events[2])
+	}
+	if again := p.events(t); len(again) != 0 {
+		t.Errorf("the trace had ended and told %+v", again)
+	}
+}
+
+// TestLossInARound: a loss is told in the round in which it is found, between what
+// came before and after it.
+func TestLossInARound(t *testing.T) {
+	p := newPlayed(t)
+	p.ring.all = []batch{
+		{messages: [][]byte{endAt(1, 9e9)}, then: func() { p.counters.add(0, bpf.TraceCpuCounters{Table: 2}) }},
+		{},
+		{messages: [][]byte{endAt(2, 9e9+1000)}},
+	}
+	var kinds []model.Kind
+	for _, e := range p.events(t) {
+		kinds = append(kinds, e.Kind)
+	}
+	if want := []model.Kind{model.KindTeardown, model.KindLoss, model.KindTeardown}; !slices.Equal(kinds, want) {
+		t.Errorf("got %v, want %v", kinds, want)
+	}
+}
+
+// TestBusyRing: in a ring that is never found empty, time is that of the messages.
+func TestBusyRing(t *testing.T) {
+	p := newPlayed(t)
+	var messages [][]byte
+	for n := range uint64(3000) {
+		messages = append(messages, endAt(n+1, 1e9+n*1e6)) // a millisecond apart
+	}
+	p.ring.all = []batch{{messages: messages}}
+	told, held := 0, 0
+	p.ring.read = func(n int) { held = max(held, n-told) }
+	for range p.Events(p.ctx) {
+		told++
+	}
+	if most := 1024 + int(hold/time.Millisecond) + 1; told != 3000 || held > most {
+		t.Errorf("%d of 3000 told, up to %d held, want at most %d", told, held, most)
+	}
+}
+
+// TestStepInATrace: ends after a step of the wall clock are told by its new time.
+func TestStepInATrace(t *testing.T) {
+	p := newPlayed(t)
+	p.ring.all = []batch{
+		{messages: [][]byte{endAt(1, 9e9)}},
+		{then: func() { p.host.stepped = int64(time.Hour) }},
+		{messages: [][]byte{endAt(2, 9e9)}},
+	}
+	var times []model.Time
+	for _, e := range p.events(t) {
+		if e.Kind == model.KindTeardown {
+			times = append(times, e.Facts.Time)
+		}
+	}
+	if len(times) != 2 || time.Duration(times[1]-times[0]).Round(time.Second) != time.Hour {
+		t.Errorf("got %v, want the second an hour later", times)
+	}
+}
+
+// TestConsumerStops: nothing is yielded to a loop that has ended.
+func TestConsumerStops(t *testing.T) {
+	for name, all := range map[string][]batch{
+		"in a round": {{messages: [][]byte{endAt(1, 1e9), endAt(2, 1e9)}}},
+		"at the end": {{}, {}, {messages: [][]byte{endAt(1, 10e9), endAt(2, 10e9)}}},
+	} {
+		p := newPlayed(t, all...)
+		if name == "at the end" {
+			p.ring.all[1].then = p.ring.ending
+		}
+		told := 0
+		for range p.Events(p.ctx) {
+			told++
+			break
+		}
+		if told != 1 {
+			t.Errorf("%s: got %d, want 1", name, told)
+		}
+	}
+}
