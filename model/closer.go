@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // CloseNote says how this side was closed where that is worth a word: by an exit, by
@@ -17,7 +18,7 @@ func (f *Facts) CloseNote() string {
 	}
 	switch {
 	case c.Signal != 0:
-		return spaced("killed: "+SignalName(c.Signal), other)
+		return spaced(fmt.Sprintf("exit signal %d (%s)", c.Signal, SignalName(c.Signal)), other)
 	case c.Call == CallExit && other != "":
 		return "exit of " + other
 	case c.Call == CallExit:
@@ -26,6 +27,57 @@ func (f *Facts) CloseNote() string {
 		return "closed by " + other
 	}
 	return ""
+}
+
+// PeerNote names the process at the other end where that is on this host, and says what
+// it did if it reset the connection; of a reset that it did not send it says so. It is
+// empty where the other end is not known. Names in it are as the system gave them.
+func (t *Teardown) PeerNote() string {
+	peer := ""
+	if p := t.PeerProcess; p.PID != 0 || p.Name != "" {
+		peer = fmt.Sprintf("%s[%d]", p.Name, p.PID)
+	}
+	switch {
+	case t.Cause == CausePeerReset && t.Terminator == NetworkPath:
+		return spaced("reset while the other end was open", peer)
+	case peer == "":
+		return ""
+	case t.Cause == CausePeerReset && t.Terminator == Peer && t.PeerCause == CauseFIN:
+		return "reset by the host of " + peer + ", which had closed"
+	case t.Cause == CausePeerReset && t.Terminator == Peer && t.PeerCause != CauseUnknown:
+		return fmt.Sprintf("reset by %s: %s", peer, t.PeerCause)
+	default:
+		return "peer " + peer
+	}
+}
+
+// halfClosedLeast is how long a half-close lasts that is worth a word, idleLeast the same
+// of idleness.
+const (
+	halfClosedLeast = 100 * time.Millisecond
+	idleLeast       = 500 * time.Millisecond
+)
+
+// HalfClosed returns for how long only one side had sent its FIN when this side was
+// closed, if that was long; 0 otherwise.
+func (f *Facts) HalfClosed() time.Duration {
+	e := &f.Evidence
+	if e.FirstFIN == 0 || e.CloseTime == 0 {
+		return 0
+	}
+	if d := e.CloseTime.Sub(e.FirstFIN); d >= halfClosedLeast {
+		return d
+	}
+	return 0
+}
+
+// WasIdle returns for how long nothing had been said when this end began to close, if
+// that was long; 0 otherwise.
+func (f *Facts) WasIdle() time.Duration {
+	if d := f.TCP.Idle.Or(0); d >= idleLeast {
+		return d
+	}
+	return 0
 }
 
 // CloseCall says in words which call or event closed this side, and of which process

@@ -99,6 +99,15 @@ func answeredData(f *Facts) bool {
 // by that connection's end: a peer on this host would be at lo itself.
 func resetHere(f *Facts) bool { return f.Evidence.RSTReceivedBefore && f.Evidence.RSTHere }
 
+// resetBetween: the other end is on this host, and did not send the reset.
+func resetBetween(f *Facts) bool {
+	return f.Evidence.RSTReceivedBefore && f.Evidence.PeerOpen
+}
+
+func doubtResetBetween(*Facts) string {
+	return "the other end is on this host and was still open: something between them sent the RST"
+}
+
 func doubtResetHere(*Facts) string {
 	return "the peer seems not to have sent the RST: this host's firewall made it, or a program with a raw socket"
 }

@@ -52,6 +52,10 @@ type Evidence struct {
 	// the peer could answer, or by lo from a peer that is not on this host.
 	RSTHere bool `json:"rst_here,omitzero"`
 
+	// The other end is on this host, was still open when the reset came, and had sent
+	// none (Linux).
+	PeerOpen bool `json:"peer_open,omitzero"`
+
 	// Unanswered retransmissions since the last answer (Linux).
 	TimerRetransmits Opt[uint32] `json:"timer_retransmits,omitzero"`
 	// Unanswered probes since the last answer (Linux).

@@ -36,6 +36,13 @@ type Facts struct {
 	Systemd Systemd `json:"systemd,omitzero"`
 	// What the protocol did.
 	TCP TCP `json:"tcp"`
+	// The id of the connection's other end, if that is on this host too and had ended
+	// within 100 ms after this one, or up to five minutes before (Linux).
+	PeerEnd string `json:"peer_end,omitzero"`
+	// The process of the other end.
+	PeerProcess PeerProcess `json:"peer_process,omitzero"`
+	// Why the other end ended.
+	PeerCause Cause `json:"peer_cause,omitzero"`
 	// SO_LINGER when the socket was closed.
 	Linger Linger `json:"linger,omitzero"`
 
@@ -52,6 +59,14 @@ type Facts struct {
 // Acceptor is the process that called accept(), and whose child owns the socket:
 // sshd and PostgreSQL fork one for each connection.
 type Acceptor struct {
+	// Process ID.
+	PID int `json:"pid,omitzero"`
+	// Its name.
+	Name string `json:"name,omitzero"`
+}
+
+// PeerProcess is the process at the other end of a connection within this host.
+type PeerProcess struct {
 	// Process ID.
 	PID int `json:"pid,omitzero"`
 	// Its name.

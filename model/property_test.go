@@ -60,7 +60,7 @@ var terminators = map[Terminator][]Cause{
 	},
 	Admin:             {CauseDestroyed},
 	Peer:              {CausePeerReset, CauseRefused, CauseFIN},
-	NetworkPath:       {CauseUnreachable},
+	NetworkPath:       {CauseUnreachable, CausePeerReset}, // rule reset-between
 	TerminatorUnknown: {CauseUnknown, CauseFIN},
 }
 
@@ -267,6 +267,7 @@ func randomEvidence(r *rand.Rand) Evidence {
 		RSTReceivedBefore: r.IntN(4) == 0, RSTSentBefore: r.IntN(4) == 0, RSTSentAfter: r.IntN(4) == 0,
 		RSTReplyAfter: r.IntN(4) == 0, RSTReplyTimeWait: r.IntN(20) == 0, RSTFlag: randomOpt(r, true, false),
 		RSTHere:          r.IntN(4) == 0,
+		PeerOpen:         r.IntN(8) == 0,
 		NoPort:           r.IntN(16) == 0,
 		TimerRetransmits: randomOpt[uint32](r, 0, 3), TimerProbes: randomOpt[uint32](r, 0, 3), WindowOpen: r.IntN(4) == 0,
 		UserTimeout: randomOpt(r, 0, time.Second), Linger2: randomOpt[int32](r, 0, -1),

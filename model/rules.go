@@ -66,6 +66,11 @@ var rules = []Rule{
 		holds: resetHere, doubt: doubtResetHere,
 	},
 	{
+		Name: "reset-between", When: "RST received, and the other end, on this host, was still open",
+		Verdict: Abortive, Cause: CausePeerReset, Terminator: NetworkPath, First: InitiatorNone,
+		holds: resetBetween, doubt: doubtResetBetween,
+	},
+	{
 		Name: "peer-reset", When: "RST received",
 		Verdict: Abortive, Cause: CausePeerReset, Terminator: Peer, First: InitiatorPeer,
 		holds: func(f *Facts) bool { return f.Evidence.RSTReceivedBefore || notice(f, NoticeRSTReceived) },

@@ -17,6 +17,8 @@ type Stray struct {
 	Why StrayReason `json:"why,omitzero"`
 	// When the connection had ended.
 	Ended Time `json:"ended_time,omitzero"`
+	// The id of the end on this host that it reset, if there is one.
+	Hit string `json:"hit,omitzero"`
 	// For how long before first_time ends are remembered, where none was found.
 	LookedBack Opt[time.Duration] `json:"looked_back_ns,omitzero"`
 }

@@ -3,26 +3,29 @@
 package model
 
 type view struct {
-	ID               string        `expr:"id"`
-	Verdict          string        `expr:"verdict"`
-	Cause            string        `expr:"cause"`
-	Initiator        string        `expr:"initiator"`
-	Terminator       string        `expr:"terminator"`
-	Confidence       string        `expr:"confidence"`
-	ConfidenceReason string        `expr:"confidence_reason"`
-	Rule             string        `expr:"rule"`
-	CloseBlocked     int           `expr:"close_blocked_ns"`
-	Network          viewNetwork   `expr:"network"`
-	Process          viewProcess   `expr:"process"`
-	Acceptor         viewAcceptor  `expr:"acceptor"`
-	Closer           viewCloser    `expr:"closer"`
-	Container        viewContainer `expr:"container"`
-	K8s              viewK8s       `expr:"k8s"`
-	Cgroup           viewCgroup    `expr:"cgroup"`
-	Systemd          viewSystemd   `expr:"systemd"`
-	TCP              viewTCP       `expr:"tcp"`
-	Linger           viewLinger    `expr:"linger"`
-	Duration         int           `expr:"duration_ns"`
+	ID               string          `expr:"id"`
+	Verdict          string          `expr:"verdict"`
+	Cause            string          `expr:"cause"`
+	Initiator        string          `expr:"initiator"`
+	Terminator       string          `expr:"terminator"`
+	Confidence       string          `expr:"confidence"`
+	ConfidenceReason string          `expr:"confidence_reason"`
+	Rule             string          `expr:"rule"`
+	CloseBlocked     int             `expr:"close_blocked_ns"`
+	Network          viewNetwork     `expr:"network"`
+	Process          viewProcess     `expr:"process"`
+	Acceptor         viewAcceptor    `expr:"acceptor"`
+	Closer           viewCloser      `expr:"closer"`
+	Container        viewContainer   `expr:"container"`
+	K8s              viewK8s         `expr:"k8s"`
+	Cgroup           viewCgroup      `expr:"cgroup"`
+	Systemd          viewSystemd     `expr:"systemd"`
+	TCP              viewTCP         `expr:"tcp"`
+	PeerEnd          string          `expr:"peer_end"`
+	PeerProcess      viewPeerProcess `expr:"peer_process"`
+	PeerCause        string          `expr:"peer_cause"`
+	Linger           viewLinger      `expr:"linger"`
+	Duration         int             `expr:"duration_ns"`
 }
 
 type viewNetwork struct {
@@ -158,6 +161,11 @@ type viewLimited struct {
 	Sender   int `expr:"sender_ns"`
 }
 
+type viewPeerProcess struct {
+	PID  int    `expr:"pid"`
+	Name string `expr:"name"`
+}
+
 type viewLinger struct {
 	On      bool   `expr:"on"`
 	Seconds int    `expr:"seconds"`
@@ -238,6 +246,10 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.TCP.TimeWait = t.TCP.TimeWait.Or(false)
 	v.TCP.Loopback = t.TCP.Loopback
 	v.TCP.Preexisting = t.TCP.Preexisting
+	v.PeerEnd = t.PeerEnd
+	v.PeerProcess.PID = int(t.PeerProcess.PID)
+	v.PeerProcess.Name = t.PeerProcess.Name
+	v.PeerCause = t.PeerCause.String()
 	v.Linger.On = t.Linger.On.Or(false)
 	v.Linger.Seconds = number(t.Linger.Seconds)
 	v.Linger.Outcome = t.Linger.Outcome.String()

@@ -39,6 +39,7 @@ type assembler struct {
 	// Where ends happen; nil: not followed.
 	namespaces *namespaces
 	event      model.Event // the next one: it has 900 bytes, and is made in place
+	other      model.Facts // of the other end of its connection
 }
 
 func newAssembler(t translator, session string) *assembler {
@@ -81,11 +82,15 @@ func (a *assembler) message(m *message, out emit) bool {
 
 func (a *assembler) hold(e *bpf.TraceEnd) {
 	h := a.held.next()
-	h.at, h.end, h.wait = ktime(e.Ended), *e, a.waits.of(e)
+	h.at, h.end, h.wait, h.open = ktime(e.Ended), *e, a.waits.of(e), false
 	a.held.push(h)
 	if h.wait != nil { // the socket's next connection may wait before this end is delivered
 		a.waits.drop(h.wait)
+		h.number = a.numberOf(h.wait)
+	} else {
+		h.number = a.nextNumber()
 	}
+	h.place = a.recent.add(e, h.number)
 	a.bySock[e.Sock] = h
 	a.meet(e)
 	if a.namespaces != nil {
@@ -210,6 +215,7 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 	e, w := &h.end, h.wait
 	if w == nil && e.Lingering != 0 && a.hertz != 0 { // the message of its begin was lost
 		w = newWaiting(e, a.hertz)
+		w.number = h.number
 	}
 	if w != nil && !w.reported() {
 		w.learn(e)
@@ -220,22 +226,32 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 	f := a.next(model.KindTeardown)
 	a.facts(f, e)
 	f.Evidence.Gap = f.Evidence.Gap || gap
+	a.otherEnd(f, h.place, e.Ended)
+	f.Evidence.PeerOpen = f.Evidence.PeerOpen || h.open
+	f.ID = a.ids.of(h.number)
 	if w != nil && w.reported() {
 		a.event.Kind = model.KindOutcome
-		f.ID = w.id
 		f.Evidence.Later = true
 		f.Evidence.Wait.TimerExpired = w.timer
-		a.recent.add(e, w.number, gap, false) // it has its outcome
+		a.recent.settle(h.place, e, gap, false) // it has its outcome
 		return out(&a.event)
 	}
-	f.ID = a.nextID()
-	a.recent.add(e, a.ends, gap, f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL)))
+	a.recent.settle(h.place, e, gap, f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL)))
 	return out(&a.event)
 }
 
-func (a *assembler) nextID() string {
+// nextNumber numbers the ends from 1.
+func (a *assembler) nextNumber() uint64 {
 	a.ends++
-	return a.ids.of(a.ends)
+	return a.ends
+}
+
+// numberOf returns the number of the end that w belongs to.
+func (a *assembler) numberOf(w *waiting) uint64 {
+	if w.number == 0 {
+		w.number = a.nextNumber()
+	}
+	return w.number
 }
 
 // ids makes the IDs of ends. The text of many is in one piece of memory, which is

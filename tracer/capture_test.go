@@ -104,6 +104,7 @@ func ReadCapture(path string) (c Capture, err error) {
 	if err := json.NewDecoder(text).Decode(&c); err != nil {
 		return c, fmt.Errorf("read %s: %w", path, err)
 	}
+	c.knowBetween()
 	var m message
 	for _, raw := range c.Messages {
 		if err := m.decode(raw); err != nil {
@@ -111,6 +112,15 @@ func ReadCapture(path string) (c Capture, err error) {
 		}
 	}
 	return c, nil
+}
+
+// knowBetween corrects what older captures say: that a forged RST is the peer's.
+func (c *Capture) knowBetween() {
+	for i := range c.Results {
+		if c.Results[i].Name == "reset-forged" {
+			c.Results[i].Ends[0].Truth.Between = true
+		}
+	}
 }
 
 // WriteTo writes a capture to a file.

@@ -27,7 +27,7 @@ type waiting struct {
 	end      bpf.TraceEnd // as it was when the wait began
 	deadline ktime        // when the wait ends at the latest
 	id       string       // of its linger-timeout, once reported
-	number   uint64       // of that end
+	number   uint64       // of that end, 0 if it has none yet
 	timer    bool         // reported because the timer ran out
 	dropped  bool
 }
@@ -153,8 +153,7 @@ func (a *assembler) expire(w *waiting, at ktime, timer bool, out emit) bool {
 		a.waits.drop(w)
 		return true
 	}
-	w.id, w.timer = a.nextID(), timer
-	w.number = a.ends
+	w.id, w.timer = a.ids.of(a.numberOf(w)), timer
 	f.ID = w.id
 	return out(&a.event)
 }

@@ -8,9 +8,12 @@ import (
 
 // held is a connection end that waits for late evidence.
 type held struct {
-	at   ktime
-	end  bpf.TraceEnd
-	wait *waiting // if its close() waited
+	at     ktime
+	end    bpf.TraceEnd
+	wait   *waiting // if its close() waited
+	number uint64   // of its ID
+	place  uint64   // in recent
+	open   bool     // its other end was found open
 }
 
 func (h *held) time() ktime { return h.at }

@@ -27,17 +27,21 @@ const (
 // of the time of a map from which the oldest is deleted.
 type recent struct {
 	seed  maphash.Seed
-	heads []uint64 // by hash: the number of the last one, counted from 1
+	heads []uint64 // by the tuple's hash: the number of the last one, counted from 1
+	mates []uint64 // the same by what both ends of a connection have in common
 	ring  []ended
 	count uint64 // added so far
 }
 
 // ended is a connection that has ended.
 type ended struct {
-	end  bpf.TraceEnd
-	id   uint64
-	prev uint64 // number of the one before it with the same hash
-	gap  bool   // events were lost around the end
+	end   bpf.TraceEnd
+	id    uint64
+	place uint64
+	prev  uint64 // number of the one before it with the same hash
+	// hash is what its other end has too; mated is the one before it with that.
+	hash, mated uint64
+	gap         bool // events were lost around the end
 	// timeWait: a reset of its TIME_WAIT would be news.
 	timeWait bool
 }
@@ -67,22 +71,42 @@ func mapped(b *[16]byte) [16]byte {
 }
 
 func newRecent() recent {
-	return recent{seed: maphash.MakeSeed(), heads: make([]uint64, recentMax)}
+	return recent{seed: maphash.MakeSeed(), heads: make([]uint64, recentMax), mates: make([]uint64, recentMax)}
 }
 
 func (t *recent) head(n tuple) *uint64 {
 	return &t.heads[maphash.Comparable(t.seed, n)%recentMax]
 }
 
-func (t *recent) add(e *bpf.TraceEnd, id uint64, gap, timeWait bool) {
-	head := t.head(endTuple(e))
+// add takes an end when its message comes, and returns its place.
+func (t *recent) add(e *bpf.TraceEnd, id uint64) (place uint64) {
+	head, hash := t.head(endTuple(e)), t.mateHash(e)
+	mated := &t.mates[hash%recentMax]
 	if len(t.ring) < recentMax {
 		t.ring = append(t.ring, ended{})
 	}
 	entry := &t.ring[t.count%recentMax]
-	entry.end, entry.id, entry.prev, entry.gap, entry.timeWait = *e, id, *head, gap, timeWait
+	entry.end, entry.id, entry.prev, entry.gap, entry.timeWait = *e, id, *head, false, false
+	entry.hash, entry.mated = hash, *mated
 	t.count++
-	*head = t.count
+	entry.place = t.count
+	*head, *mated = t.count, t.count
+	return t.count
+}
+
+// at returns the end with that place, or nil if there is none any more.
+func (t *recent) at(place uint64) *ended {
+	if place == 0 || t.count-place >= recentMax {
+		return nil
+	}
+	return &t.ring[(place-1)%recentMax]
+}
+
+// settle takes what is known of the end when it is reported.
+func (t *recent) settle(place uint64, e *bpf.TraceEnd, gap, timeWait bool) {
+	if entry := t.at(place); entry != nil {
+		entry.end, entry.gap, entry.timeWait = *e, gap, timeWait
+	}
 }
 
 // find returns the last connection with this tuple that had ended by then, or nil.
@@ -90,15 +114,13 @@ func (t *recent) add(e *bpf.TraceEnd, id uint64, gap, timeWait bool) {
 // ring has been written over. What was sent in the kernel call that ended the
 // connection, or on another processor, may have been sent a little before its end.
 func (t *recent) find(n tuple, at ktime) *ended {
-	for number := *t.head(n); number != 0 && t.count-number < recentMax; {
-		entry := &t.ring[(number-1)%recentMax]
+	for entry := t.at(*t.head(n)); entry != nil; entry = t.at(entry.prev) {
 		if endTuple(&entry.end) == n && ktime(entry.end.Ended) <= at.add(hold) {
 			if ktime(entry.end.Ended).add(recentFor) < at {
 				return nil
 			}
 			return entry
 		}
-		number = entry.prev
 	}
 	return nil
 }
@@ -134,6 +156,7 @@ func (a *assembler) resetFromTimeWait(h *heldReset, out emit) bool {
 	f := a.next(model.KindOutcome)
 	a.facts(f, e)
 	f.Time, f.ID = a.clock.time(ktime(l.Time)), a.ids.of(tw.id)
+	a.otherEnd(f, tw.place, l.Time)
 	if e.Started != 0 {
 		f.Duration = model.Some(time.Duration(l.Time - e.Started))
 	}

@@ -21,8 +21,9 @@ func TestRecent(t *testing.T) {
 	}
 	const added = recentMax + 1000
 	w := newRecent()
+	add := func(e *bpf.TraceEnd, id uint64) { w.settle(w.add(e, id), e, false, true) }
 	for i := range added {
-		w.add(endOf(i, 1), uint64(i+1), false, true)
+		add(endOf(i, 1), uint64(i+1))
 	}
 	take := func(i int, at ktime) uint64 {
 		if e := w.inTimeWait(endTuple(endOf(i, 0)), at); e != nil {
@@ -42,12 +43,12 @@ func TestRecent(t *testing.T) {
 			t.Fatalf("take(%d) worked twice", i)
 		}
 	}
-	w.add(endOf(1, 1), 7, false, true)
-	w.add(endOf(1, 1), 8, false, true)
+	add(endOf(1, 1), 7)
+	add(endOf(1, 1), 8)
 	if id := take(1, 2); id != 8 {
 		t.Errorf("of two connections with one tuple: %d; want the later one, 8", id)
 	}
-	w.add(endOf(2, 1), 9, false, true)
+	add(endOf(2, 1), 9)
 	if id := take(2, ktime(1).add(timeWaitFor+time.Second)); id != 0 {
 		t.Error("a TIME_WAIT that is over was found")
 	}
@@ -58,12 +59,12 @@ func TestRecent(t *testing.T) {
 func TestChainOfRecentEnds(t *testing.T) {
 	w := newRecent()
 	e := bpf.TraceEnd{LocalPort: 1, Ended: 1}
-	w.add(&e, 1, false, true)
+	w.add(&e, 1)
 	for i := range recentMax - 1 {
-		w.add(&bpf.TraceEnd{LocalPort: 2, Netns: uint32(i), Ended: 1}, 2, false, true)
+		w.add(&bpf.TraceEnd{LocalPort: 2, Netns: uint32(i), Ended: 1}, 2)
 	}
 	e.Ended = uint64(time.Minute)
-	w.add(&e, 3, false, true)
+	w.add(&e, 3)
 	found := make(chan *ended, 1)
 	go func() { found <- w.find(endTuple(&e), ktime(time.Second)) }()
 	select {

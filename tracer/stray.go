@@ -97,7 +97,7 @@ func (a *assembler) stray(r *strayResets, out emit) bool {
 	f.TCP.RST = model.RST{Sent: model.Some(true), Reason: a.reasons[l.Reason]}
 	f.TCP.Loopback = f.Network.Loopback()
 	s := &a.event.Stray
-	*s = model.Stray{Count: r.count, First: a.clock.time(ktime(l.Time))}
+	*s = model.Stray{Count: r.count, First: a.clock.time(ktime(l.Time)), Hit: a.hit(r)}
 	switch {
 	case l.Listening == 0 && l.Segment&(tcpSYN|tcpACK) == tcpSYN:
 		s.Why = model.StrayNoListener
@@ -113,6 +113,27 @@ func (a *assembler) stray(r *strayResets, out emit) bool {
 		s.LookedBack = model.Some(min(recentFor, time.Duration(ktime(l.Time)-max(a.began, a.recent.oldest()))))
 	}
 	return out(&a.event)
+}
+
+// hitMax bounds how many of the latest ends are looked at for one that was hit.
+const hitMax = 4096
+
+// hit returns the id of the end on this host that the resets ended, or "". It may be in
+// another network namespace.
+func (a *assembler) hit(r *strayResets) string {
+	wanted, first := anywhere(r.tuple.reversed()), ktime(r.first.Time)
+	t := &a.recent
+	for place, steps := t.count, 0; steps < hitMax; place, steps = place-1, steps+1 {
+		e := t.at(place)
+		if e == nil || ktime(e.end.Ended).add(hold) < first {
+			return ""
+		}
+		if has(&e.end, bpf.TraceFlagFLAG_RST_RECEIVED) && anywhere(endTuple(&e.end)) == wanted && ktime(e.end.Ended) <= r.last.add(hold) &&
+			(!loopback(&e.end) || e.end.Netns == r.tuple.netns) {
+			return a.ids.of(e.id)
+		}
+	}
+	return ""
 }
 
 // Flags of the TCP header, RFC 9293, figure 1.

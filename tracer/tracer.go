@@ -68,6 +68,8 @@ type Tracer struct {
 	losses  *lossCounters
 	asm     *assembler
 	started model.Time
+	// seekFrom is when the table of connections may be looked through again.
+	seekFrom ktime
 
 	closeOnce sync.Once
 	closeErr  error
@@ -229,6 +231,7 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 		return err
 	}
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
+	t.seekOpen(now)
 	if t.asm.advance(now, t.losses.epoch(), out) {
 		t.losses.report(t.asm.clock.time(now), out)
 		t.asm.namespaces.report(now, &t.asm.clock, out)

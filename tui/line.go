@@ -134,7 +134,7 @@ func lineEnd(r *model.Record, p *palette, g *glyphs) []string {
 		columns = append(columns, outcomeWord(r, g))
 	}
 	var notes []string
-	for _, note := range []string{safetext.Escape(t.CloseNote()), lossesWord(t)} {
+	for _, note := range []string{safetext.Escape(t.CloseNote()), safetext.Escape(t.PeerNote()), lossesWord(t), pauseWord(&t.Facts)} {
 		if note != "" {
 			notes = append(notes, note)
 		}
@@ -178,6 +178,18 @@ func lossesWord(t *model.Teardown) string {
 	}
 	if d, known := t.CloseBlocked.Get(); known && d > 0 {
 		parts = append(parts, "close blocked "+human.Duration(d))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// pauseWord tells how long the connection was idle or half-closed.
+func pauseWord(f *model.Facts) string {
+	var parts []string
+	if d := f.WasIdle(); d > 0 {
+		parts = append(parts, "idle "+human.Duration(d))
+	}
+	if d := f.HalfClosed(); d > 0 {
+		parts = append(parts, "half-closed "+human.Duration(d))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -80,7 +80,26 @@ func TestLine(t *testing.T) {
 				r.Teardown.Duration, r.Teardown.TCP.Bytes = model.Some(22226*time.Millisecond), model.Bytes{}
 			},
 			LineOptions{},
-			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app        22.2s 7f3a-1c   killed: SIGKILL",
+			"17:23:00.123456 ✗ abortive        unread-data            nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app        22.2s 7f3a-1c   exit signal 9 (SIGKILL)",
+		},
+		{
+			"reset by a process of this host", func(r *model.Record) {
+				t := &r.Teardown
+				t.Cause, t.Terminator, t.TCP.Bytes = model.CausePeerReset, model.Peer, model.Bytes{}
+				t.PeerEnd, t.PeerProcess, t.PeerCause = "7f3a-1b", model.PeerProcess{PID: 99, Name: "cu\x1brl"}, model.CauseUnreadData
+			},
+			LineOptions{},
+			`17:23:00.123456 ✗ abortive        peer-reset             nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/peer                   7f3a-1c   reset by cu\x1brl[99]: unread-data`,
+		},
+		{
+			"idle, and half-closed by a process of this host", func(r *model.Record) {
+				t := &r.Teardown
+				t.Verdict, t.Cause, t.TCP.Bytes, t.TCP.Idle = model.Graceful, model.CauseFIN, model.Bytes{}, model.Some(75*time.Second)
+				t.Evidence.FirstFIN, t.Evidence.CloseTime = at.Add(-2*time.Second), at
+				t.PeerProcess = model.PeerProcess{PID: 99, Name: "curl"}
+			},
+			LineOptions{},
+			"17:23:00.123456 ✓ graceful        fin                    nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c   peer curl[99], idle 1m15s, half-closed 2s",
 		},
 		{
 			"closed by a child", func(r *model.Record) {

@@ -255,11 +255,17 @@ func sides(sent, received model.Opt[bool]) string {
 }
 
 func (s *story) otherEnd() {
-	o := s.related.otherEnd
-	if o == nil {
+	o, f := s.related.otherEnd, &s.rec.Teardown.Facts
+	if o == nil && f.PeerEnd == "" {
 		return
 	}
 	s.heading("THE OTHER END IS ON THIS HOST")
+	if o == nil { // it is not kept any more, or was filtered out
+		s.field("cause", f.PeerCause.String())
+		s.field("process", human.Process(f.PeerProcess.Name, f.PeerProcess.PID))
+		s.field("id", safetext.Escape(f.PeerEnd))
+		return
+	}
 	t := &o.Teardown
 	s.field("ended", clockWord(t.Time, s.zone, 6))
 	s.field("verdict", s.pal.of(t.Verdict).Styled(verdictWord(&t.Judgement, s.g)+": "+t.Cause.String()))

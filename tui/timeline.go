@@ -212,7 +212,11 @@ func findRelated(d *deck, seq uint64, r *model.Record) related {
 		case model.KindTeardown:
 			apart := o.Teardown.Time.Sub(r.Teardown.Time).Abs()
 			n := &o.Teardown.Network
-			if i != seq && known && sameConnection(n, &reversed) && apart <= nearest {
+			switch {
+			case i == seq:
+			case r.Teardown.PeerEnd != "" && o.Teardown.ID == r.Teardown.PeerEnd, r.Teardown.ID != "" && o.Teardown.PeerEnd == r.Teardown.ID:
+				nearest, found.otherEnd = -1, copyOf(o)
+			case known && sameConnection(n, &reversed) && apart <= nearest:
 				nearest, found.otherEnd = apart, copyOf(o)
 			}
 		default:

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/lab/scenariotest"
@@ -29,11 +30,19 @@ var lineClaims = []struct {
 	}},
 	{regexp.MustCompile(`^exit$`), func(h *scenariotest.Truth, _ []string) bool { return exited(h) && !h.OtherCloser() }},
 	{regexp.MustCompile(`^exit of (\S*)$`), func(h *scenariotest.Truth, a []string) bool { return exited(h) && otherIs(h, a[0]) }},
-	{regexp.MustCompile(`^killed: (SIG\w+)$`), func(h *scenariotest.Truth, a []string) bool {
-		return a[0] == signals[h.Facts.Closer.Signal] && !h.OtherCloser()
+	{regexp.MustCompile(`^exit signal (\d+) \((SIG\w+)\)$`), func(h *scenariotest.Truth, a []string) bool {
+		return a[1] == signals[h.Facts.Closer.Signal] && a[0] == fmt.Sprint(h.Facts.Closer.Signal) && !h.OtherCloser()
 	}},
-	{regexp.MustCompile(`^killed: (SIG\w+) (\S+)$`), func(h *scenariotest.Truth, a []string) bool {
+	{regexp.MustCompile(`^exit signal \d+ \((SIG\w+)\) (\S+)$`), func(h *scenariotest.Truth, a []string) bool {
 		return a[0] == signals[h.Facts.Closer.Signal] && otherIs(h, a[1])
+	}},
+	{regexp.MustCompile(`^reset while the other end was open$`), func(h *scenariotest.Truth, _ []string) bool { return h.Facts.Evidence.PeerOpen }},
+	{regexp.MustCompile(`^idle (.+)$`), func(h *scenariotest.Truth, a []string) bool {
+		d, known := h.Facts.TCP.Idle.Get()
+		return known && a[0] == human.Duration(d)
+	}},
+	{regexp.MustCompile(`^half-closed (.+)$`), func(h *scenariotest.Truth, a []string) bool {
+		return a[0] == human.Duration(time.Duration(h.Facts.Evidence.CloseTime-h.Facts.Evidence.FirstFIN))
 	}},
 	{regexp.MustCompile(`^closed by (\S+)$`), func(h *scenariotest.Truth, a []string) bool {
 		return h.Facts.Closer.Call == model.CallClose && otherIs(h, a[0])

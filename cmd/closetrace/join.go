@@ -94,6 +94,9 @@ func printJoined(out *bufio.Writer, j *pairs.Joiner, paths []string, rows int) {
 	for i := range r.Alone[:min(len(r.Alone), max(rows, 0))] {
 		e := &r.Alone[i]
 		fmt.Fprintf(out, "\n%s: %s\nits other end is still open, or was not recorded\n", name(e.File), story(e))
+		if e.HitBy != 0 {
+			fmt.Fprintf(out, "! the host of %s reset it, without having this connection\n", name(e.HitBy-1))
+		}
 	}
 }
 

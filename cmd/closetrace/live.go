@@ -20,8 +20,10 @@ can do nothing but print (TERM=dumb), one line for each connection end:
 
   TIME  VERDICT  CAUSE  PROCESS  LOCAL -> PEER  BEGAN/ENDED BY  LASTED  ID  NOTES
 
-NOTES are an exit, a signal or another process that closed it, bytes that were
-not acknowledged or not read, and how long close() blocked.
+NOTES are an exit, a signal or another process that closed it, the process at the
+other end if that is on this host and what it did, bytes that were not
+acknowledged or not read, how long close() blocked, how long the connection had
+been idle (from 0.5 s) and half-closed (from 0.1 s).
 
 A terminal that is too narrow gets it in two or three, broken between columns.
 

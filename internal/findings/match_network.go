@@ -115,7 +115,7 @@ func middlebox(m *match) bool {
 	}
 	gap := x.gap()
 	m.bytes, m.idle = x.unacked, max(gap, 0)
-	if x.stray {
+	if x.stray || x.between {
 		return true
 	}
 	if o != nil {

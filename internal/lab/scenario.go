@@ -115,6 +115,9 @@ type Truth struct {
 	Cause      model.Cause      `json:"cause"`
 	Initiator  model.Initiator  `json:"initiator"`
 	Terminator model.Terminator `json:"terminator"`
+	// Between: neither end sent the RST. A tracer that does not find the other end open
+	// says that the peer did.
+	Between bool `json:"between,omitzero"`
 	// From is the state that the connection ended from.
 	From   model.State         `json:"from,omitzero"`
 	Linger model.LingerOutcome `json:"linger,omitzero"`

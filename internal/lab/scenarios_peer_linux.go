@@ -112,7 +112,7 @@ func peerScenarios() []Scenario {
 			send, receive := b.sequences()
 			a.forge(flagRST, send, receive)
 			a.over()
-			s.end(a, peerReset()).Answered = true
+			s.end(a, peerReset().between()).Answered = true
 			a.finish()
 			b.send(5) // b does not know
 			b.over()

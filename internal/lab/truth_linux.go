@@ -104,6 +104,12 @@ func (t Truth) first(i model.Initiator) Truth {
 	return t
 }
 
+// between returns t with a RST that neither end sent.
+func (t Truth) between() Truth {
+	t.Between = true
+	return t
+}
+
 // unread returns t with that many received bytes thrown away.
 func (t Truth) unread(n uint64) Truth {
 	t.Unread = model.Some(n)

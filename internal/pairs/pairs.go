@@ -21,15 +21,18 @@ const apart = 10 * time.Minute
 
 // End is what one host tells of a connection.
 type End struct {
-	File            int // the recording, from 0
-	ID              string
-	Time            model.Time
-	Local, Peer     netip.AddrPort
-	Process         string
-	PID             int
-	Verdict         model.Verdict
-	Cause           model.Cause
-	RSTSent         bool
+	File        int // the recording, from 0
+	ID          string
+	Time        model.Time
+	Local, Peer netip.AddrPort
+	Process     string
+	PID         int
+	Verdict     model.Verdict
+	Cause       model.Cause
+	RSTSent     bool
+	// HitBy is the recording, counted from 1, of a host that reset this end without having
+	// the connection; 0 is none.
+	HitBy           int
 	Unread, Unacked uint64
 	fingerprint     model.Fingerprint
 }
@@ -45,8 +48,19 @@ type Pair struct {
 type Joiner struct {
 	ends    []End
 	byID    map[place]int
+	strays  []stray
 	Dropped uint64 // ends for which there was no room
 }
+
+// stray is a reset that a host sent for a connection that it does not have.
+type stray struct {
+	file        int
+	time        model.Time
+	local, peer netip.AddrPort
+}
+
+// maxStrays bounds them.
+const maxStrays = 50_000
 
 type place struct {
 	file int
@@ -61,6 +75,8 @@ func (j *Joiner) Add(file int, r *model.Record) {
 	t := &r.Teardown
 	at, known := j.byID[place{file, t.ID}]
 	switch {
+	case r.Kind == model.KindStray && r.Stray.Why == model.StrayNotOurs && len(j.strays) < maxStrays:
+		j.strays = append(j.strays, stray{file, r.Stray.First, t.Network.Local.AddrPort(), t.Network.Peer.AddrPort()})
 	case r.Kind == model.KindOutcome && known:
 		e := &j.ends[at]
 		if r.Overrules() {
@@ -95,6 +111,7 @@ type Result struct {
 // Join joins what was added, of so many recordings.
 func (j *Joiner) Join(files int) *Result {
 	r := &Result{Offsets: make([]model.Opt[time.Duration], files)}
+	j.hit()
 	prints, tuples := map[model.Fingerprint][]int{}, map[[2]netip.AddrPort][]int{}
 	for i := range j.ends {
 		if e := &j.ends[i]; e.fingerprint != 0 {
@@ -125,6 +142,27 @@ func (j *Joiner) Join(files int) *Result {
 	})
 	r.offsets()
 	return r
+}
+
+// hit marks the ends that a stray reset has ended: the nearest in time with its addresses.
+func (j *Joiner) hit() {
+	reset := map[[2]netip.AddrPort][]int{}
+	for i := range j.ends {
+		if e := &j.ends[i]; e.Cause == model.CausePeerReset {
+			reset[[2]netip.AddrPort{e.Local, e.Peer}] = append(reset[[2]netip.AddrPort{e.Local, e.Peer}], i)
+		}
+	}
+	for _, s := range j.strays {
+		best, nearest := -1, apart
+		for _, i := range reset[[2]netip.AddrPort{s.peer, s.local}] {
+			if d := j.ends[i].Time.Sub(s.time).Abs(); d <= nearest {
+				best, nearest = i, d
+			}
+		}
+		if best >= 0 {
+			j.ends[best].HitBy = s.file + 1
+		}
+	}
 }
 
 // other returns which of the candidates is the other end of i, -1 if none is: the one
@@ -163,6 +201,9 @@ func rank(p *Pair) int {
 
 // differ says why two stories do not fit together.
 func differ(a, b *End) string {
+	if a.HitBy != 0 || b.HitBy != 0 {
+		return "a host without this connection sent the reset: a packet came to it untranslated, or it had forgotten the connection"
+	}
 	for _, p := range [][2]*End{{a, b}, {b, a}} {
 		x, o := p[0], p[1]
 		if x.Cause != model.CausePeerReset && x.Cause != model.CauseRefused || o.RSTSent {

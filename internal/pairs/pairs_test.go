@@ -81,3 +81,26 @@ func TestTuplesJoinOldRecordings(t *testing.T) {
 		t.Errorf("got %+v, want c1 with s1", r.Pairs)
 	}
 }
+
+// TestStrayResetsAreJoined: conntrack let an answer through untranslated, and the client's
+// host, which has no such connection, reset the server's end (kubernetes/kubernetes#74839).
+func TestStrayResetsAreJoined(t *testing.T) {
+	stray := func(at time.Duration, local, peer string) *model.Record {
+		r := end("", at, local, peer, 0, model.CauseUnknown, true)
+		r.Kind, r.Stray = model.KindStray, model.Stray{Count: 1, First: r.Teardown.Time, Why: model.StrayNotOurs}
+		return r
+	}
+	j := pairs.New()
+	j.Add(0, end("c1", 2*time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false))
+	j.Add(0, stray(time.Second, "10.0.0.1:4001", "10.7.0.2:80"))
+	j.Add(0, stray(time.Second, "10.0.0.1:4009", "10.7.0.2:80"))
+	j.Add(1, end("s1", time.Second, "10.7.0.2:80", "10.0.0.1:4001", 1, model.CausePeerReset, false))
+	j.Add(1, end("s2", time.Second, "10.7.0.2:80", "10.0.0.1:4002", 2, model.CausePeerReset, false))
+	r := j.Join(2)
+	if len(r.Pairs) != 1 || !strings.Contains(r.Pairs[0].Differ, "without this connection") || r.Pairs[0].B.HitBy != 1 {
+		t.Errorf("got %+v, want that the first host reset it", r.Pairs)
+	}
+	if len(r.Alone) != 1 || r.Alone[0].HitBy != 0 {
+		t.Errorf("got %+v, want one that no stray reset hit", r.Alone)
+	}
+}

@@ -272,6 +272,12 @@ func (d *Decoder) endLine(v *model.Record) {
 			d.systemd(&v.Teardown.Facts.Systemd)
 		case "tcp":
 			d.tcp(&v.Teardown.Facts.TCP)
+		case "peer_end":
+			d.str("peer_end", &v.Teardown.Facts.PeerEnd)
+		case "peer_process":
+			d.peerProcess(&v.Teardown.Facts.PeerProcess)
+		case "peer_cause":
+			d.name("peer_cause", &v.Teardown.Facts.PeerCause)
 		case "linger":
 			d.linger(&v.Teardown.Facts.Linger)
 		case "start_time":
@@ -311,6 +317,8 @@ func (d *Decoder) stray(v *model.Stray) {
 			d.name("stray.why", &v.Why)
 		case "ended_time":
 			d.time("stray.ended_time", &v.Ended)
+		case "hit":
+			d.str("stray.hit", &v.Hit)
 		case "looked_back_ns":
 			optional(d, "stray.looked_back_ns", &v.LookedBack, math.MinInt64, math.MaxInt64)
 		default:
@@ -641,6 +649,20 @@ func (d *Decoder) tcpLimited(v *model.Limited) {
 	}
 }
 
+func (d *Decoder) peerProcess(v *model.PeerProcess) {
+	d.member = "peer_process"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "pid":
+			signed(d, "peer_process.pid", &v.PID, math.MinInt32, math.MaxUint32)
+		case "name":
+			d.str("peer_process.name", &v.Name)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
 func (d *Decoder) linger(v *model.Linger) {
 	d.member = "linger"
 	for key, ok := d.enter(); ok; key, ok = d.next() {
@@ -691,6 +713,8 @@ func (d *Decoder) facts(v *model.Evidence) {
 			d.optBool("facts.rst_flag", &v.RSTFlag)
 		case "rst_here":
 			d.bool("facts.rst_here", &v.RSTHere)
+		case "peer_open":
+			d.bool("facts.peer_open", &v.PeerOpen)
 		case "timer_retransmits":
 			optional(d, "facts.timer_retransmits", &v.TimerRetransmits, 0, math.MaxUint32)
 		case "timer_probes":

@@ -77,6 +77,7 @@ func (e *encoder) inStray(v *model.Stray) {
 		e.name(`"why":`, v.Why.String())
 	}
 	e.timeIf(`"ended_time":`, v.Ended)
+	e.str(`"hit":`, v.Hit)
 	number(e, `"looked_back_ns":`, v.LookedBack)
 }
 
@@ -165,6 +166,15 @@ func (e *encoder) facts(v *model.Facts) {
 		at := e.open(`"tcp":`)
 		e.inTCP(&v.TCP)
 		e.close(at, e.empty)
+	}
+	e.str(`"peer_end":`, v.PeerEnd)
+	{
+		at := e.open(`"peer_process":`)
+		e.inPeerProcess(&v.PeerProcess)
+		e.close(at, omitEmpty)
+	}
+	if v.PeerCause != 0 {
+		e.name(`"peer_cause":`, v.PeerCause.String())
 	}
 	{
 		at := e.open(`"linger":`)
@@ -415,6 +425,11 @@ func (e *encoder) inLimited(v *model.Limited) {
 	number(e, `"sender_ns":`, v.Sender)
 }
 
+func (e *encoder) inPeerProcess(v *model.PeerProcess) {
+	intIf(e, `"pid":`, v.PID)
+	e.str(`"name":`, v.Name)
+}
+
 func (e *encoder) inLinger(v *model.Linger) {
 	boolean(e, `"on":`, v.On)
 	number(e, `"seconds":`, v.Seconds)
@@ -441,6 +456,7 @@ func (e *encoder) inEvidence(v *model.Evidence) {
 	e.flagIf(`"rst_reply_time_wait":`, v.RSTReplyTimeWait)
 	boolean(e, `"rst_flag":`, v.RSTFlag)
 	e.flagIf(`"rst_here":`, v.RSTHere)
+	e.flagIf(`"peer_open":`, v.PeerOpen)
 	number(e, `"timer_retransmits":`, v.TimerRetransmits)
 	number(e, `"timer_probes":`, v.TimerProbes)
 	e.flagIf(`"window_open":`, v.WindowOpen)

@@ -66,6 +66,9 @@ func newEnd(t *model.Teardown) end {
 	if note := t.CloseNote(); note != "" {
 		e.Process += ", " + safetext.Escape(note)
 	}
+	if note := t.PeerNote(); note != "" {
+		e.Process += ", " + safetext.Escape(note)
+	}
 	e.facts(t)
 	return e
 }

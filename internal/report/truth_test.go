@@ -26,12 +26,13 @@ var claims = map[string][]claim{
 		{`nginx\[812\]`, always},
 		{`nginx\[812\], exit`, func(h *truth, _ []string) bool { return exited(h) && !h.OtherCloser() }},
 		{`nginx\[812\], exit of (.*)`, func(h *truth, a []string) bool { return exited(h) && h.OtherCloser() && a[0] == closer(h) }},
-		{`nginx\[812\], killed: (\w+)`, func(h *truth, a []string) bool {
+		{`nginx\[812\], exit signal \d+ \((\w+)\)`, func(h *truth, a []string) bool {
 			return a[0] == signals[h.Facts.Closer.Signal] && !h.OtherCloser()
 		}},
-		{`nginx\[812\], killed: (\w+) (.+)`, func(h *truth, a []string) bool {
+		{`nginx\[812\], exit signal \d+ \((\w+)\) (.+)`, func(h *truth, a []string) bool {
 			return a[0] == signals[h.Facts.Closer.Signal] && h.OtherCloser() && a[1] == closer(h)
 		}},
+		{`nginx\[812\], reset while the other end was open`, func(h *truth, _ []string) bool { return h.Facts.Evidence.PeerOpen }},
 		{`nginx\[812\], closed by (.+)`, func(h *truth, a []string) bool {
 			return h.Facts.Closer.Call == model.CallClose && h.OtherCloser() && a[0] == closer(h)
 		}},

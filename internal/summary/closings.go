@@ -2,6 +2,7 @@ package summary
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ func (s *Summary) closing(t *model.Teardown) {
 	what := ""
 	switch {
 	case c.Signal != 0:
-		what = "killed: " + model.SignalName(c.Signal)
+		what = fmt.Sprintf("exit signal %d (%s)", c.Signal, model.SignalName(c.Signal))
 	case c.Call == model.CallExit:
 		what = "exit"
 	case t.CloseNote() != "":

@@ -27,7 +27,7 @@ func TestClosings(t *testing.T) {
 	if err := s.Text(&out, TextOptions{Width: 120}); err != nil {
 		t.Fatal(err)
 	}
-	if want := "closed by exit, signal or another process: killed: SIGKILL gunicorn 2, exit child 1\n"; !strings.Contains(out.String(), want) {
+	if want := "closed by exit, signal or another process: exit signal 9 (SIGKILL) gunicorn 2, exit child 1\n"; !strings.Contains(out.String(), want) {
 		t.Errorf("no %q in\n%s", want, &out)
 	}
 }

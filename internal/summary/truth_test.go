@@ -122,7 +122,7 @@ func headIsTrue(e ends, a []string) bool {
 	return a[0] == e.count(all)
 }
 
-var closing = regexp.MustCompile(`^(killed: (?P<signal>\w+)|exit|closed by another process) (.+) (\d+)$`)
+var closing = regexp.MustCompile(`^(exit signal \d+ \((?P<signal>\w+)\)|exit|closed by another process) (.+) (\d+)$`)
 
 // closersAreTrue: who is named is the closer, never the owner in its place.
 func closersAreTrue(e ends, a []string) bool {

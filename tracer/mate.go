@@ -1,0 +1,108 @@
+//go:build linux
+
+package tracer
+
+import (
+	"hash/maphash"
+	"time"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// The other end of a connection within this host. The two end within microseconds
+// of each other, or one is what the other's timers left behind. They have one
+// fingerprint, whatever address translation is between them, or each other's tuple.
+
+// mateHash is the same for both ends of a connection.
+func (t *recent) mateHash(e *bpf.TraceEnd) uint64 {
+	if print := printOf(e); print != 0 {
+		return uint64(print) * 0x9e3779b97f4a7c15 // Fibonacci hashing
+	}
+	n := endTuple(e)
+	n.netns = 0
+	return maphash.Comparable(t.seed, n) + maphash.Comparable(t.seed, n.reversed())
+}
+
+// printOf returns the fingerprint if the end's record has one.
+func printOf(e *bpf.TraceEnd) model.Fingerprint {
+	if !has(e, bpf.TraceFlagFLAG_ENDED) || wiped(e) || model.State(e.Last) == model.SynSent {
+		return 0
+	}
+	return fingerprint(e)
+}
+
+func (t tuple) reversed() tuple {
+	return tuple{t.peer, t.local, t.peerPort, t.localPort, t.netns}
+}
+
+// mate returns the other end of the connection whose end has that place, or nil.
+func (t *recent) mate(place uint64) *ended {
+	e := t.at(place)
+	if e == nil {
+		return nil
+	}
+	for number, steps := t.mates[e.hash%recentMax], 0; steps < 64; steps++ { // tuples made to collide must not cost more
+		o := t.at(number)
+		if o == nil {
+			return nil
+		}
+		if o != e && o.hash == e.hash && areMates(&e.end, &o.end) {
+			return o
+		}
+		number = o.mated
+	}
+	return nil
+}
+
+func areMates(a, b *bpf.TraceEnd) bool {
+	const roles = bpf.TraceFlagFLAG_ACTIVE | bpf.TraceFlagFLAG_PASSIVE
+	if a.Flags&roles != 0 && a.Flags&roles == b.Flags&roles || !overlap(a, b) {
+		return false
+	}
+	if p, q := printOf(a), printOf(b); p != 0 && q != 0 {
+		return p == q
+	}
+	n := endTuple(a).reversed()
+	if !loopback(a) {
+		n.netns = b.Netns
+	}
+	return n == endTuple(b)
+}
+
+// overlap: the port may have been used again. The other's connection must not have
+// ended long before this one ended, or before it began.
+func overlap(a, b *bpf.TraceEnd) bool {
+	apart := time.Duration(int64(a.Ended) - int64(b.Ended))
+	return apart.Abs() < recentFor && a.Started <= b.Ended && b.Started <= a.Ended
+}
+
+// loopback: each network namespace has loopback addresses of its own.
+func loopback(e *bpf.TraceEnd) bool { return address(e.Family, &e.Local).IsLoopback() }
+
+// laterLeast is by how much: an end is noted after what its kernel call has sent.
+const laterLeast = time.Millisecond
+
+// otherEnd tells what is known of the other end of the connection whose end has that place.
+// It was still open when this one was reset if it ended after it: who sends a RST ends
+// before it, or is known to have sent it.
+func (a *assembler) otherEnd(f *model.Facts, place, ended uint64) {
+	o := a.recent.mate(place)
+	if o == nil {
+		return
+	}
+	f.PeerEnd = a.ids.of(o.id)
+	if o.end.Source != 0 {
+		f.PeerProcess = model.PeerProcess{PID: int(o.end.Owner.Tgid), Name: a.names.of(o.end.Owner.Comm)}
+	} else if o.end.Closer.Tgid != 0 {
+		f.PeerProcess = model.PeerProcess{PID: int(o.end.Closer.Tgid), Name: a.names.of(o.end.Closer.Comm)}
+	}
+	other := &a.other
+	*other = model.Facts{}
+	a.tcp(&other.TCP, &o.end)
+	other.Linger = a.linger(&o.end)
+	a.evidence(&other.Evidence, &o.end)
+	f.PeerCause = model.Classify(other).Cause
+	after := time.Duration(int64(o.end.Ended) - int64(ended))
+	f.Evidence.PeerOpen = f.TCP.RST.Received.Is(true) && after >= laterLeast && other.TCP.RST.Sent.Is(false)
+}
