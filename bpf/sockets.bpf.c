@@ -2,7 +2,7 @@
 
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Who holds which socket now, with its SO_LINGER: one iterator over all
+ * Who holds which socket now, with its SO_LINGER and its connection: one iterator over all
  * descriptors of all processes, for the list of open connections. It is an
  * object of its own, so that a list loads nothing of the trace.
  */
@@ -32,6 +32,35 @@ static __always_inline void read_options(struct holding *h, struct sock *sk)
 	h->lingertime = BPF_CORE_READ(sk, sk_lingertime);
 	h->linger2 = BPF_CORE_READ(tp, linger2) ?:
 		     BPF_CORE_READ(sk, __sk_common.skc_net.net, ipv4.sysctl_tcp_fin_timeout);
+}
+
+struct sock_common___cookie {
+	atomic64_t skc_cookie;
+} __attribute__((preserve_access_index));
+
+/* What inet_diag_msg_common_fill() and tcp_diag_get_info() tell of a connection. */
+static __always_inline void read_connection(struct holding *h, struct sock *sk, __u16 family)
+{
+	struct sock_common___cookie *common = (void *)sk;
+	struct tcp_sock *tp = (void *)sk;
+
+	h->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	h->family = family;
+	h->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	h->cookie = BPF_CORE_READ(common, skc_cookie.counter);
+	h->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	h->peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	h->receive = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+	h->send = BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una);
+	h->unsent = BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_nxt);
+	h->retransmits = BPF_CORE_READ(tp, total_retrans);
+	if (family == AF_INET6) {
+		BPF_CORE_READ_INTO(&h->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&h->peer, sk, __sk_common.skc_v6_daddr);
+		return;
+	}
+	bpf_core_read(h->local, 4, &sk->__sk_common.skc_rcv_saddr);
+	bpf_core_read(h->peer, 4, &sk->__sk_common.skc_daddr);
 }
 
 /* A function of its own, so that the object's BTF has the type for bpf2go. */
@@ -79,8 +108,10 @@ int holders(struct bpf_iter__task_file *ctx)
 	h.descriptor = ctx->fd;
 	protocol = BPF_CORE_READ(sk, sk_protocol);
 	h.mptcp = protocol == IPPROTO_MPTCP;
-	if (protocol == IPPROTO_TCP)
+	if (protocol == IPPROTO_TCP) {
 		read_options(&h, sk);
+		read_connection(&h, sk, family);
+	}
 	bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
 	return 0;
 }

@@ -17,7 +17,19 @@ struct holding {
 	__u8 linger;   /* SO_LINGER is on */
 	__u8 repair;   /* TCP_REPAIR: close() sends nothing */
 	__u8 mptcp;    /* of MPTCP, which closes its subflows by rules of its own */
-	__u8 pad[4];
+	__u8 state;    /* of TCP, as what follows */
+	__u8 family;
+	__u16 local_port; /* host order */
+	__u16 peer_port;  /* network order */
+	__u16 pad;
+	__u32 netns;      /* inode of the network namespace */
+	__u32 receive;    /* queues, as inet_diag counts them */
+	__u32 send;
+	__u32 unsent;
+	__u32 retransmits;
+	__u64 cookie;     /* 0: none was asked for yet */
+	__u8 local[16];   /* IPv4 in the first 4 bytes */
+	__u8 peer[16];
 };
 
-_Static_assert(sizeof(struct holding) == 72, "struct holding has no implicit padding");
+_Static_assert(sizeof(struct holding) == 136, "struct holding has no implicit padding");

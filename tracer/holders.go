@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"runtime"
 	"unsafe"
@@ -36,6 +37,19 @@ type Holder struct {
 	Linger2 model.Opt[int]
 	Repair  bool // TCP_REPAIR is on
 	MPTCP   bool
+	// Connection is what the socket is connected to; nil if it is not one of TCP.
+	Connection *HeldConnection
+}
+
+// HeldConnection is a TCP socket, as inet_diag tells of it.
+type HeldConnection struct {
+	Network model.Network
+	State   model.State
+	Cookie  uint64 // 0: nobody asked for it yet
+	// Receive and Send are the queues in sequence numbers, Unsent the part of Send that
+	// never left.
+	Receive, Send, Unsent uint32
+	Retransmits           uint32
 }
 
 // Holders finds out who holds which socket, with a BPF iterator over the
@@ -171,9 +185,29 @@ func (h *Holders) decode(raw []bpf.SocketsHolding) []Holder {
 		if r.Tcp != 0 && hertz != 0 {
 			one.Linger, one.Linger2 = lingerOf(r, hertz), model.Some(linger2Of(r.Linger2, hertz))
 		}
+		if r.Tcp != 0 {
+			one.Connection = connectionOf(r)
+		}
 		all = append(all, one)
 	}
 	return all
+}
+
+func connectionOf(r *bpf.SocketsHolding) *HeldConnection {
+	address := func(b [16]byte) netip.Addr {
+		if r.Family == unix.AF_INET {
+			return netip.AddrFrom4([4]byte(b[:4]))
+		}
+		return netip.AddrFrom16(b).Unmap()
+	}
+	return &HeldConnection{
+		Network: model.Network{
+			Local: model.Endpoint{Address: address(r.Local), Port: r.LocalPort},
+			Peer:  model.Endpoint{Address: address(r.Peer), Port: r.PeerPort>>8 | r.PeerPort<<8}, // x86 and arm64: little-endian
+			NetNS: r.Netns,
+		},
+		State: model.State(r.State), Cookie: r.Cookie, Receive: r.Receive, Send: r.Send, Unsent: r.Unsent, Retransmits: r.Retransmits,
+	}
 }
 
 // lingerOf: a negative time was stored as MAX_SCHEDULE_TIMEOUT, LONG_MAX.

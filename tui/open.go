@@ -3,6 +3,7 @@ package tui
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type OpenConn struct {
 	// the very connection, also when another one has its addresses.
 	model.Facts
 	Where   string // pod, container or unit
+	NetNS   string // the name of its network namespace; "" where it has none
 	State   model.State
 	OnClose string // what close() would do now
 }
@@ -141,17 +143,19 @@ var openColumns = []column{
 	{title: "LOCAL", min: 21, ideal: longEndpoint, rank: 6, late: true},
 	{title: "PEER", min: 21, ideal: longEndpoint, rank: 2, late: true},
 	{title: "WHERE", min: 12, ideal: 20, rank: 7},
+	{title: "NETNS", min: 8, ideal: 16, rank: 3},
 	{title: "AGE", min: 7, ideal: 7, rank: 9, numeric: true},
 	{title: "LINGER", min: 6, ideal: 6, rank: 8, numeric: true},
-	{title: "UNREAD", min: 8, ideal: 8, rank: 4, numeric: true},
+	{title: "UNREAD", min: 8, ideal: 8, rank: 5, numeric: true},
 	{title: "UNSENT", min: 8, ideal: 8, rank: 5, numeric: true},
-	{title: "ON CLOSE", min: 22, ideal: 32, rank: 3},
+	{title: "ON CLOSE", min: 22, ideal: 32, rank: 4},
 }
 
 // The places of the columns that may be empty.
 const (
 	openWhere = 4
-	openAge   = 5
+	openNetNS = 5
+	openAge   = 6
 )
 
 // draw implements [view].
@@ -181,11 +185,14 @@ func (l *openList) draw(s *screen, width int) []string {
 		text := strings.Join(cells, " ")
 		lines = append(lines, s.row([2]string{text, text}, i == l.place, width))
 	}
+	if s.cfg.OpenNote != "" && len(l.chosen) < l.height {
+		lines = append(lines, "", " "+s.pal.faint.Styled(cut(s.cfg.OpenNote, width-1, s.g.dots)))
+	}
 	return lines
 }
 
 // fit returns the widths of the columns. Where a connection runs and its age are
-// left out if they are not known of any.
+// left out if they are not known of any, the network namespace if there is only one.
 func (l *openList) fit(width int, g *glyphs) []int {
 	columns := slices.Clone(openColumns)
 	for _, col := range []int{openWhere, openAge} {
@@ -194,7 +201,18 @@ func (l *openList) fit(width int, g *glyphs) []int {
 			columns[col].min = width + 1
 		}
 	}
+	one := func(c OpenConn) bool { return c.Network.NetNS == l.chosen[0].Network.NetNS }
+	if !slices.ContainsFunc(l.chosen, func(c OpenConn) bool { return !one(c) }) {
+		columns[openNetNS].min = width + 1
+	}
 	return fitColumns(columns, width)
+}
+
+func netnsNumber(n uint32) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(n), 10)
 }
 
 // cell returns the text of one cell.
@@ -212,11 +230,13 @@ func (c *OpenConn) cell(col, width int, g *glyphs) string {
 		return cut(safetext.Escape(c.Where), width, g.dots)
 	case openAge:
 		return human.Known(c.Duration, human.Duration)
-	case 6:
-		return lingerWord(c.Linger)
+	case openNetNS:
+		return cut(safetext.Escape(cmp.Or(c.NetNS, netnsNumber(c.Network.NetNS))), width, g.dots)
 	case 7:
-		return human.Known(c.TCP.Bytes.Unread, human.Bytes)
+		return lingerWord(c.Linger)
 	case 8:
+		return human.Known(c.TCP.Bytes.Unread, human.Bytes)
+	case 9:
 		return human.Known(c.TCP.Bytes.Unacked, human.Bytes)
 	default:
 		return cut(c.OnClose, width, g.dots)

@@ -9,10 +9,6 @@ import (
 	"path/filepath"
 )
 
-// openNote says what the screen's view Open does not list: reading other network
-// namespaces needs a capability that was dropped when the trace began.
-const openNote = "Only this network namespace is listed; closetrace list --all-netns has the others."
-
 // readKeys reads the user's keys for the screen from keys.json in the directory
 // closetrace of [os.UserConfigDir]. Without the file there are none.
 func readKeys() (map[string][]string, error) {

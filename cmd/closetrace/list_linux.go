@@ -46,9 +46,10 @@ func newOpenView(flags *liveFlags) *openView {
 	}
 	holders, err := tracer.OpenHolders()
 	if err != nil {
+		v.note = ownOnly
 		return v // what this user may look into in /proc
 	}
-	v.options.Held = func() ([]sockets.Held, error) { return heldBy(holders) }
+	v.options.Held, v.options.Elsewhere, v.note = func() ([]sockets.Held, error) { return heldBy(holders) }, true, heldOnly
 	if !holders.StaysReadable() {
 		flags.keep = append(flags.keep, unix.CAP_BPF)
 	}
@@ -66,6 +67,12 @@ func heldBy(holders *tracer.Holders) ([]sockets.Held, error) {
 		held[i] = sockets.Held{
 			Inode: uint32(h.Inode), PID: h.PID, Descriptor: h.Descriptor, Name: h.Name, UID: h.UID,
 			Started: h.Started, Cgroup: h.Cgroup, Linger: h.Linger, Linger2: h.Linger2, Repair: h.Repair, MPTCP: h.MPTCP, Source: model.OwnerIterator,
+		}
+		if c := h.Connection; c != nil {
+			held[i].Connection = &sockets.HeldConnection{
+				Network: c.Network, State: c.State, Cookie: c.Cookie, Unsent: c.Unsent, Retransmits: c.Retransmits,
+				Queue: sockets.Queue{Receive: c.Receive, Send: c.Send},
+			}
 		}
 	}
 	return held, nil

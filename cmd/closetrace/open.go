@@ -17,10 +17,19 @@ type openView struct {
 	options   sockets.Options
 	allowKill bool
 	killer    sockets.Killer
+	note      string // what is not listed
 
 	mutex sync.Mutex
 	byID  map[string]sockets.Conn // what was listed last
 }
+
+// What the view does not list: to ask the kernel in other network namespaces takes a
+// capability that was dropped when the trace began. The iterator over descriptors sees
+// all, but only what a process holds.
+const (
+	ownOnly  = "Only this network namespace is listed; closetrace list --all-netns has the others."
+	heldOnly = "Of other network namespaces only what a process holds: no half-closed orphans; closetrace list --all-netns has all."
+)
 
 // openView returns nil where there is no screen.
 func (a *app) openView(flags *liveFlags) (*openView, error) {
@@ -41,13 +50,13 @@ func (v *openView) list(ctx context.Context) ([]tui.OpenConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	open := make([]tui.OpenConn, len(all))
+	open, names := make([]tui.OpenConn, len(all)), netnsNames()
 	byID := make(map[string]sockets.Conn, len(all))
 	for i := range all {
 		c := &all[i]
 		byID[c.ID] = *c
 		open[i] = tui.OpenConn{
-			Where: whereCell(c), State: c.State, OnClose: strings.TrimPrefix(c.OnClose.String(), "would "),
+			Where: whereCell(c), NetNS: names[c.Network.NetNS], State: c.State, OnClose: strings.TrimPrefix(c.OnClose.String(), "would "),
 			Facts: model.Facts{
 				ID: c.ID, Network: c.Network, Process: c.Process, Container: c.Container, K8s: c.K8s, Cgroup: c.Cgroup,
 				Systemd: c.Systemd, Linger: c.Linger, StartTime: c.StartTime, Duration: c.Duration,

@@ -36,7 +36,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 		Traced:   t.filter.String(),
 		Stop:     func() { cancel(session.Reason("signal")) },
 		Record:   func(path string) (tui.Recorder, error) { return beginPart(path, t.Start()) },
-		OpenNote: openNote,
+		OpenNote: open.note,
 		Open:     func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
 	config.LeaveAtEnd = t.flags.follow != nil // the summary follows

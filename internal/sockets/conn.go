@@ -136,6 +136,9 @@ type Options struct {
 	// AllNetNS lists all network namespaces that can be found: those of
 	// processes and those with a name. It needs CAP_SYS_ADMIN. Linux.
 	AllNetNS bool
+	// Elsewhere adds what Held knows of other network namespaces: the TCP
+	// connections that a process holds, not those that the kernel alone finishes. It takes no privilege. Linux.
+	Elsewhere bool
 	// Owners describes processes further; nil leaves it.
 	Owners Owners
 	// Held tells who holds which socket now, and its SO_LINGER, in place of a
@@ -169,8 +172,21 @@ type Held struct {
 	Linger2 model.Opt[int]
 	Repair  bool
 	MPTCP   bool
+	// Connection is the socket itself, where the source knows it, in any network
+	// namespace; nil if it is not of TCP.
+	Connection *HeldConnection
 	// Source says how this was learnt.
 	Source model.OwnerSource
+}
+
+// HeldConnection is a TCP socket as its holder's descriptor shows it.
+type HeldConnection struct {
+	Network     model.Network
+	State       model.State
+	Cookie      uint64 // 0 if it has none yet
+	Queue       Queue
+	Unsent      uint32 // of the send queue, what never left
+	Retransmits uint32
 }
 
 func (o *Options) transports() []string {

@@ -37,9 +37,14 @@ func List(ctx context.Context, opts Options) ([]Conn, error) {
 		}
 		opts.skip(err)
 	}
-	if err := own(ctx, all, &opts); err != nil {
+	held, err := holders(ctx, all, &opts)
+	if err != nil {
 		return nil, err
 	}
+	if opts.Elsewhere && !opts.AllNetNS {
+		all = append(all, elsewhere(held, spaces[0].inode)...)
+	}
+	own(all, held, &opts)
 	for i := range all {
 		all[i].OnClose = Predict(&all[i])
 	}
@@ -54,7 +59,7 @@ func listNamespace(all []Conn, space *namespace, opts *Options) ([]Conn, error) 
 	}
 	defer c.Close()
 	for _, transport := range opts.transports() {
-		protocol, states := byte(protocolTCP), opts.tcpStates()
+		protocol, states := byte(protocolTCP), opts.Scope.tcpStates()
 		if transport == "udp" {
 			protocol, states = protocolUDP, opts.udpStates()
 		}
@@ -83,8 +88,8 @@ func stateMask(states ...model.State) (mask uint32) {
 	return mask
 }
 
-func (o *Options) tcpStates() uint32 {
-	switch o.Scope {
+func (s Scope) tcpStates() uint32 {
+	switch s {
 	case Listeners:
 		return stateMask(model.Listen)
 	case Everything:

@@ -2,6 +2,8 @@ package sockets
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -9,17 +11,8 @@ import (
 )
 
 // own finds out who holds the sockets.
-func own(ctx context.Context, all []Conn, opts *Options) error {
-	byInode := make(map[uint32]*Conn, len(all))
-	for i := range all {
-		if inode := all[i].Socket.Inode; inode != 0 {
-			byInode[inode] = &all[i]
-		}
-	}
-	held, err := holders(ctx, byInode, opts)
-	if err != nil {
-		return err
-	}
+func own(all []Conn, held []Held, opts *Options) {
+	byInode := indexed(all)
 	oldest := make(map[*Conn]*Held, len(byInode))
 	for i := range held {
 		h := &held[i]
@@ -40,18 +33,68 @@ func own(ctx context.Context, all []Conn, opts *Options) error {
 	for c, h := range oldest {
 		d.describe(c, h)
 	}
-	return nil
+}
+
+// indexed returns the sockets that have an inode by its number, which is one for all
+// network namespaces (sockfs).
+func indexed(all []Conn) map[uint32]*Conn {
+	byInode := make(map[uint32]*Conn, len(all))
+	for i := range all {
+		if inode := all[i].Socket.Inode; inode != 0 {
+			byInode[inode] = &all[i]
+		}
+	}
+	return byInode
+}
+
+// heldKey names the socket as inet_diag does. With a cookie of 0 it names none.
+func heldKey(c *HeldConnection) key {
+	k := key{family: familyIPv4, protocol: protocolTCP, netns: c.Network.NetNS}
+	if c.Network.Local.Address.Is6() {
+		k.family = familyIPv6
+	}
+	binary.BigEndian.PutUint16(k.id[0:], c.Network.Local.Port)
+	binary.BigEndian.PutUint16(k.id[2:], c.Network.Peer.Port)
+	copy(k.id[4:20], c.Network.Local.Address.AsSlice())
+	copy(k.id[20:36], c.Network.Peer.Address.AsSlice())
+	binary.NativeEndian.PutUint64(k.id[40:], c.Cookie)
+	return k
+}
+
+// elsewhere returns the connections of other namespaces than own that processes hold.
+func elsewhere(held []Held, own uint32) (all []Conn) {
+	seen := map[uint32]bool{}
+	for i := range held {
+		h := &held[i]
+		c := h.Connection
+		if c == nil || c.Network.NetNS == own || seen[h.Inode] || Connections.tcpStates()>>c.State&1 == 0 {
+			continue
+		}
+		seen[h.Inode] = true
+		conn := Conn{
+			key: heldKey(c), State: c.State, Network: c.Network, Queue: c.Queue,
+			ID:     fmt.Sprintf("%x-%x", c.Network.NetNS, c.Cookie),
+			Socket: Socket{Inode: h.Inode, Cookie: c.Cookie},
+			TCP:    TCP{Bytes: model.Bytes{Unsent: model.Some(uint64(c.Unsent))}, Retransmits: model.Some(c.Retransmits)},
+		}
+		if c.Cookie == 0 {
+			conn.ID = fmt.Sprintf("%x-i%d", c.Network.NetNS, h.Inode)
+		}
+		conn.finish()
+		all = append(all, conn)
+	}
+	return all
 }
 
 // holders asks the caller's source first, and looks into /proc where that
 // can't tell.
-func holders(ctx context.Context, wanted map[uint32]*Conn, opts *Options) ([]Held, error) {
+func holders(ctx context.Context, all []Conn, opts *Options) ([]Held, error) {
 	if opts.Held != nil {
 		if held, err := opts.Held(); err == nil {
 			return held, nil
 		}
 	}
-	return walk(ctx, wanted, opts)
+	return walk(ctx, indexed(all), opts)
 }
 
 // process identifies a process for as long as the system runs.

@@ -116,11 +116,18 @@ func readerOf(holders *tracer.Holders) func() ([]Held, error) {
 			h := &all[i]
 			held[i] = Held{
 				Inode: uint32(h.Inode), PID: h.PID, Descriptor: h.Descriptor, Name: h.Name, UID: h.UID,
-				Started: h.Started, Linger: h.Linger, Linger2: h.Linger2, Repair: h.Repair, MPTCP: h.MPTCP, Source: model.OwnerIterator,
+				Connection: connectionOf(h.Connection), Started: h.Started, Linger: h.Linger, Linger2: h.Linger2, Repair: h.Repair, MPTCP: h.MPTCP, Source: model.OwnerIterator,
 			}
 		}
 		return held, err
 	}
+}
+
+func connectionOf(c *tracer.HeldConnection) *HeldConnection {
+	if c == nil {
+		return nil
+	}
+	return &HeldConnection{c.Network, c.State, c.Cookie, Queue{c.Receive, c.Send}, c.Unsent, c.Retransmits}
 }
 
 // ssRow is a line of ss: what is compared, in words that both can give.
