@@ -61,8 +61,8 @@ check-dist:         ## the same commit gives the same bytes in another directory
 		go run . -out $(CURDIR)/build/dist-again/out $(if $(VERSION),-version $(VERSION))
 	cmp build/dist/SHA256SUMS build/dist-again/out/SHA256SUMS && rm -rf build/dist-again
 
-check-install:      ## the .deb in new Debian 12 and 13 roots (as root, debootstrap)
-	tools/dist/check-install build/dist/closetrace_*_amd64.deb bookworm trixie
+check-install:      ## the packages in new Debian 12 and 13 roots, the unit (as root; debootstrap, rpm)
+	tools/dist/check-install build/dist bookworm trixie
 
 clean:
 	rm -rf build

@@ -36,10 +36,13 @@ func (r *release) packages() error {
 }
 
 func (r *release) pack(t target, format, setcap string) error {
-	info := r.info(t)
+	info, err := r.info(t)
+	if err != nil {
+		return err
+	}
 	info.Depends = []string{setcap} // unpacked and set up before postinstall.sh runs
 	info = nfpm.WithDefaults(info)
-	if err := nfpm.PrepareForPackager(info, format); err != nil {
+	if err = nfpm.PrepareForPackager(info, format); err != nil {
 		return err
 	}
 	packager, err := nfpm.Get(format)
@@ -58,8 +61,15 @@ func (r *release) pack(t target, format, setcap string) error {
 	return out.Close()
 }
 
-func (r *release) info(t target) *nfpm.Info {
-	script := func(name string) string { return filepath.Join(r.root, "tools/dist/files", name) }
+func (r *release) info(t target) (*nfpm.Info, error) {
+	install, err := r.script("postinstall.sh")
+	if err != nil {
+		return nil, err
+	}
+	remove, err := r.script("postremove.sh")
+	if err != nil {
+		return nil, err
+	}
 	return &nfpm.Info{
 		Name: "closetrace", Arch: t.arch, Platform: "linux", Version: r.version, VersionSchema: "semver",
 		Section: "net", Priority: "optional", MTime: r.date,
@@ -68,11 +78,25 @@ func (r *release) info(t target) *nfpm.Info {
 		Homepage:    "https://github.com/closetrace/closetrace", License: "Apache-2.0 AND (GPL-2.0-only OR BSD-2-Clause)",
 		Overridables: nfpm.Overridables{
 			Contents:  r.contents(t),
-			Scripts:   nfpm.Scripts{PostInstall: script("postinstall.sh"), PostRemove: script("postremove.sh")},
+			Scripts:   nfpm.Scripts{PostInstall: install, PostRemove: remove},
 			ArchLinux: nfpm.ArchLinux{Packager: "closetrace maintainers <maintainers@closetrace.invalid>"},
 			RPM:       nfpm.RPM{Group: "Applications/Internet", BuildHost: "closetrace"},
 		},
+	}, nil
+}
+
+// script copies a script, with the time of the release: an apk keeps the time of
+// the file that it is made from, which is when git wrote it.
+func (r *release) script(name string) (string, error) {
+	body, err := os.ReadFile(filepath.Join(r.root, "tools/dist/files", name))
+	if err != nil {
+		return "", err
 	}
+	path := r.part(name)
+	if err := os.WriteFile(path, body, 0o755); err != nil {
+		return "", err
+	}
+	return path, os.Chtimes(path, r.date, r.date)
 }
 
 // contents are the installed files. The program is readable for root only until
