@@ -201,7 +201,7 @@ func attachCgroup(how ebpf.AttachType) func(*ebpf.Program, *environment) (link.L
 func hooksFor(mode Mode, opts Options, types *btf.Cache) ([]hook, error) {
 	spec, err := types.Kernel()
 	if err != nil {
-		return nil, fmt.Errorf("read the kernel's BTF (CONFIG_DEBUG_INFO_BTF): %w", err)
+		return nil, noBTF(err)
 	}
 	if err := checkRing(spec); err != nil {
 		return nil, err

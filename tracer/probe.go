@@ -122,7 +122,7 @@ func Inspect() Host {
 	_ = unix.Uname(&u)
 	h := Host{Release: unix.ByteSliceToString(u.Release[:]), Cgroup2: process.Cgroup2Mount(), Missing: missingCapabilities()}
 	if _, err := btf.LoadKernelSpec(); err != nil {
-		h.BTF = err
+		h.BTF = noBTF(err)
 	}
 	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
 		if _, err := os.Stat(dir + "/events"); err == nil {

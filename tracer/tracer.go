@@ -160,7 +160,7 @@ func loadBest(opts Options, env *environment) (*loaded, error) {
 				return l, nil
 			}
 		}
-		if errors.Is(err, ErrRingSleeps) { // whatever the mode
+		if errors.Is(err, ErrRingSleeps) || errors.Is(err, ErrNoBTF) { // whatever the mode
 			return nil, err
 		}
 		errs = append(errs, explain(mode, err))

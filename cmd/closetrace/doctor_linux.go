@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -16,7 +17,7 @@ import (
 // diagnose inspects this host and tries every back end.
 func diagnose() diagnosis {
 	host := tracer.Inspect()
-	d := diagnosis{Checks: append(hostChecks(&host), ownerChecks()...)}
+	d := diagnosis{Checks: slices.Concat(hostChecks(&host), limitChecks(os.DirFS("/"), loadNothing), ownerChecks())}
 	if len(host.Missing) > 0 {
 		return d
 	}
@@ -48,7 +49,7 @@ func hostChecks(host *tracer.Host) []check {
 			Advice: "missing; run with sudo",
 		},
 		programCheck(),
-		{Name: "BTF", OK: host.BTF == nil, Detail: "/sys/kernel/btf/vmlinux", Advice: "needs a kernel with CONFIG_DEBUG_INFO_BTF"},
+		typesCheck(host.BTF),
 		{
 			Name: "cgroup v2", OK: host.Cgroup2 != "", Detail: host.Cgroup2, Optional: true,
 			Advice: "not mounted; tracepoint mode then sees the begin of close() later (mount -t cgroup2 none /mnt)",
@@ -63,6 +64,14 @@ func hostChecks(host *tracer.Host) []check {
 		},
 	}
 	return checks
+}
+
+// typesCheck says whether the kernel's types can be read, without which nothing works.
+func typesCheck(err error) check {
+	if err != nil {
+		return check{Name: "BTF", Detail: oneLine(err)}
+	}
+	return check{Name: "BTF", OK: true, Detail: "the kernel's types are here"}
 }
 
 // programCheck looks at who may use the capabilities of this program's file.
