@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,7 @@ kernel, BTF, capabilities, mounts, each program of each back end; on Windows: th
 rights, the session, the providers of events. Everything that is loaded or
 started for this is removed again.
 
-` + selftestHelp
+` + selftestHelp + costHelp
 
 // errSelftest is matched when doctor --selftest found a wrong verdict.
 var errSelftest = fmt.Errorf("self-test failed")
@@ -39,8 +40,9 @@ type diagnosis struct {
 }
 
 func newDoctor(a *app) *cobra.Command {
-	var asJSON, selftest bool
+	var asJSON, selftest, cost bool
 	var backend string
+	duration := 10 * time.Second
 	c := &cobra.Command{
 		Use:   "doctor [flags]",
 		Short: "Tell what works on this host",
@@ -48,12 +50,20 @@ func newDoctor(a *app) *cobra.Command {
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
+			case selftest && cost:
+				return usage("--selftest and --cost exclude each other")
 			case selftest && asJSON:
 				return usage("--selftest can't be shown --json")
+			case duration <= 0:
+				return usage("--duration must be positive, for example 10s")
 			case selftest:
 				return a.selftest(c.Context(), backend)
+			case cost:
+				return a.cost(c.Context(), backend, duration, asJSON)
 			case backend != "":
-				return usage("--backend is for --selftest; without it doctor looks at all back ends")
+				return usage("--backend is for --selftest and --cost; without them doctor looks at all back ends")
+			case c.Flags().Changed("duration"):
+				return usage("--duration is for --cost")
 			}
 			d := diagnose()
 			d.Version = version()
@@ -74,7 +84,9 @@ func newDoctor(a *app) *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	c.Flags().BoolVar(&selftest, "selftest", false, "play connections and check their verdicts")
-	c.Flags().StringVar(&backend, "backend", "", "with --selftest: test this `BACKEND`: "+strings.Join(backends, ", "))
+	c.Flags().BoolVar(&cost, "cost", false, "trace for a while and report what it costs")
+	c.Flags().DurationVarP(&duration, "duration", "d", duration, "with --cost: how long to trace")
+	c.Flags().StringVar(&backend, "backend", "", "with --selftest or --cost: use this `BACKEND`: "+strings.Join(backends, ", "))
 	return c
 }
 

@@ -33,9 +33,10 @@ func finWaitScenarios() []Scenario {
 			s.end(b, finPassive(model.CallClose))
 		}},
 		{Name: "fin-wait2-timer", Group: "fin-wait2", run: func(s *stage) {
-			// One second more than a TIME_WAIT: the timer hands the rest over.
+			// Three seconds more than a TIME_WAIT: the timer hands the rest over, and
+			// b has as long to close (tcp_keepalive_timer; one was short in an emulator).
 			a, b := s.pair()
-			a.set(unix.SOL_TCP, unix.TCP_LINGER2, 61)
+			a.set(unix.SOL_TCP, unix.TCP_LINGER2, 63)
 			a.close()
 			a.is(model.FinWait2)
 			a.is(model.TimeWait)

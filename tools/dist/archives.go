@@ -34,8 +34,23 @@ func (r *release) archiveName(t target) string {
 	return fmt.Sprintf("closetrace-%s-%s.%s", r.number(), t, ending)
 }
 
+// single is what is downloaded in the middle of an incident: the program alone, under
+// a name that does not change, so that the newest has a fixed address.
+func (r *release) single(t target) error {
+	body, err := os.ReadFile(r.binary(t))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.out, "closetrace-"+t.String()), body, 0o755)
+}
+
 func (r *release) archives() error {
 	for _, t := range targets {
+		if t.os == "linux" {
+			if err := r.single(t); err != nil {
+				return err
+			}
+		}
 		files := append([]file{{t.program(), r.binary(t), 0o755}}, r.common()...)
 		write := r.tarball
 		if t.os == "windows" {
