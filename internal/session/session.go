@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/findings"
@@ -39,7 +40,7 @@ type Session struct {
 	Hangup func() bool
 
 	source model.Source
-	rest   *ledger.Passing
+	rest   atomic.Pointer[ledger.Passing]
 	o      Options
 	stop   model.Stop // the counts so far
 	ended  ledger.Ends
@@ -47,8 +48,13 @@ type Session struct {
 
 // New returns a session of a source that is open. It closes the source.
 func New(source model.Source, o Options) *Session {
-	return &Session{source: source, rest: ledger.NewPassing(o.Rest), o: o}
+	s := &Session{source: source, o: o}
+	s.Refilter(o.Rest)
+	return s
 }
+
+// Refilter replaces Options.Rest from the next record on; at any time.
+func (s *Session) Refilter(rest *model.Filter) { s.rest.Store(ledger.NewPassing(rest)) }
 
 // Start is the first record.
 func (s *Session) Start() model.Start { return s.o.Start }
@@ -57,7 +63,7 @@ func (s *Session) Start() model.Start { return s.o.Start }
 func (s *Session) Found() *findings.Engine { return s.o.Found }
 
 // Failed returns an error if the filter failed on records, which were left out.
-func (s *Session) Failed() error { return s.rest.Failed() }
+func (s *Session) Failed() error { return s.rest.Load().Failed() }
 
 // Close closes the source.
 func (s *Session) Close() error { return s.source.Close() }
@@ -95,7 +101,7 @@ func (s *Session) Records(ctx context.Context) iter.Seq2[model.Record, error] {
 			stop.Reason = "error"
 		}
 		if failed == nil {
-			failed = s.rest.Failed()
+			failed = s.rest.Load().Failed()
 		}
 		if yield(model.Record{Kind: model.KindStop, Stop: stop}, nil) && failed != nil {
 			yield(model.Record{}, failed)
@@ -113,7 +119,7 @@ func (s *Session) pass(ctx context.Context, cancel context.CancelCauseFunc, yiel
 		if r.Kind == model.KindLoss {
 			s.stop.Lost += r.Loss.Count
 		}
-		if !s.rest.Match(&r) {
+		if !s.rest.Load().Match(&r) {
 			continue
 		}
 		isEnd := r.Kind == model.KindTeardown || r.Kind == model.KindOutcome

@@ -1,7 +1,7 @@
 // Command generate writes everything that follows from the tagged types of
 // package model, which are the specification of a record: the encoder, the
-// decoder, the CSV columns, the view of filters, the JSON Schema and the tables
-// of members in docs/record.md; and the view that filters of open
+// decoder, the CSV columns, the attributes of OpenTelemetry, the view of filters,
+// the JSON Schema and the tables of members in docs/record.md; and the view that filters of open
 // connections have. A description is the first paragraph of the
 // doc comment of a struct field; what developers must know beyond it is a
 // second paragraph. The only argument is the root of the module.
@@ -45,10 +45,11 @@ func files(root string) (map[string][]byte, error) {
 	}
 	all := map[string][]byte{"docs/schema/closetrace-1.schema.json": schemaJSON(s)}
 	for name, write := range map[string]func(*spec) string{
-		"internal/record/zz_encode.go": encoder,
-		"internal/record/zz_decode.go": decoder,
-		"internal/record/zz_csv.go":    csvColumns,
-		"model/zz_view.go":             filterView,
+		"internal/record/zz_encode.go":    encoder,
+		"internal/record/zz_decode.go":    decoder,
+		"internal/record/zz_csv.go":       csvColumns,
+		"internal/agent/zz_attributes.go": attributeList,
+		"model/zz_view.go":                filterView,
 	} {
 		if all[name], err = format.Source([]byte(write(s))); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)

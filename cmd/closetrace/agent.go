@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/closetrace/closetrace/internal/agent"
+	"github.com/closetrace/closetrace/internal/sockets"
+)
+
+const agentHelp = `Trace without a screen, for a fleet: metrics for Prometheus, and the abnormal ends
+and findings as OpenTelemetry log records for a Collector. docs/agent.md has the
+names, and deploy/ a systemd unit, Kubernetes manifests, dashboards and alerts.
+
+Every flag can also be in the file --config (YAML, the flag's name as key) and in a
+variable CLOSETRACE_AGENT_NAME, with _ for each -; the command line wins, then the
+variable. What is about the Collector is also taken from the OTEL_EXPORTER_OTLP_*
+variables. SIGHUP reads the file again: filters, all and max-rate change while tracing
+goes on; other changes need a restart.
+
+A Collector that is away stops nothing: records wait in memory, then in --spool, and
+what has no room is counted as lost.
+
+Examples:
+  sudo closetrace agent                                         metrics on 127.0.0.1:9469
+  sudo closetrace agent --otlp-endpoint http://collector:4318   and records to a Collector
+  sudo closetrace agent --config /etc/closetrace/agent.yaml`
+
+const metricsAddress = "127.0.0.1:9469"
+
+type agentFlags struct {
+	traceFlags
+	config    string
+	endpoint  string
+	listen    string
+	all       bool
+	rate      float64
+	spool     string
+	spoolSize size
+	maxSeries int
+	maxMemory size
+	maxCPU    float64
+}
+
+func newAgent(a *app) *cobra.Command {
+	var flags agentFlags
+	c := &cobra.Command{
+		Use:   "agent [flags]",
+		Short: "Run as a service: metrics for Prometheus, records for an OpenTelemetry Collector",
+		Long:  agentHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.agent(c.Context(), newSettings(c.Flags(), &flags))
+		},
+	}
+	flags.flags(c.Flags())
+	c.Flags().StringVar(&flags.config, "config", "", "YAML `FILE` with more flags")
+	return c
+}
+
+// flags adds what may also be in the file and in the environment.
+func (f *agentFlags) flags(set *pflag.FlagSet) {
+	f.traceFlags.flags(set)
+	set.StringVar(&f.endpoint, "otlp-endpoint", "", "`URL` of a Collector: http://HOST:4318, grpc://HOST:4317, or https and grpcs (default from OTEL_EXPORTER_OTLP_ENDPOINT, or none)")
+	set.StringVar(&f.listen, "metrics-listen", metricsAddress, "`ADDRESS` for Prometheus to scrape, or a port of 127.0.0.1; \"\" is none")
+	set.BoolVar(&f.all, "all", false, "send healthy ends too, not only abnormal ones and findings")
+	set.Float64Var(&f.rate, "max-rate", 1000, "send at most this `NUMBER` of records a second, ten times as many at once; 0 is no limit")
+	set.StringVar(&f.spool, "spool", "", "`DIRECTORY` for records while the Collector is away (default under systemd: its state directory)")
+	f.spoolSize = 256 << 20
+	set.Var(&f.spoolSize, "spool-size", "at most this `SIZE` there; then the oldest are dropped")
+	set.IntVar(&f.maxSeries, "max-series", 2000, "at most this `NUMBER` of series of ends; the rest is \"other\"")
+	set.Var(&f.maxMemory, "max-memory", "shed detail above this `SIZE` of memory, e.g. 80MB")
+	set.Float64Var(&f.maxCPU, "max-cpu", 0, "shed detail above this `PERCENT` of one processor, e.g. 8")
+}
+
+// check completes the flags and refuses what can't be.
+func (f *agentFlags) check() error {
+	if port, err := strconv.ParseUint(f.listen, 10, 16); err == nil {
+		f.listen = net.JoinHostPort("127.0.0.1", strconv.FormatUint(port, 10))
+	}
+	if f.spool == "" && agent.Exports(f.endpoint) {
+		f.spool = os.Getenv("STATE_DIRECTORY")
+	}
+	switch {
+	case f.listen == "" && !agent.Exports(f.endpoint):
+		return usage("agent: nothing to do: give --metrics-listen or --otlp-endpoint")
+	case f.rate < 0 || f.maxCPU < 0 || f.maxSeries < 1:
+		return usage("agent: --max-rate, --max-cpu and --max-series must not be negative, and --max-series at least 1")
+	case f.spoolSize < 1<<20:
+		return usage("agent: --spool-size: want at least 1 MiB")
+	}
+	return nil
+}
+
+func (a *app) agent(ctx context.Context, s *settings) error {
+	flags, err := s.read()
+	if err != nil {
+		return err
+	}
+	filter, err := flags.compile()
+	if err != nil {
+		return err
+	}
+	bpfTime, closeStats := countRunTime() // needs a capability that is dropped when the trace begins
+	defer closeStats()
+	whole := flags.traceFlags
+	whole.choice = choice{} // SIGHUP may change it, and the kernel's choice can't be changed
+	t, err := whole.open()
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	t.Refilter(filter)
+	running, err := agent.New(ctx, agent.Options{
+		Start: t.Start(), Endpoint: flags.endpoint, MetricsListen: flags.listen, Spool: flags.spool, SpoolSize: int64(flags.spoolSize),
+		MaxSeries: flags.maxSeries, MaxMemory: int64(flags.maxMemory), MaxCPU: flags.maxCPU / 100, Choice: flags.sending(),
+		Sockets: func() ([]sockets.Conn, error) { return listOpen(ctx) },
+		BPFTime: bpfTime(t.source), Log: a.note,
+	})
+	if err != nil {
+		return err
+	}
+	t.Hangup = func() bool {
+		agent.Reloading()
+		defer agent.Ready()
+		a.reload(s, t, running)
+		return true
+	}
+	if address := running.MetricsAddress(); address != "" {
+		a.note("metrics are on http://%s/metrics", address)
+	}
+	agent.Ready()
+	err = running.Run(t.Records(ctx))
+	agent.Stopping()
+	return errors.Join(err, running.Close())
+}
+
+// reload reads the settings again; what is wrong with them leaves all as it was.
+func (a *app) reload(s *settings, t *trace, running *agent.Agent) {
+	old := s.current
+	flags, err := s.read()
+	if err == nil {
+		var filter, err2 = flags.compile()
+		if err = err2; err == nil {
+			t.Refilter(filter)
+			running.Choose(flags.sending())
+			a.note("reloaded%s", flags.unchangeable(old))
+			return
+		}
+	}
+	s.current = old
+	a.note("not reloaded, and tracing goes on as before: %s", message(err))
+}
+
+// note writes a line for the log of the service.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "closetrace: %s\n", message(fmt.Errorf(format, args...)))
+}
+
+func (f *agentFlags) sending() agent.Choice { return agent.Choice{All: f.all, Rate: f.rate} }
+
+// listOpen lists the sockets of this network namespace, without a walk through all processes.
+func listOpen(ctx context.Context) ([]sockets.Conn, error) {
+	return sockets.List(ctx, sockets.Options{Scope: sockets.Everything, Held: func() ([]sockets.Held, error) { return nil, nil }})
+}

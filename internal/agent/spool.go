@@ -1,0 +1,147 @@
+package agent
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/nsqio/go-diskqueue"
+)
+
+const (
+	spoolFile = 4 << 20 // of the queue's files, which are removed when they were read
+	spoolPart = 8 << 20 // of one batch, compressed; a larger one is a damaged file
+)
+
+// spool keeps batches on disk, the oldest first out. It never has more than its size.
+type spool struct {
+	queue  diskqueue.Interface
+	size   int64
+	pack   *zstd.Encoder
+	unpack *zstd.Decoder
+	meter  *meter
+
+	mu    sync.Mutex
+	bytes int64
+	old   int64 // batches of an earlier run that are not out yet
+	in    int64 // records of this run
+}
+
+var errSpool = errors.New("the spool must be a directory that nobody else can write to")
+
+// openSpool opens or makes the spool in a directory.
+func openSpool(o *Options, m *meter) (*spool, error) {
+	if err := os.MkdirAll(o.Spool, 0o700); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	info, err := os.Lstat(o.Spool)
+	if err == nil && (!info.IsDir() || info.Mode().Perm()&0o022 != 0) {
+		err = fmt.Errorf("%s: %w", o.Spool, errSpool)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	s := &spool{size: o.SpoolSize, meter: m}
+	if s.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
+		return nil, err
+	}
+	if s.unpack, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20)); err != nil {
+		return nil, err
+	}
+	log := func(level diskqueue.LogLevel, format string, args ...interface{}) {
+		if level >= diskqueue.WARN {
+			o.Log(format, args...)
+		}
+	}
+	s.queue = diskqueue.New("closetrace", o.Spool, spoolFile, 5, spoolPart, 64, time.Second, log)
+	if s.old = s.queue.Depth(); s.old > 0 {
+		files, _ := filepath.Glob(filepath.Join(o.Spool, "closetrace.diskqueue.*.dat"))
+		for _, f := range files {
+			if info, err := os.Stat(f); err == nil {
+				s.bytes += info.Size()
+			}
+		}
+	}
+	m.spooled.Set(float64(s.bytes))
+	return s, nil
+}
+
+// put stores p, and makes room for it by dropping the oldest.
+func (s *spool) put(p parcel) {
+	raw := s.pack.EncodeAll(p.lines, binary.BigEndian.AppendUint32(nil, uint32(p.count)))
+	for s.used()+int64(len(raw)) > s.size {
+		select {
+		case oldest := <-s.queue.ReadChan():
+			s.took(oldest)
+			s.meter.lose(lostSpool, countOf(oldest))
+			continue
+		case <-time.After(time.Second): // the other side has taken the last one
+		}
+		if s.queue.Depth() == 0 {
+			break
+		}
+	}
+	if err := s.queue.Put(raw); err != nil || int64(len(raw)) > s.size {
+		s.meter.lose(lostDisk, p.count)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes += int64(len(raw)) + 4
+	s.in += int64(p.count)
+	s.meter.spooled.Set(float64(s.bytes))
+}
+
+func (s *spool) used() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
+// took accounts for a batch that is out. One of an earlier run is offered again.
+func (s *spool) took(raw []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count := countOf(raw)
+	if s.old > 0 {
+		s.old--
+		s.meter.offered.Add(float64(count))
+		s.meter.waiting.Add(float64(count))
+	} else {
+		s.in -= int64(count)
+	}
+	s.bytes = max(0, s.bytes-int64(len(raw))-4)
+	if s.queue.Depth() == 0 {
+		s.bytes, s.old = 0, 0
+		if s.in > 0 { // a damaged file was put aside by the queue
+			s.meter.lose(lostDisk, int(s.in))
+		}
+		s.in = 0
+	}
+	s.meter.spooled.Set(float64(s.bytes))
+}
+
+// open returns the batch that was read.
+func (s *spool) open(raw []byte) (parcel, bool) {
+	s.took(raw)
+	p := parcel{count: countOf(raw)}
+	var err error
+	if p.lines, err = s.unpack.DecodeAll(raw[4:], nil); err != nil {
+		s.meter.lose(lostDisk, p.count)
+		return p, false
+	}
+	return p, true
+}
+
+func countOf(raw []byte) int { return int(binary.BigEndian.Uint32(raw)) }
+
+func (s *spool) close() error {
+	s.pack.Close()
+	s.unpack.Close()
+	return s.queue.Close()
+}
