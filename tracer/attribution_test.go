@@ -16,6 +16,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer/process"
 	"github.com/closetrace/closetrace/tracer/process/processtest"
@@ -127,7 +128,7 @@ func TestAttribution(t *testing.T) {
 			tr := OpenOrSkip(t, Options{Mode: mode})
 			processtest.Cgroup(t, process.Cgroup2Mount(), attributionTop)
 			c := &company{t: t}
-			records := RecordWhile(t, tr, c.play)
+			records := sourcetest.RecordWhile(t, tr, c.play)
 			c.compare(records, mode)
 		})
 	}

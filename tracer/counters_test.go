@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -34,7 +35,7 @@ func TestCountersTellOfAFullQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr := OpenOrSkip(t, Options{})
-	records := RecordWhile(t, tr, func() {
+	records := sourcetest.RecordWhile(t, tr, func() {
 		overflow(t)
 		<-time.After(countEvery + 200*time.Millisecond)
 	})

@@ -3,13 +3,10 @@
 package tracer
 
 import (
-	"context"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 )
 
 // Misses returns how often the kernel did not run a program because another
@@ -47,45 +44,16 @@ func (t *Tracer) Record() *[][]byte {
 // Describe returns a recorded message in words.
 func Describe(raw []byte) string { return describe(raw) }
 
-// Required reports whether a skip for want of feature must be a failure.
-func Required(feature string) bool {
-	return slices.Contains(strings.Split(os.Getenv("CLOSETRACE_REQUIRE"), ","), feature)
-}
-
 // OpenOrSkip starts a trace, or skips the test where the kernel lacks the mode. The
 // tracepoint mode must work wherever the tests run as root.
 func OpenOrSkip(t *testing.T, opts Options) *Tracer {
 	t.Helper()
 	tr, err := Open(opts)
-	switch {
-	case err == nil:
-	case Required("bpf") && opts.Mode == Tracepoint, Required(string(opts.Mode)):
-		t.Fatalf("open %s: %v", opts.Mode, err)
-	default:
-		t.Skipf("open %s: %v", opts.Mode, err)
+	features := []string{string(opts.Mode)}
+	if opts.Mode == Tracepoint {
+		features = append(features, "bpf")
 	}
+	sourcetest.Opened(t, err, features...)
 	t.Cleanup(func() { tr.Close() })
 	return tr
-}
-
-// RecordWhile returns the records of everything that happens while do runs.
-func RecordWhile(t *testing.T, tr *Tracer, do func()) []model.Record {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer cancel()
-		do()
-	}()
-	var records []model.Record
-	for r, err := range model.Judged(tr.Events(ctx)) {
-		if err != nil {
-			t.Errorf("read events: %v", err)
-			break
-		}
-		records = append(records, r)
-	}
-	<-done
-	return records
 }

@@ -17,9 +17,11 @@ import (
 func TestHoldersAreDecoded(t *testing.T) {
 	self := uint32(os.Getpid())
 	raw := []bpf.SocketsHolding{
-		{Tgid: self + 1, Descriptor: 9, Inode: 11, Uid: 33, Start: 600, Cgroup: 70, Repair: 1, Comm: comm("nginx"), Tcp: 1, Linger: 1, Lingertime: 1250, Linger2: 500,
+		{
+			Tgid: self + 1, Descriptor: 9, Inode: 11, Uid: 33, Start: 600, Cgroup: 70, Repair: 1, Comm: comm("nginx"), Tcp: 1, Linger: 1, Lingertime: 1250, Linger2: 500,
 			State: 8, Family: 10, LocalPort: 80, PeerPort: 0xbb01, Netns: 77, Receive: 5, Send: 6, Unsent: 4, Retransmits: 3, Cookie: 99,
-			Local: [16]byte{0x20, 1, 15: 1}, Peer: [16]byte{10: 0xff, 0xff, 10, 0, 0, 9}},
+			Local: [16]byte{0x20, 1, 15: 1}, Peer: [16]byte{10: 0xff, 0xff, 10, 0, 0, 9},
+		},
 		{Tgid: self, Descriptor: 9, Inode: 12, Tcp: 1, Linger: 1, Lingertime: markSeconds * 250},
 		{Tgid: self, Descriptor: 8, Inode: 13, Mptcp: 1, Comm: comm("nginx")},
 	}

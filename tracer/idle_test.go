@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -24,7 +25,7 @@ func TestIdleTime(t *testing.T) {
 		port  uint16
 		wires []wireData
 	)
-	records := RecordWhile(t, tr, func() { port, wires = talkAndClose(t) })
+	records := sourcetest.RecordWhile(t, tr, func() { port, wires = talkAndClose(t) })
 	// A quarter of the jiffy more for what lies between the counter and the capture.
 	near := func(what string, got, want model.Time) {
 		t.Helper()

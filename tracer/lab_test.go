@@ -13,15 +13,16 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/internal/lab"
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
 
 // What the tests of both packages use.
 var (
-	required = tracer.Required
+	required = sourcetest.Required
 	open     = tracer.OpenOrSkip
-	collect  = tracer.RecordWhile
+	collect  = sourcetest.RecordWhile
 )
 
 // labRun is the laboratory, seen by one mode.

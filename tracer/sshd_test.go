@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -22,7 +23,7 @@ func sshd(t *testing.T) (port, server int, ssh func(command string) *exec.Cmd) {
 	t.Helper()
 	programs := map[string]string{}
 	for _, name := range []string{"sshd", "ssh", "ssh-keygen"} {
-		path, err := find(name)
+		path, err := sourcetest.Find(name)
 		if err != nil && required("servers") {
 			t.Fatal(err)
 		}

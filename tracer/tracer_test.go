@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -46,7 +47,7 @@ func TestCommandLineOnlyWhenAsked(t *testing.T) {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
 		fatal(t, err)
 		c := connected(t, l)
-		records := RecordWhile(t, tr, func() {
+		records := sourcetest.RecordWhile(t, tr, func() {
 			c.client.Close()
 			c.server.Close()
 		})

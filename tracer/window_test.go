@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -22,7 +23,7 @@ func TestPeerWindow(t *testing.T) {
 		port uint16
 		want map[bool]uint32 // by whether the client's end
 	)
-	records := RecordWhile(t, tr, func() { port, want = closeTheWindow(t) })
+	records := sourcetest.RecordWhile(t, tr, func() { port, want = closeTheWindow(t) })
 	if want[true] != 0 || want[false] == 0 {
 		t.Fatalf("TCP_INFO has %v: the client's peer was to close its window", want)
 	}

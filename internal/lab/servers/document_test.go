@@ -1,6 +1,6 @@
 //go:build linux
 
-package tracer_test
+package servers_test
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-const serversDocument = "../docs/servers.md"
+const serversDocument = "../../../docs/servers.md"
 
 // testDocument holds the table of docs/servers.md against what was expected,
 // and captured, of each connection. The words of its third column are free.

@@ -1,12 +1,13 @@
 //go:build linux
 
-package tracer_test
+package servers_test
 
 import (
 	"slices"
 	"sync"
 	"testing"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -28,9 +29,9 @@ func servers() []server {
 func TestServers(t *testing.T) {
 	for _, mode := range tracer.Modes() {
 		t.Run(string(mode), func(t *testing.T) {
-			tr := open(t, tracer.Options{Mode: mode})
+			tr := open(t, mode)
 			var plays []*play
-			records := collect(t, tr, func() { plays = playServers(t) })
+			records := sourcetest.RecordWhile(t, tr, func() { plays = playServers(t) })
 			for _, p := range plays {
 				if !p.failed {
 					t.Run(p.name+"/records", func(t *testing.T) {
@@ -42,6 +43,14 @@ func TestServers(t *testing.T) {
 			t.Run("document", func(t *testing.T) { testDocument(t, plays) })
 		})
 	}
+}
+
+func open(t *testing.T, mode tracer.Mode) *tracer.Tracer {
+	t.Helper()
+	tr, err := tracer.Open(tracer.Options{Mode: mode})
+	sourcetest.Opened(t, err, string(mode), "servers")
+	t.Cleanup(func() { tr.Close() })
+	return tr
 }
 
 // atOnce is how many servers run at the same time: they mostly wait.

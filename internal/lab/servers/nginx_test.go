@@ -1,6 +1,6 @@
 //go:build linux
 
-package tracer_test
+package servers_test
 
 import (
 	"bytes"

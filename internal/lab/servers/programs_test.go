@@ -1,13 +1,14 @@
 //go:build linux
 
-package tracer_test
+package servers_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 )
 
 // serverVariable tells the test's own program that it is a server.
@@ -16,25 +17,14 @@ const serverVariable = "CLOSETRACE_TEST_SERVER"
 // goServer is the test's own program under another name.
 const goServer = "go-server"
 
-// find returns where a program is. Debian's python3 is wanted, not a wrapper
-// that happens to be in front of it; servers are where only root looks.
-func find(program string) (string, error) {
-	for _, directory := range []string{"/usr/bin", "/usr/sbin"} {
-		if path, err := exec.LookPath(filepath.Join(directory, program)); err == nil {
-			return path, nil
-		}
-	}
-	return exec.LookPath(program)
-}
-
 // installed skips the test if a program is missing.
 func installed(t *testing.T, programs []string) {
 	t.Helper()
 	for _, program := range slices.Concat([]string{"tcpdump"}, programs) {
-		if _, err := find(program); err == nil {
+		if _, err := sourcetest.Find(program); err == nil {
 			continue
 		}
-		if required("servers") {
+		if sourcetest.Required("servers") {
 			t.Fatalf("%s is not installed", program)
 		}
 		t.Skipf("%s is not installed", program)
@@ -50,15 +40,15 @@ func (b *bench) path(program string) string {
 		b.check(os.Symlink(self, path))
 		return path
 	}
-	path, err := find(program)
+	path, err := sourcetest.Find(program)
 	b.check(err)
 	return path
 }
 
-// copy puts a file of testdata/servers into the bench's directory.
+// copy puts a file of testdata into the bench's directory.
 func (b *bench) copy(name string) {
 	b.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "servers", name))
+	text, err := os.ReadFile(filepath.Join("testdata", name))
 	b.check(err)
 	b.check(os.WriteFile(filepath.Join(b.dir, name), text, 0o644))
 }
