@@ -19,7 +19,7 @@ func closedByExit(f *model.Facts, exited model.Time) {
 	switch {
 	case f.Closer.Call != model.CallUnknown:
 		return
-	case f.Evidence.Notices.Has(model.NoticeAbort):
+	case f.Evidence.Announced.Has(model.ObservedAbort):
 	case f.TCP.Path.Has(model.FinWait1) && f.Evidence.FirstFIN != 0:
 		at = f.Evidence.FirstFIN
 	default:

@@ -21,7 +21,7 @@ func TestOnlyWhatFollowsTheExitIsClosedByIt(t *testing.T) {
 	} {
 		f := model.Facts{Time: tt.at, Closer: model.Closer{Call: tt.call}}
 		f.Process.PID = 812
-		f.Evidence.Notices.Add(model.NoticeAbort)
+		f.Evidence.Announced.Add(model.ObservedAbort)
 		closedByExit(&f, exited)
 		if f.Evidence.ProcessGone != tt.want || (f.Closer.Call == model.CallExit) != tt.want {
 			t.Errorf("%s: gone %v, closer %+v; want %v", tt.name, f.Evidence.ProcessGone, f.Closer, tt.want)

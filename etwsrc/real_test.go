@@ -167,7 +167,7 @@ func TestRealDisconnectsAreEndsWithoutAReason(t *testing.T) {
 			if got := g.Network.Local.AddrPort().String() + " " + g.Network.Peer.AddrPort().String(); got != tt.network[i] {
 				t.Errorf("%s: end of %s, want %s", tt.name, got, tt.network[i])
 			}
-			if of(&g) != unknown || !g.Evidence.Notices.Has(model.NoticeDisconnect) {
+			if of(&g) != unknown || !g.Evidence.Announced.Has(model.ObservedDisconnect) {
 				t.Errorf("%s: judged %+v, want %+v", tt.name, of(&g), unknown)
 			}
 			if g.Process.PID == 0 || tt.process != 0 && g.Process.PID != tt.process {

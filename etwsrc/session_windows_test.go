@@ -161,7 +161,7 @@ func TestOwnersTellThatTheirProcessIsGone(t *testing.T) {
 	at, ok := clock.recent(exited)
 	f := model.Facts{Time: at + 1}
 	f.Process.PID = child.Process.Pid
-	f.Evidence.Notices.Add(model.NoticeAbort)
+	f.Evidence.Announced.Add(model.ObservedAbort)
 	o.fill(&f, clock)
 	if !ok || !f.Evidence.ProcessGone || f.Process.Name == "" {
 		t.Errorf("gone %v, process %+v; want the process that has exited", f.Evidence.ProcessGone, f.Process)

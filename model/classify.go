@@ -1,30 +1,23 @@
 package model
 
-import (
-	"math"
-	"time"
-)
-
 // noRule stands for the rule where none holds.
 const noRule = "no-rule-holds"
 
 // Classify concludes how and why a connection ended. It is a pure function of
-// f: the first rule of [Rules] that holds decides. Facts that a record shows
-// but a back end does not observe (Linger.Outcome) are not read.
+// f: the first rule of [Rules] of which everything was observed decides. Facts that
+// a record shows but a back end does not observe (Linger.Outcome) are not read.
 func Classify(f *Facts) Judgement {
 	j := Judgement{Rule: noRule, Confidence: Inferred, ConfidenceReason: "no rule holds for these facts"}
-	if r := firstRule(f); r != nil {
+	o := Observe(f)
+	if r := firstRule(&o); r != nil {
 		j = Judgement{
 			Verdict: r.Verdict, Cause: r.Cause, Terminator: r.Terminator,
-			Confidence: Certain, Rule: r.Name,
+			Confidence: Certain, ConfidenceReason: doubt(&o, r), Rule: r.Name,
 		}
-		if r.Verdict == Abortive && neverOpen(f) {
+		if r.Verdict == Abortive && o.Has(ObservedNeverOpen) {
 			j.Verdict = FailedOpen
 		}
-		if r.doubt != nil {
-			j.ConfidenceReason = r.doubt(f)
-		}
-		j.Initiator = initiator(f, r.First)
+		j.Initiator = initiator(f, &o, r.First)
 	}
 	if j.Terminator == TerminatorUnknown && j.Verdict == Graceful {
 		j.Terminator = closedBy(j.Initiator)
@@ -51,30 +44,29 @@ func gapReason(f *Facts) string {
 	return "events around this end were lost or came too late"
 }
 
-func firstRule(f *Facts) *Rule {
-	for i := range rules {
-		if rules[i].holds(f) {
+func firstRule(o *Observed) *Rule {
+	for i, set := range &needed {
+		if o.all&set == set {
 			return &rules[i]
 		}
 	}
 	return nil
 }
 
-// neverOpen reports whether the connection is known not to have reached
-// ESTABLISHED.
-func neverOpen(f *Facts) bool {
-	switch f.TCP.Path.Last() {
-	case SynSent, SynRecv, NewSynRecv:
-		return true
-	default:
-		return false
+// doubt says what of the observations that r needs was not seen.
+func doubt(o *Observed, r *Rule) string {
+	for _, n := range r.Needs {
+		if reason := o.Doubt(n); reason != "" {
+			return reason
+		}
 	}
+	return ""
 }
 
 // initiator tells from the states who sent the first FIN (RFC 9293, figure 5);
 // where no FIN was sent, first says who sent the first RST.
-func initiator(f *Facts, first Initiator) Initiator {
-	p := f.TCP.Path
+func initiator(f *Facts, o *Observed, first Initiator) Initiator {
+	p := &f.TCP.Path
 	switch {
 	case f.TCP.FIN.Sent.Is(false) && p.Has(Closing):
 		return InitiatorPeer // our FIN never left: it was queued behind data
@@ -86,9 +78,9 @@ func initiator(f *Facts, first Initiator) Initiator {
 		return InitiatorLocal
 	case p.Has(CloseWait), p.Has(LastAck):
 		return InitiatorPeer
-	case first == InitiatorLocal && neverOpen(f) && !f.TCP.RST.Sent.Or(false) && !f.Evidence.RSTHere:
+	case first == InitiatorLocal && o.Has(ObservedNeverOpen) && !o.Has(ObservedRSTSent) && !o.Has(ObservedResetHere):
 		return InitiatorNone // an attempt that was given up: nothing is sent
-	case first == InitiatorUnknown && f.TCP.RST.Sent.Or(false):
+	case first == InitiatorUnknown && o.Has(ObservedRSTSent):
 		return InitiatorLocal
 	default:
 		return first
@@ -105,89 +97,4 @@ func closedBy(i Initiator) Terminator {
 	case InitiatorUnknown, InitiatorNone:
 	}
 	return TerminatorUnknown
-}
-
-// Retracts reports whether j, the judgement of an outcome with the facts f, takes
-// back a linger-timeout that was reported because only a timer had run out.
-func Retracts(f *Facts, j *Judgement) bool {
-	return f.Evidence.Wait.TimerExpired && j.LingerOutcome != LingerExpired && j.LingerOutcome != LingerUnknown
-}
-
-// tick is how much earlier than its N seconds a linger wait may seem to end:
-// the kernel counts the wait in jiffies, of up to 10 ms, and Windows in clock
-// ticks of 16 ms.
-const tick = 20 * time.Millisecond
-
-// lingerOutcome tells how close() with SO_LINGER {1,N} went. Linux keeps the
-// closer waiting in sk_stream_wait_close() until the FIN is acknowledged, the
-// time is out or a signal is pending, and then orphans the socket: that a
-// socket still has an owner when its FIN is acknowledged shows that the wait
-// was not over.
-func lingerOutcome(f *Facts) LingerOutcome {
-	w, limit := &f.Evidence.Wait, lingerLimit(f)
-	left, hasLeft := w.Left.Get()
-	returned, hasReturned := w.Returned.Get()
-	orphaned, hasOrphaned := w.Orphaned.Get()
-	switch {
-	case limit > 0 && (w.Exiting || nothingToWaitFor(f)):
-		return LingerSkipped
-	case !w.Began || limit == 0:
-		return LingerUnknown
-	case hasLeft && (!w.LeftDead || w.LeftOwned && left < limit-tick):
-		return waitEnded(f)
-	case hasReturned && returned < limit-tick, hasOrphaned && orphaned < limit-tick:
-		return LingerInterrupted
-	case hasReturned, hasLeft && left >= limit-tick, w.TimerExpired:
-		return LingerExpired
-	case hasLeft:
-		return LingerInterrupted
-	default:
-		return LingerUnknown
-	}
-}
-
-// nothingToWaitFor: close() began when our FIN, which shutdown() had sent, was
-// acknowledged already (sk_stream_closing).
-func nothingToWaitFor(f *Facts) bool {
-	e := &f.Evidence
-	return !e.Wait.Began && e.CloseTime != 0 && e.Notices == 0 && last(f) == FinWait2 && f.TCP.Bytes.Unread.Or(0) == 0
-}
-
-// waitEnded tells an acknowledged FIN from a connection that died while the
-// closer waited.
-func waitEnded(f *Facts) LingerOutcome {
-	if f.TCP.Error != "" || f.Evidence.RSTReceivedBefore {
-		return LingerReset
-	}
-	return LingerDrained
-}
-
-// lingerLimit returns N of SO_LINGER {1,N}, or 0. Linux waits for ever if N is
-// negative or beyond MAX_SCHEDULE_TIMEOUT (sk_setsockopt).
-func lingerLimit(f *Facts) time.Duration {
-	const forever = time.Duration(math.MaxInt64)
-	seconds := int64(f.Linger.Seconds.Or(0))
-	switch {
-	case !f.Linger.On.Is(true):
-		return 0
-	case seconds < 0, seconds > int64(forever/time.Second):
-		return forever
-	default:
-		return time.Duration(seconds) * time.Second
-	}
-}
-
-// closeBlocked returns how long close() waited, as far as the outcome tells.
-func closeBlocked(f *Facts, outcome LingerOutcome) Opt[time.Duration] {
-	w := &f.Evidence.Wait
-	switch {
-	case w.Returned.Known():
-		return w.Returned
-	case outcome == LingerExpired:
-		return Some(lingerLimit(f))
-	case outcome == LingerDrained, outcome == LingerReset:
-		return w.Left
-	default:
-		return Opt[time.Duration]{}
-	}
 }

@@ -1,29 +1,57 @@
 package model
 
-// Conditions that several rules share. They read facts only.
+// How raw facts, those of Linux above all, show what the table of observations lists.
 
-func last(f *Facts) State { return f.TCP.Path.Last() }
+// raw is facts of which the last state was worked out.
+type raw struct {
+	*Facts
+	last State
+}
 
-func notice(f *Facts, n Notice) bool { return f.Evidence.Notices.Has(n) }
+func announced(f raw, o Observation) bool { return f.Evidence.Announced.Has(o) }
+
+// neverOpen: the connection is known not to have reached ESTABLISHED.
+func neverOpen(f raw) bool {
+	switch f.last {
+	case SynSent, SynRecv, NewSynRecv:
+		return true
+	default:
+		return false
+	}
+}
 
 // closing: the end happened inside the close of the last descriptor. Linux
 // clears the socket's owner (SOCK_DEAD) only afterwards, in __tcp_close.
-func closing(f *Facts) bool {
+func closing(f raw) bool {
 	e := &f.Evidence
 	return e.Owned.Is(true) && e.Dead.Is(false) && e.Shutdown.Is(3) &&
 		(e.Descriptor == HolderClosing || e.Descriptor == HolderKernel)
 }
 
+// inClose: Windows announces an abort, and the socket layer its reason or the call.
+func inClose(f raw) bool {
+	e := &f.Evidence
+	return closing(f) || announced(f, ObservedAbort) && (e.AbortInClose.Is(true) || e.AbortReason == AbortUnread)
+}
+
+func unread(f raw) bool {
+	return f.TCP.Bytes.Unread.Or(0) > 0 || f.Evidence.AbortReason == AbortUnread
+}
+
+func lingerZero(f raw) bool { return f.Linger.On.Is(true) && f.Linger.Seconds.Is(0) }
+
 // inCall: the end happened in a system call on a socket that stays open.
-func inCall(f *Facts) bool {
+func inCall(f raw) bool {
 	e := &f.Evidence
 	return e.Owned.Is(true) && e.Dead.Is(false) && e.Descriptor == HolderOpen
 }
 
+func inCallUnfinished(f raw) bool { return inCall(f) && !finished(f) }
+
 // finished: both FINs were exchanged and ours was acknowledged; where the
 // acknowledgement can't be seen, the states are believed.
-func finished(f *Facts) bool {
-	switch last(f) {
+func finished(f raw) bool {
+	switch f.last {
 	case LastAck, Closing:
 		return f.Evidence.FINAcked.Or(true)
 	case FinWait2:
@@ -33,137 +61,128 @@ func finished(f *Facts) bool {
 	}
 }
 
+func finFirst(f raw) bool {
+	return f.last == FinWait2 || f.last == TimeWait || f.last == Closing && finished(f)
+}
+
+func finSecond(f raw) bool { return f.last == LastAck && finished(f) }
+
+func finUnacked(f raw) bool {
+	return f.TCP.Error == "" && (f.last == FinWait1 || f.last == LastAck || f.last == Closing)
+}
+
 // timedOut: the socket's error is one of a time-out. Linux reports the last
 // ICMP or routing error instead of ETIMEDOUT where there was one
 // (tcp_write_err, icmp_err_convert, fib_props): ECONNREFUSED is then ICMP port
 // unreachable, EINVAL a blackhole route. With IP_RECVERR such an error only
-// waits to be read: timers run inside close() only while it lingers.
-func timedOut(f *Facts) bool {
-	if closing(f) && !f.Evidence.Wait.Began {
+// waits to be read: timers run inside close() only while it lingers. A platform
+// that announces says itself what it gave up on.
+func timedOut(f raw) bool {
+	if f.Evidence.Announced != 0 {
 		return false
 	}
 	switch f.TCP.Error {
 	case "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "ENONET",
 		"ENOPROTOOPT", "EOPNOTSUPP", "ENOTSUP", "EACCES", "EMSGSIZE", "EPROTO", "EPERM",
 		"ECONNREFUSED", "EINVAL", "EAGAIN", "ENODEV", "ENOBUFS":
-		return true
+		return !closing(f) || f.Evidence.Wait.Began
 	default:
 		return false
 	}
 }
 
-// givesUpConnecting: the application ended its attempt to connect.
-func givesUpConnecting(f *Facts) bool {
-	return last(f) == SynSent && (closing(f) || inCall(f))
+// gaveUp returns whether the stack gave up on the peer, and on what of it: Linux
+// shows one error for all.
+func gaveUp(on Observation) func(raw) bool {
+	return func(f raw) bool { return f.TCP.Error != "" && timedOut(f) && gaveUpOn(f) == on }
 }
 
-// toldAndGivenUp: an ICMP error came while the socket was locked, as it does inside
-// connect() if this host makes it. Linux then ends nothing (sk_err_soft), but tells
-// the application by getsockopt(SO_ERROR). EMSGSIZE is of path MTU discovery.
-func toldAndGivenUp(f *Facts) bool {
-	return givesUpConnecting(f) && f.Evidence.SoftError != "" && f.Evidence.SoftError != "EMSGSIZE"
-}
-
-func doubtCancelled(f *Facts) string {
-	if f.Evidence.ICMPWatched.Is(true) {
-		return ""
+func gaveUpOn(f raw) Observation {
+	switch {
+	case f.Evidence.RSTSentBefore:
+		return ObservedKeepaliveTimeout
+	case neverOpen(f) && f.TCP.Error != "ETIMEDOUT":
+		return ObservedUnreachable
+	case neverOpen(f):
+		return ObservedConnectTimeout
+	case f.Evidence.UserTimeout.Or(0) != 0:
+		return ObservedUserTimeout
+	case windowProbed(f):
+		return ObservedZeroWindowTimeout
+	default:
+		return ObservedRetransmitTimeout
 	}
-	return "an ICMP error that the application read before it gave up would not have been seen"
 }
 
-// doubtResourceLimit: Linux gives up no connection for want of memory that a process
-// still holds. Until 6.9 it tells that process of other errors before it ends the
-// connection.
-func doubtResourceLimit(f *Facts) string {
-	if f.Evidence.Dead.Or(true) {
-		return ""
-	}
-	return "the socket's error was read before the end was seen: keep-alive or an administrator may have ended it"
+// connectTimeout: Windows may announce the SYN that was never acknowledged like data.
+func connectTimeout(f raw) bool {
+	return neverOpen(f) && (announced(f, ObservedRetransmitTimeout) ||
+		f.TCP.Error != "" && timedOut(f) && gaveUpOn(f) == ObservedConnectTimeout)
 }
 
 // windowProbed: the timer that ran out probed a closed window. Linux uses the
 // same timer where this host could not send at all (tcp_check_probe_timer).
-func windowProbed(f *Facts) bool {
+func windowProbed(f raw) bool {
 	e := &f.Evidence
-	return timedOut(f) && e.TimerProbes.Or(0) > 0 && e.TimerRetransmits.Is(0) && !e.WindowOpen
+	return e.TimerProbes.Or(0) > 0 && e.TimerRetransmits.Is(0) && !e.WindowOpen
 }
+
+// givesUpConnecting: the application ended its attempt to connect.
+func givesUpConnecting(f raw) bool {
+	return f.last == SynSent && (closing(f) || inCall(f))
+}
+
+// unreachable: the attempt ended by an ICMP error, or one came while the socket was
+// locked, as it does inside connect() if this host makes it. Linux then ends nothing
+// (sk_err_soft), but tells the application by getsockopt(SO_ERROR). EMSGSIZE is of
+// path MTU discovery.
+func unreachable(f raw) bool {
+	return f.TCP.Error != "" && timedOut(f) && gaveUpOn(f) == ObservedUnreachable ||
+		f.Evidence.SoftError != "" && f.Evidence.SoftError != "EMSGSIZE" && givesUpConnecting(f)
+}
+
+func refused(f raw) bool { return f.Evidence.RSTReceivedBefore && neverOpen(f) }
+
+func rstReceived(f raw) bool { return f.Evidence.RSTReceivedBefore && !answeredData(f) }
 
 // answeredData: what was processed like a received reset was data for a socket
 // whose receiving side is closed; Linux answers it with RST
 // (tcp_rcv_state_process).
-func answeredData(f *Facts) bool {
+func answeredData(f raw) bool {
 	return f.Evidence.RSTReceivedBefore && (f.Evidence.RSTReplyAfter || f.Evidence.RSTFlag.Is(false))
 }
 
 // resetHere: this host made the reset that its connection received, though not
 // by that connection's end: a peer on this host would be at lo itself.
-func resetHere(f *Facts) bool { return f.Evidence.RSTReceivedBefore && f.Evidence.RSTHere }
+func resetHere(f raw) bool { return f.Evidence.RSTReceivedBefore && f.Evidence.RSTHere }
 
 // resetBetween: the other end is on this host, and did not send the reset.
-func resetBetween(f *Facts) bool {
-	return f.Evidence.RSTReceivedBefore && f.Evidence.PeerOpen
-}
+func resetBetween(f raw) bool { return f.Evidence.RSTReceivedBefore && f.Evidence.PeerOpen }
 
-func doubtResetBetween(*Facts) string {
-	return "the other end is on this host and was still open: something between them sent the RST"
-}
-
-func doubtResetHere(*Facts) string {
-	return "the peer seems not to have sent the RST: this host's firewall made it, or a program with a raw socket"
-}
-
-// descriptorGone: nothing refers to the socket, or only a close() that lingers.
-func descriptorGone(f *Facts) bool {
+// noDescriptor: nothing refers to the socket, or only a close() that lingers.
+func noDescriptor(f raw) bool {
 	return f.Evidence.Dead.Is(true) || f.Evidence.Descriptor == HolderClosing
 }
 
-// listenerClosed: inet_csk_listen_stop() ends connections nobody accepted.
-func listenerClosed(f *Facts) bool {
+// neverAccepted: inet_csk_listen_stop() ends connections nobody accepted.
+func neverAccepted(f raw) bool {
 	e := &f.Evidence
 	if !e.Owned.Is(false) || !e.Dead.Is(false) || e.Descriptor != HolderNone || e.MPTCP {
 		return false
 	}
-	return last(f) == Established || last(f) == CloseWait || last(f) == SynRecv
+	return f.last == Established || f.last == CloseWait || f.last == SynRecv
 }
 
-// lingerExpired: the facts of a later outcome tell how the orphan ended, not
-// how the wait did. On Windows an expired linger aborts inside closesocket,
-// unless the peer's RST was there first.
-func lingerExpired(f *Facts) bool {
-	if f.Evidence.Later || lingerOutcome(f) != LingerExpired || notice(f, NoticeRSTReceived) {
-		return false
-	}
-	return f.Evidence.Notices == 0 || notice(f, NoticeAbort) && f.Evidence.AbortInClose.Is(true)
+func stackReset(f raw) bool { return f.Evidence.RSTSentBefore && !timedOut(f) }
+
+func mptcpReset(f raw) bool {
+	return f.Evidence.MPTCP && (f.Evidence.RSTSentBefore || f.Evidence.RSTSentAfter)
 }
 
-func doubtLinger(f *Facts) string {
-	w := &f.Evidence.Wait
-	if w.Returned.Known() || w.Waiting.Or(0) >= lingerLimit(f)-tick {
-		return ""
-	}
-	return "the return of close() was not seen: a signal may have ended the wait"
+func rstAfterEnd(f raw) bool { return f.Evidence.RSTReplyAfter || f.Evidence.RSTSentAfter }
+
+func lateData(f raw) bool {
+	return f.Evidence.RSTReplyAfter && (f.last == FinWait2 || f.last == Closing)
 }
 
-func doubtDestroyed(f *Facts) string {
-	if notice(f, NoticeDestroyed) {
-		return "that the platform's event means this is not documented"
-	}
-	return ""
-}
-
-func doubtPeerFIN(f *Facts) string {
-	if last(f) == Closing && f.Evidence.Notices != 0 {
-		return "TIME_WAIT did not follow: our FIN may not have been acknowledged" // Windows tells of it
-	}
-	if f.TCP.FIN.Received.Is(true) {
-		return ""
-	}
-	return "the peer's FIN was not seen: TIME_WAIT took over"
-}
-
-func doubtFINAcked(f *Facts) string {
-	if f.Evidence.FINAcked.Known() || f.Evidence.Notices != 0 {
-		return ""
-	}
-	return "the acknowledgement of our FIN was not seen"
-}
+func destroyed(f raw) bool { return f.TCP.Error == "ECONNABORTED" }

@@ -2,9 +2,9 @@ package model
 
 import "time"
 
-// Evidence holds what [Classify] reads beyond the fields that a record shows
-// anyway, under names that hold on every platform. It is the object "facts" of
-// a line. Each field says which back end fills it.
+// Evidence holds what [Observe] reads beyond the fields that a record shows
+// anyway: raw facts, and observations that a source hands over. It is the object
+// "facts" of a line. Each field says which back end fills it.
 type Evidence struct {
 	// At the end a process held the socket's lock (Linux).
 	//
@@ -80,8 +80,12 @@ type Evidence struct {
 	// What was seen of a close() that waits; durations count from its begin.
 	Wait LingerWait `json:"linger_wait,omitzero"`
 
+	// What the source saw, where no other member says it (captures).
+	Seen Observations `json:"observed,omitzero"`
 	// What the platform announced about the end (Windows).
-	Notices Notices `json:"notices,omitzero"`
+	Announced Observations `json:"notices,omitzero"`
+	// What the source concluded from what it saw; a verdict that rests on it is inferred.
+	Inferred Observations `json:"inferred,omitzero"`
 	// What the socket layer said of its abort (Windows).
 	AbortReason AbortReason `json:"abort_reason,omitzero"`
 	// The abort was asked for inside the close call (Windows).
@@ -90,12 +94,12 @@ type Evidence struct {
 	ProcessGone bool `json:"process_gone,omitzero"`
 	// The platform's own records behind these facts (Windows).
 	//
-	// For the reader; Classify does not read them.
+	// For the reader; nothing judges by them.
 	Events []EventRef `json:"events,omitempty"`
 
 	// When the first FIN was sent or received.
 	//
-	// Of this and CloseTime, Classify reads only whether there was a close.
+	// Of this and CloseTime, Observe reads only whether there was a close.
 	FirstFIN Time `json:"first_fin_time,omitzero"`
 	// When the close call began.
 	CloseTime Time `json:"close_time,omitzero"`

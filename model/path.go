@@ -32,23 +32,23 @@ func (p *Path) Append(s State) {
 }
 
 // Len returns the number of states.
-func (p Path) Len() int { return int(p.n) }
+func (p *Path) Len() int { return int(p.n) }
 
 // States returns the states, oldest first.
 func (p *Path) States() []State { return p.states[:p.n] }
 
 // Has reports whether s occurs in the path.
-func (p Path) Has(s State) bool { return p.index(s) >= 0 }
+func (p *Path) Has(s State) bool { return p.index(s) >= 0 }
 
 // Before reports whether a occurs, and earlier than the first b.
-func (p Path) Before(a, b State) bool {
+func (p *Path) Before(a, b State) bool {
 	i, j := p.index(a), p.index(b)
 	return i >= 0 && (j < 0 || i < j)
 }
 
 // Last returns the state the connection was in before it ended: the last one
 // that is not CLOSE, or StateUnknown.
-func (p Path) Last() State {
+func (p *Path) Last() State {
 	for i := int(p.n) - 1; i >= 0; i-- {
 		if p.states[i] != Closed {
 			return p.states[i]
@@ -57,7 +57,7 @@ func (p Path) Last() State {
 	return StateUnknown
 }
 
-func (p Path) index(s State) int {
+func (p *Path) index(s State) int {
 	for i := range int(p.n) {
 		if p.states[i] == s {
 			return i

@@ -16,7 +16,7 @@ import (
 var allowed = map[Cause][]Verdict{
 	CauseUnknown:             {VerdictUnknown, FailedOpen, Abortive},
 	CauseFIN:                 {Graceful},
-	CauseFinWait2Timeout:     {Graceful, Abortive},
+	CauseFinWait2Timeout:     {Graceful, Abortive, FailedOpen},
 	CauseUnreadData:          {Abortive, FailedOpen},
 	CauseLingerZero:          {Abortive, FailedOpen},
 	CauseDisconnect:          {Abortive, FailedOpen},
@@ -28,7 +28,7 @@ var allowed = map[Cause][]Verdict{
 	CauseUserTimeout:         {Abortive, FailedOpen},
 	CauseKeepaliveTimeout:    {Abortive, FailedOpen},
 	CauseZeroWindowTimeout:   {Abortive, FailedOpen},
-	CauseLinger2Timeout:      {Abortive},
+	CauseLinger2Timeout:      {Abortive, FailedOpen},
 	CauseOrphanOrMemoryLimit: {Abortive, FailedOpen},
 	CauseMPTCPReset:          {Abortive, FailedOpen},
 	CauseSystemAbort:         {Abortive, FailedOpen},
@@ -74,7 +74,7 @@ func TestRulesKeepToTheRecord(t *testing.T) {
 			t.Errorf("second rule named %q", r.Name)
 		}
 		names[r.Name] = true
-		if r.Name == "" || r.When == "" || r.holds == nil {
+		if r.Name == "" || r.When() == "" || len(r.Needs) == 0 {
 			t.Errorf("rule %q: no name, condition in words or condition", r.Name)
 		}
 		if !slices.Contains(allowed[r.Cause], r.Verdict) {
@@ -171,27 +171,27 @@ func requireBlind(t *testing.T, f *Facts, j Judgement) {
 	}
 }
 
-// TestNoticesHaveNoOrder: a source may see the platform's announcements in any
+// TestObservationsHaveNoOrder: a source may see the platform's announcements in any
 // order (two providers, several CPUs), the verdict is the same.
-func TestNoticesHaveNoOrder(t *testing.T) {
+func TestObservationsHaveNoOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 2_000 {
 		f := randomFacts(random)
-		var want Notices
-		order := random.Perm(len(noticeNames))[:random.IntN(5)]
+		var want Observations
+		order := random.Perm(NumObservations)[:random.IntN(5)]
 		for _, n := range order {
-			want.Add(Notice(n))
+			want.Add(Observation(n))
 		}
-		f.Evidence.Notices = want
+		f.Evidence.Announced = want
 		j := Classify(&f)
 		slices.Reverse(order)
-		f.Evidence.Notices = 0
+		f.Evidence.Announced = 0
 		for _, n := range order {
-			f.Evidence.Notices.Add(Notice(n))
-			f.Evidence.Notices.Add(Notice(n)) // seen twice
+			f.Evidence.Announced.Add(Observation(n))
+			f.Evidence.Announced.Add(Observation(n)) // seen twice
 		}
 		if got := Classify(&f); got != j {
-			t.Fatalf("notices %v: got %+v, in reversed order %+v", order, j, got)
+			t.Fatalf("observations %v: got %+v, in reversed order %+v", order, j, got)
 		}
 	}
 }
@@ -277,7 +277,7 @@ func randomEvidence(r *rand.Rand) Evidence {
 	}
 	if r.IntN(3) == 0 {
 		for range 1 + r.IntN(3) {
-			e.Notices.Add(Notice(r.IntN(len(noticeNames))))
+			e.Announced.Add(Observation(r.IntN(NumObservations)))
 		}
 	}
 	return e

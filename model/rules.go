@@ -1,11 +1,11 @@
 package model
 
+import "strings"
+
 // Rule is one line of the classifier's table.
 type Rule struct {
 	// Name is written into every record that the rule decided.
-	Name string
-	// When is the condition in words.
-	When       string
+	Name       string
 	Verdict    Verdict
 	Cause      Cause
 	Terminator Terminator
@@ -13,242 +13,75 @@ type Rule struct {
 	// states show no FIN. Where the rule does not know it, a RST that is known
 	// to have left was the first.
 	First Initiator
+	// Needs is what must have been observed, all of it. The verdict is inferred if
+	// something of that was not seen; the first such observation gives the reason.
+	Needs []Observation
+}
 
-	holds func(*Facts) bool
-	// doubt says what was not seen, or nothing if the verdict is certain.
-	doubt func(*Facts) string
+// When returns the condition in words.
+func (r *Rule) When() string {
+	words := make([]string, len(r.Needs))
+	for i, o := range r.Needs {
+		words[i] = o.Words()
+	}
+	return strings.Join(words, ", ")
 }
 
 // Rules returns the table in the order in which it is tried.
-func Rules() []Rule { return append([]Rule(nil), rules...) }
+func Rules() []Rule { return append([]Rule(nil), rules[:]...) }
 
-// rules is the classifier. The first line that holds decides. A verdict of
-// abortive becomes failed-open where the connection never opened.
-var rules = []Rule{
-	{
-		Name: "late-data-in-time-wait", When: "later: our TIME_WAIT answered data with RST",
-		Verdict: Abortive, Cause: CauseDataAfterClose, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return f.Evidence.RSTReplyTimeWait },
-	},
-	{
-		Name: "linger-expired", When: "close() waited the whole SO_LINGER time",
-		Verdict: LingerTimeout, Cause: CauseLingerExpired, Terminator: LocalApp, First: InitiatorLocal,
-		holds: lingerExpired, doubt: doubtLinger,
-	},
-	{
-		Name: "tcp-repair", When: "closed in TCP_REPAIR mode",
-		Verdict: Silent, Cause: CauseTCPRepair, Terminator: LocalApp, First: InitiatorNone,
-		holds: func(f *Facts) bool { return f.Evidence.Repair && f.Evidence.Owned.Is(true) },
-	},
-	{
-		Name: "refused-here", When: "RST received while connecting, and this host made it",
-		Verdict: FailedOpen, Cause: CauseRefused, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return resetHere(f) && neverOpen(f) }, doubt: doubtResetHere,
-	},
-	{
-		Name: "refused", When: "RST received while connecting",
-		Verdict: FailedOpen, Cause: CauseRefused, Terminator: Peer, First: InitiatorPeer,
-		holds: func(f *Facts) bool { return f.Evidence.RSTReceivedBefore && neverOpen(f) || notice(f, NoticeRefused) },
-	},
-	{
-		Name: "data-after-close", When: "reset processed on a closed socket, and it was our answer to a segment without RST",
-		Verdict: Abortive, Cause: CauseDataAfterClose, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return answeredData(f) && descriptorGone(f) },
-	},
-	{
-		Name: "data-after-shutdown", When: "the same, and a descriptor is still open",
-		Verdict: Abortive, Cause: CauseDataAfterShutdown, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: answeredData,
-	},
-	{
-		Name: "reset-here", When: "RST received, and this host made it",
-		Verdict: Abortive, Cause: CausePeerReset, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: resetHere, doubt: doubtResetHere,
-	},
-	{
-		Name: "reset-between", When: "RST received, and the other end, on this host, was still open",
-		Verdict: Abortive, Cause: CausePeerReset, Terminator: NetworkPath, First: InitiatorNone,
-		holds: resetBetween, doubt: doubtResetBetween,
-	},
-	{
-		Name: "peer-reset", When: "RST received",
-		Verdict: Abortive, Cause: CausePeerReset, Terminator: Peer, First: InitiatorPeer,
-		holds: func(f *Facts) bool { return f.Evidence.RSTReceivedBefore || notice(f, NoticeRSTReceived) },
-	},
-	{
-		Name: "destroyed", When: "the socket's error is ECONNABORTED, or the platform says so",
-		Verdict: Abortive, Cause: CauseDestroyed, Terminator: Admin, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return f.TCP.Error == "ECONNABORTED" || notice(f, NoticeDestroyed) },
-		doubt: doubtDestroyed,
-	},
-	{
-		Name: "keepalive-timeout", When: "time-out error, and RST was sent while open",
-		Verdict: Abortive, Cause: CauseKeepaliveTimeout, Terminator: LocalKernel, First: InitiatorNone,
-		holds: func(f *Facts) bool {
-			return timedOut(f) && f.Evidence.RSTSentBefore || notice(f, NoticeKeepaliveTimeout)
-		},
-	},
-	{
-		Name: "no-local-port", When: "no SYN was sent: no local port was free",
-		Verdict: FailedOpen, Cause: CauseNoLocalPort, Terminator: LocalKernel, First: InitiatorNone,
-		holds: func(f *Facts) bool { return f.Evidence.NoPort },
-	},
-	{
-		Name: "unreachable", When: "ICMP error while connecting, whoever gave up then",
-		Verdict: FailedOpen, Cause: CauseUnreachable, Terminator: NetworkPath, First: InitiatorNone,
-		holds: func(f *Facts) bool {
-			return timedOut(f) && neverOpen(f) && f.TCP.Error != "ETIMEDOUT" || toldAndGivenUp(f) || notice(f, NoticeUnreachable)
-		},
-	},
-	{
-		Name: "connect-timeout", When: "time-out error while connecting",
-		Verdict: FailedOpen, Cause: CauseConnectTimeout, Terminator: LocalKernel, First: InitiatorNone,
-		holds: func(f *Facts) bool { return timedOut(f) && neverOpen(f) || notice(f, NoticeConnectTimeout) },
-	},
-	{
-		Name: "user-timeout", When: "time-out error, TCP_USER_TIMEOUT set",
-		Verdict: Abortive, Cause: CauseUserTimeout, Terminator: LocalKernel, First: InitiatorNone,
-		holds: func(f *Facts) bool { return timedOut(f) && f.Evidence.UserTimeout.Or(0) != 0 },
-	},
-	{
-		Name: "zero-window-timeout", When: "time-out error, probes unanswered, nothing retransmitted, and the peer's window had no room",
-		Verdict: Abortive, Cause: CauseZeroWindowTimeout, Terminator: LocalKernel, First: InitiatorNone,
-		holds: func(f *Facts) bool {
-			return windowProbed(f) || notice(f, NoticeZeroWindowTimeout)
-		},
-	},
-	{
-		Name: "retransmit-timeout", When: "time-out error",
-		Verdict: Abortive, Cause: CauseRetransmitTimeout, Terminator: LocalKernel, First: InitiatorNone,
-		holds: func(f *Facts) bool { return timedOut(f) || notice(f, NoticeRetransmitTimeout) },
-	},
-	{
-		Name: "mptcp-reset", When: "an MPTCP subflow, and RST was sent",
-		Verdict: Abortive, Cause: CauseMPTCPReset, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool {
-			return f.Evidence.MPTCP && (f.Evidence.RSTSentBefore || f.Evidence.RSTSentAfter)
-		},
-	},
-	{
-		Name: "finwait2-timeout-reset", When: "RST sent in FIN_WAIT2",
-		Verdict: Abortive, Cause: CauseFinWait2Timeout, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return f.Evidence.RSTSentBefore && last(f) == FinWait2 },
-	},
-	{
-		Name: "resource-limit", When: "RST sent while open, no error",
-		Verdict: Abortive, Cause: CauseOrphanOrMemoryLimit, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return f.Evidence.RSTSentBefore },
-		doubt: doubtResourceLimit,
-	},
-	{
-		Name: "connect-cancelled", When: "closed, shut down or disconnected while connecting",
-		Verdict: FailedOpen, Cause: CauseConnectCancelled, Terminator: LocalApp, First: InitiatorNone,
-		holds: givesUpConnecting, doubt: doubtCancelled,
-	},
-	{
-		Name: "close-with-unread-data", When: "inside close(), received data unread",
-		Verdict: Abortive, Cause: CauseUnreadData, Terminator: LocalApp, First: InitiatorLocal,
-		holds: func(f *Facts) bool {
-			return closing(f) && f.TCP.Bytes.Unread.Or(0) > 0 ||
-				notice(f, NoticeAbort) && f.Evidence.AbortReason == AbortUnread
-		},
-	},
-	{
-		Name: "close-with-linger-zero", When: "inside close(), SO_LINGER {1,0}",
-		Verdict: Abortive, Cause: CauseLingerZero, Terminator: LocalApp, First: InitiatorLocal,
-		holds: func(f *Facts) bool {
-			return (closing(f) || notice(f, NoticeAbort) && f.Evidence.AbortInClose.Is(true)) &&
-				f.Linger.On.Is(true) && f.Linger.Seconds.Is(0)
-		},
-	},
-	{
-		Name: "disconnect", When: "in a system call, descriptor open, FINs not exchanged",
-		Verdict: Abortive, Cause: CauseDisconnect, Terminator: LocalApp, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return inCall(f) && !finished(f) },
-	},
-	{
-		Name: "listener-closed", When: "open, never accepted, not an orphan",
-		Verdict: Abortive, Cause: CauseListenerClosed, Terminator: LocalApp, First: InitiatorLocal,
-		holds: listenerClosed,
-	},
-	{
-		Name: "linger2", When: "RST after the end, TCP_LINGER2 < 0",
-		Verdict: Abortive, Cause: CauseLinger2Timeout, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool {
-			return (f.Evidence.RSTReplyAfter || f.Evidence.RSTSentAfter) && last(f) == FinWait2 && f.Evidence.Linger2.Or(0) < 0
-		},
-	},
-	{
-		Name: "data-with-last-ack", When: "after our FIN was acknowledged, data was answered with RST",
-		Verdict: Abortive, Cause: CauseDataAfterClose, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool {
-			return f.Evidence.RSTReplyAfter && (last(f) == FinWait2 || last(f) == Closing)
-		},
-	},
-	{
-		Name: "resource-limit-at-close", When: "an orphan, RST sent just after the end",
-		Verdict: Abortive, Cause: CauseOrphanOrMemoryLimit, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return f.Evidence.RSTSentAfter && f.Evidence.Dead.Is(true) },
-	},
-	{
-		Name: "system-abort", When: "the platform aborted it",
-		Verdict: Abortive, Cause: CauseSystemAbort, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return notice(f, NoticeSystemAbort) },
-	},
-	{
-		Name: "peer-restart", When: "SYN received on an open connection",
-		Verdict: Abortive, Cause: CausePeerRestart, Terminator: LocalKernel,
-		holds: func(f *Facts) bool { return notice(f, NoticePeerRestart) },
-	},
-	{
-		Name: "disconnect-timer", When: "the platform's disconnect timer ran out",
-		Verdict: LingerTimeout, Cause: CauseLingerExpired, Terminator: LocalApp, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return notice(f, NoticeDisconnectTimeout) },
-		doubt: func(*Facts) string { return "what starts the disconnect timer is not documented" },
-	},
-	{
-		Name: "finwait2-timeout", When: "the platform says that the peer's FIN never came",
-		Verdict: Graceful, Cause: CauseFinWait2Timeout, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return notice(f, NoticeFinWait2Timeout) },
-	},
-	{
-		Name: "local-abort", When: "an abort was asked for, reason not known",
-		Verdict: Abortive, Cause: CauseLocalAbort, Terminator: LocalApp, First: InitiatorLocal,
-		holds: func(f *Facts) bool { return notice(f, NoticeAbort) },
-		doubt: func(*Facts) string { return "SO_LINGER and the reason of the abort were not seen" },
-	},
-	{
-		Name: "connect-failed", When: "the platform says that the attempt failed",
-		Verdict: FailedOpen, Cause: CauseUnknown, First: InitiatorNone,
-		holds: func(f *Facts) bool { return notice(f, NoticeConnectFailed) },
-		doubt: func(*Facts) string { return "the reason of the failure is not one that is known" },
-	},
-	{
-		Name: "cut-off", When: "closed before both FINs were exchanged, and the platform does not say why",
-		Verdict: Abortive, Cause: CauseUnknown,
-		holds: func(f *Facts) bool { return notice(f, NoticeCutOff) },
-		doubt: func(*Facts) string { return "no event says who ended the connection, or why" },
-	},
-	{
-		Name: "fin-active", When: "from FIN_WAIT2, CLOSING or TIME_WAIT",
-		Verdict: Graceful, Cause: CauseFIN, First: InitiatorLocal,
-		holds: func(f *Facts) bool {
-			return last(f) == FinWait2 || last(f) == TimeWait || finished(f) && last(f) == Closing
-		},
-		doubt: doubtPeerFIN,
-	},
-	{
-		Name: "fin-passive", When: "from LAST_ACK, FIN acknowledged",
-		Verdict: Graceful, Cause: CauseFIN, First: InitiatorPeer,
-		holds: func(f *Facts) bool { return last(f) == LastAck && finished(f) },
-		doubt: doubtFINAcked,
-	},
-	{
-		Name: "orphan-dropped", When: "an orphan, FIN not acknowledged, no error, no RST",
-		Verdict: Silent, Cause: CauseOrphanDropped, Terminator: LocalKernel, First: InitiatorLocal,
-		holds: func(f *Facts) bool {
-			return f.Evidence.Dead.Is(true) && f.TCP.Error == "" &&
-				(last(f) == FinWait1 || last(f) == LastAck || last(f) == Closing)
-		},
-	},
+func needs(list ...Observation) []Observation { return list }
+
+// rules is the classifier. The first line of which everything was observed decides. A
+// verdict of abortive becomes failed-open where the connection never opened.
+var rules = [...]Rule{
+	{"late-data-in-time-wait", Abortive, CauseDataAfterClose, LocalKernel, InitiatorLocal, needs(ObservedLateDataTimeWait)},
+	{"linger-expired", LingerTimeout, CauseLingerExpired, LocalApp, InitiatorLocal, needs(ObservedLingerExpired)},
+	{"tcp-repair", Silent, CauseTCPRepair, LocalApp, InitiatorNone, needs(ObservedRepair)},
+	{"refused-here", FailedOpen, CauseRefused, LocalKernel, InitiatorLocal, needs(ObservedResetHere, ObservedNeverOpen)},
+	{"refused", FailedOpen, CauseRefused, Peer, InitiatorPeer, needs(ObservedRefused)},
+	{"data-after-close", Abortive, CauseDataAfterClose, LocalKernel, InitiatorLocal, needs(ObservedAnsweredData, ObservedNoDescriptor)},
+	{"data-after-shutdown", Abortive, CauseDataAfterShutdown, LocalKernel, InitiatorLocal, needs(ObservedAnsweredData)},
+	{"reset-here", Abortive, CausePeerReset, LocalKernel, InitiatorLocal, needs(ObservedResetHere)},
+	{"reset-between", Abortive, CausePeerReset, NetworkPath, InitiatorNone, needs(ObservedResetBetween)},
+	{"peer-reset", Abortive, CausePeerReset, Peer, InitiatorPeer, needs(ObservedRSTReceived)},
+	{"destroyed", Abortive, CauseDestroyed, Admin, InitiatorLocal, needs(ObservedDestroyed)},
+	{"keepalive-timeout", Abortive, CauseKeepaliveTimeout, LocalKernel, InitiatorNone, needs(ObservedKeepaliveTimeout)},
+	{"no-local-port", FailedOpen, CauseNoLocalPort, LocalKernel, InitiatorNone, needs(ObservedNoPort)},
+	{"unreachable", FailedOpen, CauseUnreachable, NetworkPath, InitiatorNone, needs(ObservedUnreachable)},
+	{"connect-timeout", FailedOpen, CauseConnectTimeout, LocalKernel, InitiatorNone, needs(ObservedConnectTimeout)},
+	{"user-timeout", Abortive, CauseUserTimeout, LocalKernel, InitiatorNone, needs(ObservedUserTimeout)},
+	{"zero-window-timeout", Abortive, CauseZeroWindowTimeout, LocalKernel, InitiatorNone, needs(ObservedZeroWindowTimeout)},
+	{"retransmit-timeout", Abortive, CauseRetransmitTimeout, LocalKernel, InitiatorNone, needs(ObservedRetransmitTimeout)},
+	{"mptcp-reset", Abortive, CauseMPTCPReset, LocalKernel, InitiatorLocal, needs(ObservedMPTCPReset)},
+	{"finwait2-timeout-reset", Abortive, CauseFinWait2Timeout, LocalKernel, InitiatorLocal, needs(ObservedStackReset, ObservedInFinWait2)},
+	{"resource-limit", Abortive, CauseOrphanOrMemoryLimit, LocalKernel, InitiatorLocal, needs(ObservedStackReset)},
+	{"connect-cancelled", FailedOpen, CauseConnectCancelled, LocalApp, InitiatorNone, needs(ObservedConnectCancelled)},
+	{"close-with-unread-data", Abortive, CauseUnreadData, LocalApp, InitiatorLocal, needs(ObservedInClose, ObservedUnread)},
+	{"close-with-linger-zero", Abortive, CauseLingerZero, LocalApp, InitiatorLocal, needs(ObservedInClose, ObservedLingerZero)},
+	{"disconnect", Abortive, CauseDisconnect, LocalApp, InitiatorLocal, needs(ObservedInCall)},
+	{"listener-closed", Abortive, CauseListenerClosed, LocalApp, InitiatorLocal, needs(ObservedNeverAccepted)},
+	{"linger2", Abortive, CauseLinger2Timeout, LocalKernel, InitiatorLocal, needs(ObservedRSTAfterEnd, ObservedInFinWait2, ObservedNoFINWait)},
+	{"data-with-last-ack", Abortive, CauseDataAfterClose, LocalKernel, InitiatorLocal, needs(ObservedLateData)},
+	{"resource-limit-at-close", Abortive, CauseOrphanOrMemoryLimit, LocalKernel, InitiatorLocal, needs(ObservedStackResetAtEnd, ObservedNoOwner)},
+	{"system-abort", Abortive, CauseSystemAbort, LocalKernel, InitiatorLocal, needs(ObservedSystemAbort)},
+	{"peer-restart", Abortive, CausePeerRestart, LocalKernel, InitiatorUnknown, needs(ObservedPeerRestart)},
+	{"disconnect-timer", LingerTimeout, CauseLingerExpired, LocalApp, InitiatorLocal, needs(ObservedDisconnectTimeout)},
+	{"finwait2-timeout", Graceful, CauseFinWait2Timeout, LocalKernel, InitiatorLocal, needs(ObservedFinWait2Timeout)},
+	{"local-abort", Abortive, CauseLocalAbort, LocalApp, InitiatorLocal, needs(ObservedAbort)},
+	{"connect-failed", FailedOpen, CauseUnknown, TerminatorUnknown, InitiatorNone, needs(ObservedConnectFailed)},
+	{"cut-off", Abortive, CauseUnknown, TerminatorUnknown, InitiatorUnknown, needs(ObservedCutOff)},
+	{"fin-active", Graceful, CauseFIN, TerminatorUnknown, InitiatorLocal, needs(ObservedFINFirst)},
+	{"fin-passive", Graceful, CauseFIN, TerminatorUnknown, InitiatorPeer, needs(ObservedFINSecond)},
+	{"orphan-dropped", Silent, CauseOrphanDropped, LocalKernel, InitiatorLocal, needs(ObservedNoOwner, ObservedFINUnacked)},
 }
+
+// needed is what each rule needs, as sets.
+var needed = func() (sets [len(rules)]Observations) {
+	for i := range rules {
+		for _, o := range rules[i].Needs {
+			sets[i].Add(o)
+		}
+	}
+	return sets
+}()

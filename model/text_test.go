@@ -92,23 +92,23 @@ func TestNamesOfTheRecord(t *testing.T) {
 	}
 }
 
-func TestNoticesRoundTrip(t *testing.T) {
-	for n := range Notice(len(noticeNames)) {
-		var s, back Notices
+func TestObservationsRoundTrip(t *testing.T) {
+	for n := range Observation(NumObservations) {
+		var s, back Observations
 		s.Add(n)
 		data, err := json.Marshal(s)
 		if err != nil || string(data) != `["`+n.String()+`"]` {
-			t.Errorf("notice %v: got %s, %v", n, data, err)
+			t.Errorf("observation %v: got %s, %v", n, data, err)
 		}
-		back.Add(NoticeDisconnect)
+		back.Add(ObservedDisconnect)
 		if err := json.Unmarshal(data, &back); err != nil || back != s {
-			t.Errorf("notice %v: got %v, %v; want it alone", n, back, err)
+			t.Errorf("observation %v: got %v, %v; want it alone", n, back, err)
 		}
 	}
-	var s Notices
+	var s Observations
 	for _, bad := range []string{`["no-such"]`, `"abort"`, `[1]`, `{}`} {
 		if err := json.Unmarshal([]byte(bad), &s); err == nil {
-			t.Errorf("notices %s: got no error", bad)
+			t.Errorf("observations %s: got no error", bad)
 		}
 	}
 }
@@ -158,7 +158,8 @@ func TestPath(t *testing.T) {
 	if got, want := p.Last(), FinWait1; got != want {
 		t.Errorf("last: got %v, want %v", got, want)
 	}
-	if got := PathOf(Closed).Last(); got != StateUnknown {
+	closed := PathOf(Closed)
+	if got := closed.Last(); got != StateUnknown {
 		t.Errorf("last of CLOSE alone: got %v, want unknown", got)
 	}
 	if !p.Before(SynSent, FinWait1) || p.Before(FinWait1, SynSent) || !p.Before(SynSent, Listen) || p.Before(Listen, SynSent) {

@@ -296,7 +296,7 @@ func (s *story) evidence(t *model.Teardown) {
 		s.field("rule", safetext.Escape(t.Rule))
 		for _, r := range model.Rules() {
 			if r.Name == t.Rule {
-				s.field("which holds if", r.When)
+				s.field("which holds if", r.When())
 			}
 		}
 		s.field("confidence", confidenceWord(&t.Judgement))

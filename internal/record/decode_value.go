@@ -98,7 +98,7 @@ func (d *Decoder) path(member string, v *model.Path) {
 	}
 }
 
-func (d *Decoder) notices(member string, v *model.Notices) {
+func (d *Decoder) observations(member string, v *model.Observations) {
 	d.member = member
 	*v = 0
 	for ok := d.elements(); ok; ok = d.more() {
@@ -106,21 +106,21 @@ func (d *Decoder) notices(member string, v *model.Notices) {
 		if !isText {
 			continue
 		}
-		if n, known := notice(b); known {
+		if n, known := observation(b); known {
 			v.Add(n)
 		} else if d.unknown == "" {
-			d.unknown = fmt.Sprintf("%s: unknown notice %.40q", member, b)
+			d.unknown = fmt.Sprintf("%s: unknown observation %.40q", member, b)
 		}
 	}
 }
 
-// notice returns the notice of that name. A notice without a name prints as a
+// observation returns the one of that name. One without a name prints as a
 // number; such a name is none.
-func notice(name []byte) (model.Notice, bool) {
+func observation(name []byte) (model.Observation, bool) {
 	if len(name) == 0 || name[0] >= '0' && name[0] <= '9' {
 		return 0, false
 	}
-	for n := model.Notice(0); n < 32; n++ {
+	for n := model.Observation(0); int(n) < model.NumObservations; n++ {
 		if n.String() == string(name) {
 			return n, true
 		}

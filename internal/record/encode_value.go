@@ -146,13 +146,13 @@ func (e *encoder) path(key string, p *model.Path) {
 	e.endList()
 }
 
-func (e *encoder) notices(key string, set *model.Notices) {
+func (e *encoder) observations(key string, set *model.Observations) {
 	if *set == 0 {
 		return
 	}
 	e.key(key)
 	e.b = append(e.b, '[')
-	for n := model.Notice(0); n < 32; n++ {
+	for n := model.Observation(0); int(n) < model.NumObservations; n++ {
 		if set.Has(n) {
 			e.name("", n.String())
 		}

@@ -46,10 +46,10 @@ func (r random) fill(v reflect.Value) {
 			p.Append(model.State(r.IntN(len(names[model.State]()))))
 		}
 		return
-	case *model.Notices:
-		for n := range names[model.Notice]() {
+	case *model.Observations:
+		for n := range names[model.Observation]() {
 			if r.IntN(2) == 0 {
-				p.Add(model.Notice(n))
+				p.Add(model.Observation(n))
 			}
 		}
 		return

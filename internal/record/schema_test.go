@@ -150,7 +150,7 @@ func vocabularies() map[string][]string {
 		"holders":         names[model.Holder]()[1:],
 		"abort reasons":   names[model.AbortReason]()[1:],
 		"sides":           names[model.Side]()[1:],
-		"notices":         names[model.Notice](),
+		"notices":         names[model.Observation](),
 	}
 }
 

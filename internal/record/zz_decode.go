@@ -733,8 +733,12 @@ func (d *Decoder) facts(v *model.Evidence) {
 			d.bool("facts.mptcp", &v.MPTCP)
 		case "linger_wait":
 			d.factsLingerWait(&v.Wait)
+		case "observed":
+			d.observations("facts.observed", &v.Seen)
 		case "notices":
-			d.notices("facts.notices", &v.Notices)
+			d.observations("facts.notices", &v.Announced)
+		case "inferred":
+			d.observations("facts.inferred", &v.Inferred)
 		case "abort_reason":
 			d.name("facts.abort_reason", &v.AbortReason)
 		case "abort_in_close":

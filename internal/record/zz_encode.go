@@ -470,7 +470,9 @@ func (e *encoder) inEvidence(v *model.Evidence) {
 		e.inLingerWait(&v.Wait)
 		e.close(at, omitEmpty)
 	}
-	e.notices(`"notices":`, &v.Notices)
+	e.observations(`"observed":`, &v.Seen)
+	e.observations(`"notices":`, &v.Announced)
+	e.observations(`"inferred":`, &v.Inferred)
 	if v.AbortReason != 0 {
 		e.name(`"abort_reason":`, v.AbortReason.String())
 	}

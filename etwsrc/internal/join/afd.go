@@ -73,7 +73,7 @@ func (j *Joiner) afd(e *raw.Event) {
 	case 3006:
 		if ep := j.endpoints[pointer]; ep != nil && ep.conn != nil {
 			ep.conn.note(raw.AFD, e, model.Opt[uint32]{})
-			j.notice(ep.conn, model.NoticePeerFIN, "")
+			j.announce(ep.conn, model.ObservedPeerFIN, "")
 		}
 	}
 }
@@ -176,7 +176,7 @@ func (j *Joiner) afdAborted(e *raw.Event, f *payload.Payload, pointer uint64) {
 			if c.aborted == 0 {
 				c.aborted, c.abortTID = a.at, a.tid
 			}
-			j.notice(c, model.NoticeAbort, "")
+			j.announce(c, model.ObservedAbort, "")
 			j.end(c, a.at, false)
 		}
 		return

@@ -35,17 +35,17 @@ type conn struct {
 	assumed bool // the last state of the path was concluded and not told
 	states  bool // the path was told from its begin
 
-	notices  model.Notices
-	errno    string
-	reason   model.AbortReason
-	events   []eventRef
-	aborted  model.Time
-	abortTID uint32
-	firstFIN model.Time
-	finAcked model.Time
-	rstSent  bool
-	rstText  string
-	counters model.Opt[counters]
+	announced model.Observations
+	errno     string
+	reason    model.AbortReason
+	events    []eventRef
+	aborted   model.Time
+	abortTID  uint32
+	firstFIN  model.Time
+	finAcked  model.Time
+	rstSent   bool
+	rstText   string
+	counters  model.Opt[counters]
 
 	// last is the thread that asked for the close or abort.
 	closer closer

@@ -45,7 +45,7 @@ const (
 	connects
 	connectFails
 	asksClose      // close, disconnect or abort asked for, in the closing thread
-	announces      // the end, with a notice
+	announces      // the end, with an observation
 	changesState   // of the connection
 	tellsOpen      // a connection that was open when the trace began
 	sendsReset     //
@@ -56,9 +56,9 @@ const (
 
 // tcpEvent is what closetrace reads in an event of Microsoft-Windows-TCPIP.
 type tcpEvent struct {
-	do     action
-	notice model.Notice
-	has    bool // notice is set
+	do        action
+	announced model.Observation
+	has       bool // announced is set
 	// errno is the error that the application's socket has then.
 	errno string
 	// ends: no other event need follow.
@@ -71,28 +71,28 @@ var tcpEvents = [...]tcpEvent{
 	1017 - 1000: {do: accepts},
 	1033 - 1000: {do: connects},
 	1034 - 1000: {do: connectFails},
-	1038 - 1000: {do: asksClose, notice: model.NoticeClose, has: true},
-	1039 - 1000: {do: asksClose, notice: model.NoticeAbort, has: true, ends: true},
-	1040 - 1000: {do: announces, notice: model.NoticeAbort, has: true, ends: true},
-	1043 - 1000: {do: asksClose, notice: model.NoticeShutdown, has: true},
+	1038 - 1000: {do: asksClose, announced: model.ObservedClose, has: true},
+	1039 - 1000: {do: asksClose, announced: model.ObservedAbort, has: true, ends: true},
+	1040 - 1000: {do: announces, announced: model.ObservedAbort, has: true, ends: true},
+	1043 - 1000: {do: asksClose, announced: model.ObservedShutdown, has: true},
 	1044 - 1000: {do: asksClose},
-	1045 - 1000: {do: announces, notice: model.NoticeConnectTimeout, has: true, errno: "ETIMEDOUT", ends: true},
-	1046 - 1000: {do: announces, notice: model.NoticeRetransmitTimeout, has: true, errno: "ETIMEDOUT", ends: true},
-	1047 - 1000: {do: announces, notice: model.NoticeKeepaliveTimeout, has: true, errno: "ETIMEDOUT", ends: true},
-	1048 - 1000: {do: announces, notice: model.NoticeDisconnectTimeout, has: true, ends: true},
+	1045 - 1000: {do: announces, announced: model.ObservedConnectTimeout, has: true, errno: "ETIMEDOUT", ends: true},
+	1046 - 1000: {do: announces, announced: model.ObservedRetransmitTimeout, has: true, errno: "ETIMEDOUT", ends: true},
+	1047 - 1000: {do: announces, announced: model.ObservedKeepaliveTimeout, has: true, errno: "ETIMEDOUT", ends: true},
+	1048 - 1000: {do: announces, announced: model.ObservedDisconnectTimeout, has: true, ends: true},
 	1051 - 1000: {do: changesState},
-	1183 - 1000: {do: announces, notice: model.NoticeRefused, has: true, errno: "ECONNREFUSED", ends: true},
-	1184 - 1000: {do: announces, notice: model.NoticeRSTReceived, has: true, errno: "ECONNRESET", ends: true},
-	1185 - 1000: {do: announces, notice: model.NoticePeerRestart, has: true, errno: "ECONNRESET", ends: true},
-	1200 - 1000: {do: announces, notice: model.NoticeZeroWindowTimeout, has: true, errno: "ETIMEDOUT", ends: true},
-	1201 - 1000: {do: announces, notice: model.NoticeFinWait2Timeout, has: true, ends: true},
+	1183 - 1000: {do: announces, announced: model.ObservedRefused, has: true, errno: "ECONNREFUSED", ends: true},
+	1184 - 1000: {do: announces, announced: model.ObservedRSTReceived, has: true, errno: "ECONNRESET", ends: true},
+	1185 - 1000: {do: announces, announced: model.ObservedPeerRestart, has: true, errno: "ECONNRESET", ends: true},
+	1200 - 1000: {do: announces, announced: model.ObservedZeroWindowTimeout, has: true, errno: "ETIMEDOUT", ends: true},
+	1201 - 1000: {do: announces, announced: model.ObservedFinWait2Timeout, has: true, ends: true},
 	1300 - 1000: {do: tellsOpen},
 	1446 - 1000: {do: interfaceFalls},
-	1468 - 1000: {do: announces, notice: model.NoticeSystemAbort, has: true, ends: true},
+	1468 - 1000: {do: announces, announced: model.ObservedSystemAbort, has: true, ends: true},
 	1477 - 1000: {do: sumsUp},
 	1479 - 1000: {do: sendsReset},
 	1480 - 1000: {do: failedBefore},
-	1555 - 1000: {do: announces, notice: model.NoticeDestroyed, has: true, ends: true},
+	1555 - 1000: {do: announces, announced: model.ObservedDestroyed, has: true, ends: true},
 	1603 - 1000: {do: asksClose},
 }
 
@@ -111,27 +111,27 @@ func stateOf(n uint64) model.State {
 
 // failure is what an NTSTATUS of a failed connect means (ntstatus.h).
 type failure struct {
-	notice model.Notice
-	errno  string
+	announced model.Observation
+	errno     string
 }
 
 var failures = map[uint32]failure{
-	0xC00000B5: {model.NoticeConnectTimeout, "ETIMEDOUT"}, // STATUS_IO_TIMEOUT
-	0xC0000236: {model.NoticeRefused, "ECONNREFUSED"},     // STATUS_CONNECTION_REFUSED
-	0xC000020D: {model.NoticeRefused, "ECONNREFUSED"},     // STATUS_CONNECTION_RESET
-	0xC000023C: {model.NoticeUnreachable, "ENETUNREACH"},  // STATUS_NETWORK_UNREACHABLE
-	0xC000023D: {model.NoticeUnreachable, "EHOSTUNREACH"}, // STATUS_HOST_UNREACHABLE
-	0xC000023E: {model.NoticeUnreachable, "ENOPROTOOPT"},  // STATUS_PROTOCOL_UNREACHABLE
-	0xC000023F: {model.NoticeUnreachable, "ECONNREFUSED"}, // STATUS_PORT_UNREACHABLE
-	0xC0000241: {model.NoticeAbort, ""},                   // STATUS_CONNECTION_ABORTED
-	0xC0000120: {model.NoticeAbort, ""},                   // STATUS_CANCELLED
+	0xC00000B5: {model.ObservedConnectTimeout, "ETIMEDOUT"}, // STATUS_IO_TIMEOUT
+	0xC0000236: {model.ObservedRefused, "ECONNREFUSED"},     // STATUS_CONNECTION_REFUSED
+	0xC000020D: {model.ObservedRefused, "ECONNREFUSED"},     // STATUS_CONNECTION_RESET
+	0xC000023C: {model.ObservedUnreachable, "ENETUNREACH"},  // STATUS_NETWORK_UNREACHABLE
+	0xC000023D: {model.ObservedUnreachable, "EHOSTUNREACH"}, // STATUS_HOST_UNREACHABLE
+	0xC000023E: {model.ObservedUnreachable, "ENOPROTOOPT"},  // STATUS_PROTOCOL_UNREACHABLE
+	0xC000023F: {model.ObservedUnreachable, "ECONNREFUSED"}, // STATUS_PORT_UNREACHABLE
+	0xC0000241: {model.ObservedAbort, ""},                   // STATUS_CONNECTION_ABORTED
+	0xC0000120: {model.ObservedAbort, ""},                   // STATUS_CANCELLED
 }
 
 func failureOf(status uint32) failure {
 	if f, ok := failures[status]; ok {
 		return f
 	}
-	return failure{model.NoticeConnectFailed, ""}
+	return failure{model.ObservedConnectFailed, ""}
 }
 
 // resetReasons are the texts of event 1479 in the order of tcpip.sys. Only

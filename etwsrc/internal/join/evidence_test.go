@@ -237,16 +237,16 @@ func TestDisconnectIndicationsArePeerFINs(t *testing.T) {
 	c.Stack(3*ms, 1033, etltest.Fields{"ProcessId": c.PID})
 	c.AFD(50*ms, 3006, etltest.Fields{"EnterExit": 3})
 	c.TCP(100*ms, 1039, nil)
-	if got, _ := only(t, b); !got.Evidence.Notices.Has(model.NoticePeerFIN) || !got.TCP.FIN.Received.Is(true) {
-		t.Errorf("notices %v, want the peer's FIN", got.Evidence.Notices)
+	if got, _ := only(t, b); !got.Evidence.Announced.Has(model.ObservedPeerFIN) || !got.TCP.FIN.Received.Is(true) {
+		t.Errorf("announced %v, want the peer's FIN", got.Evidence.Announced)
 	}
 }
 
 // ntstatus.h: STATUS_CANCELLED and STATUS_NETWORK_UNREACHABLE of a connect.
 func TestStatusesOfFailedConnects(t *testing.T) {
 	for status, want := range map[uint32]failure{
-		0xC0000120: {model.NoticeAbort, ""}, 0xC000023C: {model.NoticeUnreachable, "ENETUNREACH"},
-		0xC0000236: {model.NoticeRefused, "ECONNREFUSED"}, 0xC00000B5: {model.NoticeConnectTimeout, "ETIMEDOUT"},
+		0xC0000120: {model.ObservedAbort, ""}, 0xC000023C: {model.ObservedUnreachable, "ENETUNREACH"},
+		0xC0000236: {model.ObservedRefused, "ECONNREFUSED"}, 0xC00000B5: {model.ObservedConnectTimeout, "ETIMEDOUT"},
 	} {
 		b := builder(t)
 		c := connection(b, 0)
@@ -254,8 +254,8 @@ func TestStatusesOfFailedConnects(t *testing.T) {
 		c.TCP(2*ms, 1051, etltest.Fields{"OldState": etltest.Closed, "NewState": etltest.SynSent})
 		c.Stack(50*ms, 1034, etltest.Fields{"Status": status})
 		c.State(51*ms, etltest.SynSent, etltest.Closed)
-		if got, _ := only(t, b); !got.Evidence.Notices.Has(want.notice) || got.TCP.Error != want.errno || got.Verdict != model.FailedOpen {
-			t.Errorf("status %x: %v %q %v, want %v %q", status, got.Evidence.Notices, got.TCP.Error, got.Verdict, want.notice, want.errno)
+		if got, _ := only(t, b); !got.Evidence.Announced.Has(want.announced) || got.TCP.Error != want.errno || got.Verdict != model.FailedOpen {
+			t.Errorf("status %x: %v %q %v, want %v %q", status, got.Evidence.Announced, got.TCP.Error, got.Verdict, want.announced, want.errno)
 		}
 	}
 }

@@ -24,19 +24,19 @@ func (j *Joiner) facts(c *conn) model.Facts {
 		f.Process.PID, f.Process.Source = int(c.pid), c.owner
 	}
 	e := &f.Evidence
-	e.Notices, e.AbortReason, e.Events = c.notices, c.reason, c.refs()
+	e.Announced, e.AbortReason, e.Events = c.announced, c.reason, c.refs()
 	e.FirstFIN = c.firstFIN
 	e.Gap = j.gap || c.gap || c.losses != j.losses || c.close.done && c.close.uncertain
 	e.Uncounted = e.Gap && j.uncounted
 	c.closerFacts(&f)
 	c.tcpFacts(&f)
 	if f.TCP.FIN.Sent.Is(true) {
-		e.Notices.Add(model.NoticeShutdown)
+		e.Announced.Add(model.ObservedShutdown)
 	}
 	if f.TCP.FIN.Received.Is(true) {
-		e.Notices.Add(model.NoticePeerFIN)
+		e.Announced.Add(model.ObservedPeerFIN)
 	}
-	if c.closed && e.Notices&ends == 0 {
+	if c.closed && e.Announced&ends == 0 {
 		c.unexplained(e)
 	}
 	c.closeFacts(&f)
@@ -47,18 +47,18 @@ func (j *Joiner) facts(c *conn) model.Facts {
 func (c *conn) unexplained(e *model.Evidence) {
 	switch c.path.Last() {
 	case model.SynSent, model.SynRecv:
-		e.Notices.Add(model.NoticeConnectFailed)
+		e.Announced.Add(model.ObservedConnectFailed)
 	case model.Established, model.CloseWait, model.FinWait1, model.FinWait2:
-		e.Notices.Add(model.NoticeCutOff)
+		e.Announced.Add(model.ObservedCutOff)
 	default:
 	}
 }
 
-// ends are the notices that tell how a connection or an attempt ended.
-const ends = model.Notices(1<<model.NoticeRSTReceived | 1<<model.NoticeRefused | 1<<model.NoticeConnectTimeout |
-	1<<model.NoticeUnreachable | 1<<model.NoticeConnectFailed | 1<<model.NoticeAbort | 1<<model.NoticeRetransmitTimeout |
-	1<<model.NoticeKeepaliveTimeout | 1<<model.NoticeZeroWindowTimeout | 1<<model.NoticeDisconnectTimeout |
-	1<<model.NoticeSystemAbort | 1<<model.NoticeDestroyed | 1<<model.NoticePeerRestart | 1<<model.NoticeFinWait2Timeout)
+// ends are the observations that say how a connection or an attempt ended.
+const ends = model.Observations(1<<model.ObservedRSTReceived | 1<<model.ObservedRefused | 1<<model.ObservedConnectTimeout |
+	1<<model.ObservedUnreachable | 1<<model.ObservedConnectFailed | 1<<model.ObservedAbort | 1<<model.ObservedRetransmitTimeout |
+	1<<model.ObservedKeepaliveTimeout | 1<<model.ObservedZeroWindowTimeout | 1<<model.ObservedDisconnectTimeout |
+	1<<model.ObservedSystemAbort | 1<<model.ObservedDestroyed | 1<<model.ObservedPeerRestart | 1<<model.ObservedFinWait2Timeout)
 
 func (c *conn) closerFacts(f *model.Facts) {
 	switch {
@@ -71,7 +71,7 @@ func (c *conn) closerFacts(f *model.Facts) {
 		// The owner's thread asked; which call it made was not told.
 		f.Closer = model.Closer{PID: int(c.closer.pid), TID: int(c.closer.tid)}
 	}
-	if c.notices.Has(model.NoticeDestroyed) {
+	if c.announced.Has(model.ObservedDestroyed) {
 		f.Closer = model.Closer{Call: model.CallDestroy}
 	}
 }
@@ -81,9 +81,9 @@ func (c *conn) tcpFacts(f *model.Facts) {
 	t.Role, t.Path, t.Error = c.role, c.path, c.errno
 	t.Loopback, t.Preexisting = f.Network.Loopback(), c.older
 	sent := c.path.Has(model.FinWait1) || c.path.Has(model.FinWait2) || c.path.Has(model.Closing) ||
-		c.path.Has(model.TimeWait) || c.path.Has(model.LastAck) || c.notices.Has(model.NoticeShutdown)
+		c.path.Has(model.TimeWait) || c.path.Has(model.LastAck) || c.announced.Has(model.ObservedShutdown)
 	received := c.path.Has(model.CloseWait) || c.path.Has(model.Closing) || c.path.Has(model.TimeWait) ||
-		c.path.Has(model.LastAck) || c.notices.Has(model.NoticePeerFIN)
+		c.path.Has(model.LastAck) || c.announced.Has(model.ObservedPeerFIN)
 	// What the states do not show did not happen only if all states were told.
 	all := c.states && c.closed && !f.Evidence.Gap
 	if sent || all {
@@ -95,7 +95,7 @@ func (c *conn) tcpFacts(f *model.Facts) {
 	if c.rstSent {
 		t.RST.Sent, t.RST.Reason = model.Some(true), c.rstText
 	}
-	if c.notices.Has(model.NoticeRSTReceived) || c.notices.Has(model.NoticeRefused) {
+	if c.announced.Has(model.ObservedRSTReceived) || c.announced.Has(model.ObservedRefused) {
 		t.RST.Received = model.Some(true)
 	}
 	c.summaryFacts(t)

@@ -39,7 +39,7 @@ func (j *Joiner) disconnect(p raw.Provider, e *raw.Event) {
 		}
 		c.gap = c.gap || j.late
 		c.own(pid, model.OwnerUse)
-		c.notices.Add(model.NoticeDisconnect)
+		c.announced.Add(model.ObservedDisconnect)
 		c.note(p, e, model.Opt[uint32]{})
 		j.end(c, e.Time, false)
 	}

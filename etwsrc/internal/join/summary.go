@@ -42,7 +42,7 @@ func (c *conn) summaryFacts(t *model.TCP) {
 		return
 	}
 	t.Bytes.Received = model.Some(n.in)
-	if c.finAcked != 0 && c.notices&ends == 0 && n.again == 0 {
+	if c.finAcked != 0 && c.announced&ends == 0 && n.again == 0 {
 		t.Bytes.Sent, t.Bytes.Unacked, t.Bytes.Unsent = model.Some(n.out), model.Some[uint64](0), model.Some[uint64](0)
 	}
 	if n.rtt != 0 {

@@ -145,16 +145,16 @@ func (j *Joiner) connectFailed(e *raw.Event, f *payload.Payload) {
 
 func (j *Joiner) failed(c *conn, e *raw.Event, status uint32) {
 	why := failureOf(status)
-	j.notice(c, why.notice, why.errno)
+	j.announce(c, why.announced, why.errno)
 	c.note(raw.TCPIP, e, model.Some(status))
 	j.end(c, e.Time, false)
 }
 
-// notice adds n. What comes after the report is an outcome, if it says that
+// announce adds n. What comes after the report is an outcome, if it says that
 // the end was another one: not where the application closes what had ended.
-func (j *Joiner) notice(c *conn, n model.Notice, errno string) {
-	ended := c.notices&ends != 0 || c.lastState() == model.Closed
-	c.notices.Add(n)
+func (j *Joiner) announce(c *conn, n model.Observation, errno string) {
+	ended := c.announced&ends != 0 || c.lastState() == model.Closed
+	c.announced.Add(n)
 	if c.errno == "" {
 		c.errno = errno
 	}
@@ -176,12 +176,12 @@ func (j *Joiner) askedToClose(e *raw.Event, f *payload.Payload, ev *tcpEvent) {
 	status, hasStatus := f.Uint(payload.FieldStatus)
 	c.note(raw.TCPIP, e, reasonOf(uint32(status), hasStatus && status != 0))
 	c.own(f.Uint32(payload.FieldProcessId), model.OwnerUse)
-	if ev.notice == model.NoticeAbort && ev.has && c.aborted == 0 {
+	if ev.announced == model.ObservedAbort && ev.has && c.aborted == 0 {
 		c.aborted, c.abortTID = e.Time, e.TID
 	}
 	// A FIN that could not be sent is none.
-	if ev.has && (ev.notice != model.NoticeShutdown || status == 0) {
-		j.notice(c, ev.notice, "")
+	if ev.has && (ev.announced != model.ObservedShutdown || status == 0) {
+		j.announce(c, ev.announced, "")
 	}
 	j.inThread(e, c)
 	if ev.ends {
@@ -206,13 +206,13 @@ func (j *Joiner) announced(e *raw.Event, f *payload.Payload, ev *tcpEvent) {
 	c.own(f.Uint32(payload.FieldPid), model.OwnerUse)
 	reason, hasReason := f.Uint(payload.FieldReason)
 	c.note(raw.TCPIP, e, reasonOf(uint32(reason), hasReason))
-	if ev.notice == model.NoticeAbort && c.aborted == 0 {
+	if ev.announced == model.ObservedAbort && c.aborted == 0 {
 		c.aborted = e.Time
 	}
-	if ev.notice == model.NoticeSystemAbort {
+	if ev.announced == model.ObservedSystemAbort {
 		j.interfaceHint(c)
 	}
-	j.notice(c, ev.notice, ev.errno)
+	j.announce(c, ev.announced, ev.errno)
 	j.end(c, e.Time, false)
 }
 
@@ -254,7 +254,7 @@ func (j *Joiner) resetSent(e *raw.Event, f *payload.Payload) {
 		c.rstText = resetReasons[reason]
 	}
 	c.note(raw.TCPIP, e, model.Some(reason))
-	j.notice(c, model.NoticeRSTSent, "")
+	j.announce(c, model.ObservedRSTSent, "")
 }
 
 // recentFailure takes a failed connect that Windows tells again, without a
@@ -265,7 +265,7 @@ func (j *Joiner) recentFailure(e *raw.Event, f *payload.Payload) {
 	if c := j.byTuple[t]; c != nil {
 		c.note(raw.TCPIP, e, model.Some(f.Uint32(payload.FieldReason)))
 		if c.ended != 0 && !c.reported {
-			j.notice(c, why.notice, why.errno)
+			j.announce(c, why.announced, why.errno)
 		}
 		return
 	}

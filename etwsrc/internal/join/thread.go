@@ -81,7 +81,7 @@ func (j *Joiner) inThread(e *raw.Event, c *conn) {
 		c.closer = closer{e.PID, e.TID}
 	}
 	if a := t.abort; a.reason != 0 && within(a.at, e.Time, closedGrace) && c.reason == model.AbortUnknown &&
-		c.notices.Has(model.NoticeAbort) && (a.endpoint == nil || a.endpoint.conn == nil || a.endpoint.conn == c) {
+		c.announced.Has(model.ObservedAbort) && (a.endpoint == nil || a.endpoint.conn == nil || a.endpoint.conn == c) {
 		j.abortReason(c, &a)
 		t.abort = afdAbort{}
 	}

@@ -88,6 +88,9 @@ func (s *source) value(v *ast.ValueSpec) {
 		s.kindDocs[name] = upper(strings.TrimSpace(v.Comment.Text()))
 	}
 	list, isTable := strings.CutSuffix(name, "Names")
+	if !isTable {
+		list, isTable = strings.CutSuffix(name, "Table") // of lines that begin with the name
+	}
 	if !isTable || len(v.Values) != 1 {
 		return
 	}
@@ -99,6 +102,9 @@ func (s *source) value(v *ast.ValueSpec) {
 		constant := ""
 		if pair, ok := element.(*ast.KeyValueExpr); ok {
 			element, constant = pair.Value, fmt.Sprint(pair.Key)
+		}
+		if line, ok := element.(*ast.CompositeLit); ok {
+			element = line.Elts[0]
 		}
 		if literal, ok := element.(*ast.BasicLit); ok {
 			text, _ := strconv.Unquote(literal.Value)

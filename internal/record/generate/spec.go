@@ -65,10 +65,10 @@ type specialType struct {
 }
 
 var specials = map[string]specialType{
-	"Path":        {schema: `"type": "array", "maxItems": 16`, shown: "list of strings", names: "State"},
-	"Notices":     {schema: `"type": "array"`, shown: "list of strings", names: "Notice"},
-	"Timer":       {filter: true}, // of an open connection
-	"Fingerprint": {schema: `"type": "string", "pattern": "^[0-9a-f]{16}$"`, shown: "string", filter: true},
+	"Path":         {schema: `"type": "array", "maxItems": 16`, shown: "list of strings", names: "State"},
+	"Observations": {schema: `"type": "array"`, shown: "list of strings", names: "Observation"},
+	"Timer":        {filter: true}, // of an open connection
+	"Fingerprint":  {schema: `"type": "string", "pattern": "^[0-9a-f]{16}$"`, shown: "string", filter: true},
 }
 
 // part is a piece of a line whose text is kept for the next one, because most

@@ -58,7 +58,7 @@ func verdicts(c model.Cause) string {
 // rules returns docs/rules.md: the table in the order in which it is tried.
 func rules() string {
 	var b strings.Builder
-	b.WriteString(note + "# Rules\n\nThe classifier tries these rules in this order; the first that holds " +
+	b.WriteString(note + "# Rules\n\nThe classifier tries these rules in this order; the first of which everything was observed " +
 		"decides, and its name is the field `rule` of the record. An abortive verdict becomes `failed-open` " +
 		"where the connection had not opened. Where no terminator is given it follows from the initiator. " +
 		"If events were lost around an end, its confidence is `inferred`, whatever the rule.\n\n")
@@ -69,7 +69,12 @@ func rules() string {
 			terminator = ""
 		}
 		fmt.Fprintf(&b, "| %d | `%s` | %s | %v | [`%v`](causes.md#%v) | %s |\n",
-			i+1, r.Name, cell(r.When), r.Verdict, r.Cause, r.Cause, cmp.Or(terminator, "-"))
+			i+1, r.Name, cell(r.When()), r.Verdict, r.Cause, r.Cause, cmp.Or(terminator, "-"))
+	}
+	b.WriteString("\n## Observations\n\nWhat a rule can need. Sources hand observations over by these names, or " +
+		"facts that show them (`model/conditions.go`).\n\n| name | was observed |\n|---|---|\n")
+	for o := range model.Observation(model.NumObservations) {
+		fmt.Fprintf(&b, "| `%v` | %s |\n", o, cell(o.Words()))
 	}
 	return b.String()
 }

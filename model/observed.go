@@ -1,0 +1,116 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Observations is a set of [Observation].
+type Observations uint64
+
+// Add puts o into the set.
+func (s *Observations) Add(o Observation) { *s |= 1 << o }
+
+// Has reports whether o is in the set.
+func (s Observations) Has(o Observation) bool { return s&(1<<o) != 0 }
+
+// MarshalJSON implements [json.Marshaler]: a list of names.
+func (s Observations) MarshalJSON() ([]byte, error) {
+	names := []string{}
+	for o := range Observation(NumObservations) {
+		if s.Has(o) {
+			names = append(names, o.String())
+		}
+	}
+	return json.Marshal(names)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]; like a slice, s is replaced.
+func (s *Observations) UnmarshalJSON(data []byte) error {
+	var names []string
+	if err := json.Unmarshal(data, &names); err != nil {
+		return fmt.Errorf("observations: %w", err)
+	}
+	*s = 0
+	for _, name := range names {
+		var o Observation
+		if err := o.UnmarshalText([]byte(name)); err != nil {
+			return err
+		}
+		s.Add(o)
+	}
+	return nil
+}
+
+// Provenance says how an observation is known.
+type Provenance uint8
+
+const (
+	NotObserved Provenance = iota
+	Concluded              // something of it was not seen
+	Announced              // the platform says so
+	Seen                   // the source saw it
+)
+
+// Observed is what the facts of an end show. It is valid while they do not change.
+type Observed struct {
+	facts raw
+	// shown is what raw facts show, all also what the source handed over.
+	shown, all Observations
+}
+
+// Observe returns what f shows.
+func Observe(f *Facts) Observed {
+	r := raw{f, f.TCP.Path.Last()}
+	var shown Observations
+	for o, line := range &shows {
+		if line(r) {
+			shown |= 1 << o
+		}
+	}
+	return Observed{r, shown, shown | f.Evidence.Seen | f.Evidence.Announced | f.Evidence.Inferred}
+}
+
+// Has reports whether w was observed.
+func (o *Observed) Has(w Observation) bool { return o.all.Has(w) }
+
+// shows is a column of the table, complete.
+var shows = func() (all [NumObservations]func(raw) bool) {
+	for i := range all {
+		if all[i] = observationTable[i].shown; all[i] == nil {
+			all[i] = func(raw) bool { return false }
+		}
+	}
+	return all
+}()
+
+// How returns how w is known.
+func (o *Observed) How(w Observation) Provenance {
+	switch e := &o.facts.Evidence; {
+	case !o.Has(w):
+		return NotObserved
+	case o.Doubt(w) != "":
+		return Concluded
+	case e.Announced.Has(w) && !e.Seen.Has(w):
+		return Announced
+	default:
+		return Seen
+	}
+}
+
+// Doubt says what of w, which was observed, was not seen; nothing if all of it was.
+func (o *Observed) Doubt(w Observation) string {
+	e, line := &o.facts.Evidence, &observationTable[w]
+	if e.Seen.Has(w) {
+		return ""
+	}
+	if line.doubt != nil {
+		if reason := line.doubt(o.facts); reason != "" {
+			return reason
+		}
+	}
+	if e.Inferred.Has(w) && !e.Announced.Has(w) && !o.shown.Has(w) {
+		return "concluded from what was seen: " + line.words
+	}
+	return ""
+}

@@ -1,0 +1,90 @@
+package model
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestRulesReadObservationsOnly: a rule is data, and what judges by it reads of the
+// evidence only whether events were lost.
+func TestRulesReadObservationsOnly(t *testing.T) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Rule]()) {
+		if kind := field.Type.Kind(); kind == reflect.Func || kind == reflect.Interface {
+			t.Errorf("Rule.%s is code: it could read anything", field.Name)
+		}
+	}
+	for _, file := range []string{"rules.go", "classify.go"} {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := map[ast.Node]bool{}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if inner, ok := s.X.(*ast.SelectorExpr); ok && inner.Sel.Name == "Evidence" {
+				whole[inner] = true
+				if s.Sel.Name != "Gap" && s.Sel.Name != "Uncounted" {
+					t.Errorf("%s reads Evidence.%s, a fact of one platform", file, s.Sel.Name)
+				}
+			} else if s.Sel.Name == "Evidence" && !whole[s] {
+				t.Errorf("%s passes on the whole Evidence", file)
+			}
+			return true
+		})
+	}
+}
+
+func TestObservationsHaveNamesAndWords(t *testing.T) {
+	if NumObservations > 64 {
+		t.Errorf("%d observations do not fit into a set", NumObservations)
+	}
+	seen := map[string]bool{}
+	for o := range Observation(NumObservations) {
+		if o.String() == "" || o.Words() == "" || seen[o.String()] || seen[o.Words()] {
+			t.Errorf("observation %d: name %q and words %q: want both, once", o, o, o.Words())
+		}
+		seen[o.String()], seen[o.Words()] = true, true
+	}
+	if o := Observation(NumObservations); !strings.HasPrefix(o.String(), "4") || o.Words() != o.String() {
+		t.Errorf("beyond the table: %q, %q, want a number", o, o.Words())
+	}
+}
+
+// TestEveryRuleHoldsForWhatASourceHandsOver: another source needs no fact of Linux or
+// Windows, whatever the end. Its verdict is certain if it saw all, and inferred if it
+// concluded something.
+func TestEveryRuleHoldsForWhatASourceHandsOver(t *testing.T) {
+	for _, r := range Rules() {
+		var all Observations
+		for _, o := range r.Needs {
+			all.Add(o)
+		}
+		for how, f := range map[Provenance]*Facts{
+			Seen: {Evidence: Evidence{Seen: all}}, Announced: {Evidence: Evidence{Announced: all}},
+			Concluded: {Evidence: Evidence{Inferred: all}},
+		} {
+			j, o := Classify(f), Observe(f)
+			if j.Rule != r.Name {
+				t.Errorf("%s, %v: decided by %s", r.Name, how, j.Rule)
+			}
+			if how == Seen && j.Confidence != Certain || how == Concluded && j.Confidence != Inferred {
+				t.Errorf("%s, %v: %v: %s", r.Name, how, j.Confidence, j.ConfidenceReason)
+			}
+			for _, n := range r.Needs {
+				if got := o.How(n); got != how && (how != Announced || got != Concluded) {
+					t.Errorf("%s: %v is known as %v, want %v", r.Name, n, got, how)
+				}
+			}
+		}
+	}
+	if none := Observe(&Facts{}); none.How(ObservedAbort) != NotObserved {
+		t.Error("an abort was observed in nothing")
+	}
+}
