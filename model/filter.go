@@ -14,7 +14,8 @@ import (
 // Filter chooses connection ends by an expression over the field names of a
 // record: `verdict == "abortive" && tcp.bytes.unread > 0`. The language is
 // github.com/expr-lang/expr. A number that is not known is -1, a text that is
-// not known is "", and cidr(address, "10.0.0.0/8") tests an address.
+// not known is "", the time is a text as recordings have it, in UTC, and
+// cidr(address, "10.0.0.0/8") tests an address.
 //
 // A Filter may be used by one goroutine at a time. The nil Filter matches all.
 type Filter struct {
@@ -23,6 +24,7 @@ type Filter struct {
 	machine   vm.VM
 	view      view
 	addresses bool // the expression reads one: they cost an allocation each
+	times     bool // the same of the time
 	failures  uint64
 	failed    error // the first of them
 }
@@ -43,12 +45,12 @@ func CompileFilter(source string) (*Filter, error) {
 		return nil, nil
 	}
 	f := &Filter{source: source}
-	finder := addressFinder{}
+	finder := costFinder{}
 	program, err := CompileExpression(source, view{}, expr.AsBool(), expr.Patch(&finder))
 	if err != nil {
 		return nil, err
 	}
-	f.program, f.addresses = program, finder.found
+	f.program, f.addresses, f.times = program, finder.address, finder.time
 	f.machine.MemoryBudget = filterMemory
 	return f, nil
 }
@@ -74,6 +76,9 @@ func (f *Filter) Match(r *Record) bool {
 	case KindTeardown, KindOutcome, KindCloseFailed, KindStray:
 	}
 	f.view.fill(&r.Teardown, f.addresses)
+	if f.times {
+		f.view.Time = r.Teardown.Time.String()
+	}
 	result, err := f.machine.Run(f.program, &f.view)
 	if err != nil {
 		if f.failures++; f.failed == nil {
@@ -95,13 +100,16 @@ func (f *Filter) Failed() error {
 	return fmt.Errorf("%w on %d records, which are left out: %s", ErrFilterFailed, f.failures, strings.TrimPrefix(reason, "runtime error: "))
 }
 
-// addressFinder looks whether the expression reads an address.
-type addressFinder struct{ found bool }
+// costFinder looks whether the expression reads an address or the time.
+type costFinder struct{ address, time bool }
 
 // Visit implements [ast.Visitor].
-func (v *addressFinder) Visit(node *ast.Node) {
-	if s, ok := (*node).(*ast.StringNode); ok && s.Value == "address" {
-		v.found = true
+func (v *costFinder) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.StringNode:
+		v.address = v.address || n.Value == "address"
+	case *ast.IdentifierNode:
+		v.time = v.time || n.Value == "time"
 	}
 }
 

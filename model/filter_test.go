@@ -82,7 +82,7 @@ func TestFilterErrors(t *testing.T) {
 // TestFilterErrorsNameFields: a name that is none is told as it was written, with
 // those that may have been meant.
 func TestFilterErrorsNameFields(t *testing.T) {
-	const fields = "; the fields are id, verdict, cause, initiator, terminator, confidence, confidence_reason, rule, close_blocked_ns, network, process, acceptor, closer, container, k8s, cgroup, systemd, tcp, peer_end, peer_process, peer_cause, linger, duration_ns"
+	const fields = "; the fields are time, id, verdict, cause, initiator, terminator, confidence, confidence_reason, rule, close_blocked_ns, network, process, acceptor, closer, container, k8s, cgroup, systemd, tcp, peer_end, peer_process, peer_cause, linger, duration_ns"
 	for source, want := range map[string]string{
 		`port == 443`:               "no field port: did you mean network.local.port or network.peer.port? (1:1)",
 		`pid == 1`:                  "no field pid: did you mean process.pid or acceptor.pid or closer.pid? (1:1)",
@@ -104,6 +104,29 @@ func TestFilterErrorsNameFields(t *testing.T) {
 		got, _, _ := strings.Cut(err.Error(), "\n")
 		if got != "filter: "+want {
 			t.Errorf("CompileFilter(%s):\n got %s\nwant filter: %s", source, got, want)
+		}
+	}
+}
+
+// TestFilterByTime: the time is a text as recordings have it, and parts of it compare.
+func TestFilterByTime(t *testing.T) {
+	r := model.Record{Kind: model.KindTeardown}
+	if err := r.Teardown.Time.UnmarshalText([]byte("2026-11-20T17:23:00.5Z")); err != nil {
+		t.Fatal(err)
+	}
+	for source, want := range map[string]bool{
+		`time >= "2026-11-20T17:23"`:                                          true,
+		`time < "2026-11-20T17:23:00.500000Z"`:                                false,
+		`time == "2026-11-20T17:23:00.500000Z"`:                               true,
+		`time >= "2026-11-20T17:24"`:                                          false,
+		`time > "2026-11-20" && time < "2026-11-21" && verdict != "graceful"`: true,
+	} {
+		f, err := model.CompileFilter(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Match(&r); got != want {
+			t.Errorf("%s: got %v, want %v", source, got, want)
 		}
 	}
 }

@@ -166,3 +166,25 @@ func (v *AbortReason) UnmarshalText(text []byte) (err error) {
 	*v, err = enumValue[AbortReason](abortReasonNames, "abort reason", text)
 	return err
 }
+
+// Doer is who ended a connection, as tables of resets count it.
+type Doer uint8
+
+const (
+	DoerUs     Doer = iota // the application here
+	DoerPeer               // the peer
+	DoerKernel             // the kernel here, the network, an administrator, or nobody knows
+	NumDoers
+)
+
+// Doer returns whose doing an end by t is.
+func (v Terminator) Doer() Doer {
+	switch v {
+	case LocalApp:
+		return DoerUs
+	case Peer:
+		return DoerPeer
+	default:
+		return DoerKernel
+	}
+}

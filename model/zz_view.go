@@ -3,6 +3,7 @@
 package model
 
 type view struct {
+	Time             string          `expr:"time"` // set by [Filter.Match]: it costs an allocation
 	ID               string          `expr:"id"`
 	Verdict          string          `expr:"verdict"`
 	Cause            string          `expr:"cause"`

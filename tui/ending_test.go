@@ -121,7 +121,7 @@ func TestOpenFilter(t *testing.T) {
 	}
 	r.press("5", "/")
 	r.typed("10.0.0.9")
-	r.press("enter", "5")
+	r.press("enter", "6")
 	r.shows("1 of 2 open", "nginx[812]")
 	r.press("esc", "j", "/") // the selection stays with its connection
 	r.typed("8080")

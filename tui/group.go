@@ -47,32 +47,11 @@ type group struct {
 	key     groupKey
 	counts  perVerdict
 	causes  [model.NumCauses]uint32
-	aborts  [resetters]uint64
+	aborts  [model.NumDoers]uint64
 	lost    uint64 // bytes
 	first   model.Time
 	last    model.Time
 	history history
-}
-
-// resetter is who ended a connection abortively.
-type resetter uint8
-
-const (
-	byUs     resetter = iota // the application here
-	byOther                  // the peer
-	byKernel                 // the kernel here, the network or an administrator
-	resetters
-)
-
-func resetterOf(t model.Terminator) resetter {
-	switch t {
-	case model.LocalApp:
-		return byUs
-	case model.Peer:
-		return byOther
-	default:
-		return byKernel
-	}
 }
 
 // seen widens the time from the first to the last end.

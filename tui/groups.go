@@ -47,7 +47,7 @@ type groupRow struct {
 	key    groupKey
 	counts perVerdict
 	total  uint64
-	aborts [resetters]uint64
+	aborts [model.NumDoers]uint64
 	lost   uint64
 	first  model.Time
 	last   model.Time
@@ -166,13 +166,13 @@ func (l *groupList) lastMinute(d *deck, now model.Time) {
 		}
 		g.lost += r.Teardown.TCP.Bytes.Lost()
 		if r.Teardown.Verdict == model.Abortive {
-			g.aborts[resetterOf(r.Teardown.Terminator)]++
+			g.aborts[r.Teardown.Terminator.Doer()]++
 		}
 		g.causes[clampCause(r.Teardown.Cause)]++
 	}
 	for i := range l.all {
 		row := &l.all[i]
-		row.lost, row.mostly, row.aborts = 0, model.CauseFIN, [resetters]uint64{}
+		row.lost, row.mostly, row.aborts = 0, model.CauseFIN, [model.NumDoers]uint64{}
 		if g := recent[row.key]; g != nil {
 			row.lost, row.mostly, row.aborts = g.lost, g.mostly(), g.aborts
 		}

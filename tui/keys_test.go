@@ -20,13 +20,13 @@ import (
 // keyTests holds one test per binding, by the name of its field.
 var keyTests = map[string]func(*testing.T, *rig){
 	"next": func(t *testing.T, r *rig) {
-		for _, want := range []string{"[2 Causes]", "[3 Processes]", "[4 Peers]", "[6 Open]", "[6 Pairs]", "[2 Stream]"} {
+		for _, want := range []string{"[3 Causes]", "[4 Processes]", "[5 Peers]", "[6 Open]", "[7 Pairs]", "[1 Findings]", "[2 Stream]"} {
 			r.press("tab")
 			r.shows(want)
 		}
 	},
 	"previous": func(t *testing.T, r *rig) {
-		for _, want := range []string{"[6 Pairs]", "[6 Open]", "[4 Peers]", "[3 Processes]", "[2 Causes]", "[2 Stream]"} {
+		for _, want := range []string{"[1 Findings]", "[7 Pairs]", "[6 Open]", "[5 Peers]", "[4 Processes]", "[3 Causes]", "[2 Stream]"} {
 			r.press("shift+tab")
 			r.shows(want)
 		}
@@ -96,7 +96,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 		r.press("3", "enter")
 		r.shows("filter  cause is unread-data")
 		r.press("esc")
-		r.shows("[2 Causes]")
+		r.shows("[3 Causes]")
 		r.hides("filter  cause")
 	},
 	"nextOne":     func(t *testing.T, r *rig) { r.press("g", "enter", "n"); r.detailOf(t, 1) },
@@ -206,7 +206,7 @@ var keyTests = map[string]func(*testing.T, *rig){
 	"group": func(t *testing.T, r *rig) {
 		r.press("4", "x")
 		r.shows("nginx[812]")
-		r.press("x", "4", "x")
+		r.press("x", "5", "x")
 		r.shows("10.0.1.0/24", "2001:db8:42:17::/64")
 	},
 	"copyJSON": func(t *testing.T, r *rig) {

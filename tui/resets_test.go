@@ -14,7 +14,7 @@ func TestWhoResetsWhom(t *testing.T) {
 	r.press("7")
 	r.shows("US→", "←PEER", "KERNEL")
 	for _, row := range r.s.groups[pairTable].all {
-		var want [resetters]uint64
+		var want [model.NumDoers]uint64
 		var first, last model.Time
 		for i := range records {
 			d := &records[i].Teardown
@@ -30,11 +30,11 @@ func TestWhoResetsWhom(t *testing.T) {
 			}
 			switch d.Terminator {
 			case model.LocalApp:
-				want[byUs]++
+				want[model.DoerUs]++
 			case model.Peer:
-				want[byOther]++
+				want[model.DoerPeer]++
 			default:
-				want[byKernel]++
+				want[model.DoerKernel]++
 			}
 		}
 		if row.aborts != want || row.counts[model.Abortive] != want[0]+want[1]+want[2] || row.first != first || row.last != last {

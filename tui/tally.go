@@ -25,7 +25,7 @@ type tallied struct {
 	unread  uint64
 	verdict model.Verdict
 	cause   model.Cause
-	by      resetter
+	by      model.Doer
 }
 
 func (c *tallied) lost() uint64 { return c.unacked + c.unread }
@@ -70,7 +70,7 @@ func (t *tally) add(r *model.Record) {
 
 func (t *tally) end(r *model.Record) {
 	d := &r.Teardown
-	c := tallied{time: d.Time, verdict: clampVerdict(d.Verdict), cause: clampCause(d.Cause), by: resetterOf(d.Terminator)}
+	c := tallied{time: d.Time, verdict: clampVerdict(d.Verdict), cause: clampCause(d.Cause), by: d.Terminator.Doer()}
 	c.bytes(&d.TCP.Bytes)
 	t.known.Add(r, c)
 	t.count(&c)
@@ -95,7 +95,7 @@ func (t *tally) outcome(r *model.Record) {
 	}
 	was := *c
 	if r.Overrules() {
-		c.verdict, c.cause, c.by = clampVerdict(d.Verdict), clampCause(d.Cause), resetterOf(d.Terminator)
+		c.verdict, c.cause, c.by = clampVerdict(d.Verdict), clampCause(d.Cause), d.Terminator.Doer()
 	}
 	c.bytes(&d.TCP.Bytes)
 	t.take(&was)

@@ -29,6 +29,7 @@ Examples:
 
 type diagnoseFlags struct {
 	traceFlags
+	span
 	live   bool
 	asJSON bool
 }
@@ -43,13 +44,16 @@ func newDiagnose(a *app) *cobra.Command {
 			switch {
 			case flags.live == (len(args) > 0):
 				return usage("diagnose needs recordings, or --live; see closetrace diagnose --help")
+			case flags.live && flags.span.String() != "":
+				return usage("--since and --until are for recordings, not for --live")
 			case flags.live:
 				return a.diagnoseLive(c.Context(), &flags)
 			}
 			return a.diagnoseFiles(c.Context(), args, &flags)
 		},
 	}
-	flags.flags(c.Flags())
+	flags.traceFlags.flags(c.Flags())
+	flags.span.flags(c.Flags())
 	c.Flags().BoolVar(&flags.live, "live", false, "trace this host instead of reading files")
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "as one JSON object")
 	return c
@@ -62,7 +66,7 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 	}
 	engine, passing := findings.New(), ledger.NewPassing(filter)
 	for _, path := range paths {
-		if err := a.eachRecord(ctx, path, passing, engine.Add); err != nil {
+		if err := a.eachRecord(ctx, path, &flags.span, passing, engine.Add); err != nil {
 			return err
 		}
 	}

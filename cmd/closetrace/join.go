@@ -56,7 +56,7 @@ func (a *app) join(ctx context.Context, paths []string, flags *choice, rows int)
 	j := pairs.New()
 	for i, path := range paths {
 		passing := ledger.NewPassing(filter)
-		if err := a.eachRecord(ctx, path, passing, func(r *model.Record) { j.Add(i, r) }); err != nil {
+		if err := a.eachRecord(ctx, path, &span{}, passing, func(r *model.Record) { j.Add(i, r) }); err != nil {
 			return err
 		}
 	}

@@ -26,6 +26,7 @@ Examples:
 
 type replayFlags struct {
 	choice
+	span
 	format  string
 	asJSON  bool
 	rejudge bool
@@ -42,7 +43,8 @@ func newReplay(a *app) *cobra.Command {
 		Args:  oneFile,
 		RunE:  func(c *cobra.Command, args []string) error { return a.replay(c.Context(), args[0], &flags) },
 	}
-	flags.flags(c.Flags())
+	flags.choice.flags(c.Flags())
+	flags.span.flags(c.Flags())
 	c.Flags().StringVar(&flags.format, "format", "text", "`FORMAT`: text, json, csv, or pcap-filter (an expression for tcpdump)")
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "the same as --format json")
 	c.Flags().BoolVar(&flags.rejudge, "rejudge", false, "judge the facts again and show what changes")
@@ -75,7 +77,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	if err != nil {
 		return err
 	}
-	in, err := openFile(path)
+	in, err := flags.openPart(path)
 	if err != nil {
 		return err
 	}
@@ -83,6 +85,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	if flags.format == "text" && !flags.rejudge && path != "-" && a.wantsScreen(flags.plain) {
 		err = a.screen(ctx, in.records(ctx), tui.Config{
 			Filter: filter.String(),
+			Traced: flags.span.String(),
 			Replay: &tui.Replay{Name: path, Speed: flags.speed},
 		})
 	} else {

@@ -25,6 +25,7 @@ Example:
 
 func newReport(a *app) *cobra.Command {
 	var flags choice
+	var part span
 	var output, title string
 	var force bool
 	c := &cobra.Command{
@@ -40,15 +41,16 @@ func newReport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			page, warnings, err := a.collect(c.Context(), args[0], ledger.NewPassing(filter))
+			page, warnings, err := a.collect(c.Context(), args[0], &part, ledger.NewPassing(filter))
 			if err != nil {
 				return err
 			}
-			err = a.writePage(page, output, force, report.Options{Title: title, Version: version(), Warnings: warnings})
+			err = a.writePage(page, output, force, report.Options{Title: title, Version: version(), Warnings: warnings, Chosen: part.chosen(filter)})
 			return cmp.Or(err, filter.Failed())
 		},
 	}
 	flags.flags(c.Flags())
+	part.flags(c.Flags())
 	c.Flags().StringVarP(&output, "output", "o", "", "`PAGE` to write, - for standard output")
 	c.Flags().StringVar(&title, "title", "", "heading of the page (default the traced host)")
 	c.Flags().BoolVar(&force, "force", false, "overwrite an existing page")
@@ -57,8 +59,8 @@ func newReport(a *app) *cobra.Command {
 
 // collect reads the whole recording; what could not be read is a warning on
 // the page as well.
-func (a *app) collect(ctx context.Context, path string, filter *ledger.Passing) (*report.Report, []string, error) {
-	in, err := openFile(path)
+func (a *app) collect(ctx context.Context, path string, part *span, filter *ledger.Passing) (*report.Report, []string, error) {
+	in, err := part.openPart(path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -36,6 +36,7 @@ Examples:
 
 type summaryFlags struct {
 	traceFlags
+	span
 	live   bool
 	every  time.Duration
 	asJSON bool
@@ -52,6 +53,8 @@ func newSummary(a *app) *cobra.Command {
 			switch {
 			case flags.live == (len(args) > 0):
 				return usage("summary needs recordings, or --live; see closetrace summary --help")
+			case flags.live && flags.span.String() != "":
+				return usage("--since and --until are for recordings, not for --live")
 			case flags.every > 0 && !flags.live:
 				return usage("--every needs --live")
 			case flags.live:
@@ -60,7 +63,8 @@ func newSummary(a *app) *cobra.Command {
 			return a.summaryFiles(c.Context(), args, &flags)
 		},
 	}
-	flags.flags(c.Flags())
+	flags.traceFlags.flags(c.Flags())
+	flags.span.flags(c.Flags())
 	c.Flags().BoolVar(&flags.live, "live", false, "trace this host instead of reading files")
 	c.Flags().DurationVar(&flags.every, "every", 0, "with --live: print it again after each `TIME`")
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
@@ -74,9 +78,10 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 		return err
 	}
 	s := newSums()
+	s.counts.Chosen = flags.chosen(filter)
 	passing := ledger.NewPassing(filter) // of all files: one may have the outcome of another's teardown
 	for _, path := range paths {
-		if err := a.eachRecord(ctx, path, passing, s.add); err != nil {
+		if err := a.eachRecord(ctx, path, &flags.span, passing, s.add); err != nil {
 			return err
 		}
 	}
@@ -97,9 +102,9 @@ func (s *sums) add(r *model.Record) {
 	s.found.Add(r)
 }
 
-// eachRecord hands add the records of a file that pass the filter.
-func (a *app) eachRecord(ctx context.Context, path string, filter *ledger.Passing, add func(*model.Record)) error {
-	in, err := openFile(path)
+// eachRecord hands add the records of a part of a file that pass the filter.
+func (a *app) eachRecord(ctx context.Context, path string, part *span, filter *ledger.Passing, add func(*model.Record)) error {
+	in, err := part.openPart(path)
 	if err != nil {
 		return err
 	}
@@ -251,7 +256,7 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 	var both [2]*sums
 	for i, path := range []string{before, after} {
 		both[i] = newSums()
-		if err := a.eachRecord(ctx, path, ledger.NewPassing(filter), both[i].add); err != nil {
+		if err := a.eachRecord(ctx, path, &span{}, ledger.NewPassing(filter), both[i].add); err != nil {
 			return err
 		}
 		both[i].found.Finish()

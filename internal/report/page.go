@@ -17,6 +17,7 @@ import (
 // visible; the template escapes them.
 type page struct {
 	Policy, Version, Title, Span string
+	Chosen                       string
 	Where, Warnings              []string
 	PlotCSS, CSS                 template.CSS
 	PlotJS, JS                   template.JS
@@ -70,6 +71,7 @@ type groups struct {
 
 type groupRow struct {
 	Name, Ends, Bad, Lost string
+	Us, Peer, Kernel      string // abortive ends, by who did it
 	Bar                   bar
 }
 
@@ -78,6 +80,7 @@ const groupRows = 12
 
 func (r *Report) page(o *Options) *page {
 	s := r.summary
+	s.Chosen = o.Chosen
 	e := s.Export(groupRows)
 	p := &page{
 		Version: o.Version, Title: o.Title, Warnings: slices.Clone(o.Warnings),
@@ -121,6 +124,7 @@ func (p *page) head(s *summary.Summary, e *summary.Export) {
 		p.Span = "Nothing was recorded"
 		return
 	}
+	p.Chosen = safetext.Escape(s.Chosen)
 	p.Span = fmt.Sprintf("%s – %s UTC (%s)", stamp(s.First), stamp(s.Last), human.Duration(s.Last.Sub(s.First)))
 	for _, part := range []string{e.Host.Name, e.OS.Type + " " + e.OS.Version, e.Backend} {
 		if part = strings.TrimSpace(part); part != "" {
@@ -183,7 +187,8 @@ func newGroups(title, column string, list []summary.Group) groups {
 		l := &list[i]
 		row := groupRow{
 			Name: safetext.Escape(l.Name(false)), Ends: human.Count(l.Teardowns),
-			Bad:  human.Count(sum(l.Verdicts) - l.Verdicts[model.Graceful.String()]),
+			Bad: human.Count(sum(l.Verdicts) - l.Verdicts[model.Graceful.String()]),
+			Us:  human.Count(l.AbortedBy.Us), Peer: human.Count(l.AbortedBy.Peer), Kernel: human.Count(l.AbortedBy.Kernel),
 			Lost: human.Bytes(l.BytesLost), Bar: newBar(l.Verdicts, list[0].Teardowns),
 		}
 		if l.Over > 0 {

@@ -23,6 +23,8 @@ type Options struct {
 	Title string
 	// Version is that of the program that makes the page.
 	Version string
+	// Chosen is what was chosen of the recording, in words; empty is all.
+	Chosen string
 	// Warnings are about the reading: lines that were skipped, an end that is
 	// missing. They stand on top.
 	Warnings []string

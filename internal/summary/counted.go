@@ -29,13 +29,14 @@ type counted struct {
 	role            model.Role
 	verdict         model.Verdict
 	cause           model.Cause
+	doer            model.Doer
 	inferred        bool
 }
 
 func countedOf(t *model.Teardown) counted {
 	e := counted{
 		process: processOf(&t.Process), peer: t.Network.Peer.Address, time: t.Time, blocked: t.CloseBlocked.Or(-1),
-		verdict: t.Verdict, cause: t.Cause, inferred: t.Confidence == model.Inferred,
+		verdict: t.Verdict, cause: t.Cause, doer: t.Terminator.Doer(), inferred: t.Confidence == model.Inferred,
 	}
 	e.role, e.port = service(t)
 	e.count(&t.TCP.Bytes)
@@ -64,7 +65,7 @@ func (e *counted) moved() uint64 { return e.sent + e.received }
 func (e *counted) amend(r *model.Record) {
 	t := &r.Teardown
 	if r.Overrules() {
-		e.verdict, e.cause, e.inferred = t.Verdict, t.Cause, t.Confidence == model.Inferred
+		e.verdict, e.cause, e.doer, e.inferred = t.Verdict, t.Cause, t.Terminator.Doer(), t.Confidence == model.Inferred
 		if r.Retracts || t.CloseBlocked.Known() {
 			e.blocked = t.CloseBlocked.Or(-1)
 		}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -17,6 +18,7 @@ type Export struct {
 	OS           model.OS          `json:"os,omitzero"`
 	Backend      string            `json:"backend,omitzero"`
 	Filter       string            `json:"filter,omitzero"`
+	Chosen       string            `json:"chosen,omitzero"` // of what was recorded
 	Recordings   int               `json:"recordings"`
 	Stopped      int               `json:"stopped"`
 	Teardowns    uint64            `json:"teardowns"`
@@ -25,6 +27,7 @@ type Export struct {
 	Amended      uint64            `json:"amended"`
 	CloseFailed  uint64            `json:"close_failed"`
 	Verdicts     map[string]uint64 `json:"verdicts"`
+	AbortedBy    AbortedBy         `json:"aborted_by"`
 	Causes       []CauseCount      `json:"causes"`
 	Later        map[string]uint64 `json:"later_outcomes,omitempty"`
 	BytesLost    uint64            `json:"bytes_lost"`
@@ -37,6 +40,26 @@ type Export struct {
 	EventsLost   uint64            `json:"events_lost"`
 	EventsWhere  map[string]uint64 `json:"events_lost_where,omitempty"`
 	Approximate  bool              `json:"approximate"`
+}
+
+// AbortedBy is how many abortive ends were the doing of the application here, of the
+// peer, and of this host's kernel, the network or an administrator.
+type AbortedBy struct {
+	Us     uint64 `json:"us"`
+	Peer   uint64 `json:"peer"`
+	Kernel uint64 `json:"kernel"`
+}
+
+func abortedBy(t *Tally) AbortedBy {
+	return AbortedBy{t.Aborts[model.DoerUs], t.Aborts[model.DoerPeer], t.Aborts[model.DoerKernel]}
+}
+
+// words are the three numbers in a cell.
+func (a AbortedBy) words() string {
+	if a == (AbortedBy{}) {
+		return "0"
+	}
+	return human.ShortCount(a.Us) + "/" + human.ShortCount(a.Peer) + "/" + human.ShortCount(a.Kernel)
 }
 
 // CauseCount is what ended for one cause.
@@ -59,6 +82,7 @@ type Group struct {
 	Teardowns  uint64            `json:"teardowns"`
 	Over       uint64            `json:"over,omitzero"`
 	Verdicts   map[string]uint64 `json:"verdicts"`
+	AbortedBy  AbortedBy         `json:"aborted_by"`
 	BytesLost  uint64            `json:"bytes_lost"`
 	BytesMoved uint64            `json:"bytes_moved"`
 }
@@ -77,10 +101,10 @@ type Quantiles struct {
 func (s *Summary) Export(top int) *Export {
 	return &Export{
 		First: s.First, Last: s.Last,
-		Tool: s.Start.Tool, Host: s.Start.Host, OS: s.Start.OS, Backend: s.Start.Backend, Filter: s.Start.Filter,
+		Tool: s.Start.Tool, Host: s.Start.Host, OS: s.Start.OS, Backend: s.Start.Backend, Filter: s.Start.Filter, Chosen: s.Chosen,
 		Recordings: s.Recordings, Stopped: s.Stopped,
 		Teardowns: s.Total.Total(), Inferred: s.Inferred, Retracted: s.Retracted, Amended: s.Amended, CloseFailed: s.CloseFailed,
-		Verdicts: verdictMap(&s.Total), Causes: s.CauseList(), Later: causeMap(&s.Later),
+		Verdicts: verdictMap(&s.Total), AbortedBy: abortedBy(&s.Total), Causes: s.CauseList(), Later: causeMap(&s.Later),
 		BytesLost: s.Total.Lost, EndsThatLost: s.Lossy,
 		Duration: quantiles(&s.Duration), Blocked: quantiles(&s.Blocked),
 		Processes: s.Processes(top), Peers: s.Peers(top), Aborted: s.Aborted(top),
@@ -129,7 +153,7 @@ func groups[K comparable](t *topK[K], top int, name func(K) string, group func(K
 		}
 		g := group(slot.Key)
 		g.Teardowns, g.Over = slot.Count, slot.Over
-		g.Verdicts, g.BytesLost, g.BytesMoved = verdictMap(&slot.Tally), slot.Tally.Lost, slot.Tally.Moved
+		g.Verdicts, g.AbortedBy, g.BytesLost, g.BytesMoved = verdictMap(&slot.Tally), abortedBy(&slot.Tally), slot.Tally.Lost, slot.Tally.Moved
 		list = append(list, g)
 	}
 	return list

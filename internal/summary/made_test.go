@@ -119,7 +119,15 @@ func checkText(t *testing.T, s *Summary, want *ledgertest.Counts) {
 		has(v, human.Count(n))
 	}
 	for name, c := range want.Processes {
-		has(name, human.Count(c.Ends), human.Count(c.Verdicts["graceful"]), human.Count(c.Verdicts["abortive"]), human.Count(c.Verdicts["linger-timeout"]), human.Count(c.Verdicts["failed-open"]))
+		has(name, human.Count(c.Ends), human.Count(c.Verdicts["graceful"]), human.Count(c.Verdicts["abortive"]))
+		for line := range strings.Lines(out.String()) { // the next cell is who aborted: see TestWhoAborted
+			if f := strings.Fields(line); len(f) > 6 && f[0] == name && f[1] == human.Count(c.Ends) {
+				same := f[5] == human.Count(c.Verdicts["linger-timeout"]) && f[6] == human.Count(c.Verdicts["failed-open"])
+				if !same {
+					t.Errorf("got %q, want linger %d, failed %d", line, c.Verdicts["linger-timeout"], c.Verdicts["failed-open"])
+				}
+			}
+		}
 	}
 	has(human.Count(want.Lossy)+" ends with", human.Bytes(want.Lost))
 }

@@ -15,6 +15,8 @@ const kept = 1024
 // Tally is what was counted for one thing.
 type Tally struct {
 	Verdicts [model.NumVerdicts]uint64
+	// Aborts are the abortive ones, by who did it.
+	Aborts [model.NumDoers]uint64
 	// Lost is payload that was never acknowledged or never read, in bytes.
 	Lost uint64
 	// Moved is payload that was sent and acknowledged, or received, in bytes.
@@ -35,6 +37,9 @@ func (t *Tally) Bad() uint64 { return t.Total() - t.Verdicts[model.Graceful] }
 
 func (t *Tally) add(e *counted) {
 	t.Verdicts[e.verdict]++
+	if e.verdict == model.Abortive {
+		t.Aborts[e.doer]++
+	}
 	t.Lost += e.lost()
 	t.Moved += e.moved()
 }
@@ -43,6 +48,9 @@ func (t *Tally) add(e *counted) {
 // back may have less than that.
 func (t *Tally) take(e *counted) {
 	take(&t.Verdicts[e.verdict], 1)
+	if e.verdict == model.Abortive {
+		take(&t.Aborts[e.doer], 1)
+	}
 	take(&t.Lost, e.lost())
 	take(&t.Moved, e.moved())
 }
@@ -61,6 +69,7 @@ type Summary struct {
 	Start       model.Start // of the first recording
 	Recordings  int         // start lines
 	Stopped     int         // stop lines
+	Chosen      string      // what was chosen of them, in words; "" is all
 	Live        bool        // a trace that may still run: it need not have one
 	Total       Tally
 	closings    map[string]uint64 // ends by how they were closed, see closing

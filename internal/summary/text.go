@@ -129,6 +129,9 @@ func (p *page) head(s *Summary) {
 	if s.Start.Filter != "" {
 		p.line("only what matched the filter %s", clip(s.Start.Filter, 60))
 	}
+	if s.Chosen != "" {
+		p.line("shown is only %s", clip(s.Chosen, p.options.Width-14))
+	}
 	switch {
 	case s.Recordings == 1 && s.Stopped == 0 && !s.Live:
 		p.line("no stop line: the recording was cut, or is still being written")
@@ -211,12 +214,17 @@ func (p *page) groups(title string, list []Group, evicted bool) {
 	if evicted {
 		title += " (about)"
 	}
-	rows := [][]string{{"ends", "graceful", "abort", "linger", "failed", "lost"}}
+	rows := [][]string{{"ends", "graceful", "abort", "us/peer/kern", "linger", "failed", "lost"}}
 	for _, g := range list {
 		rows = append(rows, []string{
-			about(g), human.Count(g.Verdicts["graceful"]), human.Count(g.Verdicts["abortive"]),
+			about(g), human.Count(g.Verdicts["graceful"]), human.Count(g.Verdicts["abortive"]), g.AbortedBy.words(),
 			human.Count(g.Verdicts["linger-timeout"]), human.Count(g.Verdicts["failed-open"]), human.Bytes(g.BytesLost),
 		})
+	}
+	if list[0].Role != model.RoleUnknown { // pairs have long names, and no other ends than these
+		for i, row := range rows {
+			rows[i] = []string{row[0], row[3], row[4], row[6]}
+		}
 	}
 	width := min(p.options.Width-align(rows), 48)
 	p.title("%s%s", fill(cut(title, width), width), strings.Join(rows[0], ""))

@@ -140,7 +140,7 @@ func TestColumnsLineUp(t *testing.T) {
 		if name == "  " {
 			shown = `"  "` // a name of blanks is shown as one
 		}
-		head := shown + strings.Repeat(" ", 36-width) + "      1"
+		head := shown + strings.Repeat(" ", 23-width) + "      1"
 		if !strings.Contains(out.String(), "\n"+head) {
 			t.Errorf("no line begins with %q:\n%s", head, &out)
 		}

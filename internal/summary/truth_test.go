@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,7 +56,7 @@ func named(name string) func(*scenariotest.Truth) bool {
 
 const (
 	size = `(\d[\d.]* [kM]?B)`
-	rest = ` +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +` + size
+	rest = ` +(\d+) +(\d+) +(\d+) +([\d/]+) +(\d+) +(\d+) +` + size
 )
 
 // sentences are what a text of a summary says, and when it is true. Every line is one
@@ -74,7 +75,9 @@ var sentences = []struct {
 		return a[1] == e.count(bad) && a[2] == percentOf(a[1], len(e)) && a[3] == e.lost(bad)
 	}},
 	{regexp.MustCompile(`^(?:nginx|10\.0\.0\.9)` + rest + `$`), func(e ends, a []string) bool { return groupIsTrue(e, all, a) }},
-	{regexp.MustCompile(`^nginx:443 ← 10\.0\.0\.9` + rest + `$`), func(e ends, a []string) bool { return groupIsTrue(e, badly, a) }},
+	{regexp.MustCompile(`^nginx:443 ← 10\.0\.0\.9 +(\d+) +([\d/]+) +(\d+) +` + size + `$`), func(e ends, a []string) bool {
+		return a[0] == e.count(badly) && a[1] == whoAborted(e) && a[2] == e.count(verdict("linger-timeout")) && a[3] == e.lost(badly)
+	}},
 	{regexp.MustCompile(`^duration +(\d+) +5s +5s +5s +5s +5s$`), func(e ends, a []string) bool { return a[0] == e.count(all) }},
 	{regexp.MustCompile(`^close\(\) blocked +(\d+) .* (\S+)$`), func(e ends, a []string) bool {
 		longest := time.Duration(0)
@@ -90,14 +93,38 @@ var sentences = []struct {
 	}},
 }
 
-var headings = regexp.MustCompile(`^$|^verdict +ends +%  over time$|^cause, not graceful +ends +% +bytes lost$|^(process|peer|aborted most) +ends +graceful +abort +linger +failed +lost$|^time +ends +median`)
+var headings = regexp.MustCompile(`^$|^verdict +ends +%  over time$|^cause, not graceful +ends +% +bytes lost$|^(process|peer) +ends +graceful +abort +us/peer/kern +linger +failed +lost$|^aborted most +ends +us/peer/kern +linger +lost$|^time +ends +median`)
 
 func percentOf(n string, of int) string {
 	part, _ := strconv.ParseFloat(n, 64)
 	return fmt.Sprintf("%.1f", 100*part/float64(of))
 }
 
+// whoAborted is the cell of who aborted, by the truth.
+func whoAborted(e ends) string {
+	var us, peer, kernel int
+	for i := range e {
+		switch h := &e[i]; {
+		case h.Verdict != model.Abortive:
+		case h.Terminator == model.LocalApp:
+			us++
+		case h.Terminator == model.Peer:
+			peer++
+		default:
+			kernel++
+		}
+	}
+	if us+peer+kernel == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d/%d/%d", us, peer, kernel)
+}
+
 func groupIsTrue(e ends, of func(*scenariotest.Truth) bool, a []string) bool {
+	if a[3] != whoAborted(e) {
+		return false
+	}
+	a = slices.Delete(slices.Clone(a), 3, 4)
 	for i, is := range []func(*scenariotest.Truth) bool{all, verdict("graceful"), verdict("abortive"), verdict("linger-timeout"), verdict("failed-open")} {
 		if a[i] != e.count(func(h *scenariotest.Truth) bool { return of(h) && is(h) }) {
 			return false

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/model"
+)
+
+// span is a part of a recording, by time.
+type span struct {
+	since, until moment
+}
+
+func (s *span) flags(set *pflag.FlagSet) {
+	set.Var(&s.since, "since", "only what ended from this `TIME` on: 17:03, 17:03:05 (of the day on which the recording begins, local time), '2026-11-20 17:03', or RFC 3339 such as 2026-11-20T17:03:05Z")
+	set.Var(&s.until, "until", "only what ended before this `TIME`; as --since")
+}
+
+// String is "" for all, else what was asked for.
+func (s *span) String() string {
+	var parts []string
+	if s.since.text != "" {
+		parts = append(parts, "since "+s.since.text)
+	}
+	if s.until.text != "" {
+		parts = append(parts, "until "+s.until.text)
+	}
+	return strings.Join(parts, " ")
+}
+
+// chosen is what of a recording s and the filter choose, in words; "" is all of it.
+func (s *span) chosen(filter *model.Filter) string {
+	parts := []string{}
+	if f := filter.String(); f != "" {
+		parts = append(parts, "what matches "+f)
+	}
+	if t := s.String(); t != "" {
+		parts = append(parts, t)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// moment is a time, or a time of the day.
+type moment struct {
+	text  string
+	at    time.Time
+	clock bool // without a day
+}
+
+// The forms of a moment; those without a zone are local.
+var momentLayouts = []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
+
+// Set implements [pflag.Value].
+func (m *moment) Set(text string) error {
+	m.text = text
+	for _, layout := range []string{"15:04:05", "15:04"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			m.at, m.clock = at, true
+			return nil
+		}
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		m.at, m.clock = at, false
+		return nil
+	}
+	for _, layout := range momentLayouts {
+		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			m.at, m.clock = at, false
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no time such as 17:03, 17:03:05, '2026-11-20 17:03' or 2026-11-20T17:03:05Z", text)
+}
+
+// String implements [pflag.Value].
+func (m *moment) String() string { return m.text }
+
+// Type implements [pflag.Value].
+func (*moment) Type() string { return "TIME" }
+
+// after returns the moment in Unix time. A time of the day is the first one of the
+// day of begin, or if that is more than a minute before it, of the next day.
+func (m *moment) after(begin model.Time) model.Time {
+	if !m.clock {
+		return model.TimeOf(m.at)
+	}
+	b := begin.Go().In(time.Local)
+	at := time.Date(b.Year(), b.Month(), b.Day(), m.at.Hour(), m.at.Minute(), m.at.Second(), m.at.Nanosecond(), time.Local)
+	if at.Before(b.Add(-time.Minute)) {
+		at = at.AddDate(0, 0, 1)
+	}
+	return model.TimeOf(at)
+}
+
+// openPart opens the part of a file that s is.
+func (s *span) openPart(path string) (file, error) {
+	in, err := openFile(path)
+	if err != nil || s.String() == "" {
+		return in, err
+	}
+	return &part{in, s}, nil
+}
+
+// part is a file of which only a span is read.
+type part struct {
+	file
+	span *span
+}
+
+// records yields the lines of begin and end, and of the others those of the span. An
+// outcome belongs to its teardown.
+func (p *part) records(ctx context.Context) iter.Seq2[model.Record, error] {
+	return func(yield func(model.Record, error) bool) {
+		chosen := chosenSpan{span: p.span}
+		for r, err := range p.file.records(ctx) {
+			last := r
+			if err == nil && !chosen.has(&last) {
+				continue
+			}
+			chosen.bound(&last)
+			if !yield(last, err) {
+				return
+			}
+		}
+	}
+}
+
+// chosenSpan is a span of a recording whose begin is known.
+type chosenSpan struct {
+	span         *span
+	began        bool
+	since, until model.Time
+	ends         ledger.Ledger[struct{}]
+}
+
+// bound makes the lines of begin and end those of the span.
+func (c *chosenSpan) bound(r *model.Record) {
+	switch r.Kind {
+	case model.KindStart:
+		r.Start.Time = max(r.Start.Time, c.since)
+	case model.KindStop:
+		r.Stop.Time, r.Stop.Lost = min(r.Stop.Time, c.until), 0 // losses in the span are lines of their own
+	default:
+	}
+}
+
+func (c *chosenSpan) has(r *model.Record) bool {
+	when := r.Time()
+	if !c.began && when != 0 {
+		c.began, c.until = true, 1<<63-1
+		if c.span.since.text != "" {
+			c.since = c.span.since.after(when)
+		}
+		if c.span.until.text != "" {
+			c.until = c.span.until.after(max(when, c.since))
+		}
+	}
+	inside := c.since <= when && when < c.until
+	switch r.Kind {
+	case model.KindStart, model.KindStop:
+		return true
+	case model.KindTeardown:
+		if inside {
+			c.ends.Add(r, struct{}{})
+		}
+	case model.KindOutcome:
+		return inside || c.ends.Of(r.Teardown.ID) != nil
+	case model.KindUnknown, model.KindLoss, model.KindCounters, model.KindCloseFailed, model.KindStray:
+	}
+	return inside
+}
