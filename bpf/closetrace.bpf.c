@@ -24,6 +24,7 @@
 #include "record.h"
 #include "maps.h"
 #include "read.h"
+#include "tenant.h"
 #include "talk.h"
 #include "conn.h"
 #include "icmp.h"
@@ -70,7 +71,7 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 		later.unread = tp ? unread_of(true, tp) : 0;
 		emit_later(sk, MESSAGE_CLOSED, &later);
 	}
-	forget(sk);
+	forget(conn);
 	return 0;
 }
 

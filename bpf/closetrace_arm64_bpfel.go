@@ -117,7 +117,7 @@ type TraceEnd struct {
 	Pad              [3]uint8
 	Acceptor         uint32
 	AcceptorComm     [16]uint8
-	Pad2             uint32
+	Tenant           uint32
 }
 
 type TraceFlag uint32
@@ -226,6 +226,13 @@ type TraceSyn struct {
 	Pad    uint16
 }
 
+type TraceTenant struct {
+	_       structs.HostLayout
+	Who     uint64
+	Open    uint64
+	Refused uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -239,6 +246,7 @@ const (
 	TraceMapListeners            = "listeners"
 	TraceMapMessages             = "messages"
 	TraceMapStopping             = "stopping"
+	TraceMapTenants              = "tenants"
 	TraceProgDestroySock         = "destroy_sock"
 	TraceProgErrorReport         = "error_report"
 	TraceProgFentryActiveReset   = "fentry_active_reset"
@@ -276,6 +284,7 @@ const (
 	TraceProgSockRelease         = "sock_release"
 	TraceProgTaskFile            = "task_file"
 	TraceVarBlank                = "blank"
+	TraceVarCapacity             = "capacity"
 	TraceVarCopies               = "copies"
 	TraceVarFilterFamily         = "filter_family"
 	TraceVarFilterMask           = "filter_mask"
@@ -287,6 +296,7 @@ const (
 	TraceVarLive                 = "live"
 	TraceVarLosses               = "losses"
 	TraceVarLostLater            = "lost_later"
+	TraceVarTenantSeed           = "tenant_seed"
 	TraceVarTypedTask            = "typed_task"
 	TraceVarWakeAt               = "wake_at"
 )
@@ -384,6 +394,7 @@ type TraceMapSpecs struct {
 	Listeners  *ebpf.MapSpec `ebpf:"listeners"`
 	Messages   *ebpf.MapSpec `ebpf:"messages"`
 	Stopping   *ebpf.MapSpec `ebpf:"stopping"`
+	Tenants    *ebpf.MapSpec `ebpf:"tenants"`
 }
 
 // TraceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -391,6 +402,7 @@ type TraceMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceVariableSpecs struct {
 	Blank        *ebpf.VariableSpec `ebpf:"blank"`
+	Capacity     *ebpf.VariableSpec `ebpf:"capacity"`
 	Copies       *ebpf.VariableSpec `ebpf:"copies"`
 	FilterFamily *ebpf.VariableSpec `ebpf:"filter_family"`
 	FilterMask   *ebpf.VariableSpec `ebpf:"filter_mask"`
@@ -402,6 +414,7 @@ type TraceVariableSpecs struct {
 	Live         *ebpf.VariableSpec `ebpf:"live"`
 	Losses       *ebpf.VariableSpec `ebpf:"losses"`
 	LostLater    *ebpf.VariableSpec `ebpf:"lost_later"`
+	TenantSeed   *ebpf.VariableSpec `ebpf:"tenant_seed"`
 	TypedTask    *ebpf.VariableSpec `ebpf:"typed_task"`
 	WakeAt       *ebpf.VariableSpec `ebpf:"wake_at"`
 }
@@ -435,6 +448,7 @@ type TraceMaps struct {
 	Listeners  *ebpf.Map `ebpf:"listeners"`
 	Messages   *ebpf.Map `ebpf:"messages"`
 	Stopping   *ebpf.Map `ebpf:"stopping"`
+	Tenants    *ebpf.Map `ebpf:"tenants"`
 }
 
 func (m *TraceMaps) Close() error {
@@ -448,6 +462,7 @@ func (m *TraceMaps) Close() error {
 		m.Listeners,
 		m.Messages,
 		m.Stopping,
+		m.Tenants,
 	)
 }
 
@@ -456,6 +471,7 @@ func (m *TraceMaps) Close() error {
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceVariables struct {
 	Blank        *ebpf.Variable `ebpf:"blank"`
+	Capacity     *ebpf.Variable `ebpf:"capacity"`
 	Copies       *ebpf.Variable `ebpf:"copies"`
 	FilterFamily *ebpf.Variable `ebpf:"filter_family"`
 	FilterMask   *ebpf.Variable `ebpf:"filter_mask"`
@@ -467,6 +483,7 @@ type TraceVariables struct {
 	Live         *ebpf.Variable `ebpf:"live"`
 	Losses       *ebpf.Variable `ebpf:"losses"`
 	LostLater    *ebpf.Variable `ebpf:"lost_later"`
+	TenantSeed   *ebpf.Variable `ebpf:"tenant_seed"`
 	TypedTask    *ebpf.Variable `ebpf:"typed_task"`
 	WakeAt       *ebpf.Variable `ebpf:"wake_at"`
 }

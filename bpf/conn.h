@@ -25,10 +25,6 @@ static __always_inline void clear(void *message, __u64 size)
 	__builtin_memset(message, 0, size);
 }
 
-/*
- * The entry of a socket, made new if there is none: the connection is then
- * older than the trace. NULL if the table is full.
- */
 static __always_inline struct end *find(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
@@ -36,39 +32,45 @@ static __always_inline struct end *find(struct sock *sk)
 	return bpf_map_lookup_elem(&conns, &key);
 }
 
-static __always_inline struct end *insert(struct sock *sk, const struct end *fresh)
+/*
+ * A new entry, for a socket that has none; its tenant may have its share already, and
+ * another processor may have been faster.
+ */
+static __always_inline struct end *insert(bool typed, struct sock *sk, const struct end *fresh,
+					  bool born)
 {
 	__u64 key = (__u64)sk;
 	struct end *conn;
+	__u32 slot, netns;
+	long failed;
 
-	if (bpf_map_update_elem(&conns, &key, fresh, BPF_ANY)) {
-		lost_entry();
+	slot = slot_of(tenant_of(typed, sk, &netns));
+	if (!takes_entry(slot)) {
+		if (born)
+			entry_refused(slot);
 		return NULL;
 	}
+	failed = bpf_map_update_elem(&conns, &key, fresh, BPF_NOEXIST);
+	if (failed)
+		entry_gone(slot);
+	if (failed && failed != -EEXIST)
+		lost_entry();
 	conn = bpf_map_lookup_elem(&conns, &key);
-	if (conn)
+	if (conn && !failed) {
 		conn->sock = key;
+		conn->netns = netns;
+		conn->tenant = slot;
+	}
 	return conn;
 }
 
-static __always_inline void forget(struct sock *sk)
+static __always_inline void forget(const struct end *conn)
 {
-	__u64 key = (__u64)sk;
+	__u64 key = conn->sock;
+	__u32 slot = conn->tenant;
 
-	bpf_map_delete_elem(&conns, &key);
-}
-
-static __always_inline struct end *adopt(struct sock *sk, __u32 state)
-{
-	struct end *conn = find(sk);
-
-	if (conn || !live)
-		return conn;
-	conn = insert(sk, &blank[state & 0xf]);
-	/* Once the table was full, it may be one that found no place. */
-	if (conn && losses)
-		conn->flags |= FLAG_UNTRACKED;
-	return conn;
+	if (!bpf_map_delete_elem(&conns, &key))
+		entry_gone(slot);
 }
 
 static __always_inline bool wanted_address(__u32 netns, __u32 local_port, __u32 peer_port)
@@ -93,10 +95,51 @@ static __always_inline bool wanted_peer(const __u8 *address, __u8 family)
 		 (low ^ filter_peer[1]) & filter_mask[1]);
 }
 
+/* What is not known yet, as the port of a socket that is connecting, may be wanted. */
+static __always_inline bool may_be_wanted(bool typed, struct sock *sk)
+{
+	struct tcp_sock *tp = (void *)sk;
+	__u16 family, local_port, peer_port;
+	__u8 local[16] = {}, peer[16] = {};
+
+	if (filter_netns && netns_of(sk) != filter_netns)
+		return false;
+	if (!filter_port && !(filter_mask[0] | filter_mask[1]))
+		return true;
+	peer_port = bpf_ntohs(GET(typed, sk, __sk_common.skc_dport));
+	if (!peer_port)
+		return true;
+	local_port = bpf_ntohs(BPF_CORE_READ(tp, inet_conn.icsk_inet.inet_sport));
+	if (local_port && filter_port && local_port != filter_port && peer_port != filter_port)
+		return false;
+	family = GET(typed, sk, __sk_common.skc_family);
+	read_addresses(typed, sk, local, peer, family);
+	return wanted_peer(peer, family);
+}
+
+/* The entry of a socket, made new if there is none: the connection is then older than the
+ * trace, or one that found no place. NULL if it is not wanted or finds none now. */
+static __always_inline struct end *adopt(bool typed, struct sock *sk, __u32 state)
+{
+	struct end *conn = find(sk);
+
+	if (conn || !live || !may_be_wanted(typed, sk))
+		return conn;
+	conn = insert(typed, sk, &blank[state & 0xf], false);
+	if (conn && (losses || some_refused()))
+		conn->flags |= FLAG_UNTRACKED;
+	return conn;
+}
+
+static __always_inline bool wanted_tuple(const struct end *conn)
+{
+	return wanted_address(conn->netns, conn->local_port, conn->peer_port) &&
+	       wanted_peer(conn->peer, conn->family);
+}
+
 static __always_inline bool wanted(const struct end *conn)
 {
-	if (!wanted_address(conn->netns, conn->local_port, conn->peer_port) ||
-	    !wanted_peer(conn->peer, conn->family))
+	if (!wanted_tuple(conn))
 		return false;
 	if (filter_family && !is_followed(conn->owner.tgid) && !is_followed(conn->closer.tgid))
 		return false;

@@ -32,12 +32,14 @@ struct quote {
  * tells: the answer of a firewall or a router on this host comes while connect()
  * still sends. getsockopt(SO_ERROR) clears it, so that at close() nothing is left.
  */
-static __always_inline void icmp_about(void *segment, __u8 type, __u8 code)
+static __always_inline void icmp_about(struct sk_buff *skb, void *segment, __u8 type, __u8 code)
 {
 	struct syn key = {};
 	struct quote quote;
 	__u16 icmp = type << 8 | code;
 
+	if (filter_netns && netns_of_segment(skb) != filter_netns)
+		return;
 	if (!live || bpf_probe_read_kernel(&quote, sizeof(quote), segment))
 		return;
 	key.number = quote.number;
@@ -63,7 +65,7 @@ static __always_inline void quoted_ipv4(struct sk_buff *skb)
 
 	if (bpf_probe_read_kernel(kind, sizeof(kind), icmp))
 		return;
-	icmp_about(after_ipv4(BPF_CORE_READ(skb, data), &protocol), kind[0], kind[1]);
+	icmp_about(skb, after_ipv4(BPF_CORE_READ(skb, data), &protocol), kind[0], kind[1]);
 }
 
 /* The error of an attempt that its application has ended. */
@@ -93,7 +95,7 @@ int BPF_PROG(icmp_send, struct sk_buff *skb, int type, int code)
 	void *segment = after_ipv4(header, &protocol);
 
 	if (protocol == IPPROTO_TCP)
-		icmp_about(segment, type, code);
+		icmp_about(skb, segment, type, code);
 	return 0;
 }
 

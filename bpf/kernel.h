@@ -56,6 +56,7 @@ enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
 	IPPROTO_TCP = 6,
+	EEXIST = 17,
 	ECONNABORTED = 103,
 	PF_EXITING = 0x4,
 	PF_KTHREAD = 0x200000,
@@ -112,8 +113,19 @@ struct netns_ipv4 {
 	struct inet_timewait_death_row tcp_death_row;
 };
 
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct user_namespace {
+	struct user_namespace *parent;
+	int level; /* 0 is the first one */
+	kuid_t owner;
+};
+
 struct net {
 	struct ns_common ns;
+	struct user_namespace *user_ns;
 	struct netns_ipv4 ipv4;
 };
 
@@ -201,6 +213,7 @@ struct sock {
 	int sk_err;
 	int sk_err_soft;
 	struct socket *sk_socket;
+	kuid_t sk_uid;
 	struct dst_entry *sk_dst_cache;
 	struct dst_entry *sk_rx_dst;
 	int sk_rx_dst_ifindex;
@@ -264,10 +277,6 @@ struct tcp_sock {
 	__u8 tcp_usec_ts : 1;
 	bool is_mptcp; /* absent without CONFIG_MPTCP */
 };
-
-typedef struct {
-	unsigned int val;
-} kuid_t;
 
 struct cred {
 	kuid_t uid;

@@ -10,6 +10,8 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 
 	key.netns = netns_of(sk);
 	key.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	if (filter_netns && key.netns != filter_netns && !hertz_port)
+		return;
 	if (hertz_port && key.port == hertz_port && SOCK_FLAG(true, sk, SOCK_LINGER)) {
 		hertz100 = sk->sk_lingertime;
 		return;
@@ -23,13 +25,12 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 }
 
 /* inet_csk_clone_lock: the child of a listener; nobody has accepted it yet. */
-static __always_inline void accepted_later(struct end *fresh, struct sock *sk,
-					   struct tcp_sock *tp)
+static __always_inline void accepted_later(struct end *fresh, struct tcp_sock *tp)
 {
 	struct listener_key key = {};
 	struct listener *listener;
 
-	key.netns = netns_of(sk);
+	key.netns = fresh->netns;
 	key.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	listener = bpf_map_lookup_elem(&listeners, &key);
 	if (listener && !listener->ambiguous) {

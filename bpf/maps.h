@@ -122,7 +122,7 @@ enum { STRAYS = 256 };
 
 struct cpu_counters { /* one cache line for each CPU */
 	__u64 ring;   /* ends for which the ring buffer was full */
-	__u64 table;  /* conns was full */
+	__u64 table;  /* conns took no entry: no memory */
 	__u64 missed; /* events that the kernel did not show, found out later */
 	__u64 sock;   /* what one of the copies has just done, see copy_did */
 	__u64 event;

@@ -33,7 +33,7 @@ static __always_inline void close_called(bool typed, struct sock *sk, struct tcp
 
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return;
-	conn = adopt(sk, state);
+	conn = adopt(typed, sk, state);
 	if (conn)
 		close_begins(typed, conn, tp, state);
 	if (!timeout)
@@ -88,7 +88,7 @@ static __always_inline void reset_by(bool typed, struct sock *sk, struct sk_buff
 
 	if (!skb || state == TCP_CLOSE)
 		return;
-	conn = adopt(sk, state);
+	conn = adopt(typed, sk, state);
 	if (!conn)
 		return;
 	if (BPF_CORE_READ(skb, skb_iif) == LOOPBACK_IFINDEX && peer_elsewhere(sk))
@@ -113,7 +113,7 @@ static __always_inline void gives_up(bool typed, struct sock *sk)
 
 	if (state == TCP_CLOSE)
 		return;
-	conn = adopt(sk, state);
+	conn = adopt(typed, sk, state);
 	if (conn)
 		conn->flags |= FLAG_RST_TRIED;
 }

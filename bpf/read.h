@@ -57,6 +57,18 @@ static __always_inline __u32 netns_of(struct sock *sk)
 	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
+static __always_inline __u32 netns_of_segment(struct sk_buff *skb)
+{
+	struct net_device *dev = BPF_CORE_READ(skb, dev);
+	struct dst_entry *dst;
+
+	if (!dev) {
+		dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL); /* SKB_DST_NOREF */
+		dev = BPF_CORE_READ(dst, dev);
+	}
+	return BPF_CORE_READ(dev, nd_net.net, ns.inum);
+}
+
 /* The verifier sees only one of the two: typed_task is a constant for it. */
 static __always_inline struct task_struct *current_task(void)
 {
@@ -176,7 +188,8 @@ static __always_inline void read_tuple(bool typed, struct end *conn, struct tcp_
 	conn->family = GET(typed, sk, __sk_common.skc_family);
 	conn->local_port = bpf_ntohs(GET(typed, tp, inet_conn.icsk_inet.inet_sport));
 	conn->peer_port = bpf_ntohs(GET(typed, sk, __sk_common.skc_dport));
-	conn->netns = netns_of(sk);
+	if (!conn->netns) /* else it is known since the entry was made */
+		conn->netns = netns_of(sk);
 	read_addresses(typed, sk, conn->local, conn->peer, conn->family);
 }
 

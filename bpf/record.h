@@ -176,7 +176,7 @@ struct end {
 	__u8 pad[3];
 	__u32 acceptor; /* who accepted, if owner is a child that it forked for the connection */
 	__u8 acceptor_comm[16];
-	__u32 pad2;
+	__u32 tenant; /* the slot in which the entry is counted */
 };
 
 struct later {

@@ -70,7 +70,7 @@ int BPF_PROG(receive_reset, struct sock *sk)
 
 	if (state == TCP_CLOSE)
 		return 0;
-	conn = adopt(sk, state);
+	conn = adopt(true, sk, state);
 	if (!conn)
 		return 0;
 	conn->flags |= FLAG_RST_RECEIVED;
@@ -112,18 +112,6 @@ static __always_inline bool read_segment(struct later *later, struct sk_buff *sk
 	       !bpf_probe_read_kernel(later->local, 16, ip + IPV6_DESTINATION);
 }
 
-static __always_inline __u32 netns_of_segment(struct sk_buff *skb)
-{
-	struct net_device *dev = BPF_CORE_READ(skb, dev);
-	struct dst_entry *dst;
-
-	if (!dev) {
-		dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL); /* SKB_DST_NOREF */
-		dev = BPF_CORE_READ(dst, dev);
-	}
-	return BPF_CORE_READ(dev, nd_net.net, ns.inum);
-}
-
 /*
  * A RST that answers a segment of a connection that this host does not have: no
  * socket has its ports, or only a listener. tcp_v4_send_reset() answers no RST.
@@ -157,7 +145,9 @@ static __always_inline void emit_minisock(struct sock *sk, __u32 message, __u8 r
 	later.peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	later.netns = netns_of(sk);
 	read_addresses(false, sk, later.local, later.peer, later.family);
-	emit_later(sk, message, &later);
+	if (wanted_address(later.netns, later.local_port, later.peer_port) &&
+	    wanted_peer(later.peer, later.family))
+		emit_later(sk, message, &later);
 }
 
 /*
@@ -234,7 +224,7 @@ int send_reset(struct bpf_raw_tracepoint_args *ctx)
 		/* An answer in a live state ends nothing: a wrong ACK while connecting. */
 		if (reply)
 			return 0;
-		conn = adopt(sk, state);
+		conn = adopt(false, sk, state);
 		flags = FLAG_RST_SENT_BEFORE;
 	} else {
 		conn = find(sk);
@@ -245,7 +235,7 @@ int send_reset(struct bpf_raw_tracepoint_args *ctx)
 		conn->reason = reason;
 		return 0;
 	}
-	if (state == TCP_CLOSE && (!conn || wanted(conn)))
+	if (state == TCP_CLOSE && (conn ? wanted(conn) : may_be_wanted(false, sk)))
 		emit_later(sk, reply ? MESSAGE_RESET_REPLY : MESSAGE_RESET_SENT, &later);
 	return 0;
 }

@@ -23,8 +23,12 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 			return; /* done by another copy */
 		end_missed(conn);
 	}
+	if (conn)
+		forget(conn);
+	if (!may_be_wanted(true, sk))
+		return;
 	/* Nobody else knows the socket yet: it may be filled in in its place. */
-	conn = insert(sk, &blank[0]);
+	conn = insert(true, sk, &blank[0], true);
 	if (!conn)
 		return;
 	conn->started = bpf_ktime_get_ns();
@@ -34,7 +38,7 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 		set_owner(conn, SOURCE_CONNECT);
 	} else {
 		conn->flags = FLAG_PASSIVE;
-		accepted_later(conn, sk, tp);
+		accepted_later(conn, tp);
 	}
 }
 
@@ -99,11 +103,9 @@ static __always_inline bool never_sent(struct sock *sk, struct tcp_sock *tp, int
  * where none was bound before. A want of memory for the port's bucket (ENOMEM)
  * looks the same.
  */
-static __always_inline void no_port(struct sock *sk, struct tcp_sock *tp)
+static __always_inline void no_port(struct end *conn, struct tcp_sock *tp)
 {
-	struct end *conn = find(sk);
-
-	if (!conn || conn->flags & FLAG_EMITTED || tp->inet_conn.icsk_inet.inet_sport)
+	if (conn->flags & FLAG_EMITTED || tp->inet_conn.icsk_inet.inet_sport)
 		return;
 	read_tuple(true, conn, tp);
 	conn->path = conn->path << 4 | TCP_CLOSE;
@@ -127,7 +129,7 @@ static __always_inline void end(struct end *conn, struct tcp_sock *tp, int old)
 	emit(conn, MESSAGE_END);
 }
 
-/* The table is full: what the socket itself still tells, and no more. */
+/* It found no place in the table: what the socket itself still tells, and no more. */
 static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, int old)
 {
 	struct end *conn;
@@ -183,8 +185,11 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	if (new == TCP_LISTEN || (new == TCP_CLOSE && (old == TCP_LISTEN || old == TCP_CLOSE)))
 		return 0;
 	if (never_sent(sk, tp, old, new)) {
-		no_port(sk, tp);
-		forget(sk);
+		conn = find(sk);
+		if (!conn)
+			return 0;
+		no_port(conn, tp);
+		forget(conn);
 		return 0;
 	}
 	if ((old == TCP_CLOSE && new == TCP_SYN_SENT) ||
@@ -192,7 +197,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 		open(sk, tp, new);
 		return 0;
 	}
-	conn = adopt(sk, old);
+	conn = adopt(true, sk, old);
 	if (!conn) {
 		if (new == TCP_CLOSE)
 			end_untracked(sk, tp, old);
@@ -202,6 +207,10 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 		read_tuple(true, conn, tp);
 		if (old == TCP_SYN_SENT || old == TCP_SYN_RECV || conn->flags & FLAG_PREEXISTING)
 			conn->flags |= FLAG_TUPLE;
+		if (!wanted_tuple(conn)) {
+			forget(conn);
+			return 0;
+		}
 	}
 	if (new != old && (conn->path & 0xf) == new)
 		return 0; /* done by another copy */

@@ -19,7 +19,7 @@ int sock_release(struct bpf_sock *ctx)
 		return 1;
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return 1;
-	conn = adopt(sk, state);
+	conn = adopt(false, sk, state);
 	if (conn)
 		close_begins(false, conn, tp, state);
 	return 1;
@@ -54,8 +54,9 @@ int getpeername6(struct bpf_sock_addr *ctx)
 	return use(ctx);
 }
 
-/* An event came between the attach and the search, and did not tell the owner. */
-static __always_inline void found(struct sock *sk, const struct end *fresh)
+/* An event came between the attach and the search, and did not tell the owner; or
+ * another descriptor of the socket was found. */
+static __always_inline bool found(struct sock *sk, const struct end *fresh)
 {
 	struct end *conn = find(sk);
 
@@ -63,6 +64,7 @@ static __always_inline void found(struct sock *sk, const struct end *fresh)
 		conn->owner = fresh->owner;
 		conn->source = SOURCE_ITERATOR;
 	}
+	return conn;
 }
 
 /*
@@ -78,6 +80,7 @@ int task_file(struct bpf_iter__task_file *ctx)
 	struct tcp_sock *tp;
 	struct sock *sk;
 	struct end fresh;
+	__u32 netns;
 	__u64 key;
 	__u8 state;
 
@@ -91,7 +94,7 @@ int task_file(struct bpf_iter__task_file *ctx)
 	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	if (state == TCP_CLOSE)
+	if (state == TCP_CLOSE || !may_be_wanted(false, sk))
 		return 0;
 	clear(&fresh, sizeof(fresh));
 	read_owner(&fresh.owner, task);
@@ -110,7 +113,16 @@ int task_file(struct bpf_iter__task_file *ctx)
 	fresh.source = SOURCE_ITERATOR;
 	read_tuple(false, &fresh, tp);
 	fresh.sock = key = (__u64)sk;
-	if (bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST))
+	fresh.tenant = slot_of(tenant_of(false, sk, &netns));
+	if (found(sk, &fresh))
+		return 0;
+	if (!takes_entry(fresh.tenant)) {
+		entry_refused(fresh.tenant);
+		return 0;
+	}
+	if (bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST)) {
+		entry_gone(fresh.tenant);
 		found(sk, &fresh);
+	}
 	return 0;
 }

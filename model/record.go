@@ -62,6 +62,16 @@ type Loss struct {
 	// connection-table, hook (events that the kernel did not show to the programs, found
 	// out later), session, channel or file.
 	Where string `json:"where"`
+	// Of connection-table: entries that the connections of this tenant have.
+	Held uint64 `json:"held,omitzero"`
+	// Of connection-table: entries that there are, --max-connections.
+	Max uint64 `json:"max,omitzero"`
+	// Of connection-table: the network namespace of the connections; absent for all
+	// that a user has made, or of several tenants.
+	NetNS uint32 `json:"netns,omitzero"`
+	// Of connection-table: user ID of the sockets, or of who made their namespaces. Of
+	// those from 65536 on the first of its 65,536.
+	UID Opt[uint32] `json:"uid,omitzero"`
 }
 
 // Record is one line of a recording and one message to a screen. Kind says

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 )
 
@@ -43,6 +44,29 @@ func (t *Tracer) Record() *[][]byte {
 
 // Describe returns a recorded message in words.
 func Describe(raw []byte) string { return describe(raw) }
+
+// Entries returns how many entries of the table a user's own namespaces have, and how
+// many all have together.
+func (t *Tracer) Entries(uid uint32) (own, all uint64) {
+	slots := make([]bpf.TraceTenant, len(t.tenants.all))
+	t.tenants.read(slots)
+	for _, s := range slots[1:] {
+		if s.Who == uint64(uid) {
+			own += s.Open
+		}
+	}
+	return own, slots[0].Open
+}
+
+// InTable counts the entries one by one.
+func (t *Tracer) InTable() (n int) {
+	var key uint64
+	var value bpf.TraceEnd
+	for it := t.loaded.objects.Maps["conns"].Iterate(); it.Next(&key, &value); {
+		n++
+	}
+	return n
+}
 
 // OpenOrSkip starts a trace, or skips the test where the kernel lacks the mode. The
 // tracepoint mode must work wherever the tests run as root.

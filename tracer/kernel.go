@@ -22,6 +22,9 @@ type variable interface {
 	Set(value any) error
 }
 
+// tableLoss is where connections are lost to the trace while their ends are not.
+const tableLoss = "connection-table"
+
 // lossCounters reads the kernel's loss counters from mapped memory: that needs
 // no capability, also before 5.19.
 type lossCounters struct {
@@ -94,7 +97,7 @@ func (l *lossCounters) report(at model.Time, out emit) {
 	}{
 		{l.sum(unsafe.Offsetof(c.Ring)), &l.ring, "ring-buffer"},
 		{later, &l.laterReported, "late-evidence"},
-		{l.sum(unsafe.Offsetof(c.Table)), &l.table, "connection-table"},
+		{l.sum(unsafe.Offsetof(c.Table)), &l.table, tableLoss},
 		{l.sum(unsafe.Offsetof(c.Missed)), &l.missed, "hook"},
 	} {
 		n := loss.now - *loss.reported

@@ -5,6 +5,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 
@@ -181,6 +182,8 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 	network, mask := networkOf(opts.Peer)
 	for name, value := range map[string]any{
 		"copies":        copies,
+		"capacity":      opts.MaxConnections,
+		"tenant_seed":   rand.Uint64(),
 		"typed_task":    typedTask(),
 		"wake_at":       uint64(opts.RingSize / 2),
 		"filter_netns":  opts.NetNS,

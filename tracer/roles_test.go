@@ -26,6 +26,8 @@ var roles = map[string]func() error{
 	"acceptor":     acceptConnections,
 	"flood":        floodLoopback,
 	"flood-closed": floodClosed,
+	"hoard":        hoard,
+	"hoard-in":     hoardIn,
 	"spin":         spin,
 	"dropped":      traceWithoutPrivileges,
 }

@@ -38,8 +38,10 @@ type Options struct {
 	// RingSize is the ring buffer's size in bytes, a power of two of at least a
 	// page; 0 is 32 MiB, room for 135,000 ends.
 	RingSize uint32
-	// MaxConnections is how many open connections are followed; 0 is 65,536.
-	// Beyond, ends are reported without what happened before them.
+	// MaxConnections is how many open connections are followed; 0 is
+	// DefaultMaxConnections. A tenant, a user in a network namespace, gets an entry
+	// while he has less than twice of what is free. Of other connections the ends are
+	// reported without what happened before them.
 	MaxConnections uint32
 	// Poll is how often the ring is read; 0 is 50 ms.
 	Poll time.Duration
@@ -52,7 +54,7 @@ func (o Options) withDefaults() Options {
 		o.RingSize = 32 << 20
 	}
 	if o.MaxConnections == 0 {
-		o.MaxConnections = 65536
+		o.MaxConnections = DefaultMaxConnections()
 	}
 	if o.Poll == 0 {
 		o.Poll = 50 * time.Millisecond
@@ -66,6 +68,7 @@ type Tracer struct {
 	loaded  *loaded
 	reader  ring
 	losses  *lossCounters
+	tenants *tenants
 	asm     *assembler
 	started model.Time
 	// seekFrom is when the table of connections may be looked through again.
@@ -121,6 +124,11 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if t.losses, err = newLossCounters(t.loaded.objects); err != nil {
 		return nil, err
 	}
+	memory, err := t.loaded.objects.Maps["tenants"].Memory()
+	if err != nil {
+		return nil, fmt.Errorf("map tenants: %w", err)
+	}
+	t.tenants = newTenants(memory, int(t.loaded.objects.Maps["tenants"].MaxEntries()), opts.MaxConnections)
 	if err := follow(opts.PID, t.loaded.objects); err != nil {
 		return nil, err
 	}
@@ -234,6 +242,7 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	t.seekOpen(now)
 	if t.asm.advance(now, t.losses.epoch(), out) {
 		t.losses.report(t.asm.clock.time(now), out)
+		t.tenants.report(now, t.asm.clock.time(now), false, out)
 		t.asm.namespaces.report(now, &t.asm.clock, out)
 	}
 	return nil
@@ -287,6 +296,7 @@ func (t *Tracer) drain(out emit) error {
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
 	if t.asm.flush(t.losses.epoch(), out) {
 		t.losses.report(t.asm.clock.time(now), out)
+		t.tenants.report(now, t.asm.clock.time(now), true, out)
 	}
 	return nil
 }

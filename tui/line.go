@@ -203,10 +203,30 @@ func countersWord(c *model.Counters) string {
 	return fmt.Sprintf("netns %d counted %s", c.Network.NetNS, strings.Join(parts, ", "))
 }
 
+// unfollowedWord says whose connections have found no place in the table.
+func unfollowedWord(l *model.Loss) string {
+	text := human.Count(l.Count) + " new connections"
+	if uid, known := l.UID.Get(); known {
+		text += fmt.Sprintf(" of uid %d", uid)
+		if l.NetNS != 0 {
+			text += fmt.Sprintf(" in netns %d", l.NetNS)
+		} else {
+			text += " in namespaces of its own"
+		}
+	} else {
+		text += " of several users"
+	}
+	return fmt.Sprintf("NOT FOLLOWED: %s, which have %s of %s entries: their ends are told without process (--max-connections)",
+		text, human.Count(l.Held), human.Count(l.Max))
+}
+
 // noticeWord is the text of what is not about one connection.
 func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 	switch r.Kind {
 	case model.KindLoss:
+		if r.Loss.Max > 0 {
+			return p.loud.Styled(g.warning + " " + unfollowedWord(&r.Loss))
+		}
 		return p.loud.Styled(fmt.Sprintf("%s MISSED %s events (%s): records around here are missing",
 			g.warning, human.Count(r.Loss.Count), safetext.Escape(r.Loss.Where)))
 	case model.KindCounters:

@@ -137,6 +137,26 @@ func TestLine(t *testing.T) {
 			"17:23:00.123456 ! MISSED 1,234 events (ring-buffer): records around here are missing",
 		},
 		{
+			"a table that one user fills", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindLoss, Loss: model.Loss{
+					Time: at, Count: 1234, Where: "connection-table", Held: 43690, Max: 65536, UID: model.Some[uint32](1000),
+				}}
+			},
+			LineOptions{},
+			"17:23:00.123456 ! NOT FOLLOWED: 1,234 new connections of uid 1000 in namespaces of its own, which have 43,690 of 65,536 entries: " +
+				"their ends are told without process (--max-connections)",
+		},
+		{
+			"a table that a container fills", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindLoss, Loss: model.Loss{
+					Time: at, Count: 2, Where: "connection-table", Held: 43690, Max: 65536, UID: model.Some[uint32](0), NetNS: 4026532000,
+				}}
+			},
+			LineOptions{},
+			"17:23:00.123456 ! NOT FOLLOWED: 2 new connections of uid 0 in netns 4026532000, which have 43,690 of 65,536 entries: " +
+				"their ends are told without process (--max-connections)",
+		},
+		{
 			"the start", func(r *model.Record) {
 				*r = model.Record{Kind: model.KindStart, Start: model.Start{
 					Time: at, Backend: "fentry", Tool: model.Tool{Version: "1.0.0"},

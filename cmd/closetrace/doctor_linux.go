@@ -62,6 +62,7 @@ func hostChecks(host *tracer.Host) []check {
 			Name: "RST reasons", OK: host.Reasons > 0, Detail: fmt.Sprintf("the kernel names %d", host.Reasons), Optional: true,
 			Advice: "the kernel tells none (before 6.10); verdicts do not need them",
 		},
+		tableCheck(tracer.DefaultMaxConnections(), tracer.OpenSockets()),
 	}
 	return checks
 }
@@ -72,6 +73,17 @@ func typesCheck(err error) check {
 		return check{Name: "BTF", Detail: oneLine(err)}
 	}
 	return check{Name: "BTF", OK: true, Detail: "the kernel's types are here"}
+}
+
+// tableCheck compares what is open with what can be followed. One tenant gets two
+// thirds at most.
+func tableCheck(entries uint32, open uint64) check {
+	return check{
+		Name: "connections", OK: open < uint64(entries)*2/3, Optional: true,
+		Detail: fmt.Sprintf("%d can be followed, %d TCP sockets are open in this network namespace", entries, open),
+		Advice: fmt.Sprintf("WARNING: only %d can be followed, and %d TCP sockets are open in this network namespace; use --max-connections %d",
+			entries, open, 2*open),
+	}
 }
 
 // programCheck looks at who may use the capabilities of this program's file.

@@ -54,6 +54,14 @@ func (d *Decoder) lossLine(v *model.Loss) {
 			signed(d, "count", &v.Count, 0, math.MaxUint64)
 		case "where":
 			d.str("where", &v.Where)
+		case "held":
+			signed(d, "held", &v.Held, 0, math.MaxUint64)
+		case "max":
+			signed(d, "max", &v.Max, 0, math.MaxUint64)
+		case "netns":
+			signed(d, "netns", &v.NetNS, 0, math.MaxUint32)
+		case "uid":
+			optional(d, "uid", &v.UID, 0, math.MaxUint32)
 		default:
 			d.skip(0)
 		}

@@ -38,6 +38,10 @@ func (e *encoder) own(r *model.Record) (whole bool) {
 func (e *encoder) Loss(v *model.Loss) {
 	e.uint(`"count":`, uint64(v.Count))
 	e.str(`"where":`, v.Where)
+	uintIf(e, `"held":`, v.Held)
+	uintIf(e, `"max":`, v.Max)
+	uintIf(e, `"netns":`, v.NetNS)
+	number(e, `"uid":`, v.UID)
 }
 
 func (e *encoder) Counters(v *model.Counters) {

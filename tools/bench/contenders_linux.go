@@ -48,7 +48,7 @@ func closetraces(s *settings) []contender {
 	own := func(arguments ...string) []string {
 		ring := []string{"--ring-size", strconv.Itoa(s.ring)}
 		if s.open > 0 {
-			ring = append(ring, "--max-connections", strconv.Itoa(65536+2*s.open))
+			ring = append(ring, "--max-connections", strconv.Itoa(65536+3*s.open))
 		}
 		return append(append([]string{s.closetrace}, arguments...), ring...)
 	}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Who fills the map of connections. One tenant must not take the others' places: it
+ * gets a new one only while it has less than twice of what is free (the dynamic
+ * threshold of switches that share memory, Choudhury and Hahne 1998). One that wants
+ * all gets two thirds; whoever has little always finds room.
+ */
+#pragma once
+
+const volatile __u32 capacity = 65536; /* of conns */
+const volatile __u64 tenant_seed = 0;  /* so that nobody chooses whom he meets in a slot */
+
+enum { TENANTS = 4096, TENANT_TRIES = 4 };
+
+struct tenant {
+	__u64 who;     /* netns << 32 | uid */
+	__u64 open;    /* entries in conns */
+	__u64 refused; /* new connections that got none */
+};
+
+/*
+ * [0] is all together. A slot is anybody's while it has no entries. Two that take one
+ * at the same time share it; each entry knows its slot, so that counts stay right.
+ * Mapped into user space: reading them needs no capability.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TENANTS);
+	__type(key, __u32);
+	__type(value, struct tenant);
+} tenants SEC(".maps");
+
+/*
+ * Who made the outermost of a namespace's user namespaces: everybody may make network
+ * namespaces inside his own, as many as he wants. 0: root did, or there is none.
+ */
+static __always_inline __u32 maker_of(bool typed, struct net *net)
+{
+	struct user_namespace *ns = GET(typed, net, user_ns);
+	int level = GET(typed, ns, level);
+
+	if (!level)
+		return 0;
+	for (int i = 0; i < 32 && level > 1; i++) { /* create_user_ns() */
+		ns = BPF_CORE_READ(ns, parent);
+		level = BPF_CORE_READ(ns, level);
+	}
+	return BPF_CORE_READ(ns, owner.val);
+}
+
+/* Of the uids that root lends users by the 65,536 (subuid(5)) each is as good as the others. */
+static __always_inline __u32 lender(__u32 uid)
+{
+	return uid < 0x10000 ? uid : uid & 0xffff0000;
+}
+
+/* Typed, the pointers too: every connection comes here. */
+static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns)
+{
+	struct net *net = GET(typed, sk, __sk_common.skc_net.net);
+	__u32 maker = maker_of(typed, net);
+
+	*netns = GET(typed, net, ns.inum);
+	if (maker)
+		return lender(maker);
+	return (__u64)*netns << 32 | lender(GET(typed, sk, sk_uid.val));
+}
+
+static __always_inline struct tenant *tenant_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&tenants, &slot);
+}
+
+/* The slot of a tenant, or 0 if the map could not be read. */
+static __always_inline __u32 slot_of(__u64 who)
+{
+	__u64 hash = (who ^ tenant_seed) * 0x9e3779b97f4a7c15ULL;
+	__u32 slot = 0, unused = 0;
+	struct tenant *t;
+
+	for (int i = 0; i < TENANT_TRIES; i++) {
+		slot = 1 + (__u32)((hash >> 40) + i) % (TENANTS - 1);
+		t = tenant_at(slot);
+		if (!t)
+			return 0;
+		if (t->who == who)
+			return slot;
+		if (!t->open && !unused)
+			unused = slot;
+	}
+	if (!unused)
+		return slot; /* with somebody else */
+	t = tenant_at(unused);
+	if (!t)
+		return 0;
+	t->who = who;
+	t->refused = 0;
+	return unused;
+}
+
+/* Whether a connection may have an entry. If so it is counted: entry_gone() takes it back. */
+static __always_inline bool takes_entry(__u32 slot)
+{
+	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
+
+	if (!all || !t)
+		return true;
+	if (all->open >= capacity || t->open >= 2 * (capacity - all->open))
+		return false;
+	__sync_fetch_and_add(&all->open, 1);
+	__sync_fetch_and_add(&t->open, 1);
+	return true;
+}
+
+static __always_inline void entry_gone(__u32 slot)
+{
+	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
+
+	if (!all || !t)
+		return;
+	__sync_fetch_and_add(&all->open, -1);
+	__sync_fetch_and_add(&t->open, -1);
+}
+
+/* Its end is told all the same, and counts as less certain; that of no other does. */
+static __always_inline void entry_refused(__u32 slot)
+{
+	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
+
+	if (!all || !t)
+		return;
+	__sync_fetch_and_add(&t->refused, 1);
+	__sync_fetch_and_add(&all->refused, 1);
+}
+
+static __always_inline bool some_refused(void)
+{
+	struct tenant *all = tenant_at(0);
+
+	return all && all->refused;
+}

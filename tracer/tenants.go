@@ -1,0 +1,139 @@
+//go:build linux
+
+package tracer
+
+import (
+	"cmp"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+const (
+	leastConnections = 65536
+	mostConnections  = 1 << 20
+	// memoryPerEntry is how much memory a host has for each connection that is
+	// followed: an entry takes 400 bytes, so that all of them take 0.3 %.
+	memoryPerEntry = 128 << 10
+)
+
+// DefaultMaxConnections is what Options.MaxConnections is on this host if it is 0.
+func DefaultMaxConnections() uint32 {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return leastConnections
+	}
+	return connectionsFor(string(text))
+}
+
+func connectionsFor(meminfo string) uint32 {
+	_, rest, _ := strings.Cut(meminfo, "MemTotal:")
+	words := strings.Fields(rest)
+	if len(words) == 0 {
+		return leastConnections
+	}
+	total, err := strconv.ParseUint(words[0], 10, 54) // in KiB
+	if err != nil {
+		return leastConnections
+	}
+	return uint32(min(max(total<<10/memoryPerEntry, leastConnections), mostConnections))
+}
+
+// OpenSockets returns how many TCP sockets are in use in this network namespace.
+func OpenSockets() (n uint64) {
+	for file, name := range map[string]string{"sockstat": "TCP:", "sockstat6": "TCP6:"} {
+		text, err := os.ReadFile("/proc/net/" + file)
+		if err != nil {
+			continue // without IPv6 there is no second
+		}
+		_, rest, _ := strings.Cut(string(text), name+" inuse ")
+		if words := strings.Fields(rest); len(words) > 0 {
+			inUse, _ := strconv.ParseUint(words[0], 10, 64)
+			n += inUse
+		}
+	}
+	return n
+}
+
+const (
+	// refusedEvery is how often is told who has more connections than his share.
+	refusedEvery = time.Second
+	// refusedMax of them are told one by one, those with most.
+	refusedMax = 16
+)
+
+// tenants reads who fills the map of connections, and whose new connections found no
+// place in it. See bpf/tenant.h.
+type tenants struct {
+	memory io.ReaderAt
+	max    uint32 // entries of the map
+	all    []bpf.TraceTenant
+	told   []bpf.TraceTenant // as all was when it was last told
+	at     ktime
+}
+
+const tenantSize = int(unsafe.Sizeof(bpf.TraceTenant{}))
+
+func newTenants(memory io.ReaderAt, slots int, most uint32) *tenants {
+	return &tenants{memory: memory, max: most, all: make([]bpf.TraceTenant, slots), told: make([]bpf.TraceTenant, slots)}
+}
+
+func (t *tenants) read(into []bpf.TraceTenant) bool {
+	_, err := t.memory.ReadAt(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(into))), len(into)*tenantSize), 0)
+	return err == nil
+}
+
+// report emits whose connections found no place since the last time, at most once a
+// second, but at the end.
+func (t *tenants) report(now ktime, at model.Time, final bool, out emit) {
+	if t == nil || !final && time.Duration(now-t.at) < refusedEvery {
+		return
+	}
+	t.at = now
+	if !t.read(t.all[:1]) || t.all[0].Refused == t.told[0].Refused || !t.read(t.all) {
+		return
+	}
+	losses := t.refused()
+	copy(t.told, t.all)
+	for i := range losses {
+		losses[i].Time = at
+		if !out(&model.Event{Kind: model.KindLoss, Loss: losses[i]}) {
+			return
+		}
+	}
+}
+
+// refused returns a loss for each tenant that was refused most, and one for the rest.
+func (t *tenants) refused() []model.Loss {
+	var losses []model.Loss
+	for slot := 1; slot < len(t.all); slot++ {
+		now, before := &t.all[slot], &t.told[slot]
+		n := now.Refused
+		if now.Who == before.Who && n >= before.Refused {
+			n -= before.Refused
+		}
+		if n > 0 {
+			losses = append(losses, model.Loss{
+				Count: n, Where: tableLoss, Held: now.Open, Max: uint64(t.max),
+				NetNS: uint32(now.Who >> 32), UID: model.Some(uint32(now.Who)),
+			})
+		}
+	}
+	slices.SortStableFunc(losses, func(a, b model.Loss) int { return cmp.Compare(b.Count, a.Count) })
+	if len(losses) <= refusedMax {
+		return losses
+	}
+	rest := model.Loss{Where: tableLoss, Max: uint64(t.max)}
+	for _, l := range losses[refusedMax:] {
+		rest.Count += l.Count
+		rest.Held += l.Held
+	}
+	return append(losses[:refusedMax], rest)
+}

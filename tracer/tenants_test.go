@@ -1,0 +1,110 @@
+//go:build linux
+
+package tracer
+
+import (
+	"bytes"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// tenantPlay is a table of tenants that no program fills.
+type tenantPlay struct {
+	slots []bpf.TraceTenant
+	*tenants
+	losses []model.Loss
+}
+
+func newTenantPlay(slots int) *tenantPlay {
+	p := &tenantPlay{slots: make([]bpf.TraceTenant, slots)}
+	p.tenants = newTenants(bytes.NewReader(unsafe.Slice((*byte)(unsafe.Pointer(&p.slots[0])), slots*tenantSize)), slots, 1000)
+	return p
+}
+
+func (p *tenantPlay) refuse(slot int, who, n uint64) {
+	p.slots[slot].Who = who
+	p.slots[slot].Refused += n
+	p.slots[0].Refused += n
+}
+
+func (p *tenantPlay) told(at ktime, final bool) []model.Loss {
+	p.losses = nil
+	p.report(at, model.Time(at), final, func(e *model.Event) bool {
+		p.losses = append(p.losses, e.Loss)
+		return true
+	})
+	return p.losses
+}
+
+// TestRefusedAreTold: each tenant once a second with what came since, and at the end
+// at once.
+func TestRefusedAreTold(t *testing.T) {
+	p := newTenantPlay(8)
+	if got := p.told(ktime(time.Minute), false); len(got) != 0 {
+		t.Errorf("nobody was refused: told %+v", got)
+	}
+	now := ktime(2 * time.Minute)
+	p.refuse(3, 7<<32|1000, 5)
+	p.refuse(4, 2000, 9)
+	p.slots[4].Open = 600
+	got := p.told(now, false)
+	want := []model.Loss{
+		{Time: model.Time(now), Count: 9, Where: "connection-table", Held: 600, Max: 1000, UID: model.Some[uint32](2000)},
+		{Time: model.Time(now), Count: 5, Where: "connection-table", Max: 1000, NetNS: 7, UID: model.Some[uint32](1000)},
+	}
+	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	p.refuse(3, 7<<32|1000, 2)
+	if got := p.told(now.add(time.Second-1), false); len(got) != 0 {
+		t.Errorf("within a second: told %+v", got)
+	}
+	if got := p.told(now.add(time.Second), false); len(got) != 1 || got[0].Count != 2 {
+		t.Errorf("after a second: got %+v, want the 2 since", got)
+	}
+	p.slots[3].Refused = 0 // another has the slot
+	p.refuse(3, 7<<32|1001, 1)
+	if got := p.told(now.add(time.Second), true); len(got) != 1 || got[0].Count != 1 || !got[0].UID.Is(1001) {
+		t.Errorf("at the end, another in the same slot: got %+v, want his 1", got)
+	}
+}
+
+// TestManyAreRefused: those with most are named, and the sum is right.
+func TestManyAreRefused(t *testing.T) {
+	p := newTenantPlay(100)
+	sum := uint64(0)
+	for slot := 1; slot < 100; slot++ {
+		p.refuse(slot, uint64(slot), uint64(slot))
+		p.slots[slot].Open = 2
+		sum += uint64(slot)
+	}
+	got := p.told(ktime(time.Minute), true)
+	if len(got) != refusedMax+1 || !got[0].UID.Is(99) || got[refusedMax].UID.Known() || got[refusedMax].Held != 2*(99-refusedMax) {
+		t.Fatalf("got %+v", got)
+	}
+	for _, l := range got {
+		sum -= l.Count
+	}
+	if sum != 0 {
+		t.Errorf("%d are not told", sum)
+	}
+}
+
+// TestConnectionsFor: an entry for each 128 KiB, within bounds.
+func TestConnectionsFor(t *testing.T) {
+	for meminfo, want := range map[string]uint32{
+		"MemTotal:       16777216 kB\nMemFree: 1 kB\n": 131072,
+		"MemTotal:        1048576 kB\n":                65536,
+		"MemTotal:     1056768000 kB\n":                1 << 20,
+		"MemTotal: 18446744073709551615 kB\n":          65536, // no number that a host has
+		"":                                             65536, "MemTotal:": 65536, "MemTotal: x kB": 65536,
+	} {
+		if got := connectionsFor(meminfo); got != want {
+			t.Errorf("%q: got %d, want %d", meminfo, got, want)
+		}
+	}
+}
