@@ -6,7 +6,7 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: quiet run build cross generate check-generated check test lint wine bench dist check-dist check-install clean
+.PHONY: quiet run build cross generate check-generated check test lint collector agent-million wine bench dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -41,6 +41,13 @@ lint:               ## formatting, vet for three systems, staticcheck and the im
 	@test -z "$$(go tool gofumpt -l $$(git ls-files '*.go'))" || { go tool gofumpt -l $$(git ls-files '*.go'); exit 1; }
 	for os in linux windows darwin; do GOOS=$$os go vet ./... || exit 1; done
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT) run ./...
+
+collector:          ## build/collector, an OpenTelemetry Collector for the tests of closetrace agent
+	cd tools/collector && go build -o $(CURDIR)/build/collector .
+
+agent-million:      ## a million ends through that Collector, which is killed twice (needs prometheus)
+	CLOSETRACE_ENDS=1000000 CLOSETRACE_REQUIRE=collector,prometheus CLOSETRACE_COLLECTOR=$(CURDIR)/build/collector \
+		go test -count=1 -timeout 40m -run TestCollectorKilled -v ./internal/agent
 
 wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of the Windows build
 	cmd/closetrace/testdata/wine/prepare build/wine
