@@ -180,6 +180,30 @@ var incidents = []struct {
 		[]string{"1 request"},
 	},
 	{
+		"a client gave up waiting", // curl --max-time; HAProxy's timeout server resets the backend
+		func(s *stream) {
+			s.end(3*sec, "curl", model.Active, "10.6.0.1:4000", "10.6.0.2:8000", model.CauseFIN, graceful, bytes(80, 0), idle(2*sec), spoke(2*sec, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2010*ms))
+			s.end(4*sec, "curl", model.Active, "10.6.0.1:4001", "10.6.0.2:8000", model.CauseLingerZero, bytes(80, 0), idle(2*sec), spoke(2*sec, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2010*ms))
+		},
+		[]string{"gave-up-waiting"},
+		[]string{"curl", "2 requests", "10.6.0.2 port 8000", "2s"},
+	},
+	{
+		"a log shipper that is never answered",
+		func(s *stream) {
+			s.end(30*sec, "shipper", model.Active, "10.6.0.1:4000", "10.6.0.2:514", model.CauseFIN, graceful, bytes(8000, 0), idle(2*sec), spoke(2*sec, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(30*sec))
+		},
+		nil, nil,
+	},
+	{
+		"a server closed without an answer", // gunicorn's WORKER TIMEOUT, before it kills
+		func(s *stream) {
+			s.end(4*sec, "gunicorn", model.Passive, "10.6.0.2:8000", "10.6.0.1:4000", model.CauseFIN, graceful, bytes(0, 81), idle(2*sec), heard(2*sec), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2100*ms))
+		},
+		[]string{"request-lost"},
+		[]string{"gunicorn", "1 connection", "2s", "without a byte of answer"},
+	},
+	{
 		"the same without a server on this host",
 		func(s *stream) {
 			s.end(4*sec, "nginx", model.Active, "10.6.0.1:4000", "10.6.0.2:8000", model.CausePeerReset, bytes(81, 360), unacked(27), gotFIN, spoke(2*ms, 5*sec), lasted(9*sec))

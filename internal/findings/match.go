@@ -11,6 +11,8 @@ import (
 // known. They read facts only; one that is missing never makes a condition hold.
 
 const (
+	// justNow is how long ago what was said when closing may be, jiffies included.
+	justNow = 50 * time.Millisecond
 	// idleLeast is the least time without data that is called idle.
 	idleLeast = 500 * time.Millisecond
 	// small is less than an upload and more than a request usually has.
@@ -87,7 +89,7 @@ func (e *end) closed() bool {
 }
 
 func backlogDropped(m *match) bool {
-	m.bytes = m.end.unread
+	m.bytes, m.detail = m.end.unread, m.end.closer
 	return m.end.cause == model.CauseListenerClosed
 }
 
@@ -183,6 +185,36 @@ func requestLost(m *match) bool {
 	return true
 }
 
+// neverAnswered: one request came, and after a while the server closed in good order
+// without a word.
+func neverAnswered(m *match) bool {
+	x := m.end
+	if x.cause != model.CauseFIN || !x.passive() || x.initiator != model.InitiatorLocal || x.later ||
+		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
+		return false
+	}
+	if x.sent != 0 || x.unacked > 0 || x.received <= 0 || x.received >= small || x.idle < time.Second || x.began == 0 {
+		return false
+	}
+	m.bytes, m.idle, m.inferred = x.received, x.idle, true
+	return x.lastReceived != 0 && x.lastReceived.Sub(x.began) < time.Second
+}
+
+// gaveUp: a client sent its only request, and closed when no answer had come for a while.
+func gaveUp(m *match) bool {
+	x := m.end
+	if x.passive() || x.initiator != model.InitiatorLocal ||
+		x.cause != model.CauseFIN && x.cause != model.CauseDataAfterClose && x.cause != model.CauseLingerZero ||
+		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
+		return false
+	}
+	if x.sent <= 0 || x.received != 0 || x.unacked > 0 || x.idle < time.Second || x.began == 0 || x.lastSent == 0 {
+		return false
+	}
+	m.idle, m.inferred = x.idle, true
+	return x.lastSent.Sub(x.began) < time.Second
+}
+
 // keepaliveRace: an idle connection was closed, and the other side's next request met
 // the closed socket.
 func keepaliveRace(m *match) bool {
@@ -196,6 +228,10 @@ func keepaliveRace(m *match) bool {
 			return false // as likely a close_notify
 		}
 		m.idle = max(x.idle, 0)
+		if gap := x.gap(); o != nil && x.speaker == model.SideLocal && x.idle >= 0 && x.idle < justNow && gap >= time.Second {
+			m.idle = gap // it has said farewell when it closed
+			return true
+		}
 		if x.idle < 0 { // an old recording
 			m.inferred = true
 			return x.duration >= time.Second && (x.rule == "late-data-in-time-wait" || o != nil && o.closeWait)

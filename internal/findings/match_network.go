@@ -2,6 +2,7 @@ package findings
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -78,16 +79,28 @@ func refused(m *match) bool {
 // while. It is only counted: whether the time is always the same shows later.
 func idleClosed(m *match) bool {
 	x := m.end
-	if x.later || x.idle < time.Second || x.call == model.CallExit || x.initiator != model.InitiatorLocal || x.unread > 0 {
+	m.idle = x.idle
+	if saysFarewell(x) && x.speaker == model.SideLocal && x.idle >= 0 && x.idle < justNow {
+		m.idle = x.gap()
+	}
+	if x.later || m.idle < time.Second || x.call == model.CallExit || x.initiator != model.InitiatorLocal || x.unread > 0 {
 		return false
 	}
 	switch x.cause {
 	case model.CauseFIN, model.CauseFinWait2Timeout, model.CauseDataAfterClose:
-		m.idle = x.idle
 		return true
 	default:
 		return false
 	}
+}
+
+// farewellPorts are those of protocols whose servers say why they close: PostgreSQL's.
+var farewellPorts = []uint16{5432, 6432}
+
+// saysFarewell: a server of this protocol says something when it closes, so that the
+// connection is not idle then.
+func saysFarewell(x *end) bool {
+	return x.passive() && (tls(x) || slices.Contains(farewellPorts, x.port()))
 }
 
 // idlePeerClosed is the same of a peer that is elsewhere.

@@ -61,9 +61,11 @@ func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-func sayBacklog(_ *Engine, g *group, f *Finding) bool {
+func sayBacklog(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"] = int64(g.bytes)
-	f.Title = fmt.Sprintf("%s closed its listener with %s waiting to be accepted: they were reset", g.who(), plural(g.count, "connection", "connections"))
+	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.key.port)) // nobody had accepted them
+	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: they were reset",
+		cmp.Or(f.Process, "a process that is not known"), g.key.port, plural(g.count, "connection", "connections"))
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", %s of requests unread", human.Bytes(g.bytes))
 	}
@@ -136,6 +138,20 @@ func sayRequestLost(_ *Engine, g *group, f *Finding) bool {
 		f.Title += fmt.Sprintf(" that had come after %s of silence", human.Duration(g.idle.mean()))
 	}
 	f.Title += ": it has no answer."
+	return true
+}
+
+func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["received_bytes"], f.Numbers["idle_ns"] = int64(g.bytes), int64(g.idle.mean())
+	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after the request, without a byte of answer.",
+		g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Duration(g.idle.mean()))
+	return true
+}
+
+func sayGaveUp(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["waited_ns"] = int64(g.idle.mean())
+	f.Title = fmt.Sprintf("%s gave up %s to %s port %d that had no answer after %s.", cmp.Or(g.key.process, "a process"),
+		plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
 	return true
 }
 

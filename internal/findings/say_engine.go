@@ -29,11 +29,7 @@ func (e *Engine) overflows() (list []Finding) {
 		f.Count += g.count
 		f.Evidence = append(f.Evidence, g.evidence...)
 		f.Peer = cmp.Or(f.Peer, g.detailPeer.String())
-		for s, name := range e.services {
-			if s.port == g.key.port {
-				f.Process = name
-			}
-		}
+		f.Process = cmp.Or(e.listens(g.key.port), f.Process)
 		f.First, f.Last = min(f.First, g.first), max(f.Last, g.last)
 	}
 	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
@@ -46,6 +42,16 @@ func (e *Engine) overflows() (list []Finding) {
 	f.Count = max(f.Count, c.n)
 	e.complete(&f)
 	return append(list, f)
+}
+
+// listens returns the process that has accepted connections on a port, "" if none is known.
+func (e *Engine) listens(port uint16) (name string) {
+	for s, process := range e.services {
+		if s.port == port && (name == "" || process < name) {
+			name = process
+		}
+	}
+	return name
 }
 
 func (e *Engine) massEnd(m *moment) Finding {

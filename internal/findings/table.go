@@ -83,6 +83,16 @@ var patterns = [...]Pattern{
 		match:      requestLost, say: sayRequestLost,
 	},
 	{
+		Name: "request-lost", Title: "Closed without an answer", Harm: Medium,
+		When:       "a server read the only request, said nothing, and closed in good order a second later or more",
+		Evidence:   "tcp.bytes.sent 0, tcp.bytes.received, initiator local, tcp.idle_ns of 1 s or more",
+		Advice:     "Look for a time limit of the server that gives up requests (gunicorn's WORKER TIMEOUT, a watchdog) in its log at these times; it should answer with an error before it closes.",
+		Alike:      "process-killed: the process ended with the request unanswered; a protocol that is never answered, such as syslog's",
+		Confidence: "inferred: that an answer was due is concluded",
+		Filter:     `cause == "fin" && initiator == "local" && tcp.bytes.sent == 0 && tcp.bytes.received > 0 && tcp.idle_ns >= 1000000000`,
+		match:      neverAnswered, say: sayNeverAnswered,
+	},
+	{
 		Name: "keepalive-race", Title: "Keep-alive race", Harm: High,
 		When:       "a server closed an idle connection, and the client's next request met the closed socket and was reset, also in FIN_WAIT2 and TIME_WAIT",
 		Evidence:   "cause data-after-close of the server (or its outcome) with tcp.idle_ns of 0.5 s or more; or the client's reset after the server's FIN with a request under way",
@@ -148,6 +158,16 @@ var patterns = [...]Pattern{
 		Alike:    "connect-timeout and refused: a SYN was sent", Confidence: "certain",
 		Filter: `cause == "no-local-port"`,
 		match:  noLocalPort, byPeer: true, say: sayNoLocalPort,
+	},
+	{
+		Name: "gave-up-waiting", Title: "No answer in time", Harm: Medium,
+		When:       "a client sent its only request, which arrived, and closed a second later or more without an answer",
+		Evidence:   "role active, initiator local, tcp.bytes.received 0, tcp.idle_ns of 1 s or more",
+		Advice:     "The server is slow, or the client's time limit short (HAProxy timeout server, nginx proxy_read_timeout, curl --max-time): look at what the server did at these times. Its answer, if it comes, is thrown away.",
+		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's",
+		Confidence: "inferred: that an answer was due is concluded",
+		Filter:     `tcp.role == "active" && initiator == "local" && tcp.bytes.received == 0 && tcp.idle_ns >= 1000000000`,
+		match:      gaveUp, say: sayGaveUp,
 	},
 	{
 		Name: "firewall-reject", Title: "A firewall rejects", Harm: Medium,

@@ -322,7 +322,7 @@ func (s *scene) diagnose(which func(*model.Record) bool) *findings.Report {
 // has reports whether r is of the scene.
 func (s *scene) has(r *model.Record) bool {
 	switch r.Kind {
-	case model.KindTeardown, model.KindOutcome:
+	case model.KindTeardown, model.KindOutcome, model.KindStray:
 		return slices.Contains(s.inodes, r.Teardown.Network.NetNS)
 	case model.KindCounters:
 		return r.Counters.Counts["VmstatOomKill"] > 0 || slices.Contains(s.inodes, r.Counters.Network.NetNS)
