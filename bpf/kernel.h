@@ -110,6 +110,9 @@ struct inet_timewait_death_row {
 
 struct netns_ipv4 {
 	int sysctl_tcp_fin_timeout;
+	int sysctl_tcp_keepalive_intvl;
+	__u8 sysctl_tcp_keepalive_probes; /* these two were int until 5.13 */
+	__u8 sysctl_tcp_retries2;
 	struct inet_timewait_death_row tcp_death_row;
 };
 
@@ -266,6 +269,9 @@ struct tcp_sock {
 	__u32 chrono_stat[3];
 	__u8 chrono_type : 2; /* a whole byte in 7.3 */
 	int linger2;
+	unsigned int keepalive_intvl;
+	__u32 rcv_tstamp;
+	__u8 keepalive_probes;
 	__u64 bytes_acked;
 	__u64 bytes_received;
 	__u64 bytes_sent;

@@ -34,6 +34,24 @@ static __always_inline void read_options(struct holding *h, struct sock *sk)
 		     BPF_CORE_READ(sk, __sk_common.skc_net.net, ipv4.sysctl_tcp_fin_timeout);
 }
 
+/*
+ * How long a silent peer is waited for: keepalive_probes() and keepalive_intvl_when()
+ * in include/net/tcp.h. The sysctls were int until 5.13; the first byte has the value.
+ */
+static __always_inline void read_limits(struct holding *h, struct sock *sk)
+{
+	struct tcp_sock *tp = (void *)sk;
+	struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+
+	h->retries2 = BPF_CORE_READ(net, ipv4.sysctl_tcp_retries2);
+	h->keepalive_probes = BPF_CORE_READ(tp, keepalive_probes) ?:
+			      BPF_CORE_READ(net, ipv4.sysctl_tcp_keepalive_probes);
+	h->keepalive_interval = BPF_CORE_READ(tp, keepalive_intvl) ?:
+				BPF_CORE_READ(net, ipv4.sysctl_tcp_keepalive_intvl);
+	h->silent = (__u32)bpf_jiffies64() - BPF_CORE_READ(tp, rcv_tstamp);
+	h->user_timeout = BPF_CORE_READ(tp, inet_conn.icsk_user_timeout);
+}
+
 struct sock_common___cookie {
 	atomic64_t skc_cookie;
 } __attribute__((preserve_access_index));
@@ -110,6 +128,7 @@ int holders(struct bpf_iter__task_file *ctx)
 	h.mptcp = protocol == IPPROTO_MPTCP;
 	if (protocol == IPPROTO_TCP) {
 		read_options(&h, sk);
+		read_limits(&h, sk);
 		read_connection(&h, sk, family);
 	}
 	bpf_seq_write(ctx->meta->seq, &h, sizeof(h));

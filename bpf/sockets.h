@@ -21,7 +21,8 @@ struct holding {
 	__u8 family;
 	__u16 local_port; /* host order */
 	__u16 peer_port;  /* network order */
-	__u16 pad;
+	__u8 retries2;    /* of the namespace: tcp_retries2 */
+	__u8 keepalive_probes; /* how many may be unanswered */
 	__u32 netns;      /* inode of the network namespace */
 	__u32 receive;    /* queues, as inet_diag counts them */
 	__u32 send;
@@ -30,6 +31,10 @@ struct holding {
 	__u64 cookie;     /* 0: none was asked for yet */
 	__u8 local[16];   /* IPv4 in the first 4 bytes */
 	__u8 peer[16];
+	__u32 keepalive_interval; /* jiffies */
+	__u32 user_timeout;       /* ms; 0: none */
+	__u32 silent;             /* jiffies since a segment came last */
+	__u32 pad;
 };
 
-_Static_assert(sizeof(struct holding) == 136, "struct holding has no implicit padding");
+_Static_assert(sizeof(struct holding) == 152, "struct holding has no implicit padding");

@@ -14,33 +14,38 @@ import (
 )
 
 type SocketsHolding struct {
-	_           structs.HostLayout
-	Start       uint64
-	Cgroup      uint64
-	Inode       uint64
-	Lingertime  uint64
-	Tgid        uint32
-	Uid         uint32
-	Descriptor  uint32
-	Linger2     int32
-	Comm        [16]uint8
-	Tcp         uint8
-	Linger      uint8
-	Repair      uint8
-	Mptcp       uint8
-	State       uint8
-	Family      uint8
-	LocalPort   uint16
-	PeerPort    uint16
-	Pad         uint16
-	Netns       uint32
-	Receive     uint32
-	Send        uint32
-	Unsent      uint32
-	Retransmits uint32
-	Cookie      uint64
-	Local       [16]uint8
-	Peer        [16]uint8
+	_                 structs.HostLayout
+	Start             uint64
+	Cgroup            uint64
+	Inode             uint64
+	Lingertime        uint64
+	Tgid              uint32
+	Uid               uint32
+	Descriptor        uint32
+	Linger2           int32
+	Comm              [16]uint8
+	Tcp               uint8
+	Linger            uint8
+	Repair            uint8
+	Mptcp             uint8
+	State             uint8
+	Family            uint8
+	LocalPort         uint16
+	PeerPort          uint16
+	Retries2          uint8
+	KeepaliveProbes   uint8
+	Netns             uint32
+	Receive           uint32
+	Send              uint32
+	Unsent            uint32
+	Retransmits       uint32
+	Cookie            uint64
+	Local             [16]uint8
+	Peer              [16]uint8
+	KeepaliveInterval uint32
+	UserTimeout       uint32
+	Silent            uint32
+	Pad               uint32
 }
 
 // Names of all BPF objects in the ELF.

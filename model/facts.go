@@ -245,7 +245,8 @@ type TCP struct {
 	FullSizeAcked Opt[bool] `json:"full_size_acked,omitzero"`
 	// How long sending was held up, as TCP counts it (Linux).
 	Limited Limited `json:"limited,omitzero"`
-	// Accepted by a SYN cookie: the queue of half-open connections was full (Linux).
+	// Accepted by a SYN cookie: the queue of half-open connections was full (Linux). Not
+	// filled in yet: no field of the socket says so. The counters have SyncookiesRecv.
 	SYNCookie Opt[bool] `json:"syn_cookie,omitzero"`
 	// Data in the SYN was acknowledged: TCP Fast Open (Linux).
 	FastOpen Opt[bool] `json:"fast_open,omitzero"`

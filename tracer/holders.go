@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -50,6 +51,13 @@ type HeldConnection struct {
 	// never left.
 	Receive, Send, Unsent uint32
 	Retransmits           uint32
+	// Retries2 and KeepaliveProbes are how many retransmissions and probes may be
+	// unanswered, UserTimeout is TCP_USER_TIMEOUT; 0 is none. A socket's own value goes
+	// before that of its namespace.
+	Retries2, KeepaliveProbes      int
+	KeepaliveInterval, UserTimeout time.Duration
+	// Silent is how long ago a segment came last.
+	Silent time.Duration
 }
 
 // Holders finds out who holds which socket, with a BPF iterator over the
@@ -186,21 +194,28 @@ func (h *Holders) decode(raw []bpf.SocketsHolding) []Holder {
 			one.Linger, one.Linger2 = lingerOf(r, hertz), model.Some(linger2Of(r.Linger2, hertz))
 		}
 		if r.Tcp != 0 {
-			one.Connection = connectionOf(r)
+			one.Connection = connectionOf(r, hertz)
 		}
 		all = append(all, one)
 	}
 	return all
 }
 
-func connectionOf(r *bpf.SocketsHolding) *HeldConnection {
+func connectionOf(r *bpf.SocketsHolding, hertz uint64) *HeldConnection {
 	address := func(b [16]byte) netip.Addr {
 		if r.Family == unix.AF_INET {
 			return netip.AddrFrom4([4]byte(b[:4]))
 		}
 		return netip.AddrFrom16(b).Unmap()
 	}
+	var interval, silent time.Duration
+	if hertz != 0 {
+		interval = time.Duration(r.KeepaliveInterval) * time.Second / time.Duration(hertz)
+		silent = time.Duration(r.Silent) * time.Second / time.Duration(hertz)
+	}
 	return &HeldConnection{
+		Retries2: int(r.Retries2), KeepaliveProbes: int(r.KeepaliveProbes),
+		KeepaliveInterval: interval, UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond, Silent: silent,
 		Network: model.Network{
 			Local: model.Endpoint{Address: address(r.Local), Port: r.LocalPort},
 			Peer:  model.Endpoint{Address: address(r.Peer), Port: r.PeerPort>>8 | r.PeerPort<<8}, // x86 and arm64: little-endian

@@ -11,6 +11,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -19,7 +20,8 @@ what to change: keep-alive races, killed workers, full queues, dead paths and th
 like. Each finding has a filter that selects its ends for replay and report.
 
 It reads recordings, several as one, or with --live traces this host until it is
-stopped or --duration is over. closetrace explain FINDING explains a finding; no
+stopped or --duration is over, and then looks at what is open, too: connections
+that a program does not close. closetrace explain FINDING explains a finding; no
 findings is exit code 0 too.
 
 Examples:
@@ -75,7 +77,10 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 }
 
 func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
-	t, err := flags.open()
+	live := liveFlags{traceFlags: flags.traceFlags}
+	open := newOpenView(&live) // before the privileges are gone
+	defer open.close()
+	t, err := live.open()
 	if err != nil {
 		return err
 	}
@@ -90,7 +95,36 @@ func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
 		engine.Add(&last)
 	}
 	engine.Finish()
+	if see, err := open.see(flags); err == nil { // without, findings are those of ends
+		engine.See(model.TimeOf(time.Now()), see)
+	}
 	return a.printFindings(engine.Report(), flags.asJSON)
+}
+
+// see returns what is open and chosen by the flags: the names of processes, ports, peers
+// and the like are those of records.
+func (v *openView) see(flags *diagnoseFlags) ([]findings.Open, error) {
+	all, err := sockets.List(context.Background(), v.options)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := flags.compile()
+	if err != nil {
+		return nil, err
+	}
+	var open []findings.Open
+	for i := range all {
+		c := &all[i]
+		r := model.Record{Kind: model.KindTeardown, Teardown: model.Teardown{Facts: model.Facts{ID: c.ID, Network: c.Network, Process: c.Process, Container: c.Container, K8s: c.K8s, Systemd: c.Systemd}}}
+		if filter != nil && !filter.Match(&r) {
+			continue
+		}
+		open = append(open, findings.Open{
+			ID: c.ID, Process: c.Process.Name, PID: c.Process.PID, State: c.State, Silent: c.Silent.Or(0),
+			Local: c.Network.Local.AddrPort(), Peer: c.Network.Peer.AddrPort(),
+		})
+	}
+	return open, nil
 }
 
 func (a *app) printFindings(r *findings.Report, asJSON bool) error {

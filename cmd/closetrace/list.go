@@ -27,6 +27,9 @@ Connections of other users have no process without sudo.
 
   ID               names the very connection: closetrace kill ID
   ON CLOSE         what close() would do: would reset: 512 bytes unread
+  DYING            what will end it, and about when: retransmissions that nobody
+                   answers, keep-alive, FIN_WAIT2; or CLOSE_WAIT for 10 s and more:
+                   the program does not close it. --doomed lists only these
   RECV-Q, SEND-Q   bytes not read, bytes not acknowledged; of a listener the
                    connections that wait for accept(), and how many may
 
@@ -39,6 +42,7 @@ Get-NetTCPConnection answer.
 Examples:
   sudo closetrace list --filter 'on_close.effect == "reset"'
   sudo closetrace list --state CLOSE_WAIT --sort -tcp.idle_ns
+  sudo closetrace list --doomed
   sudo closetrace list --listen --udp --tcp
   sudo closetrace list --watch --sort -queue.send
   sudo closetrace list --json | jq 'select(.linger.on)'`
@@ -51,6 +55,7 @@ type listFlags struct {
 	asJSON      bool
 	wide        bool
 	commandLine bool
+	doomed      bool
 }
 
 func newList(a *app) *cobra.Command {
@@ -73,6 +78,7 @@ func newList(a *app) *cobra.Command {
 	set.BoolVarP(&flags.listen, "listen", "l", false, "only listeners; of UDP: what is bound but not connected")
 	set.BoolVarP(&flags.all, "all", "a", false, "connections, listeners, TIME_WAIT and what is not accepted yet")
 	set.StringVarP(&flags.sort, "sort", "s", "", "sort by this `EXPRESSION`; with a minus sign before it the greatest first")
+	set.BoolVar(&flags.doomed, "doomed", false, "only what is dying, or stuck in CLOSE_WAIT: the next to end first")
 	set.StringVarP(&flags.watch, "watch", "w", "", "list again each `TIME`, as top does")
 	set.Lookup("watch").NoOptDefVal = "1s"
 	set.BoolVar(&flags.asJSON, "json", false, "as JSON Lines, all fields, names as in records")
@@ -99,7 +105,11 @@ func newLister(flags *listFlags) (*lister, error) {
 	if l.filter, err = sockets.CompileFilter(expression); err != nil {
 		return nil, err
 	}
-	if l.order, err = sockets.CompileOrder(flags.sort); err != nil {
+	order := flags.sort
+	if order == "" && flags.doomed {
+		order = doomLeft // whose column is then kept
+	}
+	if l.order, err = sockets.CompileOrder(order); err != nil {
 		return nil, err
 	}
 	l.options = flags.options()
@@ -125,7 +135,13 @@ func (l *lister) read(ctx context.Context) ([]sockets.Conn, error) {
 	if slices.ContainsFunc(all, unowned) {
 		l.skipped = append(l.skipped, blindSpots()...)
 	}
-	return all, l.order.Sort(all)
+	err = l.order.Sort(all)
+	if l.flags.doomed && l.flags.sort == "" {
+		all = sockets.SortDoomed(all)
+	} else if l.flags.doomed {
+		all = slices.DeleteFunc(all, func(c sockets.Conn) bool { return !c.Doom.Known() })
+	}
+	return all, err
 }
 
 // unowned: a process has a descriptor of it, and none was found.

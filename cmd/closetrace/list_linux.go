@@ -71,7 +71,11 @@ func heldBy(holders *tracer.Holders) ([]sockets.Held, error) {
 		if c := h.Connection; c != nil {
 			held[i].Connection = &sockets.HeldConnection{
 				Network: c.Network, State: c.State, Cookie: c.Cookie, Unsent: c.Unsent, Retransmits: c.Retransmits,
-				Queue: sockets.Queue{Receive: c.Receive, Send: c.Send},
+				Queue:  sockets.Queue{Receive: c.Receive, Send: c.Send},
+				Silent: c.Silent,
+				Limits: sockets.Limits{
+					Retries2: c.Retries2, KeepaliveProbes: c.KeepaliveProbes, KeepaliveInterval: c.KeepaliveInterval, UserTimeout: c.UserTimeout,
+				},
 			}
 		}
 	}

@@ -47,9 +47,13 @@ var connColumns = []connColumn{
 	{title: "RETR", field: "tcp.retransmits", right: true, spare: 4, cell: retransmitCell},
 	{title: "TIMER", wide: true, cell: timerCell},
 	{title: "LINGER", field: "linger.seconds", right: true, spare: 3, cell: lingerCell},
+	{title: "DYING", field: doomLeft, spare: 6, cell: func(c *sockets.Conn) string { return c.Doom.At(time.Now()) }},
 	{title: "ON CLOSE", cell: func(c *sockets.Conn) string { return c.OnClose.String() }},
 	{title: "NETNS", field: "network.netns", wide: true, cell: func(c *sockets.Conn) string { return positive(uint64(c.Network.NetNS)) }},
 }
+
+// doomLeft is the time that a dying connection has left.
+const doomLeft = "doom.left_ns"
 
 const gap = "  " // between two columns
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
@@ -56,7 +57,7 @@ func (v *openView) list(ctx context.Context) ([]tui.OpenConn, error) {
 		c := &all[i]
 		byID[c.ID] = *c
 		open[i] = tui.OpenConn{
-			Where: whereCell(c), NetNS: names[c.Network.NetNS], State: c.State, OnClose: strings.TrimPrefix(c.OnClose.String(), "would "),
+			Where: whereCell(c), NetNS: names[c.Network.NetNS], State: c.State, OnClose: onClose(c),
 			Facts: model.Facts{
 				ID: c.ID, Network: c.Network, Process: c.Process, Container: c.Container, K8s: c.K8s, Cgroup: c.Cgroup,
 				Systemd: c.Systemd, Linger: c.Linger, StartTime: c.StartTime, Duration: c.Duration,
@@ -68,6 +69,15 @@ func (v *openView) list(ctx context.Context) ([]tui.OpenConn, error) {
 	defer v.mutex.Unlock()
 	v.byID = byID
 	return open, nil
+}
+
+// onClose says what will end the connection by itself, and what close() would do.
+func onClose(c *sockets.Conn) string {
+	text := strings.TrimPrefix(c.OnClose.String(), "would ")
+	if c.Doom.Known() {
+		return c.Doom.At(time.Now()) + "; close: " + text
+	}
+	return text
 }
 
 // end ends the very connection that was shown.

@@ -44,6 +44,7 @@ type end struct {
 	rstOut      bool // this end sent a RST
 	rstKnown    bool
 	closeWait   bool
+	timeWait    bool
 	between     bool // the other end, on this host, did not send the reset
 	established bool
 	fullSize    model.Opt[bool]
@@ -97,7 +98,7 @@ func (e *end) fill(t *model.Teardown) {
 		inferred: t.Confidence == model.Inferred, later: f.Evidence.Later,
 		finIn: f.TCP.FIN.Received.Is(true), rstOut: f.TCP.RST.Sent.Is(true), rstKnown: f.TCP.RST.Sent.Known(),
 		closeWait: f.TCP.Path.Has(model.CloseWait), established: f.TCP.Path.Has(model.Established),
-		fullSize: f.TCP.FullSizeAcked, between: f.Evidence.PeerOpen,
+		fullSize: f.TCP.FullSizeAcked, between: f.Evidence.PeerOpen, timeWait: f.TCP.TimeWait.Is(true),
 		sent: count(f.TCP.Bytes.Sent), received: count(f.TCP.Bytes.Received),
 		unread: count(f.TCP.Bytes.Unread), unacked: count(f.TCP.Bytes.Unacked),
 		retransmits: count(f.TCP.Retransmits), mss: count(f.TCP.MSS),

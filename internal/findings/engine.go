@@ -46,6 +46,10 @@ type Engine struct {
 	untracked uint64 // ends for which there was no group left
 	counters  overflow
 	moments   moments
+	timeWaits rolling
+	opens     names // connections of each process that are open
+	leaks     []leak
+	seen      model.Time // when these were
 }
 
 // New returns an engine that has seen nothing.
@@ -328,6 +332,9 @@ func (e *Engine) know(x *end) {
 		if _, known := e.services[s]; !known && len(e.services) < maxServices {
 			e.services[s] = x.process
 		}
+	}
+	if x.timeWait {
+		e.timeWaits.add(x.process, x.time)
 	}
 	if x.verdict == model.FailedOpen {
 		e.refusals.add(x)

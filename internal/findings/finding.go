@@ -98,7 +98,7 @@ func (e *Engine) Report() *Report {
 			r.Findings = append(r.Findings, f)
 		}
 	}
-	r.Findings = append(r.Findings, e.overflows()...)
+	r.Findings = append(append(r.Findings, e.overflows()...), e.leaking()...)
 	for i := range e.moments.worst {
 		if m := &e.moments.worst[i]; m.n >= crowd {
 			r.Findings = append(r.Findings, e.massEnd(m))

@@ -180,6 +180,18 @@ var incidents = []struct {
 		[]string{"1 request"},
 	},
 	{
+		"no port is free", // those of 20 connections are in TIME_WAIT
+		func(s *stream) {
+			for i := range 20 {
+				x := s.end(time.Duration(i)*ms, "curl", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:80", model.CauseFIN, graceful, bytes(80, 80), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+				x.TCP.TimeWait = model.Some(true)
+			}
+			s.end(sec, "curl", model.Active, "10.6.0.1:0", "10.6.0.2:80", model.CauseNoLocalPort, func(t *model.Teardown) { t.Verdict = model.FailedOpen })
+		},
+		[]string{"no-local-port"},
+		[]string{"curl", "10.6.0.2 once", "curl left 20 connections in TIME_WAIT"},
+	},
+	{
 		"a client gave up waiting", // curl --max-time; HAProxy's timeout server resets the backend
 		func(s *stream) {
 			s.end(3*sec, "curl", model.Active, "10.6.0.1:4000", "10.6.0.2:8000", model.CauseFIN, graceful, bytes(80, 0), idle(2*sec), spoke(2*sec, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2010*ms))
@@ -641,8 +653,34 @@ func TestTableIsComplete(t *testing.T) {
 		}
 	}
 	for _, p := range findings.Patterns() {
-		if !told[p.Name] && p.Name != "no-local-port" {
+		if !told[p.Name] {
 			t.Errorf("no story has %s", p.Name)
 		}
+	}
+}
+
+// TestOpenConnectionsLeak: the list of what is open shows a process that does not close; one
+// connection of a pool that nobody has looked at for a while is none.
+func TestOpenConnectionsLeak(t *testing.T) {
+	open := func(pid int, state model.State, silent time.Duration) findings.Open {
+		return findings.Open{
+			ID: fmt.Sprint(pid, silent), Process: "app", PID: pid, State: state, Silent: silent,
+			Local: netip.MustParseAddrPort("10.0.0.1:4000"), Peer: netip.MustParseAddrPort("10.0.0.2:80"),
+		}
+	}
+	e := findings.New()
+	e.See(begin, []findings.Open{
+		open(7, model.CloseWait, 67*time.Minute), open(7, model.CloseWait, 20*sec), open(7, model.CloseWait, sec), open(7, model.Established, time.Hour),
+		open(8, model.CloseWait, 30*sec), open(8, model.CloseWait, 0),
+		open(9, model.CloseWait, 12*sec), open(9, model.CloseWait, 13*sec), open(9, model.CloseWait, 14*sec),
+	})
+	r := e.Report()
+	if len(r.Findings) != 2 || r.Findings[0].ID != "close-wait-leak" || r.Findings[0].Count != 3 || !strings.Contains(r.Findings[0].Title, "app[9] has 3 connections in CLOSE_WAIT") ||
+		!strings.Contains(r.Findings[1].Title, "app[7] has 2 connections in CLOSE_WAIT, the oldest for 1h07m") {
+		t.Errorf("got %+v", r.Findings)
+	}
+	e.See(begin.Add(sec), nil)
+	if r := e.Report(); len(r.Findings) != 0 {
+		t.Errorf("they are closed, and still told: %+v", r.Findings)
 	}
 }

@@ -160,7 +160,10 @@ func leaked(m *match) bool {
 		closed = x.time
 	}
 	m.blocked = closed.Sub(x.firstFIN)
-	return m.blocked >= time.Minute
+	if x.lastSent == 0 { // it is not known whether it still answered
+		return m.blocked >= leakAlone
+	}
+	return m.blocked >= leakLeast && x.lastSent < x.firstFIN
 }
 
 // exited: its process ended, and nobody was waiting.

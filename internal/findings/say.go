@@ -217,21 +217,8 @@ func sayPathDead(e *Engine, g *group, f *Finding) bool {
 
 func sayNoLocalPort(e *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s could not connect to %s %s: no local port is free.", g.who(), g.peerName(), times(g.count))
-	if name, n := e.busiest(); n > 0 {
-		f.Numbers["ends_of_busiest"] = int64(n)
-		f.Title += fmt.Sprintf(" Most connections ended in %s (%d).", cmp.Or(name, "a process that is not known"), n)
-	}
+	f.Title += e.ports(f)
 	return true
-}
-
-// busiest returns the process with the most ends.
-func (e *Engine) busiest() (name string, n uint64) {
-	for p, count := range e.processes {
-		if count > n || count == n && p < name {
-			name, n = p, count
-		}
-	}
-	return name, n
 }
 
 func sayReject(_ *Engine, g *group, f *Finding) bool {
@@ -270,6 +257,9 @@ func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
 func sayOverflow(*Engine, *group, *Finding) bool { return false } // see overflows
 
 func sayLeak(_ *Engine, g *group, f *Finding) bool {
+	if g.blocked.max < leakAlone && g.count < leakMany {
+		return false
+	}
 	f.Numbers["close_wait_ns"] = int64(g.blocked.max)
 	f.Title = fmt.Sprintf("%s left %s open for up to %s after the peer had closed.", g.who(), plural(g.count, "connection", "connections"), human.Duration(g.blocked.max))
 	return true

@@ -153,7 +153,7 @@ var patterns = [...]Pattern{
 	{
 		Name: "no-local-port", Title: "No local port is free", Harm: High,
 		When:     "connect() failed because all local ports towards the peer were in use (EADDRNOTAVAIL)",
-		Evidence: "cause no-local-port; tcp.time_wait of the ends before",
+		Evidence: "cause no-local-port; tcp.time_wait of the ends of the last minute, and the list of open connections",
 		Advice:   "Reuse connections (keep-alive, a pool) instead of one for each request: each that this side closes first keeps its port for 60 s in TIME_WAIT. A wider net.ipv4.ip_local_port_range, net.ipv4.tcp_tw_reuse=1, or more addresses only move the limit.",
 		Alike:    "connect-timeout and refused: a SYN was sent", Confidence: "certain",
 		Filter: `cause == "no-local-port"`,
@@ -219,7 +219,7 @@ var patterns = [...]Pattern{
 	},
 	{
 		Name: "close-wait-leak", Title: "Connections are not closed", Harm: Medium,
-		When:     "the peer closed at least a minute ago, and this side has not, or only then",
+		When:     "the peer closed, and this side has not, or only long after, and said nothing in between: at least a minute, or 10 s of at least 3",
 		Evidence: "facts.first_fin_time and facts.close_time; of open ones the state CLOSE_WAIT",
 		Advice:   "The program does not close what returned end of file: look for responses that are not read to their end, connections outside of the pool, a stuck thread.",
 		Alike:    "half-close: a server that still answers", Confidence: "certain",

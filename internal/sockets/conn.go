@@ -40,9 +40,16 @@ type Conn struct {
 	Duration  model.Opt[time.Duration] `json:"duration_ns,omitzero"`
 	// OnClose is what close() would do now.
 	OnClose Prediction `json:"on_close,omitzero"`
+	// Silent is the time since a segment came last. Linux.
+	Silent model.Opt[time.Duration] `json:"silent_ns,omitzero"`
+	// Doom is what will end it, or keeps it from ending. Linux.
+	Doom Doom `json:"doom,omitzero"`
 
 	key      key
-	cgroupID uint64 // of the socket
+	cgroupID uint64        // of the socket
+	sentAge  time.Duration // since data was last sent, retransmissions included
+	backoff  uint8
+	limits   Limits
 }
 
 // Listens reports whether c waits for connections or datagrams of any peer.
@@ -187,6 +194,8 @@ type HeldConnection struct {
 	Queue       Queue
 	Unsent      uint32 // of the send queue, what never left
 	Retransmits uint32
+	Limits      Limits
+	Silent      time.Duration // since a segment came last; 0 is unknown
 }
 
 func (o *Options) transports() []string {

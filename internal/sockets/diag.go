@@ -125,6 +125,7 @@ func (c *Conn) attributes(b []byte) error {
 		switch {
 		case kind == attributeInfo && c.key.protocol == protocolTCP:
 			c.TCP.info(value)
+			c.ages(value)
 		case kind == attributeMemory && len(value) >= 4*(drops+1):
 			c.Socket.Drops = model.Some(native.Uint32(value[4*drops:]))
 		case kind == attributeShutdown && len(value) >= 1:
@@ -135,6 +136,18 @@ func (c *Conn) attributes(b []byte) error {
 		b = b[min((size+3)&^3, len(b)):]
 	}
 	return nil
+}
+
+// ages reads from struct tcp_info what the end of the connection is foretold by.
+func (c *Conn) ages(b []byte) {
+	if len(b) < 104 {
+		return
+	}
+	milliseconds := func(at int) time.Duration {
+		return time.Duration(binary.NativeEndian.Uint32(b[at:])) * time.Millisecond
+	}
+	c.backoff, c.sentAge = b[4], milliseconds(44)
+	c.Silent = model.Some(min(milliseconds(52), milliseconds(56)))
 }
 
 // info reads struct tcp_info, which has grown with the kernel.

@@ -48,6 +48,7 @@ func List(ctx context.Context, opts Options) ([]Conn, error) {
 	for i := range all {
 		all[i].OnClose = Predict(&all[i])
 	}
+	foresee(all)
 	return all, nil
 }
 

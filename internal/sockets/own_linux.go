@@ -22,6 +22,9 @@ func own(all []Conn, held []Held, opts *Options) {
 		}
 		c.Holders = append(c.Holders, Holder{PID: h.PID, Name: h.Name, Descriptor: h.Descriptor})
 		c.TCP.MPTCP = c.TCP.MPTCP || h.MPTCP
+		if h.Connection != nil {
+			c.limits = h.Connection.Limits
+		}
 		if h.Linger.On.Known() {
 			c.Linger, c.TCP.Linger2, c.TCP.Repair = h.Linger, h.Linger2, h.Repair
 		}
@@ -76,6 +79,9 @@ func elsewhere(held []Held, own uint32) (all []Conn) {
 			ID:     fmt.Sprintf("%x-%x", c.Network.NetNS, c.Cookie),
 			Socket: Socket{Inode: h.Inode, Cookie: c.Cookie},
 			TCP:    TCP{Bytes: model.Bytes{Unsent: model.Some(uint64(c.Unsent))}, Retransmits: model.Some(c.Retransmits)},
+		}
+		if c.Silent > 0 {
+			conn.Silent = model.Some(c.Silent)
 		}
 		if c.Cookie == 0 {
 			conn.ID = fmt.Sprintf("%x-i%d", c.Network.NetNS, h.Inode)

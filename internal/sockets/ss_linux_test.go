@@ -127,7 +127,7 @@ func connectionOf(c *tracer.HeldConnection) *HeldConnection {
 	if c == nil {
 		return nil
 	}
-	return &HeldConnection{c.Network, c.State, c.Cookie, Queue{c.Receive, c.Send}, c.Unsent, c.Retransmits}
+	return &HeldConnection{c.Network, c.State, c.Cookie, Queue{c.Receive, c.Send}, c.Unsent, c.Retransmits, Limits{}, 0}
 }
 
 // ssRow is a line of ss: what is compared, in words that both can give.

@@ -21,6 +21,8 @@ type view struct {
 	Linger     viewLinger     `expr:"linger"`
 	Duration   int            `expr:"duration_ns"`
 	OnClose    viewPrediction `expr:"on_close"`
+	Silent     int            `expr:"silent_ns"`
+	Doom       viewDoom       `expr:"doom"`
 }
 
 type viewNetwork struct {
@@ -142,6 +144,16 @@ type viewPrediction struct {
 	Unsure bool   `expr:"unsure"`
 }
 
+type viewDoom struct {
+	Cause      string `expr:"cause"`
+	Unanswered int    `expr:"unanswered"`
+	Of         int    `expr:"of"`
+	Silent     int    `expr:"silent_ns"`
+	Left       int    `expr:"left_ns"`
+	Setting    string `expr:"setting"`
+	Text       string `expr:"text"`
+}
+
 func viewOf(c *Conn) *view {
 	v := &view{}
 	v.ID = c.ID
@@ -210,6 +222,14 @@ func viewOf(c *Conn) *view {
 	v.OnClose.Wait = int(c.OnClose.Wait)
 	v.OnClose.Others = int(c.OnClose.Others)
 	v.OnClose.Unsure = c.OnClose.Unsure
+	v.Silent = number(c.Silent)
+	v.Doom.Cause = c.Doom.Cause.String()
+	v.Doom.Unanswered = int(c.Doom.Unanswered)
+	v.Doom.Of = int(c.Doom.Of)
+	v.Doom.Silent = number(c.Doom.Silent)
+	v.Doom.Left = number(c.Doom.Left)
+	v.Doom.Setting = c.Doom.Setting
+	v.Doom.Text = c.Doom.Text
 	if c.Network.Local.Address.IsValid() {
 		v.Network.Local.Address = c.Network.Local.Address.String()
 	}
