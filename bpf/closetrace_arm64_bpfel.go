@@ -296,6 +296,7 @@ const (
 	TraceVarLive                 = "live"
 	TraceVarLosses               = "losses"
 	TraceVarLostLater            = "lost_later"
+	TraceVarOnClose              = "on_close"
 	TraceVarTenantSeed           = "tenant_seed"
 	TraceVarTypedTask            = "typed_task"
 	TraceVarWakeAt               = "wake_at"
@@ -414,6 +415,7 @@ type TraceVariableSpecs struct {
 	Live         *ebpf.VariableSpec `ebpf:"live"`
 	Losses       *ebpf.VariableSpec `ebpf:"losses"`
 	LostLater    *ebpf.VariableSpec `ebpf:"lost_later"`
+	OnClose      *ebpf.VariableSpec `ebpf:"on_close"`
 	TenantSeed   *ebpf.VariableSpec `ebpf:"tenant_seed"`
 	TypedTask    *ebpf.VariableSpec `ebpf:"typed_task"`
 	WakeAt       *ebpf.VariableSpec `ebpf:"wake_at"`
@@ -483,6 +485,7 @@ type TraceVariables struct {
 	Live         *ebpf.Variable `ebpf:"live"`
 	Losses       *ebpf.Variable `ebpf:"losses"`
 	LostLater    *ebpf.Variable `ebpf:"lost_later"`
+	OnClose      *ebpf.Variable `ebpf:"on_close"`
 	TenantSeed   *ebpf.Variable `ebpf:"tenant_seed"`
 	TypedTask    *ebpf.Variable `ebpf:"typed_task"`
 	WakeAt       *ebpf.Variable `ebpf:"wake_at"`

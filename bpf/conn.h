@@ -224,7 +224,8 @@ static __always_inline void close_begins(bool typed, struct end *conn, struct tc
 					 __u32 state)
 {
 	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	bool aborts, waits;
+	enum close_effect does;
+	__u32 marks;
 
 	if (conn->close_began || state == TCP_CLOSE || state == TCP_LISTEN)
 		return;
@@ -237,16 +238,17 @@ static __always_inline void close_begins(bool typed, struct end *conn, struct tc
 	read_send_queue(typed, conn, tp, state);
 	conn->unread = unread_of(typed, tp);
 	falls_quiet(typed, conn, tp);
-	aborts = conn->unread || is_repaired(typed, tp) || (conn->linger && !conn->lingertime) ||
-		 (state == TCP_FIN_WAIT2 && GET(typed, tp, linger2) < 0);
-	waits = conn->linger && conn->lingertime && state != TCP_FIN_WAIT2 &&
-		state != TCP_SYN_SENT && !aborts;
-	if (!fin_was_sent(state) || aborts || waits)
+	marks = (is_repaired(typed, tp) ? CLOSE_REPAIR : 0) | (conn->unread ? CLOSE_UNREAD : 0) |
+		(!conn->linger ? 0 : conn->lingertime ? CLOSE_LINGERS : CLOSE_LINGER_ZERO);
+	if (state == TCP_FIN_WAIT2 && GET(typed, tp, linger2) < 0)
+		marks |= CLOSE_NO_FIN_WAIT;
+	does = on_close[(state & 0xf) * CLOSE_MARKS + marks];
+	if (!fin_was_sent(state) || does)
 		set_closer(conn, CALL_CLOSE);
 	if (flags_of(current_task()) & PF_EXITING)
 		conn->skipped = conn->linger && conn->lingertime;
 	else
-		conn->lingering = waits;
+		conn->lingering = does == CLOSE_WAITS;
 }
 
 /* The FIN of a waiting close() is acknowledged, or the connection ends. */

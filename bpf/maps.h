@@ -11,6 +11,8 @@ const volatile __u32 filter_port = 0;
 /* The peer's network, as an IPv6 address (RFC 4291, 2.5.5.2), in memory's order. */
 const volatile __u64 filter_peer[2] = {0};
 const volatile __u64 filter_mask[2] = {0}; /* 0: no filter */
+/* enum close_effect by state and marks: the table is that of package model. */
+const volatile __u8 on_close[16 * CLOSE_MARKS] = {0};
 const volatile bool typed_task = false; /* bpf_get_current_task_btf() is offered: since 5.15 */
 
 /*

@@ -51,6 +51,23 @@ enum flag {
 	FLAG_WAITING = 1 << 29,    /* MESSAGE_LINGER was sent */
 };
 
+/* What decides, beside the state, what close() does; the values are those of model.CloseMarks. */
+enum close_mark {
+	CLOSE_REPAIR = 1 << 0,
+	CLOSE_UNREAD = 1 << 1,
+	CLOSE_LINGER_ZERO = 1 << 2,
+	CLOSE_LINGERS = 1 << 3,
+	CLOSE_NO_FIN_WAIT = 1 << 4,
+	CLOSE_MARKS = 1 << 5, /* the number of combinations */
+};
+
+/* What close() does, as far as the programs need to know; package tracer has the values, too. */
+enum close_effect {
+	CLOSE_PASSES, /* it returns, and the connection goes on */
+	CLOSE_ABORTS, /* it ends the connection */
+	CLOSE_WAITS,  /* it waits for SO_LINGER */
+};
+
 /* What still refers to the socket; the values are those of model.Holder. */
 enum holder {
 	HOLDER_NONE = 1, /* no sk_socket */

@@ -35,10 +35,22 @@ func inClose(f raw) bool {
 }
 
 func unread(f raw) bool {
-	return f.TCP.Bytes.Unread.Or(0) > 0 || f.Evidence.AbortReason == AbortUnread
+	return closes(f, CloseUnread) || f.Evidence.AbortReason == AbortUnread
 }
 
-func lingerZero(f raw) bool { return f.Linger.On.Is(true) && f.Linger.Seconds.Is(0) }
+// closes reports whether close() acts by mark, as [OnClose] has it.
+func closes(f raw, mark CloseMarks) bool {
+	e := &f.Evidence
+	marks := f.Linger.CloseMarks() | CloseUnread.If(f.TCP.Bytes.Unread.Or(0) > 0) |
+		CloseRepair.If(e.Repair) | CloseNoFINWait.If(e.Linger2.Or(0) < 0)
+	return marks&mark != 0
+}
+
+func lingerZero(f raw) bool { return closes(f, CloseLingerZero) }
+
+func noFINWait(f raw) bool { return closes(f, CloseNoFINWait) }
+
+func repaired(f raw) bool { return closes(f, CloseRepair) && f.Evidence.Owned.Is(true) }
 
 // inCall: the end happened in a system call on a socket that stays open.
 func inCall(f raw) bool {

@@ -90,6 +90,13 @@ func closeBlocked(f *Facts, outcome LingerOutcome) Opt[time.Duration] {
 	}
 }
 
+// WaitExpired reports whether a close() with SO_LINGER gave up waiting, by what is known
+// while its connection still lives. A source asks it before it hands over such a wait.
+func WaitExpired(f *Facts) bool {
+	o := Observe(f)
+	return o.Has(ObservedLingerExpired)
+}
+
 // lingerExpired: the facts of a later outcome tell how the orphan ended, not
 // how the wait did. On Windows an expired linger aborts inside closesocket,
 // unless the peer's RST was there first.

@@ -138,8 +138,8 @@ func isReturnOf(l *bpf.TraceLater, e *bpf.TraceEnd) bool {
 	return e.Lingering != 0 && ktime(l.Time).add(-microseconds(l.ReturnedUs)) >= ktime(e.CloseBegan)
 }
 
-// expire reports the linger-timeout of a wait, if its facts make one; otherwise
-// the wait is over, and the connection's end tells the rest.
+// expire hands over the facts of a wait as an end of its own, if by them its time ran
+// out; otherwise the wait is over, and the connection's end tells the rest.
 func (a *assembler) expire(w *waiting, at ktime, timer bool, out emit) bool {
 	f := a.next(model.KindTeardown)
 	a.facts(f, &w.end)
@@ -149,7 +149,7 @@ func (a *assembler) expire(w *waiting, at ktime, timer bool, out emit) bool {
 		f.Duration = model.Some(time.Duration(at - ktime(w.end.Started)))
 	}
 	f.Evidence.Wait.TimerExpired = timer
-	if model.Classify(f).Verdict != model.LingerTimeout {
+	if !model.WaitExpired(f) {
 		a.waits.drop(w)
 		return true
 	}

@@ -180,7 +180,8 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 		spec.Maps["conns"].Flags |= bpfNoPrealloc
 	}
 	network, mask := networkOf(opts.Peer)
-	for name, value := range map[string]any{
+	if err := configure(spec, map[string]any{
+		"on_close":      onClose(),
 		"copies":        copies,
 		"capacity":      opts.MaxConnections,
 		"tenant_seed":   rand.Uint64(),
@@ -191,14 +192,25 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 		"filter_port":   uint32(opts.Port),
 		"filter_peer":   network,
 		"filter_mask":   mask,
-	} {
-		if v := spec.Variables[name]; v != nil {
-			if err := v.Set(value); err != nil {
-				return nil, fmt.Errorf("set %s: %w", name, err)
-			}
-		}
+	}); err != nil {
+		return nil, err
 	}
 	return spec, nil
+}
+
+// configure sets variables of the programs. One that is not there is an error: a
+// filter with a misspelt name would let everything through.
+func configure(spec *ebpf.CollectionSpec, variables map[string]any) error {
+	for name, value := range variables {
+		v := spec.Variables[name]
+		if v == nil {
+			return fmt.Errorf("set %s: the embedded programs have no such variable", name)
+		}
+		if err := v.Set(value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // networkOf returns p as a network of IPv6 addresses, of which those of IPv4 are a part

@@ -62,8 +62,7 @@ type Prediction struct {
 	Unsure bool `json:"unsure,omitzero"`
 }
 
-// Predict tells what close() would do to c. The order of the questions is that
-// of __tcp_close (Linux 5.10 to 6.18, net/ipv4/tcp.c).
+// Predict returns what close() would do to c.
 func Predict(c *Conn) Prediction {
 	p := predict(c)
 	switch p.Effect {
@@ -78,7 +77,6 @@ func Predict(c *Conn) Prediction {
 
 func predict(c *Conn) Prediction {
 	others := len(c.Holders) - 1
-	unread := c.TCP.Bytes.Unread.Or(0)
 	switch {
 	case c.Transport != "tcp", c.TCP.MPTCP:
 		return Prediction{}
@@ -90,71 +88,43 @@ func predict(c *Conn) Prediction {
 		return Prediction{Effect: EffectUnlisten, Others: int(c.Queue.Receive)}
 	case c.Unaccepted, c.State == model.SynRecv, c.State == model.NewSynRecv:
 		return Prediction{Effect: EffectReset, Cause: model.CauseListenerClosed, Bytes: c.TCP.Bytes.Lost()}
-	case c.TCP.Repair:
-		return Prediction{Effect: EffectSilent, Cause: model.CauseTCPRepair}
-	case unread > 0:
-		return Prediction{Effect: EffectReset, Cause: model.CauseUnreadData, Bytes: unread}
-	case c.Linger.On.Is(true) && c.Linger.Seconds.Is(0):
-		return lingerZero(c)
-	case c.State == model.SynSent:
-		return Prediction{Effect: EffectGiveUp}
-	case c.Linger.On.Is(true) && waits(c.State):
-		return Prediction{Effect: EffectBlock, Bytes: unacked(c), Wait: lingerTime(c.Linger.Seconds.Or(0))}
 	default:
-		return closes(c)
+		return onClose(c)
 	}
 }
 
-// lingerZero follows tcp_disconnect() and tcp_need_reset(): once our FIN was
-// sent and the peer's came, only data that never left still causes an RST.
-func lingerZero(c *Conn) Prediction {
-	switch c.State {
-	case model.SynSent:
-		return Prediction{Effect: EffectGiveUp}
-	case model.LastAck, model.Closing:
-		if c.TCP.Bytes.Unsent.Or(0) == 0 {
-			return Prediction{Effect: EffectSilent}
-		}
-	default:
+// onClose is the close of the last descriptor of a connection: model.OnClose, and what
+// of it a person wants to know.
+func onClose(c *Conn) Prediction {
+	unread, unacked, unsent := c.TCP.Bytes.Unread.Or(0), c.TCP.Bytes.Unacked.Or(0), c.TCP.Bytes.Unsent.Or(0)
+	marks := c.Linger.CloseMarks() | model.CloseRepair.If(c.TCP.Repair) | model.CloseUnread.If(unread > 0) |
+		model.CloseNoFINWait.If(c.TCP.Linger2.Or(0) < 0) | model.CloseUnsent.If(unsent > 0)
+	does, cause := model.OnClose(c.State, marks)
+	p := Prediction{Effect: effects[does], Cause: cause}
+	switch {
+	case cause == model.CauseUnreadData:
+		p.Bytes = unread
+	case cause == model.CauseLingerZero, does == model.CloseFinish && c.State != model.FinWait2, does == model.CloseFIN:
+		p.Bytes = unacked
+	case does == model.CloseBlock:
+		p.Bytes, p.Wait = unacked, lingerTime(c.Linger.Seconds.Or(0))
 	}
-	return Prediction{Effect: EffectReset, Cause: model.CauseLingerZero, Bytes: c.TCP.Bytes.Unacked.Or(0)}
+	if does == model.CloseFIN && unacked > 0 {
+		p.Effect = EffectDrain
+	}
+	return p
 }
 
-// waits: sk_stream_wait_close() waits in FIN_WAIT1, CLOSING and LAST_ACK, which
-// close() enters.
-func waits(s model.State) bool { return s != model.FinWait2 && s != model.SynSent }
+var effects = [...]Effect{
+	model.CloseUnknown: EffectUnknown, model.CloseSilent: EffectSilent, model.CloseReset: EffectReset, model.CloseGiveUp: EffectGiveUp,
+	model.CloseBlock: EffectBlock, model.CloseFinish: EffectFinish, model.CloseFIN: EffectFIN,
+}
 
 func lingerTime(seconds int) time.Duration {
 	if seconds < 0 || int64(seconds) > int64(Forever/time.Second) {
 		return Forever
 	}
 	return time.Duration(seconds) * time.Second
-}
-
-func unacked(c *Conn) uint64 { return c.TCP.Bytes.Unacked.Or(0) }
-
-// closes is the close without SO_LINGER and with nothing unread.
-func closes(c *Conn) Prediction {
-	switch c.State {
-	case model.FinWait2:
-		if c.TCP.Linger2.Or(0) < 0 {
-			return Prediction{Effect: EffectReset, Cause: model.CauseLinger2Timeout}
-		}
-		return Prediction{Effect: EffectFinish}
-	case model.FinWait1, model.Closing, model.LastAck:
-		return Prediction{Effect: EffectFinish, Bytes: unacked(c)}
-	case model.Established, model.CloseWait:
-		p := Prediction{Effect: EffectFIN, Bytes: unacked(c)}
-		if p.Bytes > 0 {
-			p.Effect = EffectDrain
-		}
-		if c.State == model.Established && c.TCP.Linger2.Or(0) < 0 {
-			p.Cause = model.CauseLinger2Timeout
-		}
-		return p
-	default:
-		return Prediction{}
-	}
 }
 
 // String returns the sentence: "would reset: 512 bytes unread".
