@@ -28,7 +28,7 @@ type sink struct {
 	gate chan struct{}
 
 	mu       sync.Mutex
-	ids      map[string]int // of ends, and how often each came
+	ids      map[string]int // and how often each came
 	records  []*logs.LogRecord
 	keep     bool // the records
 	resource map[string]string
@@ -47,7 +47,11 @@ func (s *sink) take(request *collogs.ExportLogsServiceRequest) {
 		}
 		for _, scope := range r.ScopeLogs {
 			for _, one := range scope.LogRecords {
-				s.ids[attributeOf(one, "id")]++
+				id := attributeOf(one, "id")
+				if id == "" { // a finding or a note
+					id = one.EventName + one.Body.GetStringValue()
+				}
+				s.ids[id]++
 				s.total.Add(1)
 				if s.keep {
 					s.records = append(s.records, one)
@@ -57,7 +61,7 @@ func (s *sink) take(request *collogs.ExportLogsServiceRequest) {
 	}
 }
 
-// unique is how many different ends came.
+// unique is how many different records came.
 func (s *sink) unique() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
