@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -55,6 +56,8 @@ type Config struct {
 	// Record makes a file for records; the path decides about its format. It
 	// must not replace a file.
 	Record func(path string) (Recorder, error)
+	// Create makes a file for text, and must not replace one.
+	Create func(path string) (*os.File, error)
 	// RecordTo is a path to record to from the beginning; needs Record.
 	RecordTo string
 	// Explain returns what a cause means and what to check next.

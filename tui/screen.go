@@ -1,12 +1,14 @@
 package tui
 
 import (
+	"os"
 	"time"
 
 	"charm.land/bubbles/v2/help"
 	"charm.land/bubbles/v2/viewport"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -77,6 +79,9 @@ type (
 func newScreen(cfg Config, in *intake) *screen {
 	s := &screen{cfg: cfg, in: in, keys: newKeyMap(), g: glyphsFor(cfg.ASCII)}
 	s.stream.follow = true
+	if cfg.Create == nil {
+		s.cfg.Create = func(path string) (*os.File, error) { return safefile.Create(path, false) }
+	}
 	for i, g := range groupings {
 		s.groups = append(s.groups, groupList{table: i, by: g.by, name: g.title})
 	}

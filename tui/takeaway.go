@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/closetrace/closetrace/model"
 
 	"github.com/closetrace/closetrace/internal/human"
-	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/internal/safetext"
 )
 
@@ -96,9 +96,9 @@ func (s *screen) writeView(path string) tea.Cmd {
 		create := s.cfg.Record
 		return func() tea.Msg { return savedMsg{writeRecords(d, path, create)} }
 	}
-	text := t.text()
+	text, create := t.text(), s.cfg.Create
 	return func() tea.Msg {
-		if err := writeNew(path, text); err != nil {
+		if err := writeNew(path, text, create); err != nil {
 			return doneMsg{err: err}
 		}
 		return doneMsg{text: "wrote " + path}
@@ -145,8 +145,8 @@ func (s *screen) provenance() string {
 }
 
 // writeNew makes a file that only its owner reads. It never replaces one.
-func writeNew(path, text string) error {
-	f, err := safefile.Create(path, false)
+func writeNew(path, text string, create func(string) (*os.File, error)) error {
+	f, err := create(path)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ import (
 type file struct {
 	f       *os.File
 	path    string // "" for standard output
+	folder  safefile.Folder
+	base    string // its name there
 	regular bool
 	size    int64 // written by this process
 	begun   time.Time
@@ -43,9 +45,9 @@ func create(path string, o *Options) (*file, error) {
 	}
 	f := &file{f: os.Stdout, begun: time.Now()}
 	if path != "-" {
-		f.path = path
+		f.path, f.folder, f.base = path, o.Folder, filepath.Base(path)
 		var err error
-		if f.f, err = safefile.Create(path, o.Force); err != nil {
+		if f.f, err = o.Folder.Create(f.base, o.Force); err != nil {
 			return nil, fmt.Errorf("create recording: %w", err)
 		}
 	}
@@ -138,14 +140,10 @@ func (f *file) close() error {
 	return nil
 }
 
-// syncFolder makes the file's name durable, where the system can do that.
+// syncFolder makes the file's name durable.
 func (f *file) syncFolder() {
-	if !f.regular || f.path == "" {
-		return
-	}
-	if folder, err := os.Open(filepath.Dir(f.path)); err == nil {
-		_ = folder.Sync() // not every file system has it
-		_ = folder.Close()
+	if f.regular && f.path != "" {
+		f.folder.Sync()
 	}
 }
 

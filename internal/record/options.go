@@ -3,11 +3,16 @@ package record
 import (
 	"errors"
 	"time"
+
+	"github.com/closetrace/closetrace/internal/safefile"
 )
 
 // Options says how a recording is written. The zero value writes plain lines
 // into one new file without a limit.
 type Options struct {
+	// Folder is where the files are made, by the last element of the path; nil is
+	// the folder that the path names. The Writer does not close it.
+	Folder safefile.Folder
 	// Force overwrites an existing file. A symbolic link is never followed.
 	Force bool
 	// Compress writes zstd frames; a name that ends in .zst does so too.

@@ -15,7 +15,7 @@ import (
 
 // rotated is a full file of this recording.
 type rotated struct {
-	path string
+	name string // in the folder of all
 	size int64
 }
 
@@ -96,7 +96,7 @@ func (w *Writer) nextFile() error {
 	w.file = next
 	w.counts.Files++
 	if aside != "" {
-		w.old = append(w.old, rotated{path: aside, size: old.size})
+		w.old = append(w.old, rotated{name: aside, size: old.size})
 		w.oldSize += old.size
 	}
 	w.drop()
@@ -121,7 +121,7 @@ func createNext(path string, o Options) (*file, error) {
 // moveAside renames the full file and returns its new name, or "" if somebody
 // else has moved it.
 func moveAside(f *file) (string, error) {
-	current, err := os.Lstat(f.path)
+	current, err := f.folder.Look(f.base)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
@@ -131,7 +131,7 @@ func moveAside(f *file) (string, error) {
 		return "", fmt.Errorf("another file is in the place of %s", f.path)
 	}
 	name := rotatedName(f)
-	return name, os.Rename(f.path, name)
+	return name, f.folder.Rename(f.base, name)
 }
 
 func isOpen(f *file, current fs.FileInfo) bool {
@@ -142,9 +142,8 @@ func isOpen(f *file, current fs.FileInfo) bool {
 // rotatedName returns a name that no file has: the time when the file began,
 // so that names sort as the files do.
 func rotatedName(f *file) string {
-	folder, name := filepath.Split(f.path)
-	stem := strings.TrimSuffix(name, ".zst")
-	zst := name[len(stem):]
+	stem := strings.TrimSuffix(f.base, ".zst")
+	zst := f.base[len(stem):]
 	ext := filepath.Ext(stem)
 	stem = strings.TrimSuffix(stem, ext)
 	stem += "-" + f.begun.UTC().Format("20060102T150405.000000Z")
@@ -153,9 +152,9 @@ func rotatedName(f *file) string {
 		if n > 1 {
 			candidate += "-" + strconv.Itoa(n)
 		}
-		path := filepath.Join(folder, candidate+ext+zst)
-		if _, err := os.Lstat(path); err != nil {
-			return path
+		name := candidate + ext + zst
+		if _, err := f.folder.Look(name); err != nil {
+			return name
 		}
 	}
 }
@@ -180,7 +179,7 @@ func (w *Writer) dropUntil(size int64) {
 // dropOldest forgets a file also if it can't be removed: it is then no longer
 // this recording's to count.
 func (w *Writer) dropOldest() {
-	_ = os.Remove(w.old[0].path)
+	_ = w.options.Folder.Remove(w.old[0].name)
 	w.oldSize -= w.old[0].size
 	w.old = w.old[1:]
 }

@@ -112,7 +112,7 @@ func TestForeignFileInItsPlace(t *testing.T) {
 	if files := recordings(t, filepath.Dir(path)); len(files) != 2 {
 		t.Errorf("got the files %v", files)
 	}
-	if _, err := createNext(path, Options{Force: true}); !errors.Is(err, fs.ErrExist) {
+	if _, err := createNext(path, Options{Force: true, Folder: w.options.Folder}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a file that came later: got %v, want that it exists", err)
 	}
 }
@@ -121,7 +121,7 @@ func TestForeignFileInItsPlace(t *testing.T) {
 func TestRotatedNameIsNew(t *testing.T) {
 	w, path := newRotating(t, Options{})
 	write(t, w, numbered(1))
-	taken := rotatedName(w.file)
+	taken := filepath.Join(filepath.Dir(path), rotatedName(w.file))
 	if err := os.WriteFile(taken, []byte("of somebody else"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -31,8 +32,10 @@ type Writer struct {
 	old     []rotated
 	err     error // ends the recording
 	closed  bool
-	quit    chan struct{}
-	done    sync.WaitGroup
+	// ownFolder: the Writer opened options.Folder.
+	ownFolder bool
+	quit      chan struct{}
+	done      sync.WaitGroup
 
 	retired    sync.WaitGroup // rotated files that are being made durable
 	retireErrs chan error
@@ -49,11 +52,21 @@ const (
 // standard output if path is "-". A file that exists is [fs.ErrExist] unless
 // options say otherwise.
 func Create(path string, options Options) (*Writer, error) {
+	own := options.Folder == nil && path != "-"
+	if own {
+		var err error
+		if options.Folder, err = safefile.OpenFor(path); err != nil {
+			return nil, fmt.Errorf("create recording: %w", err)
+		}
+	}
 	f, err := create(path, &options)
 	if err != nil {
+		if own {
+			options.Folder.Close()
+		}
 		return nil, err
 	}
-	w := &Writer{options: options, file: f, quit: make(chan struct{}), counts: Counts{Files: 1}, retireErrs: make(chan error, 1)}
+	w := &Writer{ownFolder: own, options: options, file: f, quit: make(chan struct{}), counts: Counts{Files: 1}, retireErrs: make(chan error, 1)}
 	w.done.Go(w.flushing)
 	return w, nil
 }
@@ -226,12 +239,29 @@ func (w *Writer) Close() error {
 	close(w.quit)
 	w.done.Wait()
 	w.retired.Wait()
+	if w.ownFolder {
+		err = errors.Join(err, w.options.Folder.Close())
+	}
 	select {
 	case failed := <-w.retireErrs:
 		err = errors.Join(err, failed)
 	default:
 	}
 	return err
+}
+
+// Discard closes a recording that could not begin, and removes its file if that is
+// empty.
+func (w *Writer) Discard() error {
+	w.mu.Lock()
+	var err error
+	if f := w.file; !w.closed && f.regular && f.path != "" {
+		if info, lookErr := f.folder.Look(f.base); lookErr == nil && info.Size() == 0 && isOpen(f, info) {
+			err = f.folder.Remove(f.base)
+		}
+	}
+	w.mu.Unlock()
+	return errors.Join(err, w.Close())
 }
 
 // Counts returns what was written so far.

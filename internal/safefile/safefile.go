@@ -3,10 +3,40 @@
 package safefile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
+
+// Folder is a directory in which files are made and renamed, by names without a
+// slash. One is opened before privileges are dropped, and works afterwards.
+type Folder interface {
+	// Create makes a file as [Create] does.
+	Create(name string, force bool) (*os.File, error)
+	// Look returns what a name is, without following links.
+	Look(name string) (fs.FileInfo, error)
+	Rename(from, to string) error
+	Remove(name string) error
+	// Sync makes names durable, where the system can do that.
+	Sync()
+	Close() error
+}
+
+// OpenFor opens the folder of a file. If there is none, the error names the file.
+func OpenFor(file string) (Folder, error) {
+	folder, err := Open(filepath.Dir(file))
+	return folder, ForFile(err, file)
+}
+
+// ForFile turns the error that a folder is missing into one about the file.
+func ForFile(err error, file string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &fs.PathError{Op: "open", Path: file, Err: fs.ErrNotExist}
+	}
+	return err
+}
 
 // Create makes path for its owner alone (0600). With force a file of that name is
 // replaced: it is unlinked, not truncated, so that a hard link made by somebody
@@ -14,7 +44,18 @@ import (
 // pipes are opened as they are. The error of a file that is there matches
 // [fs.ErrExist].
 func Create(path string, force bool) (*os.File, error) {
-	info, err := os.Lstat(path)
+	folder, err := OpenFor(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := folder.Create(filepath.Base(path), force)
+	return f, errors.Join(err, folder.Close())
+}
+
+// create is Create in a folder of this process.
+func create(d *directory, name string, force bool) (*os.File, error) {
+	path := filepath.Join(d.path, name)
+	info, err := d.Look(name)
 	switch {
 	case err != nil:
 	case info.Mode()&fs.ModeSymlink != 0:
@@ -24,11 +65,23 @@ func Create(path string, force bool) (*os.File, error) {
 	case !force:
 		return nil, fmt.Errorf("%s: %w; --force overwrites it", path, fs.ErrExist)
 	case !info.Mode().IsRegular():
-		return os.OpenFile(path, os.O_WRONLY|noFollow, 0)
+		return openDevice(d, name, info)
 	default:
-		if err := os.Remove(path); err != nil {
+		if err := d.Remove(name); err != nil {
 			return nil, err
 		}
 	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND|noFollow, 0o600)
+	return d.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+}
+
+// openDevice opens what info was about, and not what has taken its place since.
+func openDevice(d *directory, name string, info fs.FileInfo) (*os.File, error) {
+	f, err := d.open(name, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
+		return nil, errors.Join(fmt.Errorf("%s was replaced meanwhile", f.Name()), f.Close())
+	}
+	return f, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/record"
@@ -34,15 +33,6 @@ func (s *Session) Record(ctx context.Context, w *record.Writer, seen func(*model
 	return nil
 }
 
-// Discard removes the empty file of a recording that could not begin.
-func Discard(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > 0 {
-		return nil //nolint:nilerr // nothing of ours to remove
-	}
-	return os.Remove(path)
-}
-
 // Part is a recording that begins and ends while the session goes on, as on the
 // screen.
 type Part struct {
@@ -51,15 +41,15 @@ type Part struct {
 }
 
 // BeginPart begins a recording; the error of a file that is there matches
-// [os.ErrExist].
-func BeginPart(path string, start model.Start) (*Part, error) {
-	w, err := record.Create(path, record.Options{})
+// [fs.ErrExist].
+func BeginPart(path string, options record.Options, start model.Start) (*Part, error) {
+	w, err := record.Create(path, options)
 	if err != nil {
 		return nil, err
 	}
 	start.Time = model.TimeOf(time.Now())
 	if err := w.Write(&model.Record{Kind: model.KindStart, Start: start}); err != nil {
-		return nil, fmt.Errorf("begin recording: %w", errors.Join(err, w.Close(), Discard(path)))
+		return nil, fmt.Errorf("begin recording: %w", errors.Join(err, w.Discard()))
 	}
 	return &Part{Writer: w}, nil
 }
