@@ -8,10 +8,8 @@ import (
 	"io/fs"
 	"runtime"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
-	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
 // missingCapabilities returns which of the needed capabilities this process
@@ -48,37 +46,9 @@ func (e *PrivilegeError) Error() string {
 // Is implements the interface that errors.Is looks for.
 func (e *PrivilegeError) Is(target error) bool { return target == fs.ErrPermission }
 
-// DropPrivileges gives up every capability of every thread, for good: the ring
-// buffer and the counters are mapped, and links are closed through their
-// descriptors. Capabilities in keep, by their number, stay. Package psx reaches
-// every thread, also those of C code where the program was built with cgo.
-//
-// CAP_SYS_PTRACE is not kept: the executable path of a process of another user
-// is then unknown.
-func DropPrivileges(keep ...int) error {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
-		return fmt.Errorf("set no_new_privs: %w", errno)
-	}
-	var held, left [2]unix.CapUserData
-	if err := unix.Capget(&header, &held[0]); err != nil {
-		return fmt.Errorf("read capabilities: %w", err)
-	}
-	for _, c := range keep {
-		bit := held[c/32].Permitted & (1 << (c % 32))
-		left[c/32].Effective |= bit
-		left[c/32].Permitted |= bit
-	}
-	_, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&left)), 0)
-	if errno != 0 {
-		return fmt.Errorf("drop capabilities: %w", errno)
-	}
-	return nil
-}
-
 // withOnly calls f on a thread where no capabilities but those to keep, by
-// number, are effective meanwhile. The thread must not stay different, nor end so: DropPrivileges
-// dies where threads disagree (psx.Syscall3).
+// number, are effective meanwhile. The thread must not stay different, nor end so: to drop privileges
+// on all threads dies where threads disagree (psx.Syscall3).
 func withOnly(f func() error, keep ...int) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

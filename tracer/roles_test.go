@@ -29,7 +29,8 @@ var roles = map[string]func() error{
 	"hoard":        hoard,
 	"hoard-in":     hoardIn,
 	"spin":         spin,
-	"dropped":      traceWithoutPrivileges,
+	"sandboxed":    traceInSandbox,
+	"connections":  makeConnections,
 }
 
 func TestMain(m *testing.M) {

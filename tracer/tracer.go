@@ -47,6 +47,8 @@ type Options struct {
 	Poll time.Duration
 	// CommandLine: report the owner's command line too. It may hold secrets.
 	CommandLine bool
+	// Reader, if set, reads of processes what this process may not after the start.
+	Reader process.Reader
 }
 
 func (o Options) withDefaults() Options {
@@ -143,7 +145,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 		reasons:   resetReasons(env.types),
 		seesICMP4: t.loaded.runs("fentry_v4_err", "kprobe_v4_err"),
 		seesICMP6: t.loaded.runs("fentry_v6_err", "kprobe_v6_err"),
-		owners:    process.NewOwners(process.Options{CommandLine: opts.CommandLine}),
+		owners:    process.NewOwners(process.Options{CommandLine: opts.CommandLine, Reader: opts.Reader}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
 	t.asm.began, t.asm.following = t.now.monotonic(), opts.PID != 0
 	t.asm.attached(t.loaded.allReturns())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -112,6 +113,9 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	defer closeStats()
 	whole := flags.traceFlags
 	whole.choice = choice{} // SIGHUP may change it, and the kernel's choice can't be changed
+	if err := flags.confine(&whole); err != nil {
+		return err
+	}
 	t, err := whole.open()
 	if err != nil {
 		return err
@@ -140,6 +144,25 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	err = running.Run(t.Records(ctx))
 	agent.Stopping()
 	return errors.Join(err, running.Close())
+}
+
+// confine says what the sandbox of a service leaves: sockets, the folder of its file of
+// flags, its spool. It stays the user that it is, whose spool that is.
+func (f *agentFlags) confine(t *traceFlags) error {
+	t.sandbox.Network = true
+	if t.sandbox.User == "" && os.Geteuid() == 0 {
+		t.sandbox.User = "root"
+	}
+	if f.config != "" {
+		t.sandbox.Read = append(t.sandbox.Read, filepath.Dir(f.config))
+	}
+	if f.spool != "" {
+		if err := os.MkdirAll(f.spool, 0o700); err != nil {
+			return fmt.Errorf("make the spool: %w", err)
+		}
+		t.sandbox.Write = append(t.sandbox.Write, f.spool)
+	}
+	return nil
 }
 
 // reload reads the settings again; what is wrong with them leaves all as it was.

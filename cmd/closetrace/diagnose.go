@@ -78,7 +78,10 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 
 func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
 	live := liveFlags{traceFlags: flags.traceFlags}
-	open := newOpenView(&live) // before the privileges are gone
+	open, err := newOpenView(&live) // before the privileges are gone
+	if err != nil {
+		return err
+	}
 	defer open.close()
 	t, err := live.open()
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/internal/privilege"
+	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/tracer"
 )
 
@@ -50,6 +52,7 @@ func hostChecks(host *tracer.Host) []check {
 		},
 		programCheck(),
 		typesCheck(host.BTF),
+		confinementCheck(),
 		{
 			Name: "cgroup v2", OK: host.Cgroup2 != "", Detail: host.Cgroup2, Optional: true,
 			Advice: "not mounted; tracepoint mode then sees the begin of close() later (mount -t cgroup2 none /mnt)",
@@ -95,6 +98,30 @@ func programCheck() check {
 	path, err := os.Executable()
 	if err == nil && privilege.Lends(path) {
 		c.OK, c.Detail = false, "WARNING: every user of this host may run "+path+" with its capabilities"
+	}
+	return c
+}
+
+// confinementCheck tells what a running trace gives up on this kernel.
+func confinementCheck() check {
+	c := check{Name: "confinement", OK: true, Optional: true}
+	box, err := sandbox.New(sandbox.Options{})
+	if err != nil {
+		c.OK, c.Detail = false, err.Error()
+		return c
+	}
+	who := cmp.Or(box.Who().Name, "this user")
+	version, seccomp := sandbox.Landlock(), sandbox.Seccomp()
+	switch {
+	case version == 0 && !seccomp:
+		c.OK, c.Detail = false, "a trace becomes "+who+"; this kernel has neither landlock nor seccomp"
+	case version == 0:
+		c.OK, c.Detail = false, "a trace becomes "+who+", system calls are filtered; no landlock in this kernel (5.13, CONFIG_SECURITY_LANDLOCK)"
+		c.Advice = "files are kept from it by their modes only"
+	case !seccomp:
+		c.OK, c.Detail = false, fmt.Sprintf("a trace becomes %s, landlock %d; no seccomp in this kernel (CONFIG_SECCOMP_FILTER)", who, version)
+	default:
+		c.Detail = fmt.Sprintf("a trace becomes %s, landlock %d, seccomp", who, version)
 	}
 	return c
 }

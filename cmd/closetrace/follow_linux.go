@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
@@ -69,7 +70,7 @@ func (a *app) follow(c *cobra.Command, args []string, flags *traceFlags, output 
 		return nil, &lacking{err}
 	}
 	condition := fmt.Sprintf("(cgroup.path == %q || cgroup.path startsWith %q)", f.group.Path(), f.group.Path()+"/")
-	if err := errors.Join(flags.narrow(condition), f.prepare(a, path, words, output)); err != nil {
+	if err := errors.Join(flags.narrow(condition), f.prepare(a, flags.sandbox.User, path, words, output)); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	flags.follow = f
@@ -77,10 +78,13 @@ func (a *app) follow(c *cobra.Command, args []string, flags *traceFlags, output 
 }
 
 // prepare starts the runner.
-func (f *followed) prepare(a *app, path string, words []string, output io.Writer) error {
+func (f *followed) prepare(a *app, user, path string, words []string, output io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
+	}
+	if user, err = commandUser(user); err != nil {
+		return err
 	}
 	var hold, tell *os.File
 	if hold, f.start, err = os.Pipe(); err == nil {
@@ -92,7 +96,7 @@ func (f *followed) prepare(a *app, path string, words []string, output io.Writer
 	if err != nil {
 		return fmt.Errorf("start %s: %w", f.name, err)
 	}
-	c := exec.Command(self, append([]string{runnerCommand, f.group.Directory(), path}, words...)...)
+	c := exec.Command(self, append([]string{runnerCommand, f.group.Directory(), user, path}, words...)...)
 	if output != nil {
 		c.Stdin, c.Stdout, c.Stderr = a.stdin, output, output
 	}
@@ -102,6 +106,21 @@ func (f *followed) prepare(a *app, path string, words []string, output io.Writer
 	}
 	f.runner = c
 	return nil
+}
+
+// commandUser returns the number of who runs the command: whom --user names, or who
+// called sudo; empty is who runs this program.
+func commandUser(name string) (string, error) {
+	who, invoked := sandbox.Invoker()
+	if name != "" {
+		var err error
+		if who, err = sandbox.Lookup(name); err != nil {
+			return "", usage("--user: %w", err)
+		}
+	} else if !invoked {
+		return "", nil
+	}
+	return strconv.Itoa(who.UID), nil
 }
 
 // begin lets the command run. When it has ended, and the kernel has done with

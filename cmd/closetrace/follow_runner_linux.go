@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/tracer/process"
 )
 
@@ -21,17 +22,17 @@ func newFollowed(*app) *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) < 3 {
+			if len(args) < 4 {
 				return usage("%s is for closetrace live -- COMMAND", runnerCommand)
 			}
-			return runFollowed(args[0], args[1], args[2:])
+			return runFollowed(args[0], args[1], args[2], args[3:])
 		},
 	}
 }
 
 // runFollowed waits for its start, runs the command in the group, reports how
 // it ended, waits until nobody is interested any more and removes the group.
-func runFollowed(directory, path string, words []string) error {
+func runFollowed(directory, user, path string, words []string) error {
 	hold, tell := os.NewFile(3, "start"), os.NewFile(4, "report")
 	defer hold.Close()
 	syscall.CloseOnExec(3)
@@ -42,7 +43,7 @@ func runFollowed(directory, path string, words []string) error {
 	signal.Reset(syscall.SIGPIPE)
 	group := process.GroupAt(directory)
 	if n, _ := hold.Read(make([]byte, 1)); n == 1 {
-		how := runIn(directory, path, words)
+		how := runIn(directory, user, path, words)
 		_, _ = io.WriteString(tell, how) // the trace may have ended
 	}
 	tell.Close()
@@ -50,7 +51,7 @@ func runFollowed(directory, path string, words []string) error {
 	return group.Close()
 }
 
-func runIn(directory, path string, words []string) (how string) {
+func runIn(directory, user, path string, words []string) (how string) {
 	group, err := os.Open(directory)
 	if err != nil {
 		return err.Error()
@@ -58,6 +59,14 @@ func runIn(directory, path string, words []string) (how string) {
 	defer group.Close()
 	c := &exec.Cmd{Path: path, Args: words, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
+	if user != "" {
+		who, err := sandbox.Lookup(user)
+		if err != nil {
+			return "did not start: " + err.Error()
+		}
+		c.SysProcAttr.Credential = who.Credential()
+		c.Env = append(os.Environ(), "HOME="+who.Home, "USER="+who.Name, "LOGNAME="+who.Name)
+	}
 	return howEnded(c.Run())
 }
 

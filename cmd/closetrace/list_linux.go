@@ -39,21 +39,26 @@ func newHeld() func() ([]sockets.Held, error) {
 // newOpenView prepares what the view Open needs when the privileges are gone: the
 // iterator is loaded, and the kernel lets it be read without. Before 5.19 that
 // takes CAP_BPF, which is then kept.
-func newOpenView(flags *liveFlags) *openView {
-	v := &openView{allowKill: flags.allowKill, options: sockets.Options{Owners: newOwners(false)}}
+func newOpenView(flags *liveFlags) (*openView, error) {
+	reader, err := flags.reader()
+	if err != nil {
+		return nil, err
+	}
+	owners := process.NewOwners(process.Options{Lazy: true, Reader: reader})
+	v := &openView{allowKill: flags.allowKill, options: sockets.Options{Owners: owners}}
 	if flags.allowKill {
 		flags.keep = append(flags.keep, unix.CAP_NET_ADMIN)
 	}
 	holders, err := tracer.OpenHolders()
 	if err != nil {
 		v.note = ownOnly
-		return v // what this user may look into in /proc
+		return v, nil // what this user may look into in /proc
 	}
 	v.options.Held, v.options.Elsewhere, v.note = func() ([]sockets.Held, error) { return heldBy(holders) }, true, heldOnly
 	if !holders.StaysReadable() {
 		flags.keep = append(flags.keep, unix.CAP_BPF)
 	}
-	return v
+	return v, nil
 }
 
 func heldBy(holders *tracer.Holders) ([]sockets.Held, error) {

@@ -31,7 +31,11 @@ A tilde after the verdict means that it is inferred; record --output keeps the
 reason. closetrace explain CAUSE tells what a cause means.
 
 With a command after --, or with --pid, only the connections of that process and
-of what it starts are shown; the trace ends with it and says how they ended.`
+of what it starts are shown; the trace ends with it and says how they ended.
+Under sudo the command runs as the user who called it; --user chooses.
+
+Once the hooks are attached the trace gives up root: it becomes that user, or
+nobody, and can write in the current folder only. --no-sandbox keeps root.`
 
 type liveFlags struct {
 	traceFlags
@@ -52,6 +56,7 @@ func newLive(a *app) *cobra.Command {
 			}
 			defer f.close()
 			defer f.tell(a.stderr)
+			flags.warnUnboxed(a.stderr)
 			open, err := a.openView(&flags)
 			if err != nil {
 				return err

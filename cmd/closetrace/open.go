@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,9 +13,11 @@ import (
 	"github.com/closetrace/closetrace/tui"
 )
 
-// openView is the screen's list of open connections. It is made before the
-// privileges are dropped, and works without them.
+// openView is the screen's list of open connections, and what else the screen needs
+// from before the privileges are dropped.
 type openView struct {
+	keys      map[string][]string // the user's
+	outputs   outputs             // of R and w
 	options   sockets.Options
 	allowKill bool
 	killer    sockets.Killer
@@ -42,7 +45,19 @@ func (a *app) openView(flags *liveFlags) (*openView, error) {
 	if !a.wantsScreen(flags.plain) {
 		return nil, nil
 	}
-	return newOpenView(flags), nil
+	v, err := newOpenView(flags)
+	if err != nil {
+		return nil, err
+	}
+	if v.keys, err = readKeys(); err != nil {
+		return nil, errors.Join(err, v.close())
+	}
+	if box, err := flags.openBox(); err != nil || !flags.confined() {
+		return v, err
+	} else if v.outputs, err = openOutputs(box, "here"); err != nil {
+		return nil, errors.Join(err, v.close())
+	}
+	return v, nil
 }
 
 // list returns the connections that are open now.
@@ -102,5 +117,5 @@ func (v *openView) close() error {
 	if v == nil {
 		return nil
 	}
-	return v.killer.Close()
+	return errors.Join(v.killer.Close(), v.outputs.close())
 }

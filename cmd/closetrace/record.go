@@ -29,6 +29,10 @@ terminal, unless it was started with nohup; without a terminal SIGHUP begins a
 new file. Over ssh without -t there is no terminal, so recording continues after
 you disconnect: use ssh -t, --duration or --max-size.
 
+Once the hooks are attached the recorder gives up root: it becomes the user who
+called sudo, or nobody (--user chooses), and can write in the folder of -o only.
+Under sudo the recording belongs to who called it, if the folder is theirs.
+
 Examples:
   closetrace record -o incident.jsonl.zst --duration 10m
   closetrace record -o - | jq -c 'select(.verdict=="abortive")'
@@ -94,17 +98,26 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	flags.options.OnError = func(error) { cancel(session.Reason("error")) }
+	flags.warnUnboxed(a.stderr)
+	box, err := flags.openBox()
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	out, err := openOutputs(box, flags.output)
+	if err != nil {
+		return createError(flags.output, err)
+	}
+	defer out.close()
+	flags.options.Folder = out.folder
 	w, err := record.Create(flags.output, flags.options)
 	if err != nil {
 		return createError(flags.output, err)
 	}
 	service := !hasTerminal() // asked now: by the time of SIGHUP a terminal that is lost is gone
-	if flags.options.RotateSize > 0 || flags.options.RotateAge > 0 || service {
-		flags.keep = rotationCapabilities // new files in a folder of whoever called sudo
-	}
 	t, err := flags.open()
 	if err != nil {
-		return errors.Join(err, w.Close(), session.Discard(flags.output))
+		return errors.Join(err, w.Discard())
 	}
 	defer t.Close()
 	defer t.tell(a.stderr)

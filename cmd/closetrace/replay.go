@@ -83,8 +83,12 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	}
 	defer in.Close()
 	if flags.format == "text" && !flags.rejudge && path != "-" && a.wantsScreen(flags.plain) {
+		keys, wrong := readKeys()
+		if wrong != nil {
+			return wrong
+		}
 		err = a.screen(ctx, in.records(ctx), tui.Config{
-			Filter: filter.String(),
+			Filter: filter.String(), Keys: keys,
 			Traced: flags.span.String(),
 			Replay: &tui.Replay{Name: path, Speed: flags.speed},
 		})

@@ -35,7 +35,9 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 		Start:    t.Start(),
 		Traced:   t.filter.String(),
 		Stop:     func() { cancel(session.Reason("signal")) },
-		Record:   func(path string) (tui.Recorder, error) { return beginPart(path, t.Start()) },
+		Record:   func(path string) (tui.Recorder, error) { return beginPart(path, open.outputs, t.Start()) },
+		Create:   open.outputs.create,
+		Keys:     open.keys,
 		OpenNote: open.note,
 		Open:     func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
@@ -50,10 +52,6 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error], c tui.Config) error {
 	c.Zone = time.Local
 	c.JSON = record.Append
-	var err error
-	if c.Keys, err = readKeys(); err != nil {
-		return err
-	}
 	watch := newWatch(c.Replay == nil)
 	c.Findings, records = watch.findings, watch.records(records)
 	c.Explain = model.Explain
@@ -63,8 +61,12 @@ func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error]
 }
 
 // beginPart begins a recording on the screen, which has no --force.
-func beginPart(path string, start model.Start) (tui.Recorder, error) {
-	p, err := session.BeginPart(path, start)
+func beginPart(path string, to outputs, start model.Start) (tui.Recorder, error) {
+	options, err := to.recording(path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := session.BeginPart(path, options, start)
 	if errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("%s exists; choose another name", path)
 	}

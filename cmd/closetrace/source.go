@@ -11,6 +11,7 @@ import (
 
 	"github.com/closetrace/closetrace/etwsrc"
 	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 )
@@ -33,6 +34,11 @@ type traceFlags struct {
 	commandLine    bool
 	// keep are capabilities that are needed after the start, by number.
 	keep []int
+	// sandbox says what is given up then, box is what is left, and asked who reads
+	// the rest.
+	sandbox sandbox.Options
+	box     *sandbox.Box
+	asked   *sandbox.Reader
 	// follow, if set, is the command or process that is traced alone.
 	follow *followed
 	// family, if set, is that process.
@@ -46,6 +52,7 @@ func (t *traceFlags) flags(set *pflag.FlagSet) {
 	set.Uint64VarP(&t.count, "count", "c", 0, "stop after this `NUMBER` of teardowns")
 	set.Uint32Var(&t.ringSize, "ring-size", 0, "size of the kernel's buffer in `MiB`, a power of two (default 32)")
 	set.Uint32Var(&t.maxConnections, "max-connections", 0, "open connections to follow (default 65536; on Linux more where memory allows)")
+	t.sandboxFlags(set)
 	set.BoolVar(&t.commandLine, "command-line", false, "record command lines too (they may hold secrets)")
 }
 
@@ -72,9 +79,12 @@ func (t *traceFlags) open() (*trace, error) {
 	if t.duration < 0 {
 		return nil, usage("--duration %s is over before it begins: want a time such as 30s", t.duration)
 	}
+	if _, err := t.openBox(); err != nil {
+		return nil, err
+	}
 	source, err := openSource(t)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSource, err)
+		return nil, errors.Join(fmt.Errorf("%w: %w", errSource, err), t.box.Close())
 	}
 	start := source.Start()
 	start.Tool.Version = version()
@@ -94,4 +104,4 @@ func (t *trace) tell(out io.Writer) {
 	}
 }
 
-func (t *trace) Close() error { return t.source.Close() }
+func (t *trace) Close() error { return errors.Join(t.source.Close(), t.flags.box.Close()) }

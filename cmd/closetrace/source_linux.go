@@ -3,14 +3,9 @@ package main
 import (
 	"math/bits"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
-
-// rotationCapabilities let root make files in a folder of somebody else.
-var rotationCapabilities = []int{unix.CAP_DAC_OVERRIDE}
 
 var backends = []string{"fentry", "kprobe", "tracepoint"}
 
@@ -31,11 +26,14 @@ func openSource(t *traceFlags) (model.Source, error) {
 	if opts.Mode, err = parseBackend(t.backend); err != nil {
 		return nil, err
 	}
+	if opts.Reader, err = t.reader(); err != nil {
+		return nil, err
+	}
 	source, err := tracer.Open(opts)
 	if err != nil {
 		return nil, err
 	}
-	if err := tracer.DropPrivileges(t.keep...); err != nil {
+	if err := t.enter(); err != nil {
 		source.Close()
 		return nil, err
 	}

@@ -9,9 +9,6 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// rotationCapabilities is for Linux.
-var rotationCapabilities []int
-
 var backends = []string{"none"}
 
 func openSource(*traceFlags) (model.Source, error) {

@@ -7,9 +7,6 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// rotationCapabilities is for Linux.
-var rotationCapabilities []int
-
 var backends = []string{"etw"}
 
 // openSource starts the ETW session. Filters run in this process: ETW has none

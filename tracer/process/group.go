@@ -53,7 +53,7 @@ func (g *Group) Path() string { return g.path }
 func (g *Group) Directory() string { return g.directory }
 
 // GroupAt returns a group that another process made. Making and removing one
-// needs the privileges that tracer.DropPrivileges gives up.
+// needs privileges that a trace gives up.
 func GroupAt(directory string) *Group {
 	return &Group{directory: directory, parent: filepath.Dir(directory), path: directory}
 }

@@ -17,6 +17,15 @@ type Options struct {
 	// Lazy: read about a process when it is first asked for, not all of them at
 	// once. For those who keep their privileges.
 	Lazy bool
+	// Reader, if set, reads what this process may not.
+	Reader Reader
+}
+
+// Reader reads of processes and containers what takes privileges that a trace gives
+// up. It may be used by any goroutine.
+type Reader interface {
+	Executable(pid int) (string, error)
+	Names(id, runtime, podUID string) (pod, namespace, container string)
 }
 
 // Owners tells what the kernel's messages do not say about a process: its
@@ -47,11 +56,14 @@ const (
 
 // NewOwners also reads what is known of all processes that run now, unless
 // opts.Lazy is set: of other users' processes the executable can only be read
-// with CAP_SYS_PTRACE, which tracer.DropPrivileges gives up.
+// with CAP_SYS_PTRACE, which a trace gives up: then Options.Reader does.
 func NewOwners(opts Options) *Owners {
 	o := &Owners{
 		opts: opts, tree: newCgroupTree(Cgroup2Mount()), files: newNodeFiles(""),
 		young: map[program]details{}, users: map[uint32]string{}, places: map[string]place{},
+	}
+	if opts.Reader != nil {
+		o.files.ask = opts.Reader.Names
 	}
 	if !opts.Lazy {
 		o.learnAll()
@@ -157,7 +169,7 @@ func (o *Owners) details(p program) details {
 	}
 	d, ok := o.old[p]
 	if !ok {
-		if d, ok = p.read(o.opts.CommandLine); !ok {
+		if d, ok = p.read(&o.opts); !ok {
 			d = details{}
 		}
 	}

@@ -4,7 +4,9 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -68,15 +70,17 @@ type details struct {
 
 // read returns the details of p, if p still runs. What was read while another
 // program took its place is thrown away.
-func (p program) read(commandLine bool) (details, bool) {
+func (p program) read(opts *Options) (details, bool) {
 	if now, ok := programNow(p.pid); !ok || now != p {
 		return details{}, false
 	}
 	var d details
 	if path, err := os.Readlink(procPath(p.pid, "exe")); err == nil { // needs ptrace access
 		d.executable = path
+	} else if opts.Reader != nil && errors.Is(err, fs.ErrPermission) {
+		d.executable, _ = opts.Reader.Executable(p.pid)
 	}
-	if commandLine {
+	if opts.CommandLine {
 		d.commandLine = commandLineOf(p.pid)
 	}
 	d.memberships = cgroupsOf(p.pid)

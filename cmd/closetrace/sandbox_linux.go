@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/closetrace/closetrace/internal/sandbox"
+	"github.com/closetrace/closetrace/tracer/process"
+)
+
+// sandboxFlags say what a trace gives up when it runs.
+func (t *traceFlags) sandboxFlags(set *pflag.FlagSet) {
+	set.StringVar(&t.sandbox.User, "user", "", "once attached become this `USER` (default who called sudo, else nobody); a command after -- runs as it")
+	set.BoolVar(&t.sandbox.Off, "no-sandbox", false, "stay root, without capabilities: no other user, no landlock, no seccomp")
+}
+
+// openBox makes ready what will be left when the trace runs.
+func (t *traceFlags) openBox() (*sandbox.Box, error) {
+	if t.box != nil {
+		return t.box, nil
+	}
+	box, err := sandbox.New(t.sandbox)
+	if err != nil {
+		return nil, usage("--user: %w", err)
+	}
+	t.box = box
+	return box, nil
+}
+
+// reader reads of processes what the sandbox forbids; nil where there is no need.
+func (t *traceFlags) reader() (process.Reader, error) {
+	box, err := t.openBox()
+	if err != nil {
+		return nil, err
+	}
+	if t.asked == nil {
+		if t.asked, err = box.Reader(); err != nil || t.asked == nil {
+			return nil, err // and no pointer in an interface
+		}
+	}
+	return t.asked, nil
+}
+
+// confined reports whether files can be made in one folder only. It opens the box.
+func (t *traceFlags) confined() bool { return !t.sandbox.Off }
+
+// enter gives up what only the start needed.
+func (t *traceFlags) enter() error {
+	var read []string
+	if mount := process.Cgroup2Mount(); mount != "" {
+		read = append(read, mount)
+	}
+	return t.box.Enter(t.keep, read...)
+}
+
+// warnUnboxed says loudly that the process stays root.
+func (t *traceFlags) warnUnboxed(out io.Writer) {
+	if t.sandbox.Off {
+		fmt.Fprintln(out, "closetrace: WARNING: --no-sandbox: this process stays root for as long as it traces, and may write root's files")
+	}
+}
+
+// newHelper is the other side of a sandbox.
+func newHelper(*app) *cobra.Command {
+	return &cobra.Command{
+		Use:                sandbox.HelperCommand,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE:               func(_ *cobra.Command, args []string) error { return sandbox.Serve(args, process.NodeNames()) },
+	}
+}

@@ -1,0 +1,25 @@
+//go:build !linux
+
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/closetrace/closetrace/internal/sandbox"
+)
+
+// Elsewhere a trace runs as who started it.
+func (t *traceFlags) sandboxFlags(*pflag.FlagSet) {}
+func (t *traceFlags) warnUnboxed(io.Writer)       {}
+func (t *traceFlags) confined() bool              { return false }
+func (t *traceFlags) openBox() (*sandbox.Box, error) {
+	if t.box == nil {
+		t.box = &sandbox.Box{}
+	}
+	return t.box, nil
+}
+
+func newHelper(*app) *cobra.Command { return &cobra.Command{Use: "sandbox-helper", Hidden: true} }

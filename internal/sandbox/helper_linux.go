@@ -1,0 +1,151 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// HelperCommand is the hidden command that runs [Serve].
+const HelperCommand = "sandbox-helper"
+
+// question is what a helper is asked, and answer what it says; a file may come with it.
+type question struct {
+	Op       string
+	PID      int    `json:",omitzero"`
+	Name, To string `json:",omitzero"`
+	Force    bool   `json:",omitzero"`
+}
+
+type answer struct {
+	Text  []string      `json:",omitzero"`
+	Path  string        `json:",omitzero"` // of an error
+	Errno syscall.Errno `json:",omitzero"`
+	Error string        `json:",omitzero"`
+}
+
+// messageMax bounds a message of both; a path has up to 4096 bytes.
+const messageMax = 16 << 10
+
+// patience is how long a helper may think. One that takes longer is not asked again.
+var patience = unix.Timeval{Sec: 2}
+
+// helper is the other side's end of a connection. Any goroutine may ask.
+type helper struct {
+	mu      sync.Mutex
+	role    string
+	conn    int // -1: gone
+	command *exec.Cmd
+}
+
+var errGone = errors.New("the helper has ended")
+
+// start begins a helper. It ends when its connection is closed, whatever ends us.
+func (b *Box) start(role string, arguments ...string) (*helper, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("start helper %s: %w", role, err)
+	}
+	theirs := os.NewFile(uintptr(ends[1]), "helper")
+	defer theirs.Close()
+	h := &helper{role: role, conn: ends[0]}
+	h.command = exec.Command(self, append([]string{HelperCommand, role}, arguments...)...)
+	h.command.ExtraFiles = []*os.File{theirs}
+	h.command.Stderr = os.Stderr
+	h.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no ctrl-c of the terminal: we end it
+	err = errors.Join(unix.SetsockoptTimeval(h.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience), h.command.Start())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start helper %s: %w", role, err), unix.Close(h.conn))
+	}
+	b.helpers = append(b.helpers, h)
+	return h, nil
+}
+
+func (h *helper) ask(q question) (answer, *os.File, error) {
+	text, err := json.Marshal(&q)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.conn < 0 {
+		return answer{}, nil, errGone
+	}
+	a, f, err := exchange(h.conn, text)
+	if err != nil { // a late answer would be taken for that of the next question
+		unix.Close(h.conn)
+		h.conn = -1
+		return answer{}, nil, fmt.Errorf("ask helper %s: %w", h.role, err)
+	}
+	switch {
+	case a.Errno != 0:
+		err = &fs.PathError{Op: q.Op, Path: a.Path, Err: a.Errno}
+	case a.Error != "":
+		err = errors.New(a.Error)
+	}
+	return a, f, err
+}
+
+func exchange(conn int, text []byte) (answer, *os.File, error) {
+	if err := unix.Sendto(conn, text, unix.MSG_NOSIGNAL, nil); err != nil {
+		return answer{}, nil, err
+	}
+	buffer, control := make([]byte, messageMax), make([]byte, unix.CmsgSpace(4))
+	var n, controls int
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		n, controls, _, _, err = unix.Recvmsg(conn, buffer, control, unix.MSG_CMSG_CLOEXEC)
+	}
+	if err == nil && n == 0 {
+		err = errGone
+	}
+	if err != nil {
+		return answer{}, nil, err
+	}
+	f, err := passedFile(control[:controls])
+	if err != nil {
+		return answer{}, nil, err
+	}
+	var a answer
+	err = json.Unmarshal(buffer[:n], &a)
+	return a, f, err
+}
+
+func passedFile(control []byte) (*os.File, error) {
+	if len(control) == 0 {
+		return nil, nil
+	}
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil || len(messages) == 0 {
+		return nil, err
+	}
+	descriptors, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(descriptors) == 0 {
+		return nil, err
+	}
+	return os.NewFile(uintptr(descriptors[0]), "passed"), nil
+}
+
+func (h *helper) close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.conn >= 0 {
+		unix.Close(h.conn)
+		h.conn = -1
+	}
+	if err := h.command.Wait(); err != nil {
+		return fmt.Errorf("helper %s: %w", h.role, err)
+	}
+	return nil
+}
