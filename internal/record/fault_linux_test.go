@@ -261,3 +261,42 @@ func TestStandardOutput(t *testing.T) {
 		t.Errorf("got %s", s)
 	}
 }
+
+// TestTruncated: a recording that somebody shortens says so and ends, within a
+// second and at its stop. No stop line claims what the file does not hold.
+func TestTruncated(t *testing.T) {
+	for _, name := range []string{"a.jsonl", "a.jsonl.zst"} {
+		for what, next := range map[string]func(*Writer) error{
+			"told":     nil,
+			"stop":     func(w *Writer) error { return errors.Join(w.Write(ptr(stopRecord())), w.Flush()) },
+			"rotation": func(w *Writer) error { return w.Rotate() },
+		} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				path, told := filepath.Join(t.TempDir(), name), make(chan error, 1)
+				w, err := Create(path, Options{OnError: func(err error) { told <- err }})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer w.Close()
+				write(t, w, startRecord(), numbered(0), numbered(1))
+				if err := errors.Join(w.Flush(), os.Truncate(path, 10)); err != nil {
+					t.Fatal(err)
+				}
+				if next != nil {
+					err = next(w)
+				} else {
+					err = <-told
+				}
+				if !errors.Is(err, ErrTruncated) {
+					t.Errorf("got %v, want ErrTruncated", err)
+				}
+				if err := w.Write(ptr(stopRecord())); !errors.Is(err, ErrTruncated) {
+					t.Errorf("stop: got %v, want ErrTruncated", err)
+				}
+				if info, err := os.Stat(path); err != nil || info.Size() != 10 {
+					t.Errorf("%d bytes, %v; want the 10 that were left", info.Size(), err)
+				}
+			})
+		}
+	}
+}

@@ -104,6 +104,18 @@ func (f *file) write(lines []byte) (int, error) {
 	return kept, err
 }
 
+// truncated reports whether the file holds less than was written to it, and how much.
+func (f *file) truncated() (held int64, short bool) {
+	if !f.regular {
+		return 0, false
+	}
+	info, err := f.f.Stat()
+	if err != nil {
+		return 0, false // writing says why
+	}
+	return info.Size(), info.Size() < f.size
+}
+
 // cut takes the last n bytes off, unless somebody else has written after them.
 func (f *file) cut(n int64) bool {
 	info, err := f.f.Stat()

@@ -38,6 +38,9 @@ var (
 	ErrMaxSize = errors.New("recording has reached its maximum size")
 	// ErrRemoved means that the file was deleted while it was written.
 	ErrRemoved = errors.New("recording was removed while it was written")
+	// ErrTruncated means that somebody shortened the file while it was written. It
+	// gets no stop line, which would claim what is not there.
+	ErrTruncated = errors.New("recording was truncated while it was written")
 	// ErrLine means that a record has no line or one of more than [MaxLine]
 	// bytes; the next may be fine.
 	ErrLine = errors.New("record can't be written")

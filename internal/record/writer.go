@@ -174,6 +174,10 @@ func (w *Writer) flush() error {
 	if len(w.batch) == 0 {
 		return nil
 	}
+	if err := w.shortened(); err != nil {
+		w.forget(0)
+		return w.fail(err)
+	}
 	n, err := w.file.write(w.batch)
 	if err != nil {
 		w.forget(n)
@@ -181,6 +185,15 @@ func (w *Writer) flush() error {
 	}
 	w.batch, w.pending = w.batch[:0], w.pending[:0]
 	return nil
+}
+
+// shortened returns an error if somebody has taken away what was written.
+func (w *Writer) shortened() error {
+	held, short := w.file.truncated()
+	if !short {
+		return nil
+	}
+	return fmt.Errorf("%w: %s holds %d of %d bytes", ErrTruncated, w.file.name(), held, w.file.size)
 }
 
 // forget takes the lines of the batch that end after its first n bytes out of
@@ -291,6 +304,10 @@ func (w *Writer) tick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || w.err != nil || w.flush() != nil {
+		return
+	}
+	if err := w.shortened(); err != nil {
+		w.fail(err)
 		return
 	}
 	switch {
