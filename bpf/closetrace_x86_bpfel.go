@@ -292,6 +292,8 @@ const (
 	TraceVarFilterPeer           = "filter_peer"
 	TraceVarFilterPort           = "filter_port"
 	TraceVarHertz100             = "hertz100"
+	TraceVarHertzBoottime        = "hertz_boottime"
+	TraceVarHertzMonotonic       = "hertz_monotonic"
 	TraceVarHertzPort            = "hertz_port"
 	TraceVarLive                 = "live"
 	TraceVarLosses               = "losses"
@@ -402,23 +404,25 @@ type TraceMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceVariableSpecs struct {
-	Blank        *ebpf.VariableSpec `ebpf:"blank"`
-	Capacity     *ebpf.VariableSpec `ebpf:"capacity"`
-	Copies       *ebpf.VariableSpec `ebpf:"copies"`
-	FilterFamily *ebpf.VariableSpec `ebpf:"filter_family"`
-	FilterMask   *ebpf.VariableSpec `ebpf:"filter_mask"`
-	FilterNetns  *ebpf.VariableSpec `ebpf:"filter_netns"`
-	FilterPeer   *ebpf.VariableSpec `ebpf:"filter_peer"`
-	FilterPort   *ebpf.VariableSpec `ebpf:"filter_port"`
-	Hertz100     *ebpf.VariableSpec `ebpf:"hertz100"`
-	HertzPort    *ebpf.VariableSpec `ebpf:"hertz_port"`
-	Live         *ebpf.VariableSpec `ebpf:"live"`
-	Losses       *ebpf.VariableSpec `ebpf:"losses"`
-	LostLater    *ebpf.VariableSpec `ebpf:"lost_later"`
-	OnClose      *ebpf.VariableSpec `ebpf:"on_close"`
-	TenantSeed   *ebpf.VariableSpec `ebpf:"tenant_seed"`
-	TypedTask    *ebpf.VariableSpec `ebpf:"typed_task"`
-	WakeAt       *ebpf.VariableSpec `ebpf:"wake_at"`
+	Blank          *ebpf.VariableSpec `ebpf:"blank"`
+	Capacity       *ebpf.VariableSpec `ebpf:"capacity"`
+	Copies         *ebpf.VariableSpec `ebpf:"copies"`
+	FilterFamily   *ebpf.VariableSpec `ebpf:"filter_family"`
+	FilterMask     *ebpf.VariableSpec `ebpf:"filter_mask"`
+	FilterNetns    *ebpf.VariableSpec `ebpf:"filter_netns"`
+	FilterPeer     *ebpf.VariableSpec `ebpf:"filter_peer"`
+	FilterPort     *ebpf.VariableSpec `ebpf:"filter_port"`
+	Hertz100       *ebpf.VariableSpec `ebpf:"hertz100"`
+	HertzBoottime  *ebpf.VariableSpec `ebpf:"hertz_boottime"`
+	HertzMonotonic *ebpf.VariableSpec `ebpf:"hertz_monotonic"`
+	HertzPort      *ebpf.VariableSpec `ebpf:"hertz_port"`
+	Live           *ebpf.VariableSpec `ebpf:"live"`
+	Losses         *ebpf.VariableSpec `ebpf:"losses"`
+	LostLater      *ebpf.VariableSpec `ebpf:"lost_later"`
+	OnClose        *ebpf.VariableSpec `ebpf:"on_close"`
+	TenantSeed     *ebpf.VariableSpec `ebpf:"tenant_seed"`
+	TypedTask      *ebpf.VariableSpec `ebpf:"typed_task"`
+	WakeAt         *ebpf.VariableSpec `ebpf:"wake_at"`
 }
 
 // TraceObjects contains all objects after they have been loaded into the kernel.
@@ -472,23 +476,25 @@ func (m *TraceMaps) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceVariables struct {
-	Blank        *ebpf.Variable `ebpf:"blank"`
-	Capacity     *ebpf.Variable `ebpf:"capacity"`
-	Copies       *ebpf.Variable `ebpf:"copies"`
-	FilterFamily *ebpf.Variable `ebpf:"filter_family"`
-	FilterMask   *ebpf.Variable `ebpf:"filter_mask"`
-	FilterNetns  *ebpf.Variable `ebpf:"filter_netns"`
-	FilterPeer   *ebpf.Variable `ebpf:"filter_peer"`
-	FilterPort   *ebpf.Variable `ebpf:"filter_port"`
-	Hertz100     *ebpf.Variable `ebpf:"hertz100"`
-	HertzPort    *ebpf.Variable `ebpf:"hertz_port"`
-	Live         *ebpf.Variable `ebpf:"live"`
-	Losses       *ebpf.Variable `ebpf:"losses"`
-	LostLater    *ebpf.Variable `ebpf:"lost_later"`
-	OnClose      *ebpf.Variable `ebpf:"on_close"`
-	TenantSeed   *ebpf.Variable `ebpf:"tenant_seed"`
-	TypedTask    *ebpf.Variable `ebpf:"typed_task"`
-	WakeAt       *ebpf.Variable `ebpf:"wake_at"`
+	Blank          *ebpf.Variable `ebpf:"blank"`
+	Capacity       *ebpf.Variable `ebpf:"capacity"`
+	Copies         *ebpf.Variable `ebpf:"copies"`
+	FilterFamily   *ebpf.Variable `ebpf:"filter_family"`
+	FilterMask     *ebpf.Variable `ebpf:"filter_mask"`
+	FilterNetns    *ebpf.Variable `ebpf:"filter_netns"`
+	FilterPeer     *ebpf.Variable `ebpf:"filter_peer"`
+	FilterPort     *ebpf.Variable `ebpf:"filter_port"`
+	Hertz100       *ebpf.Variable `ebpf:"hertz100"`
+	HertzBoottime  *ebpf.Variable `ebpf:"hertz_boottime"`
+	HertzMonotonic *ebpf.Variable `ebpf:"hertz_monotonic"`
+	HertzPort      *ebpf.Variable `ebpf:"hertz_port"`
+	Live           *ebpf.Variable `ebpf:"live"`
+	Losses         *ebpf.Variable `ebpf:"losses"`
+	LostLater      *ebpf.Variable `ebpf:"lost_later"`
+	OnClose        *ebpf.Variable `ebpf:"on_close"`
+	TenantSeed     *ebpf.Variable `ebpf:"tenant_seed"`
+	TypedTask      *ebpf.Variable `ebpf:"typed_task"`
+	WakeAt         *ebpf.Variable `ebpf:"wake_at"`
 }
 
 // TracePrograms contains all programs after they have been loaded into the kernel.

@@ -13,6 +13,8 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 	if (filter_netns && key.netns != filter_netns && !hertz_port)
 		return;
 	if (hertz_port && key.port == hertz_port && SOCK_FLAG(true, sk, SOCK_LINGER)) {
+		hertz_monotonic = bpf_ktime_get_ns();
+		hertz_boottime = bpf_ktime_get_boot_ns();
 		hertz100 = sk->sk_lingertime;
 		return;
 	}

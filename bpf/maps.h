@@ -155,6 +155,9 @@ bool live;
  */
 __u32 hertz_port;
 __u64 hertz100;
+/* When it began to listen, by the kernel's own clocks: see package tracer, learn. */
+__u64 hertz_monotonic;
+__u64 hertz_boottime;
 
 /* Total of losses, which every message carries. Written only when one happens. */
 __u64 losses;

@@ -136,6 +136,7 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 			}
 			defer func() {
 				unix.Close(client)
+				_, _ = unix.Read(server, make([]byte, 1)) // returns at the client's FIN
 				unix.Close(server)
 			}()
 		}
@@ -155,7 +156,7 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 			if r.Teardown.Confidence == model.Certain && r.Teardown.Process.PID == os.Getpid() {
 				certain++
 			} else {
-				t.Logf("%v %v %v of %+v", r.Teardown.Verdict, r.Teardown.Cause, r.Teardown.Confidence, r.Teardown.Process)
+				t.Logf("%v %v %v by %s of %+v", r.Teardown.Verdict, r.Teardown.Cause, r.Teardown.Confidence, r.Teardown.Rule, r.Teardown.Process)
 			}
 		}
 	}
@@ -166,7 +167,9 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 	if share := uint64(entries * 2 / 3); held > share || held < share*9/10 {
 		t.Errorf("one user holds %d entries, want about %d", held, share)
 	}
-	if want := uint64(2*spaces*each) - held; told.Count != want || told.Max != entries || told.NetNS != 0 || told.Where != "connection-table" {
+	// A connection that was refused while it was new may find a place later on.
+	if want := uint64(2*spaces*each) - held; told.Count < want || told.Count > want+want/50 || told.Max != entries ||
+		told.NetNS != 0 || told.Where != "connection-table" {
 		t.Errorf("told as %+v, want %d in no one namespace", told, want)
 	}
 }

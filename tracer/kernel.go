@@ -10,7 +10,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
@@ -28,12 +27,10 @@ const tableLoss = "connection-table"
 // lossCounters reads the kernel's loss counters from mapped memory: that needs
 // no capability, also before 5.19.
 type lossCounters struct {
-	memory   io.ReaderAt // a cpu_counters for each CPU
-	cpus     int
-	total    variable // losses
-	port     variable // hertz_port
-	hertz100 variable
-	later    variable // lost_later
+	memory io.ReaderAt // a cpu_counters for each CPU
+	cpus   int
+	total  variable // losses
+	later  variable // lost_later
 	// Reported so far.
 	ring, laterReported, table, missed uint64
 	strays                             uint64 // taken so far
@@ -48,7 +45,6 @@ func newLossCounters(objects *ebpf.Collection) (*lossCounters, error) {
 	return &lossCounters{
 		memory: memory, cpus: min(ebpf.MustPossibleCPU(), int(m.MaxEntries())),
 		total: objects.Variables["losses"], later: objects.Variables["lost_later"],
-		port: objects.Variables["hertz_port"], hertz100: objects.Variables["hertz100"],
 	}, nil
 }
 
@@ -106,46 +102,6 @@ func (l *lossCounters) report(at model.Time, out emit) {
 			return
 		}
 	}
-}
-
-// learnHertz returns CONFIG_HZ, the unit of sk_lingertime, or 0. The program on
-// inet_sock_set_state reads it from a listening socket of our own with SO_LINGER
-// {1,100}; that it does so also shows that the hook is live.
-func learnHertz(l *lossCounters) uint32 {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return 0
-	}
-	defer unix.Close(fd)
-	linger := unix.Linger{Onoff: 1, Linger: 100}
-	if unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger) != nil {
-		return 0
-	}
-	port, ok := bindAnyPort(fd)
-	if !ok || l.port.Set(uint32(port)) != nil || unix.Listen(fd, 0) != nil || l.port.Set(uint32(0)) != nil {
-		return 0
-	}
-	var hundred uint64
-	if l.hertz100.Get(&hundred) != nil {
-		return 0
-	}
-	return uint32(hundred / 100)
-}
-
-// bindAnyPort prefers the loopback address, which a namespace may lack.
-func bindAnyPort(fd int) (port int, ok bool) {
-	if unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}) != nil && unix.Bind(fd, &unix.SockaddrInet4{}) != nil {
-		return 0, false
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		return 0, false
-	}
-	inet, ok := name.(*unix.SockaddrInet4)
-	if !ok {
-		return 0, false
-	}
-	return inet.Port, true
 }
 
 // resetReasons returns the names of enum sk_rst_reason (since 6.10) of the

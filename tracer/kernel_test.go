@@ -31,10 +31,9 @@ func (v *fakeVariable) Set(value any) error {
 
 // fakeCounters is what the programs count.
 type fakeCounters struct {
-	cpus                  int
-	all                   [4]bpf.TraceCpuCounters
-	total, later, hundred fakeVariable
-	port                  fakeVariable
+	cpus         int
+	all          [4]bpf.TraceCpuCounters
+	total, later fakeVariable
 }
 
 // ReadAt implements io.ReaderAt, over the processors that the kernel has.
@@ -48,7 +47,7 @@ func (f *fakeCounters) ReadAt(b []byte, at int64) (int, error) {
 }
 
 func (f *fakeCounters) losses() *lossCounters {
-	return &lossCounters{memory: f, cpus: f.cpus, total: &f.total, later: &f.later, port: &f.port, hertz100: &f.hundred}
+	return &lossCounters{memory: f, cpus: f.cpus, total: &f.total, later: &f.later}
 }
 
 func (f *fakeCounters) add(cpu int, c bpf.TraceCpuCounters) {
@@ -132,26 +131,4 @@ func TestMoreStrays(t *testing.T) {
 		t.Errorf("told as %+v", e)
 		return true
 	})
-}
-
-// TestLearnHertz: CONFIG_HZ is a hundredth of what 100 seconds are in jiffies. The
-// program is told the port before the socket listens, and no longer afterwards.
-func TestLearnHertz(t *testing.T) {
-	for _, hertz := range []uint64{100, 250, 300, 1000} {
-		f := &fakeCounters{cpus: 1}
-		var ports []uint32
-		f.port.set = func(port any) {
-			ports = append(ports, port.(uint32))
-			f.hundred.value = 100 * hertz
-		}
-		if got := learnHertz(f.losses()); got != uint32(hertz) {
-			t.Errorf("got %d, want %d", got, hertz)
-		}
-		if len(ports) != 2 || ports[0] == 0 || ports[1] != 0 {
-			t.Errorf("told the ports %v, want one and then none", ports)
-		}
-	}
-	if got := learnHertz((&fakeCounters{cpus: 1}).losses()); got != 0 {
-		t.Errorf("no program answers: got %d, want 0", got)
-	}
 }

@@ -137,15 +137,19 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if err := runOnce(t.loaded.objects.Programs[once]); err != nil {
 		return nil, fmt.Errorf("find open connections: %w", err)
 	}
+	found := newOwnListener(t.loaded.objects).learn(t.now)
+	t.now = t.now.kernels(found.ahead)
 	clock := t.now.measure()
 	t.started = clock.time(t.now.monotonic())
 	t.asm = newAssembler(translator{
 		clock:     clock,
-		hertz:     learnHertz(t.losses),
+		hertz:     found.hertz,
 		reasons:   resetReasons(env.types),
 		seesICMP4: t.loaded.runs("fentry_v4_err", "kprobe_v4_err"),
 		seesICMP6: t.loaded.runs("fentry_v6_err", "kprobe_v6_err"),
-		owners:    process.NewOwners(process.Options{CommandLine: opts.CommandLine, Reader: opts.Reader}),
+		owners: process.NewOwners(process.Options{
+			CommandLine: opts.CommandLine, Reader: opts.Reader, BootAhead: time.Duration(found.ahead.boottime),
+		}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
 	t.asm.began, t.asm.following = t.now.monotonic(), opts.PID != 0
 	t.asm.attached(t.loaded.allReturns())

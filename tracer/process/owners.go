@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -17,6 +18,9 @@ type Options struct {
 	// Lazy: read about a process when it is first asked for, not all of them at
 	// once. For those who keep their privileges.
 	Lazy bool
+	// BootAhead is how far CLOCK_BOOTTIME of the kernel is ahead of that of this
+	// process, in a time namespace: /proc tells start times by the latter.
+	BootAhead time.Duration
 	// Reader, if set, reads what this process may not.
 	Reader Reader
 }
@@ -90,7 +94,7 @@ func (o *Owners) learnAll() {
 // [Owners.Describe] can tell of it when it has gone. The arguments are those of
 // Describe, and the start time is known.
 func (o *Owners) Meet(pid int, name string, started, cgroup uint64) {
-	o.details(program{pid, started / startTick, name})
+	o.details(o.program(pid, started, name))
 	o.tree.path(cgroup, pid)
 }
 
@@ -105,7 +109,7 @@ func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
 	}
 	var d details
 	if started != 0 {
-		d = o.details(program{f.Process.PID, started / startTick, f.Process.Name})
+		d = o.details(o.program(f.Process.PID, started, f.Process.Name))
 		f.Process.Executable.Path, f.Process.CommandLine = d.executable, d.commandLine
 	}
 	o.place(f, &d, cgroup)
@@ -113,6 +117,11 @@ func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
 		// A container has a user table of its own: ours may name another user.
 		f.Process.User.Name = o.userName(uid)
 	}
+}
+
+// program names a process as /proc does.
+func (o *Owners) program(pid int, started uint64, name string) program {
+	return program{pid, (started - uint64(o.opts.BootAhead)) / startTick, name}
 }
 
 // place fills in where the process runs.
