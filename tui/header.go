@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -227,16 +228,26 @@ func (s *screen) countLine() string {
 // labelWidth is what stands before a curve: glyph, word, count.
 const labelWidth = len("X linger-timeout 999,999,999 ")
 
+// scaleWidth is what stands after a curve: how many ends its highest column has.
+const scaleWidth = len(" ^9999k")
+
 func (s *screen) curveGrid(columns int) []string {
-	width := s.width / columns
+	width, scale := s.width/columns, 0
+	if width >= 60 {
+		scale = scaleWidth
+	}
 	var lines []string
 	for i, v := range s.shownVerdicts() {
 		text := left(s.g.of(v)+" "+v.String(), labelWidth-13, s.g.dots) + right(human.Count(s.sum.counts[v]), 11, s.g.dots) + "  "
 		curve := s.sum.curves[v]
-		if room := max(width-labelWidth-1, 0); len(curve) > room {
+		if room := max(width-labelWidth-1-scale, 0); len(curve) > room {
 			curve = curve[len(curve)-room:]
 		}
-		cell := s.pal.of(v).Styled(left(text+sparkline(curve, s.g.spark), width, ""))
+		top := ""
+		if most := slices.Max(append(curve[:len(curve):len(curve)], 0)); most > 0 {
+			top = " " + s.g.up + human.ShortCount(most)
+		}
+		cell := s.pal.of(v).Styled(left(text+sparkline(curve, s.g.spark), width-scale, "")) + s.pal.faint.Styled(left(top, scale, ""))
 		if i%columns == 0 {
 			lines = append(lines, cell)
 		} else {

@@ -23,7 +23,7 @@ type keyMap struct {
 	window, group, end                         key.Binding
 	copyJSON, copyFilter, write, record, mouse key.Binding
 	stepBack, step, abortBack, abort           key.Binding
-	faster, slower                             key.Binding
+	faster, slower, seek, restart              key.Binding
 	bad, redraw, suspend                       key.Binding
 	help, quit, kill                           key.Binding
 }
@@ -65,6 +65,8 @@ func newKeyMap() keyMap {
 		abort:       bind("}", "next abortive", "}"),
 		faster:      bind("+", "replay twice as fast", "+", "="),
 		slower:      bind("-", "replay half as fast", "-"),
+		seek:        bind(":", "go to a time", ":"),
+		restart:     bind("P", "play from the start", "P"),
 		bad:         bind("a", "not graceful only", "a"),
 		redraw:      bind("ctrl+l", "draw anew", "ctrl+l"),
 		suspend:     bind("ctrl+z", "suspend", "ctrl+z"),
@@ -78,24 +80,6 @@ func newKeyMap() keyMap {
 	}
 	k.views = bind("1-9", "the views, by number", digits...)
 	return k
-}
-
-// groups returns all keys in the order of the help.
-func (k *keyMap) groups() []keyGroup {
-	return []keyGroup{
-		{"Views", []key.Binding{k.views, k.next, k.previous}},
-		{"Move", []key.Binding{k.down, k.up, k.halfDown, k.halfUp, k.first, k.last, k.enter, k.back, k.nextOne, k.previousOne}},
-		{"Choose", []key.Binding{k.bad, k.text, k.expr, k.pause, k.sort, k.reverse, k.window, k.group, k.end}},
-		{"Step", []key.Binding{k.step, k.stepBack, k.abort, k.abortBack, k.faster, k.slower}},
-		{"Take away", []key.Binding{k.copyJSON, k.copyFilter, k.write, k.record}},
-		{"Program", []key.Binding{k.help, k.mouse, k.redraw, k.suspend, k.quit, k.kill}},
-	}
-}
-
-// keyGroup is a paragraph of the help.
-type keyGroup struct {
-	title string
-	keys  []key.Binding
 }
 
 // footer returns the keys that matter most where the user is: those that leave and
@@ -119,7 +103,7 @@ func (s *screen) footer() []key.Binding {
 		list = slices.DeleteFunc(list, func(b key.Binding) bool { return b.Help() == k.bad.Help() })
 		return append(list, k.down, k.copyJSON, k.copyFilter)
 	case s.replay != nil:
-		return append(list, k.enter, k.pause, k.step, k.stepBack, k.abort, k.abortBack, k.text)
+		return append(list, k.enter, k.pause, k.seek, k.step, k.stepBack, k.abort, k.abortBack, k.text)
 	default:
 		return append(list, k.next, k.enter, k.text, k.expr, k.pause)
 	}
@@ -209,6 +193,8 @@ func (k *keyMap) named() []namedKey {
 		{"abort", &k.abort},
 		{"faster", &k.faster},
 		{"slower", &k.slower},
+		{"seek", &k.seek},
+		{"restart", &k.restart},
 		{"bad", &k.bad},
 		{"redraw", &k.redraw},
 		{"suspend", &k.suspend},

@@ -291,18 +291,36 @@ var keyTests = map[string]func(*testing.T, *rig){
 	},
 	"faster": func(t *testing.T, r *rig) { replayKeys(t, "+", "2x") },
 	"slower": func(t *testing.T, r *rig) { replayKeys(t, "-", "0.5x") },
+	"seek": func(t *testing.T, _ *rig) {
+		r := newRig(t, 120, 24, demoFeed(), func(c *Config) { c.Replay = &Replay{Name: "f"} })
+		r.in.end(nil)
+		r.tick(frame)
+		for typed, want := range map[string]string{"17:21": "17:21:00.000", "17:22:03": "17:22:03.000", "-10s": "17:21:50.000", "03:00": "17:20:4"} {
+			r.press(":")
+			r.typed("17:22")
+			r.press("enter", ":")
+			r.typed(typed)
+			r.press("enter")
+			r.shows("‖ " + want)
+		}
+		r.press(":")
+		r.typed("noon")
+		r.press("enter")
+		r.shows("want a time such as 17:03")
+	},
+	"restart": func(t *testing.T, _ *rig) {
+		r := newRig(t, 120, 24, demoFeed(), func(c *Config) { c.Replay = &Replay{Name: "f"} })
+		r.in.end(nil)
+		r.tick(frame)
+		r.press("P")
+		r.shows("▶ 1x 17:20:40")
+	},
 	"help": func(t *testing.T, r *rig) {
 		r.press("?")
-		for _, group := range r.s.keys.groups() {
-			for _, b := range group.keys {
-				if !strings.Contains(r.s.pages.GetContent(), b.Help().Desc) {
-					t.Errorf("the help does not tell %q", b.Help().Desc)
-				}
-			}
-		}
-		r.shows("previous view")
+		r.shows("Signs", "Program")
+		r.hides("Replay")
 		r.press("j", "?")
-		r.hides("previous view")
+		r.hides("Signs")
 	},
 	"quit": func(t *testing.T, r *rig) {
 		if _, quits := r.press("q")().(tea.QuitMsg); !quits {
@@ -347,19 +365,18 @@ func TestKeysAreNotBoundTwice(t *testing.T) {
 	keys := newKeyMap()
 	seen := map[string]string{}
 	helped := 0
-	for _, group := range keys.groups() {
-		for _, b := range group.keys {
-			helped++
-			for _, k := range b.Keys() {
-				if other := seen[k]; other != "" && k != "p" && k != "x" { // p goes back in the detail, x ends in Open
-					t.Errorf("%q is bound to %q and %q", k, other, b.Help().Desc)
-				}
-				seen[k] = b.Help().Desc
+	for _, named := range keys.named() {
+		b := named.key
+		helped++
+		for _, k := range b.Keys() {
+			if other := seen[k]; other != "" && k != "p" && k != "x" { // p goes back in the detail, x ends in Open
+				t.Errorf("%q is bound to %q and %q", k, other, b.Help().Desc)
 			}
+			seen[k] = b.Help().Desc
 		}
 	}
 	if all := reflect.TypeFor[keyMap]().NumField(); helped != all {
-		t.Errorf("the help has %d bindings of %d", helped, all)
+		t.Errorf("%d bindings have a name, of %d", helped, all)
 	}
 	if !key.Matches(keyPress("space"), keys.pause) {
 		t.Error("space does not match the pause")

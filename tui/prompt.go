@@ -19,6 +19,7 @@ const (
 	askWrite
 	askQuit
 	askEnd
+	askTime
 )
 
 // prompt is the question at the foot of the screen.
@@ -48,6 +49,8 @@ func (s *screen) ask(q question) {
 		p.input.SetValue(s.writeName())
 	case askQuit:
 		p.input.Prompt = "A recording is running. Stop it, keep the file and quit? (y/n) "
+	case askTime:
+		p.input.Prompt = "go to (17:03, 17:03:05, +5m, -10s): "
 	case askEnd: // the question is askEnd's
 	}
 	p.input.SetStyles(textinput.Styles{})
@@ -115,6 +118,11 @@ func (s *screen) answered() tea.Cmd {
 		q := s.query
 		q.expr = value
 		if err := s.choose(q); err != nil {
+			p.err = err.Error()
+			return nil
+		}
+	case askTime:
+		if err := s.replay.seek(s, value); err != nil {
 			p.err = err.Error()
 			return nil
 		}

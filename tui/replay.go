@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -37,6 +38,8 @@ func (s *screen) replayKeys() []action {
 	}
 	if p := s.replay; p != nil {
 		keys = append(keys,
+			act(k.seek, func(s *screen) { s.ask(askTime) }),
+			act(k.restart, func(s *screen) { p.restart(s) }),
 			act(k.faster, func(*screen) { p.speed = min(max(p.speed, 0.5)*2, 1024) }),
 			act(k.slower, func(*screen) { p.speed = max(p.speed/2, 1.0/16) }))
 	}
@@ -168,6 +171,66 @@ func (p *player) step(s *screen, n int, want func(*model.Record) bool) {
 	}
 	p.show(s, limit)
 	s.stream.follow = true
+}
+
+// restart plays from the start.
+func (p *player) restart(s *screen) {
+	if !p.loaded {
+		return
+	}
+	p.playing, p.at, p.speed = true, p.first, max(p.speed, 1)
+	p.show(s, s.frozen.journal.first)
+	s.stream.follow = true
+}
+
+// seek goes to a time: of the day, or from the position on, as in +5m. What is before the
+// first record that is kept is its time.
+func (p *player) seek(s *screen, text string) error {
+	at, err := p.moment(text, s.cfg.Zone)
+	if err != nil {
+		return err
+	}
+	p.playing, p.at = false, min(max(at, p.first), p.last)
+	j := s.frozen.journal
+	j.next = p.end
+	limit := j.first
+	for limit < p.end && j.at(limit).Time() <= p.at {
+		limit++
+	}
+	p.show(s, limit)
+	s.stream.follow = true
+	return nil
+}
+
+// moment reads a time: 17:03 or 17:03:05 is the first one after the position's day began,
+// or of the next day if the recording begins later.
+func (p *player) moment(text string, zone *time.Location) (model.Time, error) {
+	if strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") {
+		d, err := time.ParseDuration(text)
+		return p.at.Add(d), errTime(err)
+	}
+	for _, layout := range []string{"15:04:05", "15:04"} {
+		clock, err := time.Parse(layout, text)
+		if err != nil {
+			continue
+		}
+		day := inZone(p.first, zone)
+		at := time.Date(day.Year(), day.Month(), day.Day(), clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), day.Location())
+		if next := at.AddDate(0, 0, 1); at.Before(day.Add(-time.Minute)) && !next.After(inZone(p.last, zone)) {
+			at = next
+		}
+		return model.TimeOf(at), nil
+	}
+	return 0, errTime(errNoTime)
+}
+
+var errNoTime = errors.New("not a time")
+
+func errTime(err error) error {
+	if err != nil {
+		return errors.New("want a time such as 17:03, 17:03:05, +5m or -10s")
+	}
+	return nil
 }
 
 // toggle plays or stops; from the end it begins anew.

@@ -73,6 +73,8 @@ type Config struct {
 	// LeaveAtEnd leaves the screen when the records end, unless it is paused or
 	// one of them is looked at.
 	LeaveAtEnd bool
+	// Left is told what was seen when the user left; nil if nobody wants to know.
+	Left func(Totals)
 	// Open returns the connections that are open now.
 	Open func() ([]OpenConn, error)
 	// End ends one of them, and says what the kernel did.
@@ -97,6 +99,17 @@ type Replay struct {
 	// Speed plays the recording from its beginning, so many recorded seconds
 	// in one; 0 shows its end and stands still.
 	Speed float64
+}
+
+// Totals are what came in, whatever the filter showed of it.
+type Totals struct {
+	Ends      uint64
+	Verdicts  [model.NumVerdicts]uint64
+	LostBytes uint64
+	Missed    uint64 // events
+	From, To  model.Time
+	Recording string // the last file that was recorded to
+	Recorded  uint64
 }
 
 // ErrConfig is matched by the errors of a Config that can't be used.
@@ -148,7 +161,14 @@ func Run(ctx context.Context, records iter.Seq2[model.Record, error], cfg Config
 		close(leave)
 	}
 	<-done
-	_, _, recorded := in.recording.end()
+	path, count, recorded := in.recording.end()
+	if cfg.Left != nil && shown == nil {
+		all := in.deck.all
+		cfg.Left(Totals{
+			Ends: all.counts.total(), Verdicts: all.counts, LostBytes: all.lostBytes, Missed: all.lost,
+			From: all.first, To: all.last, Recording: path, Recorded: count,
+		})
+	}
 	return errors.Join(shown, in.err, recorded)
 }
 

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
@@ -42,6 +45,9 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 		Open:     func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
 	config.LeaveAtEnd = t.flags.follow != nil // the summary follows
+	if !config.LeaveAtEnd {
+		config.Left = func(t tui.Totals) { _, _ = io.WriteString(a.stderr, farewell(&t)) }
+	}
 	if open.allowKill {
 		config.End = open.end
 	}
@@ -58,6 +64,30 @@ func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error]
 	c.ASCII = !utf8Locale()
 	c.NoColor = os.Getenv("NO_COLOR") != ""
 	return tui.Run(ctx, records, c)
+}
+
+// farewell is what the screen leaves on the terminal: what came in, and where it was
+// recorded.
+func farewell(t *tui.Totals) string {
+	text := human.Count(t.Ends) + " connection ends"
+	if span := t.To.Sub(t.From); t.From != 0 && span >= time.Second {
+		text += " in " + human.Duration(span)
+	}
+	for _, v := range model.Verdicts() {
+		if n := t.Verdicts[v]; n > 0 {
+			text += fmt.Sprintf(", %s %v", human.Count(n), v)
+		}
+	}
+	if t.LostBytes > 0 {
+		text += "; " + human.Bytes(t.LostBytes) + " lost"
+	}
+	if t.Missed > 0 {
+		text += "; " + human.Count(t.Missed) + " events missed"
+	}
+	if t.Recording != "" {
+		text += fmt.Sprintf("\nrecorded %s records: closetrace replay %s", human.Count(t.Recorded), safetext.Escape(t.Recording))
+	}
+	return text + "\n"
 }
 
 // beginPart begins a recording on the screen, which has no --force.
