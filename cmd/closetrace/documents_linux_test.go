@@ -25,6 +25,7 @@ var documented = map[string]string{
 	"closetrace diagnose FILE":                   "closetrace diagnose a.jsonl",
 	"closetrace report FILE -o PAGE.html":        "closetrace report a.jsonl -o page.html && grep -qi '<html' page.html",
 	"closetrace join A B...":                     "closetrace join a.jsonl b.jsonl",
+	"closetrace anonymize FILE -o PUBLIC":        "closetrace anonymize a.jsonl -o public.jsonl",
 	"closetrace diff BEFORE AFTER":               "closetrace diff a.jsonl b.jsonl",
 	"closetrace explain CAUSE":                   "closetrace explain peer-reset | grep -q RST",
 	"closetrace list":                            "closetrace list",

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closetrace/closetrace/internal/anonymize"
+	"github.com/closetrace/closetrace/internal/record"
+)
+
+const anonymizeHelp = `Copy a recording without what tells of hosts, people and networks, to show it to
+others. Addresses are replaced so that those of one network stay together
+(Crypto-PAn); names of processes, users, hosts, containers, pods and units, paths,
+command lines, container ids, process and user numbers get pseudonyms, the same
+value always the same one. Verdicts, causes, times, ports, byte counts and findings
+stay; the filter of the trace is removed.
+
+Without --key the pseudonyms are made by a key that nobody keeps: another recording
+gets others. Times, ports and counts may still tell those who know the traffic.
+
+Examples:
+  closetrace anonymize incident.jsonl.zst -o public.jsonl.zst
+  head -c 32 /dev/urandom > our.key
+  closetrace anonymize monday.jsonl --key our.key -o monday-public.jsonl`
+
+func newAnonymize(a *app) *cobra.Command {
+	var output, keyFile string
+	var options record.Options
+	c := &cobra.Command{
+		Use:   "anonymize FILE|- [flags]",
+		Short: "Copy a recording without addresses, names and paths",
+		Long:  anonymizeHelp,
+		Args:  oneFile,
+		RunE: func(c *cobra.Command, args []string) error {
+			key, err := readKey(keyFile)
+			if err != nil {
+				return err
+			}
+			return a.anonymize(c.Context(), args[0], output, options, key)
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "-", "`FILE` to write, - for standard output")
+	c.Flags().StringVar(&keyFile, "key", "", "`FILE` with a secret of at least 16 bytes (default one that is not kept)")
+	c.Flags().BoolVar(&options.Force, "force", false, "overwrite an existing file")
+	c.Flags().BoolVar(&options.Compress, "compress", false, "write zstd frames")
+	return c
+}
+
+// readKey reads the secret, or makes one.
+func readKey(path string) (*anonymize.Key, error) {
+	secret := make([]byte, 32)
+	if path == "" {
+		if _, err := rand.Read(secret); err != nil {
+			return nil, fmt.Errorf("make a key: %w", err)
+		}
+		return anonymize.NewKey(secret)
+	}
+	secret, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	if len(secret) < 16 {
+		return nil, usage("--key %s has %d bytes, which can be guessed: head -c 32 /dev/urandom > %s", path, len(secret), path)
+	}
+	return anonymize.NewKey(secret)
+}
+
+func (a *app) anonymize(ctx context.Context, path, output string, options record.Options, key *anonymize.Key) (err error) {
+	in, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	w, err := record.Create(output, options)
+	if err != nil {
+		return createError(output, err)
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	for r, err := range in.records(ctx) {
+		if err != nil {
+			return err
+		}
+		key.Record(&r)
+		if err := w.Write(&r); err != nil && !errors.Is(err, record.ErrLine) {
+			return err
+		}
+	}
+	in.tell(a.stderr)
+	return nil
+}
