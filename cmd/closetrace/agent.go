@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -87,7 +88,9 @@ func (f *agentFlags) check() error {
 		f.listen = net.JoinHostPort("127.0.0.1", strconv.FormatUint(port, 10))
 	}
 	if f.spool == "" && agent.Exports(f.endpoint) {
-		f.spool = os.Getenv("STATE_DIRECTORY")
+		if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" {
+			f.spool = filepath.Join(state, "spool") // the directory itself may be a link
+		}
 	}
 	switch {
 	case f.listen == "" && !agent.Exports(f.endpoint):

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -92,5 +93,38 @@ func TestAgentReload(t *testing.T) {
 	}
 	if f = write("max-series: 9"); f.process != "" || f.unchangeable(old) == "" {
 		t.Errorf("got %+v, %q", f, f.unchangeable(old))
+	}
+}
+
+// The files and variables of deploy are settings of this program.
+func TestDeployedSettings(t *testing.T) {
+	for _, name := range []string{"systemd/agent.yaml", "kubernetes/agent.yaml"} {
+		text, err := os.ReadFile("../../deploy/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := strings.ReplaceAll("\n"+string(text), "\n#otlp", "\notlp") // what is a comment is meant too
+		whole = strings.NewReplacer("\n#max-rate", "\nmax-rate", "\n#filter", "\nfilter").Replace(whole)
+		if _, f, err := readSettings(t, nil, whole, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if _, err := f.compile(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var flags agentFlags
+	set := pflag.NewFlagSet("agent", pflag.ContinueOnError)
+	flags.flags(set)
+	known := map[string]bool{variable("config"): true}
+	set.VisitAll(func(f *pflag.Flag) { known[variable(f.Name)] = true })
+	for _, name := range []string{"kubernetes/daemonset.yaml", "systemd/closetrace-agent.service"} {
+		text, err := os.ReadFile("../../deploy/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range regexp.MustCompile(`CLOSETRACE_AGENT_\w+`).FindAllString(string(text), -1) {
+			if !known[word] {
+				t.Errorf("%s: %s is no setting", name, word)
+			}
+		}
 	}
 }

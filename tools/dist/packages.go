@@ -105,6 +105,7 @@ func (r *release) contents(t target) files.Contents {
 	all := []file{
 		{"/usr/bin/closetrace", r.binary(t), 0o750},
 		{"/usr/lib/systemd/system/closetrace.service", filepath.Join(r.root, "tools/dist/files/closetrace.service"), 0o644},
+		{"/usr/lib/systemd/system/closetrace-agent.service", filepath.Join(r.root, "deploy/systemd/closetrace-agent.service"), 0o644},
 		{"/usr/share/bash-completion/completions/closetrace", r.part("completions", "closetrace.bash"), 0o644},
 		{"/usr/share/zsh/site-functions/_closetrace", r.part("completions", "closetrace.zsh"), 0o644},
 		{"/usr/share/fish/vendor_completions.d/closetrace.fish", r.part("completions", "closetrace.fish"), 0o644},
@@ -115,5 +116,8 @@ func (r *release) contents(t target) files.Contents {
 	for _, f := range append(all, r.manPages("/usr/share/man/man8/")...) {
 		c = append(c, &files.Content{Source: f.source, Destination: f.name, FileInfo: &files.ContentFileInfo{Mode: f.mode, Owner: "root", Group: "root", MTime: r.date}})
 	}
-	return c
+	return append(c, &files.Content{
+		Source: filepath.Join(r.root, "deploy/systemd/agent.yaml"), Destination: "/etc/closetrace/agent.yaml", Type: files.TypeConfigNoReplace,
+		FileInfo: &files.ContentFileInfo{Mode: 0o644, Owner: "root", Group: "root", MTime: r.date},
+	})
 }
