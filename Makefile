@@ -6,7 +6,7 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: quiet run build cross generate check-generated check test lint collector agent-million wine bench dist check-dist check-install clean
+.PHONY: quiet run build cross generate check-generated check test lint collector agent-million wine bench bench-captures captures-doc dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -54,6 +54,12 @@ wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of th
 
 quiet:              ## an hour of healthy traffic must raise no alarm (as root)
 	CLOSETRACE_QUIET=1h go test -count=1 -timeout 70m -run TestQuiet -v ./internal/lab/incidents
+
+captures-doc:        ## play the lab under tcpdump, and write what the captures say into docs/captures.md (as root)
+	CLOSETRACE_CAPTURES=$(CURDIR)/docs/captures.md CGO_ENABLED=0 go test ./wire -run TestLab -count 1 -v
+
+bench-captures: build ## a capture of 1 GiB: how fast it is read on one processor, and by tshark
+	CLOSETRACE_GIB=$(CURDIR)/build/gib.pcap CGO_ENABLED=0 go test ./wire -run TestGiB -count 1 -v
 
 bench: build        ## Go benchmarks, then docs/benchmarks.md: closetrace beside the tools that are installed (as root)
 	go test -run '^$$' -bench . -benchmem ./...

@@ -2,7 +2,7 @@
 //
 //	back end ──► Event (Facts, or a Loss) ──► Classify ──► Record (Teardown) ──► screen, file, report
 //
-// A back end (packages tracer and etwsrc) reports what it observed as [Facts],
+// A back end (packages tracer, etwsrc and wire) reports what it observed as [Facts],
 // in words that hold on every platform. [Classify] turns facts into a
 // [Judgement] with one ordered table of named rules; it is a pure function, so
 // that a recording can be judged again by a later version. Sinks show

@@ -86,6 +86,8 @@ type Evidence struct {
 	Announced Observations `json:"notices,omitzero"`
 	// What the source concluded from what it saw; a verdict that rests on it is inferred.
 	Inferred Observations `json:"inferred,omitzero"`
+	// Why what the source concluded is not certain (captures).
+	InferredWhy string `json:"inferred_why,omitzero"`
 	// What the socket layer said of its abort (Windows).
 	AbortReason AbortReason `json:"abort_reason,omitzero"`
 	// The abort was asked for inside the close call (Windows).

@@ -104,6 +104,9 @@ func (o *Observed) Doubt(w Observation) string {
 	if e.Seen.Has(w) {
 		return ""
 	}
+	if e.InferredWhy != "" && e.Inferred.Has(w) && !e.Announced.Has(w) {
+		return e.InferredWhy
+	}
 	if line.doubt != nil {
 		if reason := line.doubt(o.facts); reason != "" {
 			return reason

@@ -11,6 +11,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/anonymize"
 	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/wire"
 )
 
 const anonymizeHelp = `Copy a recording without what tells of hosts, people and networks, to show it to
@@ -71,7 +72,7 @@ func readKey(path string) (*anonymize.Key, error) {
 }
 
 func (a *app) anonymize(ctx context.Context, path, output string, options record.Options, key *anonymize.Key) (err error) {
-	in, err := openFile(path)
+	in, err := openFile(path, wire.Options{})
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func badFiles(t *testing.T) []badFile {
 		{"a JSON list", join([]byte("["), bytes.ReplaceAll(bytes.TrimSpace(text), []byte("\n"), []byte(",")), []byte("]\n")), 1, 0, "", foreign + "line 1, byte 0: a JSON list: a recording has one object a line (jq -c '.[]' writes it so)"},
 		{"UTF-16", wide(string(text)), 1, 0, "", foreign + "it is UTF-16 text, as a shell's > writes on Windows: record with --output FILE instead"},
 		{"gzip", gzipped(t, text), 1, 0, "", foreign + "it is compressed with gzip: decompress it first"},
-		{"a packet capture", []byte("\xd4\xc3\xb2\xa1\x02\x00\x04\x00"), 1, 0, "", foreign + "it is a packet capture"},
+		{"a packet capture, cut in its header", []byte("\xd4\xc3\xb2\xa1\x02\x00\x04\x00"), 1, 0, "", "open FILE: cut at byte 8, in the middle of the file's header"},
 		{"a program", []byte("\x7fELF\x02\x01\x01"), 1, 0, "", foreign + "it is a program"},
 		{"a web page", []byte("<!DOCTYPE html><html>"), 1, 0, "", foreign + "it is an HTML page"},
 		{"prose", []byte("Dear reader,\nthis is no recording.\n"), 1, 0, "", foreign + "line 1, byte 0: not JSON: want { at byte 1 of the line"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/closetrace/closetrace/etwsrc/etltest"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire"
 )
 
 // traceOf writes a trace of a few events, which lasts an hour.
@@ -30,7 +31,7 @@ func reset(c *etltest.Conn) { c.Stack(time.Second, 1184, nil) }
 
 func recordsOf(t *testing.T, path string) (ends int, stop model.Stop, failed error) {
 	t.Helper()
-	f, err := openFile(path)
+	f, err := openFile(path, wire.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestTracesThatWereNotClosedSayThatLossesAreNotKnown(t *testing.T) {
 		if err := os.WriteFile(path, trace.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, err := openFile(path)
+		f, err := openFile(path, wire.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,9 +15,10 @@ import (
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire"
 )
 
-// file is something to replay: a recording, or a trace of Windows.
+// file is something to replay: a recording, a trace of Windows, or a packet capture.
 type file interface {
 	records(context.Context) iter.Seq2[model.Record, error]
 	// tell says what could not be read.
@@ -25,7 +26,8 @@ type file interface {
 	Close() error
 }
 
-func openFile(path string) (file, error) {
+// openFile opens a file by what is in it. o is for captures.
+func openFile(path string, o wire.Options) (file, error) {
 	info, err := os.Stat(path)
 	if path != "-" && err == nil && info.Mode().IsRegular() { // a pipe can be opened once only
 		trace, err := etwsrc.OpenFile(path)
@@ -37,9 +39,13 @@ func openFile(path string) (file, error) {
 		case !errors.Is(err, etwsrc.ErrNotATrace), strings.HasSuffix(strings.ToLower(path), ".etl"):
 			return nil, err
 		}
+		capture, err := openCapture(path, info.Size(), o)
+		if !errors.Is(err, wire.ErrNotACapture) {
+			return capture, err
+		}
 	}
 	if path == "-" || err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-		return openStream(path)
+		return openStream(path, o)
 	}
 	r, err := record.Open(path)
 	if err != nil {
@@ -50,7 +56,7 @@ func openFile(path string) (file, error) {
 
 // openStream opens standard input or a pipe. A trace is not read in the order
 // of the file: it is copied to a temporary one first.
-func openStream(path string) (file, error) {
+func openStream(path string, o wire.Options) (file, error) {
 	in, name := os.Stdin, "standard input"
 	if path != "-" {
 		var err error
@@ -59,7 +65,15 @@ func openStream(path string) (file, error) {
 		}
 		name = path
 	}
-	begin := bufio.NewReader(in)
+	o.Live = true
+	capture, rest, err := wire.Open(in, name, o)
+	if err == nil {
+		return &captureFile{capture, &countedFile{Closer: in}, path, true}, nil
+	}
+	if !errors.Is(err, wire.ErrNotACapture) {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), in.Close())
+	}
+	begin := bufio.NewReader(rest)
 	head, _ := begin.Peek(etwsrc.HeadSize) // an error comes again
 	if !etwsrc.LooksLikeTrace(head) {
 		return &recording{record.NewReader(stream{begin, in}, name), path}, nil
@@ -120,40 +134,8 @@ type etlFile struct {
 	path string
 }
 
-// records yields a start line, the judged events and a stop line, as a
-// recording has them.
 func (f *etlFile) records(ctx context.Context) iter.Seq2[model.Record, error] {
-	return func(yield func(model.Record, error) bool) {
-		start := f.Start()
-		start.Tool.Version = version()
-		if !yield(model.Record{Kind: model.KindStart, Start: start}, nil) {
-			return
-		}
-		stop := model.Stop{Time: start.Time, Teardowns: map[string]uint64{}, Reason: "source-ended"}
-		for r, err := range model.Judged(f.Events(ctx)) {
-			if err != nil {
-				yield(model.Record{}, err)
-				return
-			}
-			stop.Time = max(stop.Time, r.Time())
-			switch r.Kind {
-			case model.KindTeardown:
-				stop.Teardowns[r.Teardown.Verdict.String()]++
-			case model.KindLoss:
-				stop.Lost += r.Loss.Count
-			default:
-			}
-			if !yield(r, nil) {
-				return
-			}
-		}
-		stop.Time = max(stop.Time, f.End())
-		if yield(model.Record{Kind: model.KindStop, Stop: stop}, nil) {
-			if err := f.lacks(); err != nil {
-				yield(model.Record{}, err)
-			}
-		}
-	}
+	return sourceRecords(ctx, f.File, f.End, f.lacks)
 }
 
 // lacks says that the trace can't tell of any connection, and how to take one.

@@ -29,8 +29,13 @@ Examples:
   closetrace join client.jsonl server.jsonl
   closetrace join client.jsonl server.jsonl --verdict abortive`
 
+type joinFlags struct {
+	choice
+	captureFlags
+}
+
 func newJoin(a *app) *cobra.Command {
-	var flags choice
+	var flags joinFlags
 	rows := 50
 	c := &cobra.Command{
 		Use:   "join FILE FILE... [flags]",
@@ -43,12 +48,13 @@ func newJoin(a *app) *cobra.Command {
 			return a.join(c.Context(), args, &flags, rows)
 		},
 	}
-	flags.flags(c.Flags())
+	flags.choice.flags(c.Flags())
+	flags.captureFlags.flags(c.Flags())
 	c.Flags().IntVar(&rows, "rows", rows, "`LINES` of connections, and of ends without another")
 	return c
 }
 
-func (a *app) join(ctx context.Context, paths []string, flags *choice, rows int) error {
+func (a *app) join(ctx context.Context, paths []string, flags *joinFlags, rows int) error {
 	filter, err := flags.compile()
 	if err != nil {
 		return err
@@ -56,7 +62,7 @@ func (a *app) join(ctx context.Context, paths []string, flags *choice, rows int)
 	j := pairs.New()
 	for i, path := range paths {
 		passing := ledger.NewPassing(filter)
-		if err := a.eachRecord(ctx, path, &span{}, passing, func(r *model.Record) { j.Add(i, r) }); err != nil {
+		if err := a.eachRecord(ctx, path, &span{captureFlags: flags.captureFlags}, passing, func(r *model.Record) { j.Add(i, r) }); err != nil {
 			return err
 		}
 	}

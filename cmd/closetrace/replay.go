@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"iter"
 
@@ -13,7 +14,9 @@ import (
 )
 
 const replayHelp = `Read a recording on any machine, without privileges: plain, zstd, a Windows
-trace (.etl), or - for a recording on standard input.
+trace (.etl), a packet capture (pcap, pcapng; also .gz and .zst), or - for one of
+them on standard input. A capture shows both ends of a connection; --local leaves
+one.
 
 What could not be read (a cut end, a garbled line) is told on standard error,
 with line and byte, and the rest is shown. --rejudge judges the recorded facts
@@ -22,6 +25,7 @@ by the rules of this version and shows only the records whose verdict changes.
 Examples:
   closetrace replay incident.jsonl --verdict abortive
   zstdcat log.jsonl.zst | closetrace replay - --json | jq .cause
+  tcpdump -i any -U -w - tcp | closetrace replay -
   closetrace replay incident.jsonl --rejudge`
 
 type replayFlags struct {
@@ -94,7 +98,11 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		})
 	} else {
 		toTerminal.done = a.progress(in)
-		err = printAll(in.records(ctx), ledger.NewPassing(filter), print.record)
+		show := print.record
+		if live, ok := in.(interface{ isLive() bool }); ok && live.isLive() {
+			show = func(r *model.Record) error { return cmp.Or(print.record(r), out.Flush()) }
+		}
+		err = printAll(in.records(ctx), ledger.NewPassing(filter), show)
 		toTerminal.done()
 		for _, end := range []func() error{print.end, out.Flush} {
 			if ended := end(); err == nil { // a second error of a full disk is the same

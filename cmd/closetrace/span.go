@@ -13,14 +13,16 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// span is a part of a recording, by time.
+// span is a part of a recording, by time; of a capture, also by whose ends they are.
 type span struct {
 	since, until moment
+	captureFlags
 }
 
 func (s *span) flags(set *pflag.FlagSet) {
 	set.Var(&s.since, "since", "only what ended from this `TIME` on: 17:03, 17:03:05 (of the day on which the recording begins, local time), '2026-11-20 17:03', or RFC 3339 such as 2026-11-20T17:03:05Z")
 	set.Var(&s.until, "until", "only what ended before this `TIME`; as --since")
+	s.captureFlags.flags(set)
 }
 
 // String is "" for all, else what was asked for.
@@ -101,7 +103,11 @@ func (m *moment) after(begin model.Time) model.Time {
 
 // openPart opens the part of a file that s is.
 func (s *span) openPart(path string) (file, error) {
-	in, err := openFile(path)
+	o, err := s.options()
+	if err != nil {
+		return nil, err
+	}
+	in, err := openFile(path, o)
 	if err != nil || s.String() == "" {
 		return in, err
 	}

@@ -243,6 +243,7 @@ func newDiff(a *app) *cobra.Command {
 		},
 	}
 	flags.choice.flags(c.Flags())
+	flags.captureFlags.flags(c.Flags())
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
 	c.Flags().IntVar(&flags.rows, "rows", 0, "`LINES` of each table (default 10)")
 	return c
@@ -256,7 +257,7 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 	var both [2]*sums
 	for i, path := range []string{before, after} {
 		both[i] = newSums()
-		if err := a.eachRecord(ctx, path, &span{}, ledger.NewPassing(filter), both[i].add); err != nil {
+		if err := a.eachRecord(ctx, path, &span{captureFlags: flags.captureFlags}, ledger.NewPassing(filter), both[i].add); err != nil {
 			return err
 		}
 		both[i].found.Finish()

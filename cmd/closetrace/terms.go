@@ -82,12 +82,5 @@ func (t *terms) peers() (netip.Prefix, error) {
 	if t.peer == "" {
 		return netip.Prefix{}, nil
 	}
-	if prefix, err := netip.ParsePrefix(t.peer); err == nil {
-		return prefix, nil
-	}
-	address, err := netip.ParseAddr(t.peer)
-	if err != nil {
-		return netip.Prefix{}, usage("--peer %q is no address and no CIDR such as 10.0.0.0/8", t.peer)
-	}
-	return netip.PrefixFrom(address, address.BitLen()), nil
+	return parsePrefix("--peer", t.peer)
 }

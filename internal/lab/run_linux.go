@@ -79,7 +79,11 @@ func playNamed(name string, observe Observer) (code int) {
 // childEnv is all that a process of the lab gets to know. Without asynchronous
 // preemption no signal of the Go runtime ends a wait of close().
 func childEnv() []string {
-	return []string{"GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all"}
+	env := []string{"GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all"}
+	if folder := os.Getenv(CaptureEnv); folder != "" {
+		env = append(env, CaptureEnv+"="+folder, "PATH="+os.Getenv("PATH"))
+	}
+	return env
 }
 
 // scenarioTimeout bounds one scenario, on a slow emulated processor too.

@@ -21,6 +21,7 @@ type stage struct {
 	actors   []*actor
 	diag     *diag // nil: ask /proc
 	capture  *capture
+	dump     *tcpdump // or nil
 	before   map[string]uint64
 	observe  Observer // or nil
 	observed map[[2]netip.AddrPort]string
@@ -85,6 +86,7 @@ func (s *stage) open(sc *Scenario) {
 	}
 	s.capture, err = openCapture()
 	s.check("open capture", err)
+	s.openTcpdump(sc.Name)
 	s.before, err = readCounters()
 	s.check("read counters", err)
 }
@@ -108,6 +110,7 @@ func (s *stage) takeWitness() {
 	s.result.Packets, err = s.capture.drain()
 	s.check("read capture", err)
 	s.fillFromWire()
+	s.takeDump()
 }
 
 // fillFromWire tells for each end whether it sent a FIN, where the script does
@@ -148,6 +151,7 @@ func (s *stage) close() {
 	if s.diag != nil {
 		s.diag.close()
 	}
+	s.dump.close()
 	if s.capture != nil {
 		s.capture.close()
 	}

@@ -747,6 +747,8 @@ func (d *Decoder) facts(v *model.Evidence) {
 			d.observations("facts.notices", &v.Announced)
 		case "inferred":
 			d.observations("facts.inferred", &v.Inferred)
+		case "inferred_why":
+			d.str("facts.inferred_why", &v.InferredWhy)
 		case "abort_reason":
 			d.name("facts.abort_reason", &v.AbortReason)
 		case "abort_in_close":

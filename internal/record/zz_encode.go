@@ -477,6 +477,7 @@ func (e *encoder) inEvidence(v *model.Evidence) {
 	e.observations(`"observed":`, &v.Seen)
 	e.observations(`"notices":`, &v.Announced)
 	e.observations(`"inferred":`, &v.Inferred)
+	e.str(`"inferred_why":`, v.InferredWhy)
 	if v.AbortReason != 0 {
 		e.name(`"abort_reason":`, v.AbortReason.String())
 	}

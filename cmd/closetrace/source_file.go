@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"iter"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// sourceRecords yields a start line, the judged events of a file that is read as a
+// source, and a stop line, as a recording has them. end is when the source says it
+// ended, and lacks may say, after all, that it can't tell of any connection.
+func sourceRecords(ctx context.Context, f model.Source, end func() model.Time, lacks func() error) iter.Seq2[model.Record, error] {
+	return func(yield func(model.Record, error) bool) {
+		start := f.Start()
+		start.Tool.Version = version()
+		if !yield(model.Record{Kind: model.KindStart, Start: start}, nil) {
+			return
+		}
+		stop := model.Stop{Time: start.Time, Teardowns: map[string]uint64{}, Reason: "source-ended"}
+		for r, err := range model.Judged(f.Events(ctx)) {
+			if err != nil {
+				yield(model.Record{}, err)
+				return
+			}
+			stop.Time = max(stop.Time, r.Time())
+			switch r.Kind {
+			case model.KindTeardown:
+				stop.Teardowns[r.Teardown.Verdict.String()]++
+			case model.KindLoss:
+				stop.Lost += r.Loss.Count
+			default:
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+		stop.Time = max(stop.Time, end())
+		if yield(model.Record{Kind: model.KindStop, Stop: stop}, nil) {
+			if err := lacks(); err != nil {
+				yield(model.Record{}, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire/internal/flow"
+)
+
+// forged: what sent a RST in the name of side s was not that side.
+func forged(s *flow.Side) bool { return s.RST.Time != 0 && (s.RST.Outlived || s.Unlike(&s.RST).TTL) }
+
+// wasReset: side i got a RST before it had sent one of its own.
+func wasReset(c *flow.Conn, i int) bool {
+	s, peer := &c.Sides[i], &c.Sides[1-i]
+	own := s.RST.Time != 0 && !forged(s)
+	return peer.RST.Time != 0 && (!own || peer.RST.Time < s.RST.Time)
+}
+
+// didReset: side i sent a RST, and before that got none.
+func didReset(c *flow.Conn, i int) bool {
+	s := &c.Sides[i]
+	return s.RST.Time != 0 && !forged(s) && !wasReset(c, i)
+}
+
+// judgeable says what was observed of how side i ended.
+func judgeable(c *flow.Conn, i int, f *model.Facts) {
+	s, peer, e := &c.Sides[i], &c.Sides[1-i], &f.Evidence
+	switch c.How {
+	case flow.Refused:
+		f.TCP.RST.Received = model.Some(true)
+		inferred(e, "a firewall on the way answers a SYN in the same way", model.ObservedRefused)
+	case flow.Cancelled:
+		inferred(e, "the SYN-ACK was answered with RST: the application had given up, or never sent the SYN", model.ObservedConnectCancelled)
+	case flow.Unanswered:
+		inferred(e, "the SYN is no longer sent: the stack gave up, or the application did", model.ObservedConnectTimeout)
+	case flow.Unreachable:
+		e.Seen.Add(model.ObservedUnreachable)
+	case flow.Silent:
+		silent(s, peer, e)
+	case flow.Finished:
+		finished(s, peer, e)
+	case flow.WasReset:
+		if wasReset(c, i) {
+			received(s, peer, e)
+		} else {
+			sent(s, peer, e)
+		}
+	case flow.Open:
+	}
+}
+
+// finished: both sides sent their FIN. Which was first, the states show.
+func finished(s, peer *flow.Side, e *model.Evidence) {
+	if s.FINAcked != 0 {
+		e.FINAcked = model.Some(true)
+	}
+	if s.FINAcked != 0 && peer.FINAcked != 0 {
+		return
+	}
+	first := model.ObservedFINFirst
+	if peer.FIN < s.FIN {
+		first = model.ObservedFINSecond
+	}
+	inferred(e, "the acknowledgement of the last FIN is not in the capture", first)
+}
+
+// silent: side s got no answer any more.
+func silent(s, peer *flow.Side, e *model.Evidence) {
+	switch {
+	case peer.Window == 0:
+		inferred(e, "probes of the closed window are no longer sent, and were not answered", model.ObservedZeroWindowTimeout)
+	case s.Tries == 0:
+		inferred(e, fmt.Sprintf("%d keepalive probes were not answered, and no more are sent", s.Probes), model.ObservedKeepaliveTimeout)
+	default:
+		inferred(e, fmt.Sprintf("%d retransmissions were not answered, and no more are sent", s.Tries), model.ObservedRetransmitTimeout)
+	}
+}
+
+// received: peer's RST ended the connection of s.
+func received(s, peer *flow.Side, e *model.Evidence) {
+	r := &peer.RST
+	switch {
+	case r.Outlived:
+		inferred(e, "the peer went on sending after the RST: something between them sent it", model.ObservedResetBetween)
+	case peer.Unlike(r).TTL:
+		inferred(e, fmt.Sprintf("the RST has TTL %d, the peer's other segments have %d: something between them sent it", r.TTL, peer.Looks.TTL), model.ObservedResetBetween)
+	default:
+		if why := doubtReceived(s, peer, r); why != "" {
+			inferred(e, why, model.ObservedRSTReceived)
+		} else {
+			e.Seen.Add(model.ObservedRSTReceived)
+		}
+	}
+}
+
+// doubtReceived says why it is not certain that peer sent r and s believed it; nothing
+// if it is.
+func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
+	switch {
+	case r.Fit == flow.FitsUnknown, peer.Looks.Count == 0:
+		return "nothing else of the peer is in the capture to compare the RST with"
+	case r.Fit == flow.FitsWindow:
+		return "the RST is in the window and not the next number: a receiver that follows RFC 5961 asks again"
+	case peer.Unlike(r).TS:
+		return "the RST has no time stamp, the peer's other segments have: something between them may have sent it"
+	case r.Unacked > 0, r.Probes > 0, r.AfterFIN && !r.FINAcked:
+		return "this end had not acknowledged what came before the RST: it may have been gone"
+	case r.Unheard:
+		return "this end went on sending after the RST: it may not have arrived, or not yet"
+	case s.FIN != 0:
+		return "this end had sent its FIN: after close() nobody notices the RST"
+	case r.Reply:
+		return "the RST answers a segment: a firewall on the way answers in the same way"
+	default:
+		return ""
+	}
+}
+
+// sent: the RST of s ended its connection. Which call made it do so, or what else, does
+// not show.
+func sent(s, peer *flow.Side, e *model.Evidence) {
+	switch r := &s.RST; {
+	case r.Probes > 0 && peer.Window == 0:
+		inferred(e, "the RST came after probes of the closed window that were not answered", model.ObservedZeroWindowTimeout)
+	case r.Probes > 0:
+		inferred(e, fmt.Sprintf("the RST came after %d keepalive probes that were not answered", r.Probes), model.ObservedKeepaliveTimeout)
+	case r.Tries >= 2:
+		inferred(e, fmt.Sprintf("the RST came after %d retransmissions that were not answered", r.Tries), model.ObservedRetransmitTimeout)
+	case r.AfterFIN && r.Late > 0:
+		inferred(e, fmt.Sprintf("%d bytes came after the FIN, then the RST was sent: whether the socket was closed or shut down does not show", r.Late),
+			model.ObservedAnsweredData, model.ObservedNoDescriptor)
+	case r.Reply:
+		inferred(e, "the RST answers a segment: the socket was gone, or a firewall answered", model.ObservedAbort)
+	default:
+		inferred(e, "only the RST was seen: unread data, SO_LINGER 0, the end of a process and an administrator look alike", model.ObservedAbort)
+	}
+}
+
+// inferred hands over what segments suggest.
+func inferred(e *model.Evidence, why string, all ...model.Observation) {
+	e.InferredWhy = why
+	for _, o := range all {
+		e.Inferred.Add(o)
+	}
+}

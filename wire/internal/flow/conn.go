@@ -1,0 +1,251 @@
+package flow
+
+import (
+	"net/netip"
+
+	"github.com/closetrace/closetrace/wire/internal/packet"
+)
+
+// How says how a connection ended.
+type How uint8
+
+// How a connection ends, as far as segments show it.
+const (
+	Open        How = iota
+	Finished        // both sides sent their FIN
+	WasReset        // by a RST
+	Refused         // by a RST in answer to the SYN
+	Cancelled       // the client reset it before it was open
+	Unanswered      // the SYN was never answered, and is no longer sent
+	Unreachable     // an ICMP error answered the SYN
+	Silent          // what was sent again and again was never answered, and is no longer sent
+)
+
+// key is a tuple, whichever way a segment goes.
+type key struct {
+	low, high         packet.Addr
+	lowPort, highPort uint16
+	family            uint16
+}
+
+// keyOf returns the key and which side sent the segment.
+func keyOf(s *packet.Segment) (k key, from int) {
+	k = key{low: s.Src, high: s.Dst, lowPort: s.SrcPort, highPort: s.DstPort, family: 4}
+	if s.V6 {
+		k.family = 6
+	}
+	if less := compare(&s.Dst, &s.Src); less < 0 || less == 0 && s.DstPort < s.SrcPort {
+		k.low, k.high, k.lowPort, k.highPort = k.high, k.low, k.highPort, k.lowPort
+		from = 1
+	}
+	return k, from
+}
+
+func compare(a, b *packet.Addr) int {
+	for i := range a {
+		if a[i] != b[i] {
+			return int(a[i]) - int(b[i])
+		}
+	}
+	return 0
+}
+
+// Conn is a connection.
+type Conn struct {
+	key key
+	// Number counts the connections of a capture.
+	Number uint64
+	// Sides are its two ends, in the order of their addresses.
+	Sides [2]Side
+	// Client is the side that sent the first SYN; -1 if that was not captured.
+	Client int
+	// First and Last are the times of its segments; Opened is when its client answered
+	// the SYN-ACK, or 0.
+	First, Last, Opened int64
+	// How it ended, when, and by which side: who sent the RST, whose segments were not
+	// answered.
+	How   How
+	Ended int64
+	By    int
+	// Type and Code of the ICMP error.
+	Type, Code uint8
+
+	again   *packet.Segment // a SYN for a new connection of this tuple
+	told    bool            // it was handed out
+	due     int64
+	inWheel node
+	inAge   node
+	list    *list
+}
+
+// Endpoint returns the address of side i.
+func (c *Conn) Endpoint(i int) netip.AddrPort {
+	address, port := &c.key.low, c.key.lowPort
+	if i == 1 {
+		address, port = &c.key.high, c.key.highPort
+	}
+	if c.key.family == 4 {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(address[:4])), port)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom16(*address), port)
+}
+
+// Midway: its begin was not captured.
+func (c *Conn) Midway() bool { return c.Client < 0 }
+
+// half: nothing but SYNs of one side was seen.
+func (c *Conn) half() bool { return c.Client >= 0 && !c.Sides[1-c.Client].Seen && c.Opened == 0 }
+
+// add takes a segment of side i that is not a SYN for another connection.
+func (c *Conn) add(seg *packet.Segment, i int, now int64) {
+	s, other := &c.Sides[i], &c.Sides[1-i]
+	c.Last = max(c.Last, now)
+	s.Segments++
+	if seg.Has(packet.RST) {
+		c.reset(seg, i, now)
+		s.Last = now
+		return
+	}
+	c.outlived(seg, i)
+	if !s.Seen {
+		s.begin(seg)
+	}
+	s.Looks.add(seg)
+	s.sent(seg, other, now)
+	if seg.Has(packet.ACK) {
+		if c.Opened != 0 || c.Client != 1-i || seg.Ack == other.next || c.Client < 0 {
+			other.acked(seg.Ack, now) // a client that has sent SYN alone can't have more acknowledged
+		}
+		if c.Opened == 0 && c.Client == i && !seg.Has(packet.SYN) {
+			c.Opened = now
+		}
+	}
+	other.answered(now)
+	s.Window = uint32(seg.Window)
+	if s.scale > 0 && other.scale > 0 && !seg.Has(packet.SYN) {
+		s.Window <<= s.scale - 1
+	}
+	if len(seg.Payload) > 0 {
+		s.Alert = tlsAlert(seg.Payload)
+	}
+	s.Last = now
+	if c.How == Open && s.FINAcked != 0 && other.FINAcked != 0 {
+		c.end(Finished, i, now)
+	}
+}
+
+// reset takes a RST of side i.
+func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
+	r, s := c.describe(seg, i, now), &c.Sides[i]
+	switch {
+	case r.Fit == FitsNot:
+		s.Blind++
+		return
+	case c.How == Finished, s.RST.Time != 0 && (r.Fit != FitsExactly || s.RST.Fit == FitsExactly):
+		return
+	}
+	s.RST = r
+	switch {
+	case r.Refuses:
+		c.end(Refused, i, now)
+	case r.Cancels:
+		c.end(Cancelled, i, now)
+	case c.How != WasReset:
+		c.end(WasReset, i, now)
+	}
+}
+
+// outlived notices that side i goes on after its RST, or after that of the other side.
+// If both do, the RST has ended nothing.
+func (c *Conn) outlived(seg *packet.Segment, i int) {
+	s, other := &c.Sides[i], &c.Sides[1-i]
+	fresh := seg.Space() > 0
+	if s.RST.Time != 0 && (fresh && after(seg.Seq+seg.Space(), s.RST.seq) || seg.Has(packet.ACK) && other.hasUna && after(seg.Ack, other.una)) {
+		s.RST.Outlived = true
+	}
+	if other.RST.Time == 0 || !fresh {
+		return
+	}
+	other.RST.Unheard = true
+	if other.RST.Outlived && s.RST.Time == 0 && (c.How == WasReset || c.How == Cancelled) {
+		other.Blind++
+		other.RST = Reset{}
+		c.How, c.Ended = Open, 0
+	}
+}
+
+func (c *Conn) end(how How, by int, now int64) {
+	c.How, c.By, c.Ended = how, by, now
+}
+
+// The times after which something is concluded, in nanoseconds.
+const (
+	second = int64(1e9)
+	// grace is how long an end is held for what belongs to it.
+	grace = second
+	// forgotten is how long an end is remembered, for stragglers: TIME_WAIT of Linux.
+	forgotten = 60 * second
+	// idle is how long a connection may be silent: longer than keep-alive's default.
+	idle = 3 * 3600 * second
+	// resent is how long a SYN or a FIN is waited for that may be sent again.
+	resent = 3 * second
+	// mostTries is the longest time between two retransmissions (Linux: TCP_RTO_MAX).
+	mostTries = 121 * second
+	// least is how many tries have to be unanswered.
+	least = 2
+)
+
+// deadline is when something is to be done if no segment comes before.
+func (c *Conn) deadline() int64 {
+	switch {
+	case c.told && !c.concluded():
+		return c.Last + forgotten
+	case c.How != Open && !c.told:
+		return max(c.Ended, min(c.Last, c.Ended+grace)) + grace
+	case c.half():
+		return c.Last + max(resent, c.Sides[c.Client].wait())
+	case c.How == Open && c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
+		return c.Last + resent
+	}
+	if i := c.stalled(); i >= 0 && c.How == Open {
+		return c.Sides[i].TriedAt + c.Sides[i].wait()
+	}
+	return c.Last + idle
+}
+
+// concluded: nothing that was captured ended the connection; it may go on.
+func (c *Conn) concluded() bool { return c.How == Silent || c.How == Unanswered }
+
+// stalled returns the side that gets no answer, -1 if none.
+func (c *Conn) stalled() int {
+	for i := range c.Sides {
+		if s := &c.Sides[i]; s.Tries+s.Probes >= least && s.AnsweredAt < s.StalledAt {
+			return i
+		}
+	}
+	return -1
+}
+
+// wait is within which time another retransmission would come: each waits twice as
+// long as the one before.
+func (s *Side) wait() int64 {
+	if s.Tries+s.Probes == 0 {
+		return 0
+	}
+	return min(max(2*s.Gap, s.TriedAt-s.StalledAt), mostTries) + second
+}
+
+// conclude is called at the deadline and says whether the connection has ended.
+func (c *Conn) conclude() bool {
+	switch {
+	case c.How != Open:
+	case c.half():
+		c.end(Unanswered, c.Client, c.Last)
+	case c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
+		c.end(Finished, 0, c.Last)
+	case c.stalled() >= 0:
+		i := c.stalled()
+		c.end(Silent, i, c.Sides[i].TriedAt)
+	}
+	return c.How != Open
+}

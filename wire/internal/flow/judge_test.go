@@ -1,0 +1,285 @@
+package flow_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/closetrace/closetrace/wire/internal/capture"
+	"github.com/closetrace/closetrace/wire/internal/flow"
+	"github.com/closetrace/closetrace/wire/internal/packet"
+)
+
+// judgeFolder names a folder of captures that tshark judges.
+const judgeFolder = "CLOSETRACE_PUBLIC_CAPTURES"
+
+// counts are of one direction of a connection.
+type counts struct {
+	fin, rst    bool
+	bytes       uint64
+	retransmits uint64
+}
+
+// frame is where a packet belongs.
+type frame struct {
+	conn uint64 // 0: none
+	side int
+}
+
+// ours reads a capture and returns where each packet belongs, and what is known of each
+// connection.
+func ours(t *testing.T, path string) (frames []frame, conns map[uint64][2]counts) {
+	t.Helper()
+	in, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	r, _, err := capture.Open(in)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	defer r.Close()
+	conns = map[uint64][2]counts{}
+	table := flow.NewTable(0, func(*flow.Conn) {})
+	var d packet.Decoder
+	var p capture.Packet
+	for {
+		if err := r.Next(&p); err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Logf("%s: %v", path, err)
+			}
+			return frames, conns
+		}
+		var s packet.Segment
+		f := frame{}
+		if d.Decode(p.Link, p.Data, int(p.Length), &s) == packet.TCP {
+			if c, side := table.Add(&s, p.Time); c != nil {
+				f = frame{c.Number, side}
+				both := conns[c.Number]
+				for i := range c.Sides {
+					x := &c.Sides[i]
+					both[i].fin = x.FIN != 0
+					both[i].bytes, both[i].retransmits = x.Bytes, x.Retransmits
+				}
+				both[side].rst = both[side].rst || s.Has(packet.RST)
+				conns[c.Number] = both
+			}
+		}
+		frames = append(frames, f)
+	}
+}
+
+// line is what tshark says of a packet.
+type line struct {
+	stream, source string
+	fin, rst, syn  bool
+	next           uint64 // the number after it, relative to the first
+	again          bool   // a retransmission
+	why            []string
+}
+
+// reasons are tshark's names for what makes two readers of a capture count differently,
+// and what it is.
+var reasons = map[string]string{
+	"tcp.analysis.out_of_order":     "segments came in another order: tshark takes some for retransmissions by the round trip, we by 3 ms",
+	"tcp.analysis.lost_segment":     "the capture lacks segments",
+	"tcp.analysis.ack_lost_segment": "the capture lacks segments that were acknowledged",
+	"tcp.analysis.keep_alive":       "keepalive probes with a byte",
+	"tcp.analysis.reused_ports":     "the tuple was used again",
+	"stragglers":                    "segments after the end",
+	"midway":                        "the begin is not in the capture",
+	"fins":                          "FINs with different numbers",
+}
+
+var fields = []string{
+	"frame.number", "tcp.stream", "ip.src", "ipv6.src", "tcp.srcport", "tcp.flags.fin", "tcp.flags.reset", "tcp.flags.syn", "tcp.nxtseq",
+	"tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.ack_lost_segment", "tcp.analysis.lost_segment",
+	"tcp.analysis.keep_alive", "tcp.analysis.reused_ports",
+}
+
+// tshark returns what it says of the packets that have TCP. Its dissector of VNC hides
+// the fields of TCP.
+func tshark(t *testing.T, path string) map[int]line {
+	t.Helper()
+	args := []string{"-r", path, "-2", "-Y", "tcp", "--disable-protocol", "vnc", "-o", "tcp.desegment_tcp_streams:FALSE", "-T", "fields", "-E", "occurrence=l"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	out, _ := exec.Command("tshark", args...).Output() // of a file that was cut it fails, and what it read counts
+	lines := map[int]line{}
+	for text := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimSuffix(text, "\n"), "\t")
+		if len(f) != len(fields) {
+			t.Fatalf("tshark says %q", text)
+		}
+		number, _ := strconv.Atoi(f[0])
+		next, _ := strconv.ParseUint(f[8], 10, 64)
+		l := line{stream: f[1], source: f[2] + f[3] + ":" + f[4], fin: f[5] == "1", rst: f[6] == "1", syn: f[7] == "1", next: next, again: f[9] != ""}
+		for i := 10; i < len(fields); i++ {
+			if f[i] != "" {
+				l.why = append(l.why, fields[i])
+			}
+		}
+		lines[number] = l
+	}
+	return lines
+}
+
+// stream is a connection as tshark sees it.
+type stream struct {
+	conns map[uint64]bool  // ours
+	sides map[string]*side // by address
+	why   map[string]bool
+}
+
+type side struct {
+	counts
+	ours  int
+	began bool
+	ends  map[uint64]bool // the numbers of FINs
+}
+
+// TestJudge compares with what tshark makes of public captures, connection by
+// connection and direction by direction: whether there was a FIN and a RST, bytes, and
+// retransmissions. Each difference has a name.
+func TestJudge(t *testing.T) {
+	folder := os.Getenv(judgeFolder)
+	if folder == "" {
+		t.Skip("needs public captures: make public-captures")
+	}
+	paths, _ := filepath.Glob(filepath.Join(folder, "*.*cap*"))
+	slices.Sort(paths)
+	files, streams, explained := 0, 0, map[string]int{}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || info.Size() > judgedSize {
+			continue
+		}
+		files++
+		streams += judge(t, path, explained)
+	}
+	t.Logf("%d files, %d connections", files, streams)
+	for what, n := range explained {
+		t.Logf("%d times another number: %s", n, what)
+	}
+	if files < 30 || streams < 500 {
+		t.Errorf("%d files with %d connections: the test shows little", files, streams)
+	}
+}
+
+// judgedSize leaves large files out, for which tshark takes long.
+const judgedSize = 300_000
+
+func judge(t *testing.T, path string, explained map[string]int) int {
+	t.Helper()
+	frames, conns := ours(t, path)
+	streams := streamsOf(frames, tshark(t, path))
+	for id, s := range streams {
+		if len(s.conns) != 1 {
+			if len(s.conns) == 0 && s.why["stragglers"] {
+				explained["RSTs without a connection"]++
+			} else if !s.why["tcp.analysis.reused_ports"] && !s.why["stragglers"] {
+				t.Errorf("%s: stream %s is %d connections", filepath.Base(path), id, len(s.conns))
+			}
+			continue
+		}
+		for source, side := range s.sides {
+			for number := range s.conns {
+				what := difference(conns[number][side.ours], side)
+				switch {
+				case what == "":
+				case len(s.why) > 0:
+					for why := range s.why {
+						explained[reasons[why]]++
+					}
+				default:
+					t.Errorf("%s: stream %s from %s: %s", filepath.Base(path), id, source, what)
+				}
+			}
+		}
+	}
+	return len(streams)
+}
+
+// streamsOf puts our connections and tshark's lines together.
+func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
+	streams := map[string]*stream{}
+	for n, f := range frames {
+		l, ok := lines[n+1]
+		if !ok {
+			continue
+		}
+		s := streams[l.stream]
+		if s == nil {
+			s = &stream{map[uint64]bool{}, map[string]*side{}, map[string]bool{}}
+			streams[l.stream] = s
+		}
+		x := s.sides[l.source]
+		if x == nil {
+			x = &side{ends: map[uint64]bool{}}
+			s.sides[l.source] = x
+		}
+		x.add(&l)
+		if x.ours = f.side; f.conn == 0 {
+			s.why["stragglers"] = true
+		} else {
+			s.conns[f.conn] = true
+		}
+		for _, why := range l.why {
+			s.why[why] = true
+		}
+	}
+	for _, s := range streams {
+		for _, x := range s.sides {
+			if !x.began {
+				s.why["midway"] = true
+			}
+			if len(x.ends) > 1 || x.fin && !x.ends[x.bytes] {
+				s.why["fins"] = true
+			}
+		}
+	}
+	return streams
+}
+
+func (x *side) add(l *line) {
+	x.fin, x.rst, x.began = x.fin || l.fin, x.rst || l.rst, x.began || l.syn
+	if !l.rst {
+		x.bytes = max(x.bytes, l.next)
+	}
+	if l.fin {
+		x.ends[l.next] = true
+	}
+	if l.again {
+		x.retransmits++
+	}
+}
+
+// difference says what differs in one direction.
+func difference(o counts, x *side) string {
+	want := x.bytes
+	if want > 0 {
+		want-- // the SYN
+	}
+	if x.fin && want > 0 {
+		want--
+	}
+	switch {
+	case o.fin != x.fin:
+		return fmt.Sprintf("FIN: %v, tshark %v", o.fin, x.fin)
+	case o.rst != x.rst:
+		return fmt.Sprintf("RST: %v, tshark %v", o.rst, x.rst)
+	case x.began && o.bytes != want:
+		return fmt.Sprintf("bytes: %d, tshark %d", o.bytes, want)
+	case o.retransmits != x.retransmits:
+		return fmt.Sprintf("retransmits: %d, tshark %d", o.retransmits, x.retransmits)
+	}
+	return ""
+}

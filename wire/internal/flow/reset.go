@@ -1,0 +1,110 @@
+package flow
+
+import "github.com/closetrace/closetrace/wire/internal/packet"
+
+// Fit says how the number of a RST fits what its receiver waits for (RFC 5961).
+type Fit uint8
+
+// How a RST fits.
+const (
+	FitsUnknown Fit = iota // too little of the connection is in the capture
+	FitsExactly            // it is the next number, of its sender or for its receiver
+	FitsWindow             // within the receiver's window: answered by a challenge ACK
+	FitsNot                // blind: it is ignored
+)
+
+// Reset is a RST that may have ended the connection.
+type Reset struct {
+	Time int64 // 0: none
+	Fit  Fit
+	// Reply: it has no ACK flag, as one in answer to a segment for which there is no
+	// connection (RFC 9293, section 3.10.7.1).
+	Reply bool
+	// AfterFIN, AfterPeerFIN: its sender had sent its FIN, or had received one.
+	AfterFIN, AfterPeerFIN bool
+	// FINAcked: its sender's FIN had been acknowledged.
+	FINAcked bool
+	// Late is how many bytes had come for its sender after its FIN.
+	Late uint64
+	// Tries and Probes are those of its sender that had not been answered.
+	Tries, Probes uint32
+	// Unacked is what its sender had sent and was not acknowledged.
+	Unacked uint64
+	// Idle is how long no data had been sent by either side.
+	Idle int64
+	// Refuses: it answers a SYN. Cancels: it answers a SYN-ACK.
+	Refuses, Cancels bool
+	// Outlived: its sender went on with the connection afterwards: it did not send it.
+	Outlived bool
+	// Unheard: the other side went on afterwards.
+	Unheard bool
+	// How it looks.
+	TTL    uint8
+	ID     uint16
+	HasID  bool
+	HasTS  bool
+	Window uint16
+	Whole  bool // its options were captured
+	seq    uint32
+}
+
+// fit compares a RST from s to other with what is known of both.
+func fit(seg *packet.Segment, s, other *Side) Fit {
+	switch {
+	case !s.Seen && !s.hasUna:
+		return FitsUnknown
+	case seg.Seq == s.next, s.hasUna && seg.Seq == s.una:
+		return FitsExactly
+	case s.FIN != 0 && seg.Seq == s.finSeq: // before its own FIN: in answer to what crossed it
+		return FitsExactly
+	case seg.Seq-s.una <= max(other.Window, 1):
+		return FitsWindow
+	default:
+		return FitsNot
+	}
+}
+
+// describe returns what a RST from side i is.
+func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
+	s, other := &c.Sides[i], &c.Sides[1-i]
+	r := Reset{
+		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq,
+		AfterFIN: s.FIN != 0, FINAcked: s.FINAcked != 0, AfterPeerFIN: other.FIN != 0, Late: other.AfterFIN,
+		Tries: s.Tries, Probes: s.Probes, Unacked: s.Unacked(),
+		TTL: seg.TTL, ID: seg.ID, HasID: seg.HasID, HasTS: seg.Options.HasTS, Window: seg.Window, Whole: seg.Options.Whole,
+	}
+	if last := max(s.LastData, other.LastData, c.Opened); last != 0 {
+		r.Idle = now - last
+	}
+	switch {
+	case !s.Seen && c.Client == 1-i && c.Opened == 0 && other.HasISN:
+		r.Refuses = seg.Has(packet.ACK) && seg.Ack-other.ISN-1 <= uint32(other.Bytes)
+		r.Fit = FitsNot
+		if r.Refuses {
+			r.Fit = FitsExactly
+		}
+	case c.Client == i && c.Opened == 0:
+		r.Cancels = other.HasISN && seg.Seq == s.next
+		r.Fit = FitsNot // it answers what is not of this connection
+		if r.Cancels {
+			r.Fit = FitsExactly
+		}
+	}
+	return r
+}
+
+// Unlike says what of a RST is unlike its sender's other segments: TTL is the surest.
+type Unlike struct{ TTL, TS bool }
+
+// Unlike compares the RST with what else its sender sent. Segments of one sender take
+// one way, so that their TTL is the same; a RST of the sender's own has its time stamp
+// if it is not a reply.
+func (s *Side) Unlike(r *Reset) Unlike {
+	if s.Looks.Count == 0 || s.Looks.Varied {
+		return Unlike{}
+	}
+	return Unlike{
+		TTL: r.TTL != s.Looks.TTL,
+		TS:  s.Looks.HasTS && !r.HasTS && r.Whole && !r.Reply,
+	}
+}

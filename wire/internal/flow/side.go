@@ -1,0 +1,248 @@
+package flow
+
+import "github.com/closetrace/closetrace/wire/internal/packet"
+
+// Side is one end of a connection, as its segments show it. Times are nanoseconds
+// since 1970; 0 is never.
+type Side struct {
+	// Seen: a segment of it was captured.
+	Seen bool
+	// HasISN: its SYN was captured; ISN is that one's number.
+	HasISN bool
+	ISN    uint32
+
+	next   uint32 // the sequence number after the highest that was sent
+	una    uint32 // the highest number that the other side acknowledged
+	hasUna bool
+	hole   [2]uint32 // what was not captured when what is beyond it was
+	holeAt int64
+	scale  uint8 // of its window, plus 1
+
+	// Bytes is how much payload it sent, each byte once, from the first segment on that
+	// was captured.
+	Bytes uint64
+
+	// Segments, and those of them that were sent again.
+	Segments, Retransmits uint64
+	// Retransmitted are the bytes that were sent again.
+	Retransmitted uint64
+	// Window is the last that it announced, in bytes.
+	Window uint32
+	// MSS is that of its SYN.
+	MSS uint16
+
+	// FirstData, LastData and Last are when data was first and last sent for the first
+	// time, and when anything was.
+	FirstData, LastData, Last int64
+	// AnsweredAt is when the other side last sent anything but a RST.
+	AnsweredAt int64
+
+	// FIN is when its FIN was first sent, FINAcked when that was acknowledged.
+	FIN, FINAcked int64
+	finSeq        uint32
+	// AfterFIN is how many bytes it sent after the other side's FIN.
+	AfterFIN uint64
+
+	// Tries are retransmissions since the last answer, Probes keep-alives or, if the
+	// other side's window is closed, probes of it. TriedAt is the time of the last of
+	// them, Gap that between the last two.
+	Tries, Probes uint32
+	TriedAt, Gap  int64
+	StalledAt     int64 // of the first of them
+
+	// RST is the first RST that it sent and that may have ended the connection.
+	RST Reset
+	// Blind are the RSTs that did not fit.
+	Blind uint32
+
+	// Looks is how its segments look, RSTs left out.
+	Looks Looks
+	// Alert is what its last TLS record says if that is an alert.
+	Alert Alert
+	// Owner is its process, as the capture says; Said is whom it named beside segments
+	// of this side, where it does not say which side's process that is.
+	Owner, Said *Owner
+	// Told counts for whoever is told of ends.
+	Told int
+}
+
+// Looks is what segments of one sender have in common.
+type Looks struct {
+	Count  uint64
+	TTL    uint8
+	Varied bool // not all had that TTL
+	ID     uint16
+	HasID  bool
+	HasTS  bool
+}
+
+// Owner is the process, the container and the pod that a capture names.
+type Owner struct {
+	PID                                int
+	Name, Path, Container, ContainerID string
+	Pod, Namespace, PodUID             string
+	User                               uint32
+	HasUser                            bool
+}
+
+func (l *Looks) add(s *packet.Segment) {
+	switch {
+	case l.Count == 0:
+		l.TTL = s.TTL
+	case l.TTL != s.TTL:
+		l.Varied, l.TTL = true, s.TTL
+	}
+	l.Count++
+	l.ID, l.HasID = s.ID, s.HasID
+	l.HasTS = l.HasTS || s.Options.HasTS
+}
+
+// after reports whether a is behind b in sequence space.
+func after(a, b uint32) bool { return int32(a-b) > 0 }
+
+// Unacked is how many of Bytes were not acknowledged.
+func (s *Side) Unacked() uint64 {
+	n := s.next - s.una
+	if s.HasISN && s.una == s.ISN && n > 0 { // not even its SYN
+		n--
+	}
+	if s.FIN != 0 && s.FINAcked == 0 && n > 0 {
+		n--
+	}
+	return min(uint64(n), s.Bytes)
+}
+
+// begin takes the number of its first segment.
+func (s *Side) begin(seg *packet.Segment) {
+	s.Seen, s.next = true, seg.Seq
+	switch {
+	case seg.Has(packet.SYN):
+		s.HasISN, s.ISN, s.MSS, s.scale = true, seg.Seq, seg.Options.MSS, seg.Options.Scale
+		s.una, s.hasUna = seg.Seq, false
+	case !s.hasUna:
+		s.una = seg.Seq
+	case after(s.una, seg.Seq): // one that was acknowledged before it was captured
+		s.next = s.una
+	}
+}
+
+// sent takes the sequence numbers of a segment.
+func (s *Side) sent(seg *packet.Segment, other *Side, now int64) {
+	s.data(seg, other, now)
+	if seg.Has(packet.FIN) {
+		s.fin(seg.Seq+seg.Space(), now)
+	}
+}
+
+func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
+	space := seg.Space()
+	end := seg.Seq + space
+	fresh := int32(end - s.next)
+	control := space - seg.Length
+	switch {
+	case space == 0 && seg.Seq == s.next-1 && s.quiet(), seg.Length == 1 && fresh == 0 && s.quiet() && !seg.Has(packet.FIN) && !seg.Has(packet.SYN):
+		s.try(&s.Probes, now)
+		return
+	case space == 0:
+		return
+	case fresh <= 0 && s.fills(seg.Seq, end, now): // came late
+	case fresh <= 0:
+		s.Retransmits++
+		s.Retransmitted += uint64(seg.Length)
+		if !s.hasUna || after(end, s.una) {
+			s.try(&s.Tries, now)
+		}
+		return
+	default:
+		if beyond := int32(seg.Seq - s.next); beyond > 0 {
+			s.hole, s.holeAt = [2]uint32{s.next, seg.Seq}, now
+		} else if beyond < 0 {
+			s.Retransmits++
+			s.Retransmitted += uint64(-beyond)
+		}
+		s.Bytes += uint64(uint32(fresh) - min(control, uint32(fresh)))
+		s.next = end
+	}
+	if seg.Length > 0 {
+		if s.FirstData == 0 {
+			s.FirstData = now
+		}
+		s.LastData = now
+		if other.FIN != 0 {
+			s.AfterFIN += uint64(seg.Length)
+		}
+	}
+}
+
+// fin takes a FIN, also one that comes late, or whose acknowledgement was captured
+// before it.
+func (s *Side) fin(end uint32, now int64) {
+	if s.FIN != 0 {
+		return
+	}
+	s.FIN, s.finSeq = now, end-1
+	if s.hasUna && after(s.una, s.finSeq) {
+		s.FINAcked = now
+		if s.una == end && s.Bytes > 0 { // it was taken for a byte that was not captured
+			s.Bytes--
+		}
+	}
+}
+
+// quiet: everything that it sent was acknowledged, and it has not closed.
+func (s *Side) quiet() bool { return s.hasUna && s.una == s.next && s.FIN == 0 }
+
+// reordered is how late a segment may come that was not sent again.
+const reordered = 3e6
+
+// fills reports whether a segment is of the hole, and no retransmission.
+func (s *Side) fills(from, end uint32, now int64) bool {
+	if s.hole[0] == s.hole[1] || after(s.hole[0], from) || after(end, s.hole[1]) || now-s.holeAt > reordered {
+		return false
+	}
+	switch {
+	case from == s.hole[0]:
+		s.hole[0] = end
+	case end == s.hole[1]:
+		s.hole[1] = from
+	}
+	return true
+}
+
+// try counts what was sent because no answer came.
+func (s *Side) try(count *uint32, now int64) {
+	if s.Tries == 0 && s.Probes == 0 {
+		s.StalledAt, s.Gap = now, 0
+	}
+	s.Gap, s.TriedAt = max(s.Gap, now-s.Last), now
+	*count++
+}
+
+// answered: the other side is there.
+func (s *Side) answered(now int64) {
+	s.AnsweredAt, s.Probes, s.Tries = now, 0, 0
+}
+
+// far is how many bytes a capture may lack before an acknowledgement is not believed.
+const far = 1 << 30
+
+// acked takes an acknowledgement.
+func (s *Side) acked(ack uint32, now int64) {
+	switch {
+	case !s.Seen && !s.hasUna: // of the side that is not captured, or not yet
+		s.una, s.next, s.hasUna = ack, ack, true
+		return
+	case ack-s.una > far && s.hasUna, s.HasISN && !after(ack, s.ISN): // an old one, or of another connection
+		return
+	case ack == s.una && s.hasUna:
+		return
+	}
+	if after(ack, s.next) { // what it acknowledges is not in the capture
+		s.Bytes += uint64(ack - s.next)
+		s.next = ack
+	}
+	s.una, s.hasUna, s.Tries = ack, true, 0
+	if s.FIN != 0 && s.FINAcked == 0 && after(ack, s.finSeq) {
+		s.FINAcked = now
+	}
+}

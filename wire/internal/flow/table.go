@@ -1,0 +1,283 @@
+package flow
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/closetrace/closetrace/wire/internal/packet"
+)
+
+// DefaultConnections is how many connections a [Table] follows: about 1 KiB each.
+const DefaultConnections = 1 << 18
+
+// Table follows the connections of a capture.
+//
+// When it is full, one that has ended makes room, then the oldest attempt if those are
+// an eighth of all, then the one that was silent for the longest time.
+type Table struct {
+	// Ended is called for each connection that has ended, and again for one that had only
+	// seemed to. The connection is the table's.
+	Ended func(*Conn)
+	// Lost counts connections that made room before they ended, Strays RSTs for
+	// connections that are not followed, Replaced and Idle those that were given up.
+	Lost, Strays, Replaced, Idle uint64
+
+	most  int
+	conns map[key]*Conn
+	free  []*Conn
+	count uint64
+
+	now   int64
+	wheel [slots]list // by the second in which something is due
+	tick  int64       // the second until which all was done
+	half  list        // by age: attempts, those that live, those that were told of
+	live  list
+	told  list
+}
+
+// slots is how many seconds ahead something can be due; what is later is looked at
+// in between.
+const slots = 512
+
+// NewTable returns a table for so many connections, 0 for [DefaultConnections].
+func NewTable(most int, ended func(*Conn)) *Table {
+	if most <= 0 {
+		most = DefaultConnections
+	}
+	t := &Table{Ended: ended, most: most, conns: map[key]*Conn{}}
+	for _, l := range []*list{&t.half, &t.live, &t.told} {
+		l.at = byAge
+	}
+	for i := range t.wheel {
+		t.wheel[i].at = byTime
+	}
+	return t
+}
+
+// Add takes a segment that was captured at now, and returns its connection, nil if it
+// is not followed, with the side that sent it.
+func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
+	t.Advance(now)
+	k, i := keyOf(seg)
+	c := t.conns[k]
+	if c != nil && seg.Has(packet.SYN) && !seg.Has(packet.RST) {
+		if c = t.syn(c, seg, i); c != nil && c.again != nil && c.again.Seq == seg.Seq {
+			return nil, 0
+		}
+	} else if c == nil && seg.Has(packet.RST) {
+		t.Strays++
+		return nil, 0
+	}
+	if c == nil {
+		c = t.open(k, seg, i, now)
+	}
+	if c.told && !c.concluded() {
+		c.Last = max(c.Last, now)
+		return nil, 0
+	}
+	if c.told { // what was concluded is wrong
+		c.How, c.told = Open, false
+	}
+	c.add(seg, i, now)
+	t.moved(c)
+	return c, i
+}
+
+// syn decides what a SYN on a known tuple is: it returns c if it is of that
+// connection, nil if a new one begins.
+func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
+	s := &c.Sides[i]
+	switch {
+	case s.HasISN && s.ISN == seg.Seq:
+		return c // sent again
+	case seg.Has(packet.ACK):
+		if c.again != nil && c.again.Seq+1 == seg.Ack && (c.again.SrcPort != seg.SrcPort || c.again.Src != seg.Src) {
+			begun, k := c.again, c.key
+			t.give(c)
+			fresh := t.open(k, begun, 1-i, t.now)
+			fresh.add(begun, 1-i, t.now)
+			return fresh
+		}
+		return c
+	case c.told, c.How != Open, c.half(), c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
+		t.give(c)
+		return nil
+	default: // the peer may have restarted; or it is none of its own
+		again := *seg
+		again.Payload = nil
+		c.again = &again
+		return c
+	}
+}
+
+// give ends the following of c, whose tuple is used again.
+func (t *Table) give(c *Conn) {
+	if !c.told && (c.How != Open || c.half() || c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0) {
+		c.conclude()
+		t.tell(c)
+	} else if !c.told {
+		t.Replaced++
+	}
+	t.drop(c)
+}
+
+// open begins to follow a connection.
+func (t *Table) open(k key, seg *packet.Segment, i int, now int64) *Conn {
+	if len(t.conns) >= t.most {
+		t.makeRoom()
+	}
+	var c *Conn
+	if n := len(t.free); n > 0 {
+		c, t.free = t.free[n-1], t.free[:n-1]
+	} else {
+		c = new(Conn)
+	}
+	t.count++
+	*c = Conn{key: k, Number: t.count, First: now, Client: -1}
+	if seg.Has(packet.SYN) {
+		c.Client = i
+		if seg.Has(packet.ACK) { // of the server: the SYN is not in the capture
+			c.Client = 1 - i
+		}
+	}
+	t.conns[k] = c
+	c.list = &t.live
+	if c.half() {
+		c.list = &t.half
+	}
+	c.list.push(c)
+	t.schedule(c, c.First+resent)
+	return c
+}
+
+// moved keeps the lists after a segment of c.
+func (t *Table) moved(c *Conn) {
+	to := &t.live
+	if c.half() {
+		to = &t.half
+	}
+	if c.list != to || to.last != c {
+		c.list.remove(c)
+		c.list = to
+		to.push(c)
+	}
+	if due := c.deadline(); due/second < c.due {
+		t.wheel[c.due%slots].remove(c)
+		t.schedule(c, due)
+	}
+}
+
+func (t *Table) schedule(c *Conn, due int64) {
+	c.due = min(max(due/second, t.tick+1), t.tick+slots-1)
+	t.wheel[c.due%slots].push(c)
+}
+
+// Advance says that it is now: what is due then is done.
+func (t *Table) Advance(now int64) {
+	t.now = max(t.now, now)
+	if t.now/second <= t.tick {
+		return
+	}
+	if t.tick == 0 {
+		t.tick = t.now/second - 1
+	}
+	t.tick = max(t.tick, t.now/second-slots)
+	for t.tick < t.now/second {
+		t.tick++
+		t.expire(&t.wheel[t.tick%slots])
+	}
+}
+
+// expire looks at those whose second is over.
+func (t *Table) expire(l *list) {
+	for n := l.count; n > 0 && l.first != nil; n-- {
+		c := l.first
+		l.remove(c)
+		due := c.deadline()
+		switch {
+		case due > t.now:
+			t.schedule(c, due)
+		case c.told:
+			t.release(c)
+		case !c.conclude():
+			t.Idle++
+			t.release(c)
+		default:
+			t.tell(c)
+			t.schedule(c, c.deadline())
+		}
+	}
+}
+
+// tell hands an end out. One that was only concluded may still go on.
+func (t *Table) tell(c *Conn) {
+	t.Ended(c)
+	c.told = true
+	c.list.remove(c)
+	c.list = &t.told
+	c.list.push(c)
+}
+
+// drop forgets c, which is in the wheel.
+func (t *Table) drop(c *Conn) {
+	t.wheel[c.due%slots].remove(c)
+	t.release(c)
+}
+
+func (t *Table) release(c *Conn) {
+	c.list.remove(c)
+	delete(t.conns, c.key)
+	t.free = append(t.free, c)
+}
+
+func (t *Table) makeRoom() {
+	c := t.told.first
+	switch {
+	case c != nil:
+	case t.half.count > t.most/8 || t.live.first == nil:
+		c = t.half.first
+	default:
+		c = t.live.first
+	}
+	if !c.told && c.How != Open {
+		t.tell(c)
+	} else if !c.told {
+		t.Lost++
+	}
+	t.drop(c)
+}
+
+// Close hands out what has ended and was held back. Other connections are open.
+func (t *Table) Close() {
+	var rest []*Conn
+	for _, c := range t.conns {
+		if !c.told && (c.How != Open || c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0) {
+			rest = append(rest, c)
+		}
+	}
+	slices.SortFunc(rest, func(a, b *Conn) int { return cmp.Compare(a.Number, b.Number) })
+	for _, c := range rest {
+		c.conclude()
+		t.tell(c)
+	}
+}
+
+// Len is how many connections are followed.
+func (t *Table) Len() int { return len(t.conns) }
+
+// Unreachable takes an ICMP error about a segment that was sent.
+func (t *Table) Unreachable(inner *packet.Segment, kind, code uint8, now int64) {
+	t.Advance(now)
+	k, i := keyOf(inner)
+	c := t.conns[k]
+	if c == nil || c.How != Open || !c.half() || c.Client != i || c.Sides[i].ISN != inner.Seq {
+		return
+	}
+	c.Type, c.Code = kind, code
+	c.end(Unreachable, i, now)
+	c.Last = now
+	t.moved(c)
+}
+
+// Open is how many of them have not ended.
+func (t *Table) Open() int { return len(t.conns) - t.told.count }

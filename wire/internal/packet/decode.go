@@ -1,0 +1,58 @@
+package packet
+
+// Kind is what a packet turned out to be.
+type Kind uint8
+
+// The kinds, in the order in which they are listed.
+const (
+	TCP         Kind = iota // a segment
+	ICMPError               // tells of a segment that did not arrive
+	Other                   // another protocol: UDP, ARP, ...
+	Fragment                // of a larger packet: not put together
+	Short                   // too little was captured of it
+	Malformed               // lengths that contradict each other
+	Wireless                // IEEE 802.11: not read
+	UnknownLink             // a link layer that is not read
+	Kinds                   // how many there are
+)
+
+// maxLayers bounds tags, tunnels and extension headers.
+const maxLayers = 16
+
+// Decoder decodes packets. It is for one goroutine.
+type Decoder struct {
+	layers int
+	// Process is the owner that the packet's header names (Apple's pktap).
+	Process Process
+	// Inner is the segment of which an ICMP error tells; Code is its type and code.
+	Inner Segment
+	Type  uint8
+	Code  uint8
+}
+
+// Process is an owner: of PID 0 nothing is known.
+type Process struct {
+	PID  int
+	Name string
+}
+
+// Decode finds the segment in a packet of a link type, which has so many bytes on the
+// wire. Only of [TCP] s is filled.
+func (d *Decoder) Decode(link uint16, b []byte, length int, s *Segment) Kind {
+	d.layers, d.Process = 0, Process{}
+	return d.link(link, b, max(length, len(b)), s)
+}
+
+// deeper reports whether one layer more may be looked at.
+func (d *Decoder) deeper() bool {
+	d.layers++
+	return d.layers <= maxLayers
+}
+
+// after cuts n bytes off that were looked at; ok is false if they were not captured.
+func after(b []byte, length, n int) (rest []byte, restLength int, ok bool) {
+	if n > len(b) || n > length {
+		return nil, 0, false
+	}
+	return b[n:], length - n, true
+}

@@ -1,0 +1,97 @@
+package wire
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire/internal/capture"
+	"github.com/closetrace/closetrace/wire/internal/flow"
+)
+
+// owner keeps what a packet says of the process that sent or received it: ptcpdump
+// writes comments, Apple's pktap a header.
+func (f *File) owner(c *flow.Conn, side int, p *capture.Packet) {
+	if f.decoder.Process.PID == 0 && !p.HasOptions() {
+		return
+	}
+	var o flow.Owner
+	if process := f.decoder.Process; process.PID != 0 {
+		o.PID, o.Name = process.PID, process.Name
+	}
+	for comment := range p.Comments {
+		readComment(comment, &o)
+	}
+	if o.PID == 0 {
+		return
+	}
+	switch p.Direction() {
+	case capture.Outbound:
+		c.Sides[side].Owner = &o
+	case capture.Inbound:
+		c.Sides[1-side].Owner = &o
+	case capture.Unknown:
+		c.Sides[side].Said = &o
+	}
+}
+
+// readComment reads a comment of ptcpdump (version 0.2 and later): lines of a name, a
+// colon and a value.
+func readComment(text string, o *flow.Owner) {
+	const longest = 4096
+	if !strings.Contains(text, ": ") {
+		return
+	}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimRight(line, "\n"), ": ")
+		value = value[:min(len(value), longest)]
+		switch name {
+		case "PID":
+			o.PID, _ = strconv.Atoi(value)
+		case "Cmd":
+			o.Path, o.Name = value, path.Base(value)
+		case "UserId":
+			if n, err := strconv.ParseUint(value, 10, 32); err == nil {
+				o.User, o.HasUser = uint32(n), true
+			}
+		case "ContainerName":
+			o.Container = value
+		case "ContainerId":
+			o.ContainerID = value
+		case "PodName":
+			o.Pod = value
+		case "PodNamespace":
+			o.Namespace = value
+		case "PodUID":
+			o.PodUID = value
+		}
+	}
+}
+
+// setOwner names the process of side i. Where the capture does not say in which
+// direction packets went, it is known only if both directions name another one, or if
+// the other end is not of this host.
+func (f *File) setOwner(c *flow.Conn, i int, facts *model.Facts) {
+	s, peer := &c.Sides[i], &c.Sides[1-i]
+	o := s.Owner
+	switch {
+	case o != nil:
+	case s.Said != nil && peer.Said != nil && s.Said.PID != peer.Said.PID:
+		o = s.Said
+	case len(f.options.Local) > 0 && !f.isLocal(c, 1-i):
+		if o = s.Said; o == nil {
+			o = peer.Said
+		}
+	}
+	if o == nil {
+		return
+	}
+	p := &facts.Process
+	p.PID, p.Name, p.Executable.Path, p.Source = o.PID, o.Name, o.Path, model.OwnerUse
+	if o.HasUser {
+		p.User.ID = model.Some(o.User)
+	}
+	facts.Container.ID, facts.Container.Name = o.ContainerID, o.Container
+	facts.K8s.Pod.Name, facts.K8s.Pod.UID, facts.K8s.Namespace.Name = o.Pod, o.PodUID, o.Namespace
+}

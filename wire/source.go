@@ -1,0 +1,205 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire/internal/capture"
+	"github.com/closetrace/closetrace/wire/internal/flow"
+	"github.com/closetrace/closetrace/wire/internal/packet"
+)
+
+var _ model.Source = (*File)(nil)
+
+// ErrNotACapture: the file is no packet capture.
+var ErrNotACapture = capture.ErrNotACapture
+
+// errRead: Events is single use.
+var errRead = errors.New("the packets were already read")
+
+// Options say how a capture is read. The zero value is right for most.
+type Options struct {
+	// Local are the addresses whose ends are reported; none: all, and both ends of each
+	// connection.
+	Local []netip.Prefix
+	// MaxConnections is how many connections are followed at a time; 0 is
+	// [DefaultConnections].
+	MaxConnections int
+	// Live: the capture is still being written, and to wait for the next packet takes
+	// time: what is due meanwhile is reported.
+	Live bool
+}
+
+// DefaultConnections is how many connections are followed at a time: 300 MB.
+const DefaultConnections = flow.DefaultConnections
+
+// File is a capture that is read as a source.
+type File struct {
+	reader  *capture.Reader
+	name    string
+	options Options
+	patient *patient       // of a live one
+	first   capture.Packet // read at the start, for its time
+	failed  error          // of that
+	decoder packet.Decoder
+	table   *flow.Table
+	stats   Stats
+	last    int64
+	lost    uint64 // told so far
+	out     []model.Event
+	used    bool
+	closed  atomic.Bool
+}
+
+// Open reads the capture in r, compressed or not. If it is none, the error is
+// [ErrNotACapture], and rest is r from its begin on. Close does not close r. name is
+// for messages.
+func Open(r io.Reader, name string, o Options) (f *File, rest io.Reader, err error) {
+	f = &File{name: name, options: o}
+	if o.Live {
+		f.patient = newPatient(r)
+		r = f.patient
+	}
+	if f.reader, rest, err = capture.Open(r); err != nil {
+		return nil, rest, err
+	}
+	f.table = flow.NewTable(o.MaxConnections, f.ended)
+	f.failed = f.reader.Next(&f.first)
+	return f, nil, nil
+}
+
+// Start implements [model.Source]. The system is the one on which the capture was
+// taken, if it says so.
+func (f *File) Start() model.Start {
+	system := f.reader.System()
+	kind := "capture"
+	switch {
+	case contains(system, "linux"):
+		kind = "linux"
+	case contains(system, "windows"):
+		kind = "windows"
+	}
+	return model.Start{Time: model.Time(f.first.Time), OS: model.OS{Type: kind, Version: system}, Backend: "wire"}
+}
+
+// Events implements [model.Source]. Connections that were open when the capture ended
+// are not in it. If the file ends early or is damaged, an error that says so comes
+// last, after everything that could be read.
+func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
+	return func(yield func(model.Event, error) bool) {
+		if f.used {
+			yield(model.Event{}, errRead)
+			return
+		}
+		f.used = true
+		gone := f.whileWaiting(yield)
+		p, err := f.first, f.failed
+		for ; err == nil; err = f.reader.Next(&p) {
+			f.add(&p)
+			if gone() || !f.deliver(yield) {
+				return
+			}
+			if f.stats.Packets%256 == 0 && (ctx.Err() != nil || f.closed.Load()) {
+				break
+			}
+		}
+		if gone() {
+			return
+		}
+		f.table.Close()
+		f.losses()
+		if !f.deliver(yield) || err == nil || ctx.Err() != nil || f.closed.Load() {
+			return
+		}
+		if !errors.Is(err, io.EOF) {
+			yield(model.Event{}, fmt.Errorf("read %s: %w", f.name, err))
+		}
+	}
+}
+
+// whileWaiting delivers what becomes due while a live capture brings no packets. gone
+// reports whether the consumer wants no more.
+func (f *File) whileWaiting(yield func(model.Event, error) bool) (gone func() bool) {
+	stopped := false
+	if f.patient != nil {
+		f.patient.waiting = func(since time.Duration) {
+			if !stopped {
+				f.table.Advance(f.last + int64(since))
+				stopped = !f.deliver(yield)
+			}
+		}
+	}
+	return func() bool { return stopped }
+}
+
+// add takes a packet.
+func (f *File) add(p *capture.Packet) {
+	f.stats.Packets++
+	f.stats.Bytes += uint64(len(p.Data))
+	f.last = max(f.last, p.Time)
+	var s packet.Segment
+	kind := f.decoder.Decode(p.Link, p.Data, int(p.Length), &s)
+	f.stats.Kinds[kind]++
+	switch kind {
+	case packet.TCP:
+		if c, side := f.table.Add(&s, p.Time); c != nil {
+			f.owner(c, side, p)
+		}
+	case packet.ICMPError:
+		f.table.Unreachable(&f.decoder.Inner, f.decoder.Type, f.decoder.Code, p.Time)
+	case packet.UnknownLink:
+		f.stats.Link = p.Link
+	default:
+		f.table.Advance(p.Time)
+	}
+}
+
+// deliver yields what is there.
+func (f *File) deliver(yield func(model.Event, error) bool) bool {
+	if len(f.out) == 0 {
+		return true
+	}
+	for i := range f.out {
+		if !yield(f.out[i], nil) {
+			return false
+		}
+	}
+	f.out = f.out[:0]
+	return true
+}
+
+// losses reports connections that made room for others.
+func (f *File) losses() {
+	if n := f.table.Lost - f.lost; n > 0 {
+		f.lost = f.table.Lost
+		f.out = append(f.out, model.Event{Kind: model.KindLoss, Loss: model.Loss{
+			Time: model.Time(f.last), Count: n, Where: "connection-table",
+		}})
+	}
+}
+
+// End is the time of the last packet.
+func (f *File) End() model.Time { return model.Time(f.last) }
+
+// Close implements [model.Source].
+func (f *File) Close() error {
+	if !f.closed.Swap(true) {
+		f.reader.Close()
+	}
+	return nil
+}
+
+// Stats says what was read. Call it when Events has ended.
+func (f *File) Stats() Stats {
+	s := f.stats
+	s.Open = uint64(f.table.Open())
+	s.Lost, s.Strays = f.table.Lost, f.table.Strays
+	return s
+}

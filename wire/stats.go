@@ -1,0 +1,44 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/closetrace/closetrace/wire/internal/packet"
+)
+
+// Stats says what was in a capture.
+type Stats struct {
+	// Packets and Bytes were read.
+	Packets, Bytes uint64
+	// Kinds are the packets by what they turned out to be.
+	Kinds [packet.Kinds]uint64
+	// Link is a link type that is not read.
+	Link uint16
+	// Open connections had not ended when the capture did. Lost ones made room for
+	// others. Strays are RSTs for connections that are not in the capture.
+	Open, Lost, Strays uint64
+	// Elsewhere are ends that are not of the local addresses.
+	Elsewhere uint64
+}
+
+// Skipped says in words what could not be read; nothing if there was none of it.
+func (s *Stats) Skipped() []string {
+	var said []string
+	say := func(kind packet.Kind, format string, args ...any) {
+		if n := s.Kinds[kind]; n > 0 {
+			said = append(said, fmt.Sprintf("%d packets "+format, append([]any{n}, args...)...))
+		}
+	}
+	say(packet.Fragment, "are fragments, which are not put together")
+	say(packet.Short, "were captured too short; tcpdump --snapshot-length 128 is enough")
+	say(packet.Malformed, "have lengths that contradict each other")
+	say(packet.Wireless, "are IEEE 802.11, which is not read: capture on the access point's wired side, or on the host itself")
+	say(packet.UnknownLink, "are of link type %d, which is not read: capture on an Ethernet interface, or on any", s.Link)
+	return said
+}
+
+// Segments is how many packets were TCP.
+func (s *Stats) Segments() uint64 { return s.Kinds[packet.TCP] }
+
+func contains(text, word string) bool { return strings.Contains(strings.ToLower(text), word) }
