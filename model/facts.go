@@ -189,6 +189,9 @@ type Named struct {
 type Cgroup struct {
 	// Path below the mount of cgroup 2.
 	Path string `json:"path,omitzero"`
+	// A user other than root could have made the end of the path: container, pod and
+	// unit that it names are inferred, and nobody else confirms them.
+	Delegated bool `json:"delegated,omitzero"`
 }
 
 // Systemd is a systemd unit.

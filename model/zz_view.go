@@ -99,7 +99,8 @@ type viewNamed struct {
 }
 
 type viewCgroup struct {
-	Path string `expr:"path"`
+	Path      string `expr:"path"`
+	Delegated bool   `expr:"delegated"`
 }
 
 type viewSystemd struct {
@@ -213,6 +214,7 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.K8s.Namespace.Name = t.K8s.Namespace.Name
 	v.K8s.Container.Name = t.K8s.Container.Name
 	v.Cgroup.Path = t.Cgroup.Path
+	v.Cgroup.Delegated = t.Cgroup.Delegated
 	v.Systemd.Unit = t.Systemd.Unit
 	v.TCP.Role = t.TCP.Role.String()
 	v.TCP.Error = t.TCP.Error

@@ -14,7 +14,8 @@ import (
 // may become known later. Nothing else that it tells changes: one look-up instead
 // of five for each end.
 type described struct {
-	executable, commandLine, user, cgroup, unit string
+	executable, commandLine, user, unit string
+	cgroup                              model.Cgroup
 }
 
 // describedMax bounds what is remembered; a host has fewer processes that end
@@ -46,7 +47,7 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 	}
 	if d := t.knownOf(e); d != nil && e.Owner.Start != 0 {
 		f.Process.Executable.Path, f.Process.CommandLine = d.executable, d.commandLine
-		f.Process.User.Name, f.Cgroup.Path, f.Systemd.Unit = d.user, d.cgroup, d.unit
+		f.Process.User.Name, f.Cgroup, f.Systemd.Unit = d.user, d.cgroup, d.unit
 		return
 	}
 	t.owners.Describe(f, e.Owner.Start, e.Owner.Cgroup)
@@ -63,7 +64,8 @@ func (t *translator) remember(f *model.Facts, o *bpf.TraceOwner) {
 		t.known = make(map[bpf.TraceOwner]*described)
 	}
 	t.known[*o] = &described{
-		f.Process.Executable.Path, f.Process.CommandLine, f.Process.User.Name, f.Cgroup.Path, f.Systemd.Unit,
+		executable: f.Process.Executable.Path, commandLine: f.Process.CommandLine, user: f.Process.User.Name,
+		unit: f.Systemd.Unit, cgroup: f.Cgroup,
 	}
 }
 

@@ -135,7 +135,7 @@ func (s *story) who(f *model.Facts) {
 		closer += fmt.Sprintf(", killed by signal %d (%s)", c.Signal, model.SignalName(c.Signal))
 	}
 	s.field("closer", closer)
-	s.field("container", safetext.Escape(strings.TrimSpace(f.Container.Name+" "+f.Container.ID+" "+f.Container.Runtime)))
+	s.field("container", claimed(f, safetext.Escape(strings.TrimSpace(f.Container.Name+" "+f.Container.ID+" "+f.Container.Runtime))))
 	s.field("pod", safetext.Escape(strings.Trim(f.K8s.Namespace.Name+"/"+f.K8s.Pod.Name+" "+f.K8s.Pod.UID, "/ ")))
 	s.field("unit", safetext.Escape(f.Systemd.Unit))
 	s.field("service", safetext.Escape(f.Process.Service))

@@ -60,10 +60,18 @@ func placeWord(f *model.Facts) string {
 	case f.Container.Name != "":
 		return safetext.Escape(f.Container.Name)
 	case f.Container.ID != "":
-		return safetext.Escape(shortID(f.Container.ID))
+		return claimed(f, safetext.Escape(shortID(f.Container.ID)))
 	default:
 		return safetext.Escape(cmp.Or(f.Systemd.Unit, f.Process.Service))
 	}
+}
+
+// claimed marks what only the path of a control group says that a user could have made.
+func claimed(f *model.Facts, text string) string {
+	if text != "" && f.Cgroup.Delegated {
+		return text + "~"
+	}
+	return text
 }
 
 // shortID cuts a container ID to the 12 digits that container tools show.

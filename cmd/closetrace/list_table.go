@@ -227,6 +227,9 @@ func whereCell(c *sockets.Conn) string {
 	case c.Container.Name != "":
 		return c.Container.Name
 	case c.Container.ID != "":
+		if c.Cgroup.Delegated {
+			return short(c.Container.ID) + "~"
+		}
 		return short(c.Container.ID)
 	case c.K8s.Pod.UID != "":
 		return "pod " + short(c.K8s.Pod.UID)

@@ -58,6 +58,7 @@ var attributeNames = []string{
 	"k8s.namespace.name",
 	"k8s.container.name",
 	"cgroup.path",
+	"cgroup.delegated",
 	"systemd.unit",
 	"tcp.role",
 	"tcp.error",
@@ -243,6 +244,9 @@ func attributesOf(list []attribute.KeyValue, r *model.Record) []attribute.KeyVal
 	}
 	if t.Cgroup.Path != "" {
 		list = append(list, text("cgroup.path", t.Cgroup.Path))
+	}
+	if t.Cgroup.Delegated {
+		list = append(list, attribute.Bool("cgroup.delegated", t.Cgroup.Delegated))
 	}
 	if t.Systemd.Unit != "" {
 		list = append(list, text("systemd.unit", t.Systemd.Unit))

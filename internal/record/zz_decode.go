@@ -497,6 +497,8 @@ func (d *Decoder) cgroup(v *model.Cgroup) {
 		switch string(key) {
 		case "path":
 			d.str("cgroup.path", &v.Path)
+		case "delegated":
+			d.bool("cgroup.delegated", &v.Delegated)
 		default:
 			d.skip(0)
 		}

@@ -325,6 +325,7 @@ func (e *encoder) inNamed(v *model.Named) {
 
 func (e *encoder) inCgroup(v *model.Cgroup) {
 	e.str(`"path":`, v.Path)
+	e.flagIf(`"delegated":`, v.Delegated)
 }
 
 func (e *encoder) inSystemd(v *model.Systemd) {

@@ -82,7 +82,8 @@ type viewNamed struct {
 }
 
 type viewCgroup struct {
-	Path string `expr:"path"`
+	Path      string `expr:"path"`
+	Delegated bool   `expr:"delegated"`
 }
 
 type viewSystemd struct {
@@ -181,6 +182,7 @@ func viewOf(c *Conn) *view {
 	v.K8s.Namespace.Name = c.K8s.Namespace.Name
 	v.K8s.Container.Name = c.K8s.Container.Name
 	v.Cgroup.Path = c.Cgroup.Path
+	v.Cgroup.Delegated = c.Cgroup.Delegated
 	v.Systemd.Unit = c.Systemd.Unit
 	v.Holders = len(c.Holders)
 	v.Orphan = c.Orphan

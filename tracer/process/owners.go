@@ -113,7 +113,7 @@ func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
 		f.Process.Executable.Path, f.Process.CommandLine = d.executable, d.commandLine
 	}
 	o.place(f, &d, cgroup)
-	if uid, ok := f.Process.User.ID.Get(); ok && f.Container.ID == "" {
+	if uid, ok := f.Process.User.ID.Get(); ok && (f.Container.ID == "" || f.Cgroup.Delegated) {
 		// A container has a user table of its own: ours may name another user.
 		f.Process.User.Name = o.userName(uid)
 	}
@@ -127,12 +127,14 @@ func (o *Owners) program(pid int, started uint64, name string) program {
 // place fills in where the process runs.
 func (o *Owners) place(f *model.Facts, d *details, cgroup uint64) {
 	path, ok := o.tree.path(cgroup, f.Process.PID)
+	made := o.tree.made[cgroup]
 	if cgroup == 0 { // not told by the kernel: where the process is now
 		path, ok = d.unified, d.unified != "" && !strings.HasPrefix(d.unified, "/..")
+		made = ok && o.tree.mount != "" && o.tree.userMade(path)
 	}
 	var p place
 	if ok {
-		f.Cgroup.Path = path
+		f.Cgroup.Path, f.Cgroup.Delegated = path, made
 		p = o.placeOf(path)
 	}
 	// On hosts with cgroup v1 the container is only there.
@@ -143,7 +145,9 @@ func (o *Owners) place(f *model.Facts, d *details, cgroup uint64) {
 		p = o.placeOf(path)
 	}
 	f.Container, f.K8s.Pod.UID, f.Systemd.Unit = p.container, p.podUID, p.unit
-	o.files.name(&f.Container, &f.K8s)
+	if !f.Cgroup.Delegated { // else it might be another's name
+		o.files.name(&f.Container, &f.K8s)
+	}
 }
 
 // CgroupPath returns the path of a cgroup v2 by its id, or "".

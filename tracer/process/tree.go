@@ -25,6 +25,8 @@ const (
 type cgroupTree struct {
 	mount string // "" if cgroup v2 is not mounted
 	paths map[uint64]string
+	// made are those of paths that a user could have made.
+	made map[uint64]bool
 	// gone are ids that a walk did not find which began after they were in use.
 	gone   map[uint64]bool
 	walked time.Time
@@ -32,7 +34,7 @@ type cgroupTree struct {
 }
 
 func newCgroupTree(mount string) *cgroupTree {
-	return &cgroupTree{mount: mount, paths: map[uint64]string{}, gone: map[uint64]bool{}, now: time.Now}
+	return &cgroupTree{mount: mount, paths: map[uint64]string{}, made: map[uint64]bool{}, gone: map[uint64]bool{}, now: time.Now}
 }
 
 // path returns the path below the mount; pid is a process that may be in it.
@@ -75,8 +77,32 @@ func (t *cgroupTree) learnFrom(id uint64, pid int) bool {
 	if !ok || found != id {
 		return false
 	}
-	t.add(id, path)
+	t.learn(id, path)
 	return true
+}
+
+// learn adds a cgroup that is there.
+func (t *cgroupTree) learn(id uint64, path string) {
+	t.add(id, path)
+	if t.userMade(path) {
+		t.made[id] = true
+	}
+}
+
+// userMade reports whether somebody else than root may make folders in one above
+// path, and so chose a name in it: a part of the tree is delegated to users (systemd
+// does so for each that logs in). What is not there any more may have been.
+func (t *cgroupTree) userMade(path string) bool {
+	const writeOfOthers = 0o022
+	at := t.mount
+	for element := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		var st unix.Stat_t
+		if unix.Lstat(at, &st) != nil || st.Uid != 0 || st.Mode&writeOfOthers != 0 {
+			return true
+		}
+		at = filepath.Join(at, element)
+	}
+	return false
 }
 
 func (t *cgroupTree) walk() {
@@ -85,7 +111,7 @@ func (t *cgroupTree) walk() {
 			return nil //nolint:nilerr // a cgroup that vanished meanwhile
 		}
 		if id, ok := directoryInode(path); ok {
-			t.add(id, "/"+strings.TrimPrefix(strings.TrimPrefix(path, t.mount), "/"))
+			t.learn(id, "/"+strings.TrimPrefix(strings.TrimPrefix(path, t.mount), "/"))
 		}
 		return nil
 	})
@@ -99,6 +125,7 @@ func (t *cgroupTree) add(id uint64, path string) {
 func (t *cgroupTree) forgetIfFull() {
 	if len(t.paths)+len(t.gone) >= cgroupsMax {
 		clear(t.paths)
+		clear(t.made)
 		clear(t.gone)
 	}
 }
