@@ -59,7 +59,8 @@ type Loss struct {
 	// How many.
 	Count uint64 `json:"count"`
 	// ring-buffer (ends), late-evidence (what would have been added to ends),
-	// connection-table, hook (events that the kernel did not show to the programs, found
+	// connection-table, "detached" and the name of a program that somebody else has
+	// detached (ends are inferred from then on), hook (events that the kernel did not show to the programs, found
 	// out later), session, channel or file.
 	Where string `json:"where"`
 	// Of connection-table: entries that the connections of this tenant have.

@@ -35,6 +35,7 @@ type assembler struct {
 	began  ktime // when the trace did
 	// following: only connections of some processes are told.
 	following bool
+	unseen    blind
 	ids       ids
 	// Where ends happen; nil: not followed.
 	namespaces *namespaces
@@ -193,7 +194,7 @@ func (a *assembler) releaseUntil(until ktime, losses uint32, out emit) bool {
 		if a.bySock[h.end.Sock] == h {
 			delete(a.bySock, h.end.Sock)
 		}
-		more := a.deliver(h, h.end.Lost != losses, out)
+		more := a.deliver(h, h.end.Lost != losses || a.unseen.hid(&h.end), out)
 		a.held.pop()
 		if !more {
 			return false

@@ -156,7 +156,7 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 			if r.Teardown.Confidence == model.Certain && r.Teardown.Process.PID == os.Getpid() {
 				certain++
 			} else {
-				t.Logf("%v %v %v by %s of %+v", r.Teardown.Verdict, r.Teardown.Cause, r.Teardown.Confidence, r.Teardown.Rule, r.Teardown.Process)
+				t.Logf("%v %v %v (%s) of %+v", r.Teardown.Verdict, r.Teardown.Cause, r.Teardown.Confidence, r.Teardown.ConfidenceReason, r.Teardown.Process)
 			}
 		}
 	}

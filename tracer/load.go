@@ -45,6 +45,7 @@ type loaded struct {
 	mode    Mode
 	objects *ebpf.Collection
 	links   []link.Link
+	watches watches
 	missing []Missing
 }
 
@@ -103,6 +104,10 @@ func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
 			return nil, fmt.Errorf("attach %s: %w", h.program, err)
 		}
 		l.links = append(l.links, attached)
+		again := func() (link.Link, error) { return h.attach(program, env) }
+		if w := watch(h.program, attached, again); w != nil {
+			l.watches.all = append(l.watches.all, w)
+		}
 	}
 	if err := l.objects.Variables["live"].Set(true); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
@@ -274,5 +279,6 @@ func (l *loaded) detach() error {
 		errs = append(errs, attached.Close())
 	}
 	l.links = nil
+	l.watches.close()
 	return errors.Join(errs...)
 }

@@ -246,6 +246,9 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	}
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
 	t.seekOpen(now)
+	if !t.loaded.watches.look(t.loaded, now, t.asm.clock.time(now), &t.asm.unseen, out) {
+		return nil
+	}
 	if t.asm.advance(now, t.losses.epoch(), out) {
 		t.losses.report(t.asm.clock.time(now), out)
 		t.tenants.report(now, t.asm.clock.time(now), false, out)
