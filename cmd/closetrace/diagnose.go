@@ -11,6 +11,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 )
@@ -89,13 +90,8 @@ func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
 	}
 	defer t.Close()
 	engine := findings.New()
-	var last model.Record
-	for r, err := range t.Records(ctx) {
-		if err != nil {
-			return err
-		}
-		last = r
-		engine.Add(&last)
+	if err := session.Each(t.Records(ctx), session.All(), func(r *model.Record) error { engine.Add(r); return nil }); err != nil {
+		return err
 	}
 	engine.Finish()
 	if see, err := open.see(flags); err == nil { // without, findings are those of ends

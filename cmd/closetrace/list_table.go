@@ -3,14 +3,12 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
-	"golang.org/x/term"
 
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
@@ -271,17 +269,4 @@ func lingerCell(c *sockets.Conn) string {
 	default:
 		return fmt.Sprintf("%d s", c.Linger.Seconds.Or(0))
 	}
-}
-
-// terminalSize returns the size of the terminal, or zeros for a pipe.
-func (a *app) terminalSize() (width, height int) {
-	file, ok := a.stdout.(*os.File)
-	if !ok || !isTerminal(file) {
-		return 0, 0
-	}
-	width, height, err := term.GetSize(int(file.Fd()))
-	if err != nil {
-		return 0, 0
-	}
-	return width, height
 }

@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/closetrace/closetrace/tui"
 )
@@ -102,31 +99,4 @@ func (a *app) printLines(ctx context.Context, t *trace) (err error) {
 		}
 	}
 	return nil
-}
-
-// lineOptions follows the terminal: colour unless NO_COLOR is set
-// (https://no-color.org) or the terminal is dumb, local time.
-func (a *app) lineOptions() tui.LineOptions {
-	width, _ := a.terminalSize()
-	return tui.LineOptions{
-		Width: width,
-		Color: isTerminal(a.stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-		ASCII: !utf8Locale(),
-		Zone:  time.Local,
-	}
-}
-
-// utf8Locale reports whether the locale lets us print more than ASCII.
-func utf8Locale() bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := os.Getenv(name); value != "" {
-			return containsFold(value, "utf-8") || containsFold(value, "utf8")
-		}
-	}
-	return true // ssh often passes no locale; terminals of today show UTF-8
-}
-
-func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os/exec"
 	"strconv"
@@ -131,4 +132,12 @@ func likeFlags(c *cobra.Command, name string) []string {
 		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
 	return names.SuggestionsFor(name)
+}
+
+// createError says what to do if the output is there already.
+func createError(path string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists; choose another name, or --force to overwrite it", path)
+	}
+	return err
 }

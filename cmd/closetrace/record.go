@@ -171,13 +171,6 @@ func hasTerminal() bool {
 	return true
 }
 
-func createError(path string, err error) error {
-	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s exists; choose another name, or --force to overwrite it", path)
-	}
-	return err
-}
-
 // size is a flag such as 100MB or 1GiB.
 type size int64
 

@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"iter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
 )
@@ -57,13 +57,6 @@ func newReplay(a *app) *cobra.Command {
 	return c
 }
 
-func oneFile(c *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usage("%s needs one file, or - for standard input; see %s --help", c.CommandPath(), c.CommandPath())
-	}
-	return nil
-}
-
 func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err error) {
 	filter, err := flags.compile()
 	if err != nil {
@@ -102,7 +95,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		if live, ok := in.(interface{ isLive() bool }); ok && live.isLive() {
 			show = func(r *model.Record) error { return cmp.Or(print.record(r), out.Flush()) }
 		}
-		err = printAll(in.records(ctx), ledger.NewPassing(filter), show)
+		err = session.Each(in.records(ctx), ledger.NewPassing(filter), show)
 		toTerminal.done()
 		for _, end := range []func() error{print.end, out.Flush} {
 			if ended := end(); err == nil { // a second error of a full disk is the same
@@ -115,21 +108,4 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		err = filter.Failed()
 	}
 	return err
-}
-
-func printAll(records iter.Seq2[model.Record, error], filter *ledger.Passing, print func(*model.Record) error) error {
-	var r model.Record // one for all: the range's own would each move to the heap
-	for next, err := range records {
-		if err != nil {
-			return err
-		}
-		r = next
-		if !filter.Match(&r) {
-			continue
-		}
-		if err := print(&r); err != nil {
-			return err
-		}
-	}
-	return nil
 }

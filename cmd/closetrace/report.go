@@ -13,7 +13,6 @@ import (
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/report"
 	"github.com/closetrace/closetrace/internal/safefile"
-	"github.com/closetrace/closetrace/model"
 )
 
 const reportHelp = `Make one HTML page of a recording: time line, causes, processes, peers, the worst
@@ -60,26 +59,11 @@ func newReport(a *app) *cobra.Command {
 // collect reads the whole recording; what could not be read is a warning on
 // the page as well.
 func (a *app) collect(ctx context.Context, path string, part *span, filter *ledger.Passing) (*report.Report, []string, error) {
-	in, err := part.openPart(path)
-	if err != nil {
+	page := report.New()
+	var told strings.Builder
+	if err := a.read(ctx, path, part, filter, io.MultiWriter(a.stderr, &told), page.Add); err != nil {
 		return nil, nil, err
 	}
-	defer in.Close()
-	done := a.progress(in)
-	defer done()
-	page := report.New()
-	var last model.Record
-	for r, err := range in.records(ctx) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if last = r; filter.Match(&last) {
-			page.Add(&last)
-		}
-	}
-	done()
-	var told strings.Builder
-	in.tell(io.MultiWriter(a.stderr, &told))
 	var warnings []string
 	for line := range strings.Lines(told.String()) {
 		warnings = append(warnings, strings.TrimPrefix(strings.TrimSpace(line), "closetrace: "))

@@ -18,6 +18,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
 )
@@ -102,29 +103,6 @@ func (s *sums) add(r *model.Record) {
 	s.found.Add(r)
 }
 
-// eachRecord hands add the records of a part of a file that pass the filter.
-func (a *app) eachRecord(ctx context.Context, path string, part *span, filter *ledger.Passing, add func(*model.Record)) error {
-	in, err := part.openPart(path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	done := a.progress(in)
-	defer done()
-	var last model.Record
-	for r, err := range in.records(ctx) {
-		if err != nil {
-			return err
-		}
-		if last = r; filter.Match(&last) {
-			add(&last)
-		}
-	}
-	done()
-	in.tell(a.stderr)
-	return nil
-}
-
 func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 	t, err := flags.open()
 	if err != nil {
@@ -149,18 +127,12 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 	if flags.every > 0 {
 		defer repeat(flags.every, print)()
 	}
-	var last model.Record
-	var failed error
-	for r, err := range t.Records(ctx) {
-		if err != nil {
-			failed = err // the last of them; what was seen is shown
-			break
-		}
-		last = r
+	failed := session.Each(t.Records(ctx), session.All(), func(r *model.Record) error {
 		mutex.Lock()
-		s.add(&last)
-		mutex.Unlock()
-	}
+		defer mutex.Unlock()
+		s.add(r)
+		return nil
+	}) // what was seen until then is shown
 	return cmp.Or(print(), failed)
 }
 
