@@ -67,7 +67,7 @@ func inCIDR(params ...any) (any, error) {
 	}
 	address, err := netip.ParseAddr(params[0].(string))
 	if err != nil {
-		return false, nil //nolint:nilerr // an address that is not known is in no network
+		return false, nil // an address that is not known is in no network
 	}
 	return prefix.Contains(address), nil
 }

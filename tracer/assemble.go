@@ -269,5 +269,5 @@ func (i *ids) of(n uint64) string {
 	}
 	from := len(i.piece)
 	i.piece = strconv.AppendUint(append(append(i.piece, i.session...), '-'), n, 16)
-	return unsafe.String(&i.piece[from], len(i.piece)-from) //nolint:gosec // never written again
+	return unsafe.String(&i.piece[from], len(i.piece)-from) // never written again
 }

@@ -38,7 +38,7 @@ func decodeInto[T bpf.TraceEnd | bpf.TraceLater](to *T, raw []byte) error {
 	if size := int(unsafe.Sizeof(*to)); len(raw) < size {
 		return fmt.Errorf("message of %d bytes is shorter than the %d of its type", len(raw), size)
 	}
-	*to = *(*T)(unsafe.Pointer(unsafe.SliceData(raw))) //nolint:gosec // size checked; the ring aligns to 8
+	*to = *(*T)(unsafe.Pointer(unsafe.SliceData(raw))) // size checked; the ring aligns to 8
 	return nil
 }
 

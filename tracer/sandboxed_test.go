@@ -110,7 +110,7 @@ func makeConnections() error {
 	times := make([]byte, 1)
 	for {
 		if _, err := os.Stdin.Read(times); err != nil {
-			return nil //nolint:nilerr // nobody asks any more
+			return nil // nobody asks any more
 		}
 		if err := shortConnections(int(times[0])); err != nil {
 			return err

@@ -120,7 +120,7 @@ func newWorkload(a *app) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			var word string
 			if _, err := fmt.Fscan(a.stdin, &word); err != nil {
-				return nil //nolint:nilerr // the trace could not start, and says why
+				return nil // the trace could not start, and says why
 			}
 			ctx, cancel := context.WithCancel(c.Context())
 			defer cancel()

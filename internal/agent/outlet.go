@@ -22,7 +22,7 @@ type outlet struct {
 	exporter *exporter
 	spool    *spool // nil: none
 	in, out  chan parcel
-	ctx      context.Context //nolint:containedctx // of the sender, which ends with the outlet
+	ctx      context.Context // of the sender, which ends with the outlet
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
 	log      func(format string, args ...any)

@@ -105,11 +105,11 @@ func countPackets(in io.Reader) (n uint64, err error) {
 	for {
 		header, err := reader.Peek(packetHeader)
 		if err != nil {
-			return n, nil //nolint:nilerr // the end, or a packet that was cut
+			return n, nil // the end, or a packet that was cut
 		}
 		size := int(binary.NativeEndian.Uint32(header[8:]))
 		if _, err := reader.Discard(packetHeader + size); err != nil {
-			return n, nil //nolint:nilerr // the same
+			return n, nil // the same
 		}
 		n++
 	}

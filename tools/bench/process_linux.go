@@ -123,7 +123,7 @@ func (t *tracer) openTerminal() error {
 	t.process.Env = append(os.Environ(), "TERM=xterm-256color")
 	t.process.SysProcAttr.Setsid, t.process.SysProcAttr.Setctty = true, true
 	t.terminal = master
-	go io.Copy(&t.drawn, master) //nolint:errcheck // ends with the terminal
+	go io.Copy(&t.drawn, master) // ends with the terminal
 	return nil
 }
 

@@ -103,7 +103,7 @@ func (r *results) markdown() string {
 	r.quietText(out)
 	r.stallText(out)
 	r.listText(out)
-	out.Flush() //nolint:errcheck // a Builder takes everything
+	out.Flush() // a Builder takes everything
 	return b.String()
 }
 

@@ -36,7 +36,7 @@ func newReserve(folder string, size int64) (*reserve, error) {
 		return nil, fmt.Errorf("look at %s: %w", folder, err)
 	}
 	if fs.Type != unix.TMPFS_MAGIC {
-		return nil, nil //nolint:nilnil // nothing to reserve is no error
+		return nil, nil // nothing to reserve is no error
 	}
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {

@@ -108,7 +108,7 @@ func (t *cgroupTree) userMade(path string) bool {
 func (t *cgroupTree) walk() {
 	_ = filepath.WalkDir(t.mount, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
-			return nil //nolint:nilerr // a cgroup that vanished meanwhile
+			return nil // a cgroup that vanished meanwhile
 		}
 		if id, ok := directoryInode(path); ok {
 			t.learn(id, "/"+strings.TrimPrefix(strings.TrimPrefix(path, t.mount), "/"))
