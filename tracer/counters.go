@@ -78,7 +78,31 @@ func newNamespaces(only uint32, now ktime) *namespaces {
 		n.known[own] = &namespace{number: own, seen: 1<<63 - 1}
 		n.known[own].read(self, now)
 	}
+	n.survey(now)
 	return n
+}
+
+// survey reads the counters of the namespaces that processes are in, so that what is
+// counted before the first end in one of them is told, too.
+func (n *namespaces) survey(now ktime) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		pid, err := strconv.ParseUint(entry.Name(), 10, 32)
+		if err != nil {
+			continue
+		}
+		proc := "/proc/" + entry.Name()
+		number := namespaceOf(proc)
+		if number == 0 || n.known[number] != nil || len(n.known) >= countMax || n.only != 0 && number != n.only {
+			continue
+		}
+		s := &namespace{number: number, pid: uint32(pid), seen: now}
+		s.read(proc, now)
+		n.known[number] = s
+	}
 }
 
 // namespaceOf returns the inode number of a process's network namespace, or 0.

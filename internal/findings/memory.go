@@ -46,6 +46,7 @@ type overflow map[string]*counter
 
 type counter struct {
 	n           uint64
+	netns       uint32 // where it moved last
 	first, last model.Time
 }
 
@@ -64,6 +65,7 @@ func (e *Engine) count(c *model.Counters) {
 			e.counters[short(name)] = had
 		}
 		had.n += n
+		had.netns = c.Network.NetNS
 		had.last = max(had.last, c.Time)
 		had.first = min(had.first, begin)
 	}
@@ -74,7 +76,7 @@ func (e *Engine) counted(names ...string) (sum counter) {
 	for _, name := range names {
 		if c := e.counters[name]; c != nil {
 			sum.n += c.n
-			sum.last = max(sum.last, c.last)
+			sum.last, sum.netns = max(sum.last, c.last), c.netns
 			if sum.first == 0 || c.first < sum.first {
 				sum.first = c.first
 			}

@@ -245,7 +245,8 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 
 func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["unacked_bytes"] = int64(g.bytes)
-	f.Title = fmt.Sprintf("%s of %s with %s reset by neither end: something between them did it", were2(g.count), g.who(), g.peerName())
+	f.Title = fmt.Sprintf("%s of %s with %s %s reset by neither end: something between them did it",
+		plural(g.count, "connection", "connections"), g.who(), g.peerName(), were(g.count))
 	if g.idle.n > 0 && g.idle.min >= time.Second {
 		f.Numbers["idle_ns"] = int64(g.idle.min)
 		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), hint(g.idle.min))

@@ -32,6 +32,9 @@ func (e *Engine) overflows() (list []Finding) {
 		f.Process = cmp.Or(e.listens(g.key.port), f.Process)
 		f.First, f.Last = min(f.First, g.first), max(f.Last, g.last)
 	}
+	if f.Process == "" {
+		f.Process = e.onlyServer(c.netns)
+	}
 	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
 	f.Numbers["clients_reset"] = int64(f.Count)
 	f.Title = fmt.Sprintf("The accept queue of %s was full: %s counted", cmp.Or(f.Process, "a listener"), plural(c.n, "overflow", "overflows"))
@@ -48,6 +51,21 @@ func (e *Engine) overflows() (list []Finding) {
 func (e *Engine) listens(port uint16) (name string) {
 	for s, process := range e.services {
 		if s.port == port && (name == "" || process < name) {
+			name = process
+		}
+	}
+	return name
+}
+
+// onlyServer returns the process that has accepted connections in a namespace, "" if there
+// are several.
+func (e *Engine) onlyServer(netns uint32) (name string) {
+	for s, process := range e.services {
+		switch {
+		case s.netns != netns || process == name:
+		case name != "":
+			return ""
+		default:
 			name = process
 		}
 	}

@@ -63,10 +63,3 @@ func were(n uint64) string {
 	}
 	return "were"
 }
-
-func were2(n uint64) string {
-	if n == 1 {
-		return "1 connection was"
-	}
-	return strconv.FormatUint(n, 10) + " connections were"
-}
