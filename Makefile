@@ -6,7 +6,7 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: quiet run build cross generate check-generated check test lint collector agent-million wine bench bench-captures captures-doc dist check-dist check-install clean
+.PHONY: quiet run build cross generate check-generated check test lint collector agent-million wine bench public-captures bench-captures captures-doc dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -57,6 +57,9 @@ quiet:              ## an hour of healthy traffic must raise no alarm (as root)
 
 captures-doc:        ## play the lab under tcpdump, and write what the captures say into docs/captures.md (as root)
 	CLOSETRACE_CAPTURES=$(CURDIR)/docs/captures.md CGO_ENABLED=0 go test ./wire -run TestLab -count 1 -v
+
+public-captures:     ## the captures that the source of Debian's package ndpi has: tshark judges them in the tests of wire
+	tools/public-captures build/public-captures
 
 bench-captures: build ## a capture of 1 GiB: how fast it is read on one processor, and by tshark
 	CLOSETRACE_GIB=$(CURDIR)/build/gib.pcap CGO_ENABLED=0 go test ./wire -run TestGiB -count 1 -v

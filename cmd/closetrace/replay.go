@@ -26,6 +26,7 @@ Examples:
   closetrace replay incident.jsonl --verdict abortive
   zstdcat log.jsonl.zst | closetrace replay - --json | jq .cause
   tcpdump -i any -U -w - tcp | closetrace replay -
+  closetrace replay incident.jsonl --with router.pcapng
   closetrace replay incident.jsonl --rejudge`
 
 type replayFlags struct {
@@ -34,6 +35,7 @@ type replayFlags struct {
 	format  string
 	asJSON  bool
 	rejudge bool
+	with    string
 	plain   bool
 	speed   float64
 }
@@ -51,6 +53,7 @@ func newReplay(a *app) *cobra.Command {
 	flags.span.flags(c.Flags())
 	c.Flags().StringVar(&flags.format, "format", "text", "`FORMAT`: text, json, csv, or pcap-filter (an expression for tcpdump)")
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "the same as --format json")
+	c.Flags().StringVar(&flags.with, "with", "", "beside each end what this packet `CAPTURE` saw of it, and where the two disagree, as text")
 	c.Flags().BoolVar(&flags.rejudge, "rejudge", false, "judge the facts again and show what changes")
 	c.Flags().Float64Var(&flags.speed, "speed", 0, "on the screen: play from the beginning, this `FACTOR` faster than it happened")
 	c.Flags().BoolVar(&flags.plain, "plain", false, "one line for each record, also on a terminal")
@@ -79,7 +82,12 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		return err
 	}
 	defer in.Close()
-	if flags.format == "text" && !flags.rejudge && path != "-" && a.wantsScreen(flags.plain) {
+	if flags.with != "" {
+		if print, err = a.besideCapture(ctx, out, print, flags); err != nil {
+			return err
+		}
+	}
+	if flags.format == "text" && !flags.rejudge && flags.with == "" && path != "-" && a.wantsScreen(flags.plain) {
 		keys, wrong := readKeys()
 		if wrong != nil {
 			return wrong

@@ -80,7 +80,7 @@ var ways = map[string]way{
 
 	// Words of closetrace and of the kernel.
 	"Container.Runtime": kept, "EventRef.Provider": kept, "Evidence.SoftError": kept, "Facts.ID": kept, "Facts.PeerEnd": kept,
-	"Judgement.ConfidenceReason": kept, "Judgement.Rule": kept, "Loss.Where": kept, "OS.Type": kept, "OS.Version": kept,
+	"Evidence.InferredWhy": kept, "Judgement.ConfidenceReason": kept, "Judgement.Rule": kept, "Loss.Where": kept, "OS.Type": kept, "OS.Version": kept,
 	"RST.Reason": kept, "Record.Error": kept, "Start.Backend": kept, "Stop.Reason": kept, "Stray.Hit": kept, "TCP.Error": kept,
 	"Tool.Version": kept,
 }

@@ -187,8 +187,9 @@ const (
 	forgotten = 60 * second
 	// idle is how long a connection may be silent: longer than keep-alive's default.
 	idle = 3 * 3600 * second
-	// resent is how long a SYN or a FIN is waited for that may be sent again.
-	resent = 3 * second
+	// resent is how long a SYN or a FIN is waited for that may be sent again (older
+	// Windows: 3 s).
+	resent = 4 * second
 	// mostTries is the longest time between two retransmissions (Linux: TCP_RTO_MAX).
 	mostTries = 121 * second
 	// least is how many tries have to be unanswered.
@@ -198,9 +199,13 @@ const (
 // deadline is when something is to be done if no segment comes before.
 func (c *Conn) deadline() int64 {
 	switch {
-	case c.told && !c.concluded():
+	case c.told && c.How == Silent:
+		return c.Last + idle
+	case c.told && c.How == Unanswered:
+		return c.Last + mostTries
+	case c.told:
 		return c.Last + forgotten
-	case c.How != Open && !c.told:
+	case c.How != Open:
 		return max(c.Ended, min(c.Last, c.Ended+grace)) + grace
 	case c.half():
 		return c.Last + max(resent, c.Sides[c.Client].wait())

@@ -17,7 +17,8 @@ import (
 	"github.com/closetrace/closetrace/wire/internal/packet"
 )
 
-// judgeFolder names a folder of captures that tshark judges.
+// judgeFolder names a folder of captures that tshark judges, if not that of make
+// public-captures.
 const judgeFolder = "CLOSETRACE_PUBLIC_CAPTURES"
 
 // counts are of one direction of a connection.
@@ -96,6 +97,7 @@ var reasons = map[string]string{
 	"tcp.analysis.reused_ports":     "the tuple was used again",
 	"stragglers":                    "segments after the end",
 	"midway":                        "the begin is not in the capture",
+	"odd":                           "packets that tshark does not take for TCP (fuzzed ones)",
 	"fins":                          "FINs with different numbers",
 }
 
@@ -153,7 +155,14 @@ type side struct {
 func TestJudge(t *testing.T) {
 	folder := os.Getenv(judgeFolder)
 	if folder == "" {
-		t.Skip("needs public captures: make public-captures")
+		folder = "../../../build/public-captures"
+	}
+	_, noTshark := exec.LookPath("tshark")
+	if _, err := os.Stat(folder); err != nil || noTshark != nil {
+		if slices.Contains(strings.Split(os.Getenv("CLOSETRACE_REQUIRE"), ","), "captures") {
+			t.Fatalf("%v %v", err, noTshark)
+		}
+		t.Skip("needs tshark, and make public-captures")
 	}
 	paths, _ := filepath.Glob(filepath.Join(folder, "*.*cap*"))
 	slices.Sort(paths)
@@ -210,10 +219,11 @@ func judge(t *testing.T, path string, explained map[string]int) int {
 
 // streamsOf puts our connections and tshark's lines together.
 func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
-	streams := map[string]*stream{}
+	streams, odd := map[string]*stream{}, map[uint64]bool{}
 	for n, f := range frames {
 		l, ok := lines[n+1]
 		if !ok {
+			odd[f.conn] = true
 			continue
 		}
 		s := streams[l.stream]
@@ -236,9 +246,26 @@ func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
 			s.why[why] = true
 		}
 	}
+	shared := map[uint64]int{}
 	for _, s := range streams {
+		for number := range s.conns {
+			shared[number]++
+		}
+	}
+	for _, s := range streams {
+		for number := range s.conns {
+			if odd[number] {
+				s.why["odd"] = true
+			}
+			if shared[number] > 1 {
+				s.why["tcp.analysis.reused_ports"] = true
+			}
+		}
 		for _, x := range s.sides {
 			if !x.began {
+				s.why["midway"] = true
+			}
+			if x.bytes > 1<<31 { // a number before the first one
 				s.why["midway"] = true
 			}
 			if len(x.ends) > 1 || x.fin && !x.ends[x.bytes] {

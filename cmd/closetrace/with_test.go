@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire/wiretest"
+)
+
+// captureOf writes a capture: connection 1 was reset with another TTL, 2 closed well, 3
+// closed well and the peer sent 41 bytes after the FIN.
+func captureOf(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "wire.pcap")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	m := wiretest.New(file, time.Date(2026, 11, 20, 17, 23, 0, 0, time.UTC))
+	server := netip.MustParseAddrPort("10.0.0.9:443")
+	for n := range uint32(3) {
+		client := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.5"), uint16(4001+n))
+		c := m.Open(client, server, 1000*n, 70000*n+5)
+		c.Say(0, []byte("hello"))
+		switch n {
+		case 0:
+			m.Send(&wiretest.Segment{From: server, To: client, Seq: 6, Ack: 6, Flags: wiretest.RST | wiretest.ACK, TTL: 57})
+		case 1:
+			c.Close(0)
+		case 2:
+			c.Flag(0, wiretest.FIN|wiretest.ACK)
+			c.Say(1, make([]byte, 41))
+			c.Flag(1, wiretest.FIN|wiretest.ACK)
+			c.Flag(0, wiretest.ACK)
+		}
+	}
+	if m.Err != nil {
+		t.Fatal(m.Err)
+	}
+	return path
+}
+
+// recordingOf is what the client's host tells of the three, and of one more.
+func recordingOf(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	for n, rest := range []string{
+		`"verdict":"abortive","cause":"peer-reset","terminator":"peer","tcp":{"rst":{"received":true}}`,
+		`"verdict":"graceful","cause":"fin","terminator":"local-app","tcp":{}`,
+		`"verdict":"graceful","cause":"fin","terminator":"local-app","tcp":{}`,
+		`"verdict":"abortive","cause":"peer-reset","terminator":"peer","tcp":{"rst":{"received":true}}`,
+	} {
+		at := model.TimeOf(time.Date(2026, 11, 20, 17, 23, 1, 0, time.UTC))
+		fmt.Fprintf(&text, `{"kind":"teardown","schema":"closetrace/1","time":"%v","time_unix_nano":"%d","id":"h%d","initiator":"local","confidence":"certain","rule":"x","network":{"type":"ipv4","local":{"address":"10.0.0.5","port":%d},"peer":{"address":"10.0.0.9","port":443}},"process":{"pid":812,"name":"curl"},"facts":{},%s}`+"\n", at, at, n, 4001+n, rest)
+	}
+	path := filepath.Join(t.TempDir(), "host.jsonl")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Each end is beside what the wire saw of it, and disagreements are named.
+func TestReplayWithACapture(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := run([]string{"replay", recordingOf(t), "--with", captureOf(t)}, nil, &out, &errs); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	for _, want := range []string{
+		"  wire: abortive, peer-reset, by network (inferred: the RST has TTL 57, the peer's other segments have 64: something between them sent it)\n  ! host: reset by the peer; wire: the RST has TTL 57",
+		"  wire: graceful, fin, by local-app (certain)\n",
+		"  ! host: graceful; wire: 41 bytes came after the FIN\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("not there: %s\nin\n%s", want, out.String())
+		}
+	}
+	if want := "3 beside the capture, 2 of them disagree; 1 not in the capture"; !strings.Contains(errs.String(), want) {
+		t.Errorf("got %s, want %s", errs.String(), want)
+	}
+	if code := run([]string{"replay", recordingOf(t), "--with", captureOf(t), "--json"}, nil, &out, &errs); code != exitUsage {
+		t.Errorf("--with --json: exit %d, want %d", code, exitUsage)
+	}
+}
+
+// Every command that takes a recording takes a capture, and --local chooses whose ends.
+func TestCommandsTakeCaptures(t *testing.T) {
+	path := captureOf(t)
+	for _, args := range [][]string{
+		{"replay", path}, {"replay", path, "--json"}, {"summary", path}, {"diagnose", path}, {"report", path, "-o", "-"},
+		{"diff", path, path}, {"join", path, path},
+	} {
+		var out, errs bytes.Buffer
+		if code := run(args, nil, &out, &errs); code != 0 || out.Len() == 0 || errs.Len() > 0 {
+			t.Errorf("%v: exit %d, %d bytes, %s", args, code, out.Len(), errs.String())
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := run([]string{"replay", path, "--local", "10.0.0.5", "--json"}, nil, &out, &errs); code != 0 || strings.Count(out.String(), `"kind":"teardown"`) != 3 {
+		t.Errorf("--local: exit %d, %s%s", code, out.String(), errs.String())
+	}
+	if code := run([]string{"replay", path, "--local", "nonsense"}, nil, &out, &errs); code != exitUsage {
+		t.Errorf("--local nonsense: exit %d", code)
+	}
+}

@@ -1,0 +1,146 @@
+// Package beside puts what a packet capture saw beside what a host tells of the same
+// connection ends, and says where the two do not fit. It is pure and its memory is
+// bounded.
+package beside
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// maxEnds bounds the ends of the capture that are kept: about 1.5 KiB each.
+const maxEnds = 200_000
+
+// apart is how far apart in time host and capture may be where no fingerprint joins
+// them, clocks included.
+const apart = 10 * time.Minute
+
+// Capture is the ends that a capture shows.
+type Capture struct {
+	// Dropped are ends for which there was no room.
+	Dropped uint64
+
+	ends   []model.Teardown
+	byID   map[string]int
+	prints map[model.Fingerprint][]int
+	tuples map[tuple][]int
+}
+
+type tuple struct{ local, peer netip.AddrPort }
+
+// New returns a capture without ends.
+func New() *Capture {
+	return &Capture{byID: map[string]int{}, prints: map[model.Fingerprint][]int{}, tuples: map[tuple][]int{}}
+}
+
+// Add takes a record of the capture. An outcome takes the place of its teardown.
+func (c *Capture) Add(r *model.Record) {
+	t := &r.Teardown
+	if at, known := c.byID[t.ID]; known && r.Kind == model.KindOutcome {
+		c.ends[at] = *t
+		return
+	}
+	switch {
+	case r.Kind != model.KindTeardown:
+	case len(c.ends) >= maxEnds:
+		c.Dropped++
+	default:
+		at := len(c.ends)
+		c.ends, c.byID[t.ID] = append(c.ends, *t), at
+		if p := t.TCP.Fingerprint; p != 0 {
+			c.prints[p] = append(c.prints[p], at)
+		}
+		k := tupleOf(t)
+		c.tuples[k] = append(c.tuples[k], at)
+	}
+}
+
+func tupleOf(t *model.Teardown) tuple {
+	return tuple{t.Network.Local.AddrPort(), t.Network.Peer.AddrPort()}
+}
+
+// Beside returns what the capture shows of the end that the host tells of, nil if it
+// does not have it: by the fingerprint, which address translation leaves as it is, or
+// by addresses and time.
+func (c *Capture) Beside(host *model.Teardown) *model.Teardown {
+	const most = 64 // candidates: a file made to collide must not cost more
+	p := host.TCP.Fingerprint
+	if p != 0 {
+		for _, at := range c.prints[p][:min(len(c.prints[p]), most)] {
+			e := &c.ends[at]
+			if tupleOf(e) == tupleOf(host) || e.Network.Local.Port != host.Network.Peer.Port && e.TCP.Role == host.TCP.Role {
+				return e
+			}
+		}
+	}
+	var best *model.Teardown
+	list := c.tuples[tupleOf(host)]
+	for _, at := range list[:min(len(list), most)] {
+		e := &c.ends[at]
+		if p != 0 && e.TCP.Fingerprint != 0 || distance(e, host) > apart {
+			continue // of another connection
+		}
+		if best == nil || distance(e, host) < distance(best, host) {
+			best = e
+		}
+	}
+	return best
+}
+
+func distance(a, b *model.Teardown) time.Duration {
+	d := a.Time.Sub(b.Time)
+	return max(d, -d)
+}
+
+// Disagree says where the host's story and the wire's do not fit together, nothing if
+// they do.
+func Disagree(host, wire *model.Teardown) string {
+	late := lateBytes(wire)
+	switch {
+	case reset(host) && wire.TCP.RST.Received.Is(false):
+		return "host: reset by the peer; wire: no RST came from the peer: something between the capture and the host sent it"
+	case reset(host) && wire.Terminator == model.NetworkPath:
+		return "host: reset by the peer; wire: " + wire.ConfidenceReason
+	case host.TCP.RST.Sent.Is(true) && wire.TCP.RST.Sent.Is(false):
+		return "host: it sent a RST; wire: none came from it: something between the host and the capture dropped it"
+	case timedOut(host) && answered(wire):
+		return "host: it heard nothing any more; wire: the peer went on answering: the path from the capture to the host was down"
+	case host.Verdict == model.Graceful && wire.Verdict == model.Abortive:
+		return fmt.Sprintf("host: graceful; wire: %v, %v", wire.Verdict, wire.Cause)
+	case host.Verdict == model.Graceful && late > 0 && host.Closer.Call != model.CallShutdown:
+		return fmt.Sprintf("host: graceful; wire: %d bytes came after the FIN", late)
+	default:
+		return ""
+	}
+}
+
+func reset(t *model.Teardown) bool {
+	return t.Cause == model.CausePeerReset || t.Cause == model.CauseRefused
+}
+
+func timedOut(t *model.Teardown) bool {
+	switch t.Cause {
+	case model.CauseRetransmitTimeout, model.CauseKeepaliveTimeout, model.CauseUserTimeout, model.CauseConnectTimeout, model.CauseZeroWindowTimeout:
+		return true
+	default:
+		return false
+	}
+}
+
+// answered: the peer spoke until the end.
+func answered(wire *model.Teardown) bool {
+	return wire.Verdict == model.Graceful || reset(wire)
+}
+
+// lateBytes is how much came for this end after its FIN.
+func lateBytes(wire *model.Teardown) uint32 {
+	for _, e := range wire.Evidence.Events {
+		if e.Provider == "wire.after-fin-received" {
+			return e.Reason.Or(0)
+		}
+	}
+	return 0
+}
