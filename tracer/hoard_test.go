@@ -135,9 +135,11 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 				return
 			}
 			defer func() {
-				unix.Close(client)
-				_, _ = unix.Read(server, make([]byte, 1)) // returns at the client's FIN
+				_ = unix.Shutdown(client, unix.SHUT_WR) // an orphan in FIN_WAIT2 would be inferred
+				_, _ = unix.Read(server, make([]byte, 1))
 				unix.Close(server)
+				_, _ = unix.Read(client, make([]byte, 1))
+				unix.Close(client)
 			}()
 		}
 		time.Sleep(1200 * time.Millisecond) // who has too many is told once a second

@@ -55,7 +55,12 @@ func TestDetachedFromOutside(t *testing.T) {
 		one := func(n int) {
 			c := connected(t, l)
 			ports[n] = c.port()
-			c.close()
+			// Orderly: an orphan in FIN_WAIT2 is inferred where the peer's FIN comes late.
+			fatal(t, c.client.(*net.TCPConn).CloseWrite())
+			_, _ = c.server.Read(make([]byte, 1))
+			c.server.Close()
+			_, _ = c.client.Read(make([]byte, 1))
+			c.client.Close()
 			time.Sleep(300 * time.Millisecond)
 		}
 		told := 0
