@@ -86,3 +86,4 @@ clean:
 -include tracer/tracer.mk
 -include tui/pictures.mk
 include tools/vmtest/kernels.mk
+include tools/trust.mk

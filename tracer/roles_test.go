@@ -26,6 +26,7 @@ var roles = map[string]func() error{
 	"acceptor":     acceptConnections,
 	"flood":        floodLoopback,
 	"flood-closed": floodClosed,
+	"crowd":        holdCrowd,
 	"hoard":        hoard,
 	"hoard-in":     hoardIn,
 	"spin":         spin,

@@ -1,0 +1,223 @@
+//go:build linux
+
+package tracer_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+	"github.com/closetrace/closetrace/tracer/process"
+)
+
+// soakRate is how many ends a second the generator is to make.
+const soakRate = 20_000
+
+// crowd is how many connections the adversary holds open at most, in one namespace:
+// more than the map of a small trace has room for.
+const crowd = 20_000
+
+// holdCrowd opens connections, holds them until nobody reads what it says, and ends
+// them.
+func holdCrowd() error {
+	var limit unix.Rlimit // the Go runtime has raised it as far as it may
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	size := min(crowd, int(limit.Cur)/2-100)
+	if err := bringLoopbackUp(); err != nil {
+		return err
+	}
+	info, err := os.Stat("/proc/self/ns/net")
+	if err != nil {
+		return err
+	}
+	listener, port, err := listenTCP()
+	if err != nil {
+		return err
+	}
+	var all []int
+	for i := range size {
+		fd, err := dialTCP([4]byte{127, 1 + byte(i>>16), byte(i >> 8), byte(i)}, port)
+		if err != nil {
+			return fmt.Errorf("connection %d: %w", i, err)
+		}
+		peer, _, err := unix.Accept(listener)
+		if err != nil {
+			return err
+		}
+		all = append(all, fd, peer)
+	}
+	time.Sleep(2 * time.Second) // an adversary in no hurry
+	for _, fd := range all {
+		unix.Close(fd)
+	}
+	unix.Close(listener)
+	if err := allEnded(); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(flooded{NetNS: inode(info), Port: port, Made: size})
+}
+
+// generator runs processes that make connections, each in a network namespace and a
+// control group of its own.
+type generator struct {
+	t     *testing.T
+	mu    sync.Mutex
+	made  map[uint32]int // connections by namespace
+	total int
+	pids  int
+}
+
+func (g *generator) run(role string, arguments ...string) {
+	c := command(role, arguments...)
+	c.SysProcAttr.Cloneflags = syscall.CLONE_NEWNET
+	c.SysProcAttr.Pdeathsig = 0 // the thread that starts it is any
+	g.mu.Lock()
+	g.pids++
+	name := fmt.Sprintf("closetrace-soak-%d-%d", os.Getpid(), g.pids)
+	g.mu.Unlock()
+	if group, err := process.NewGroup(name); err == nil {
+		defer group.Close()
+		if directory, err := os.Open(group.Directory()); err == nil {
+			defer directory.Close()
+			c.SysProcAttr.UseCgroupFD, c.SysProcAttr.CgroupFD = true, int(directory.Fd())
+		}
+	}
+	var f flooded
+	text, err := c.Output()
+	if err == nil {
+		err = json.Unmarshal(text, &f)
+	}
+	if err != nil {
+		g.t.Errorf("%s: %v", role, err)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.made[f.NetNS] += f.Made
+	g.total += f.Made
+}
+
+// generate makes soakRate ends a second, as far as the machine can, and crowds.
+func (g *generator) generate(until time.Time) {
+	var crowds sync.WaitGroup
+	crowds.Go(func() {
+		for time.Now().Before(until) {
+			g.run("crowd")
+			time.Sleep(5 * time.Second)
+		}
+	})
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for time.Now().Before(until) {
+		var floods sync.WaitGroup
+		for range 2 {
+			floods.Go(func() { g.run("flood", strconv.Itoa(soakRate/4)) })
+		}
+		floods.Wait()
+		<-second.C
+	}
+	crowds.Wait()
+}
+
+// slope is the growth of a series a minute, by least squares over its second half: the
+// first fills what is remembered.
+func slope(times []time.Duration, values []float64) float64 {
+	times, values = times[len(times)/2:], values[len(values)/2:]
+	var n, sx, sy, sxx, sxy float64
+	for i := range times {
+		x := times[i].Minutes()
+		n, sx, sy, sxx, sxy = n+1, sx+x, sy+values[i], sxx+x*x, sxy+x*values[i]
+	}
+	if d := n*sxx - sx*sx; d != 0 {
+		return (n*sxy - sx*sy) / d
+	}
+	return 0
+}
+
+// resident is VmRSS without what is mapped of files and the ring, in MB.
+func resident() float64 {
+	text, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(text)) {
+		if rest, found := strings.CutPrefix(line, "RssAnon:"); found {
+			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kb / 1024
+		}
+	}
+	return 0
+}
+
+// TestSoak runs for the time that CLOSETRACE_SOAK says (make soak: one hour; CI: two
+// minutes): floods in namespaces and control groups that come and go, an adversary
+// that fills the map, a reader that stops at random. Every end that the generators made
+// is told or counted as lost, none twice; memory and descriptors stay flat.
+func TestSoak(t *testing.T) {
+	duration, err := time.ParseDuration(os.Getenv("CLOSETRACE_SOAK"))
+	if err != nil {
+		t.Skip("takes the time that CLOSETRACE_SOAK says: make soak")
+	}
+	requireRoot(t)
+
+	defer debug.SetGCPercent(debug.SetGCPercent(50)) // as record does
+	tr := open(t, tracer.Options{RingSize: 8 << 20, MaxConnections: 4096})
+	defer tr.Close()
+	hidden := watchHidden(t)
+	g := &generator{t: t, made: map[uint32]int{}}
+	told, lost := map[uint32]int{}, uint64(0)
+	var times []time.Duration
+	var memory, descriptors []float64
+	began := time.Now()
+	next, pause := began, began.Add(5*time.Second)
+	tally(t, tr, func() { g.generate(began.Add(duration)) }, func(r *model.Record) {
+		switch r.Kind {
+		case model.KindTeardown:
+			told[r.Teardown.Network.NetNS]++
+		case model.KindLoss:
+			lost += r.Loss.Count
+		default:
+		}
+		now := time.Now()
+		if now.After(next) {
+			next = now.Add(time.Second)
+			open, _ := os.ReadDir("/proc/self/fd")
+			times, memory = append(times, now.Sub(began)), append(memory, resident())
+			descriptors = append(descriptors, float64(len(open)))
+		}
+		if now.After(pause) { // the reader is stopped, as by a full disk
+			time.Sleep(time.Duration(rand.IntN(2000)) * time.Millisecond)
+			pause = time.Now().Add(time.Duration(5+rand.IntN(10)) * time.Second)
+		}
+	})
+	want, got := 0, 0
+	for netns, made := range g.made {
+		want, got = want+2*made, got+told[netns]
+		if told[netns] > 2*made {
+			t.Errorf("namespace %d: %d ends, %d were made", netns, told[netns], 2*made)
+		}
+	}
+	took := time.Since(began)
+	t.Logf("%v, %d ends (%.0f/s) by %d processes: %d reported, %d messages counted as lost, %d hidden by the host",
+		took.Round(time.Second), want, float64(want)/took.Seconds(), g.pids, got, lost, hidden.events())
+	if missing := want - got; missing < 0 || uint64(missing) > lost+hidden.events() {
+		t.Errorf("%d ends are neither reported nor counted as lost", missing)
+	}
+	grows, opens := slope(times, memory), slope(times, descriptors)
+	t.Logf("memory %.0f to %.0f MB, %+.2f MB a minute; descriptors %.0f to %.0f, %+.2f a minute",
+		memory[0], memory[len(memory)-1], grows, descriptors[0], descriptors[len(descriptors)-1], opens)
+	if minutes := took.Minutes(); grows*minutes > 16+memory[0] || opens*minutes > 8 {
+		t.Error("memory or descriptors grow")
+	}
+}
