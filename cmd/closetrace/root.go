@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -134,6 +135,17 @@ func message(err error) string {
 	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
 		return safetext.Escape(path.Path) + ": no such file"
 	default:
-		return safetext.Escape(err.Error())
+		return safetext.Escape(oneLineOf(err.Error()))
 	}
+}
+
+// oneLineOf joins what errors.Join put on lines of its own.
+func oneLineOf(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
