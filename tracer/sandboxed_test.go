@@ -153,7 +153,7 @@ func TestSandbox(t *testing.T) {
 	}
 	defer os.RemoveAll(folder)
 	file := filepath.Join(folder, "everybody")
-	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Chmod(folder, 0o777), os.Chmod(file, 0o666)); err != nil {
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.WriteFile(filepath.Join(folder, "root"), nil, 0o600), os.Chmod(folder, 0o777), os.Chmod(file, 0o666)); err != nil {
 		t.Fatal(err)
 	}
 	for _, mode := range tracer.Modes() {
