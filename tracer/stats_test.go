@@ -3,8 +3,13 @@
 package tracer
 
 import (
+	"fmt"
+	"os"
 	"regexp"
+	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -16,9 +21,13 @@ import (
 // verified finds the summary in the verifier's log.
 var verified = regexp.MustCompile(`processed (\d+) insns[^\n]*`)
 
-// TestVerifierStats prints how much work each program makes for the kernel's
-// verifier, so that growth is seen in review: make verifier-stats. The limit of
-// the kernel is a million instructions for each.
+// verifierTable has, a line each, a kernel's series, a program and the instructions
+// that the verifier of that kernel went through: make verifier-table writes it.
+const verifierTable = "testdata/verifier.txt"
+
+// TestVerifierStats compares how much work each program makes for the kernel's verifier
+// with the committed table, so that growth is seen in review. The limit of the kernel is
+// a million instructions for each.
 func TestVerifierStats(t *testing.T) {
 	if missing := missingCapabilities(); len(missing) > 0 {
 		t.Skip(&PrivilegeError{missing})
@@ -26,7 +35,12 @@ func TestVerifierStats(t *testing.T) {
 	if err := removeMemlock(); err != nil {
 		t.Skip(err)
 	}
-	loadedAny := false
+	got := map[string]int{}
+	verify := func(program string) {
+		if n := verifierStats(t, program); n > 0 {
+			got[program] = n
+		}
+	}
 	for _, mode := range Modes() {
 		hooks, err := hooksFor(mode, Options{PID: 1}, btf.NewCache())
 		if err != nil {
@@ -34,25 +48,63 @@ func TestVerifierStats(t *testing.T) {
 		}
 		for _, h := range hooks {
 			if h.copyOf == "" && (mode == Tracepoint || !inCore(h)) {
-				loadedAny = verifierStats(t, h.program) || loadedAny
+				verify(h.program)
 			}
 		}
 	}
-	if !verifierStats(t, once) && !loadedAny {
-		t.Error("no program could be loaded")
+	verify(once)
+	if len(got) == 0 {
+		t.Fatal("no program could be loaded")
 	}
+	compareVerified(t, got)
 }
 
-func inCore(h hook) bool {
-	for _, c := range core {
-		if c.program == h.program {
-			return true
+// compareVerified allows a tenth more than the table says, or writes a new one.
+func compareVerified(t *testing.T, got map[string]int) {
+	series := kernelSeries.FindString(Inspect().Release) + "/" + runtime.GOARCH
+	if path := os.Getenv("CLOSETRACE_VERIFIER"); path != "" {
+		var lines []string
+		for program, n := range got {
+			lines = append(lines, fmt.Sprintf("%-12s %-22s %d\n", series, program, n))
+		}
+		slices.Sort(lines)
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	text, err := os.ReadFile(verifierTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for line := range strings.Lines(string(text)) {
+		var kernel, program string
+		var want int
+		if _, err := fmt.Sscan(line, &kernel, &program, &want); err != nil {
+			t.Fatalf("%s: %q: %v", verifierTable, line, err)
+		}
+		if kernel != series || got[program] == 0 {
+			continue
+		}
+		rows++
+		if n := got[program]; n > want+want/10 {
+			t.Errorf("%s: the verifier went through %d instructions, before through %d; if that is worth it: make verifier-table", program, n, want)
 		}
 	}
-	return false
+	if rows == 0 {
+		t.Logf("%s has no line of kernel %s", verifierTable, series)
+	}
 }
 
-func verifierStats(t *testing.T, name string) bool {
+var kernelSeries = regexp.MustCompile(`^\d+\.\d+`)
+
+func inCore(h hook) bool {
+	return slices.ContainsFunc(core, func(c hook) bool { return c.program == h.program })
+}
+
+// verifierStats returns 0 where the kernel does not take the program.
+func verifierStats(t *testing.T, name string) int {
 	t.Helper()
 	spec, err := bpf.LoadTrace()
 	if err != nil {
@@ -73,18 +125,19 @@ func verifierStats(t *testing.T, name string) bool {
 	})
 	if err != nil {
 		t.Logf("%-20s not on this kernel: %v", name, err)
-		return false
+		return 0
 	}
 	defer objects.Close()
 	const budget = 100_000 // a tenth of the kernel's
 	found := verified.FindStringSubmatch(objects.Programs[name].VerifierLog)
 	if found == nil {
 		t.Errorf("%s: no statistics in the verifier's log", name)
-		return true
+		return 0
 	}
 	t.Logf("%-20s %5d instructions, %s", name, size, found[0])
-	if n, err := strconv.Atoi(found[1]); err != nil || n > budget {
+	n, err := strconv.Atoi(found[1])
+	if err != nil || n > budget {
 		t.Errorf("%s: the verifier went through %s instructions, want at most %d: %v", name, found[1], budget, err)
 	}
-	return true
+	return n
 }

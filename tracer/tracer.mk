@@ -2,12 +2,13 @@
 #
 #   make verifier-stats                instructions per program on this kernel
 #   make verifier-stats K=6.12         the same in a guest, with all modes
+#   make verifier-table                tracer/testdata/verifier.txt from all kernels and this one
 #   make lab-again                     the whole laboratory 20 times in a row
 #   make lab-again N=3 BUSY=4 K=6.12   3 times, beside 4 busy processes, in a guest
 #   make matrix                        docs/matrix.md from all kernels and this one
 #   make captures                      the recorded messages that tests play again
 
-.PHONY: verifier-stats lab-again matrix captures
+.PHONY: verifier-stats verifier-table lab-again matrix captures
 
 verifier-stats:
 ifeq ($(origin K),command line)
@@ -15,6 +16,17 @@ ifeq ($(origin K),command line)
 else
 	go test ./tracer -count=1 -run TestVerifierStats -v
 endif
+
+VERIFIER = $(CURDIR)/build/verifier
+
+verifier-table: vmtest
+	rm -rf $(VERIFIER) && mkdir -p $(VERIFIER)
+	CLOSETRACE_VERIFIER=$(VERIFIER)/host go test ./tracer -count=1 -run TestVerifierStats
+	set -e; for k in $(KERNELS); do \
+		CLOSETRACE_VERIFIER=/tmp/verifier $(MAKE) test-kernel K=$$k PKG=./tracer RUN=TestVerifierStats \
+			VMFLAGS="-get /tmp/verifier:$(VERIFIER)/$$k"; \
+	done
+	cat $(VERIFIER)/* | LC_ALL=C sort -u -V >tracer/testdata/verifier.txt
 
 N ?= 20
 BUSY ?= 0
