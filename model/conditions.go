@@ -83,7 +83,7 @@ func finUnacked(f raw) bool {
 	return f.TCP.Error == "" && (f.last == FinWait1 || f.last == LastAck || f.last == Closing)
 }
 
-// timedOut: the socket's error is one of a time-out. Linux reports the last
+// timedOut: the socket's error is one of a timeout. Linux reports the last
 // ICMP or routing error instead of ETIMEDOUT where there was one
 // (tcp_write_err, icmp_err_convert, fib_props): ECONNREFUSED is then ICMP port
 // unreachable, EINVAL a blackhole route. With IP_RECVERR such an error only

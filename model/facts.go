@@ -100,7 +100,7 @@ func (e Endpoint) AddrPort() netip.AddrPort { return netip.AddrPortFrom(e.Addres
 type Process struct {
 	// Process ID.
 	PID int `json:"pid,omitzero"`
-	// When it started; tells two processes with one PID apart.
+	// When it started; distinguishes processes that had the same PID.
 	StartTime Time `json:"start_time,omitzero"`
 	// Its name.
 	Name string `json:"name,omitzero"`
@@ -313,7 +313,7 @@ func (b Bytes) Lost() uint64 { return b.Unacked.Or(0) + b.Unread.Or(0) }
 type Linger struct {
 	// l_onoff.
 	On Opt[bool] `json:"on,omitzero"`
-	// l_linger; negative: close() waits without end (Linux: also told of 2^32 jiffies and
+	// l_linger; negative: close() waits without end (Linux: also reported for 2^32 jiffies and
 	// more).
 	Seconds Opt[int] `json:"seconds,omitzero"`
 	// How a close() that lingers went.

@@ -92,7 +92,7 @@ var observationTable = [...]observable{
 	ObservedNoPort:           {"no-port", "no SYN was sent: no local port was free", func(f raw) bool { return f.Evidence.NoPort }, nil},
 	ObservedConnectCancelled: {"connect-cancelled", "closed, shut down or disconnected while connecting", givesUpConnecting, doubtCancelled},
 	ObservedUserTimeout:      {"user-timeout", "nothing was acknowledged within TCP_USER_TIMEOUT", gaveUp(ObservedUserTimeout), nil},
-	ObservedStackReset:       {"stack-reset", "the stack sent RST while the connection was open, no time-out", stackReset, doubtStackReset},
+	ObservedStackReset:       {"stack-reset", "the stack sent RST while the connection was open, no timeout", stackReset, doubtStackReset},
 	ObservedInFinWait2:       {"in-finwait2", "in FIN_WAIT2", func(f raw) bool { return f.last == FinWait2 }, nil},
 	ObservedMPTCPReset:       {"mptcp-reset", "an MPTCP subflow, and RST was sent", mptcpReset, nil},
 	ObservedInClose:          {"in-close", "inside close()", inClose, nil},

@@ -140,7 +140,7 @@ func (v *Holder) UnmarshalText(text []byte) (err error) {
 type AbortReason uint8
 
 const (
-	AbortUnknown   AbortReason = iota // not told
+	AbortUnknown   AbortReason = iota // not reported
 	AbortRequested                    // an abortive disconnect was asked for
 	AbortUnread                       // received data was pending
 	AbortPeer                         // the transport indicated the peer's abort

@@ -13,7 +13,7 @@ type Stray struct {
 	// What this host knows of the connection. ended: it was one of this trace, and id,
 	// process and closer are its. no-listener: it was to be opened, and nobody listens
 	// on the port. not-ours: none of this trace. more: the resets for connections beyond
-	// those that are told apart.
+	// those that are listed one by one.
 	Why StrayReason `json:"why,omitzero"`
 	// When the connection had ended.
 	Ended Time `json:"ended_time,omitzero"`
@@ -31,7 +31,7 @@ const (
 	StrayNotOurs                // neither of the others: the connection is not one of this trace
 	StrayEnded                  // it has ended; the facts say whose it was
 	StrayNoListener             // it was to be opened, and nobody listens on the port
-	StrayMore                   // many: beyond the number of connections that are told apart
+	StrayMore                   // many: beyond the number of connections that are listed one by one
 )
 
 var strayReasonNames = []string{

@@ -6,10 +6,10 @@ type Verdict uint8
 const (
 	VerdictUnknown Verdict = iota // no rule of the table holds for the facts
 	Graceful                      // both directions ended by FIN
-	Abortive                      // ended by RST, time-out or destruction; data may be lost
+	Abortive                      // ended by RST, timeout or destruction; data may be lost
 	LingerTimeout                 // close() waited for SO_LINGER {1,N>0} and the time ran out
 	FailedOpen                    // the connection never reached ESTABLISHED
-	Silent                        // ended without FIN or RST on the wire and not by a time-out
+	Silent                        // ended without FIN or RST on the wire and not by a timeout
 )
 
 var verdictNames = [...]string{
@@ -40,13 +40,13 @@ func (v Verdict) Meaning() string {
 	case Graceful:
 		return "Both directions ended by FIN, or ours did and the kernel stopped waiting for the peer's."
 	case Abortive:
-		return "Ended by a reset (RST), a time-out or by force; data may be lost."
+		return "Ended by a reset (RST), a timeout or by force; data may be lost."
 	case LingerTimeout:
 		return "close() waited as SO_LINGER asks, and the time ran out. Windows then resets the connection; Linux goes on sending in the background."
 	case FailedOpen:
 		return "The connection was never established: refused, timed out, cancelled or unreachable."
 	case Silent:
-		return "Ended without FIN or RST on the wire and not by a time-out."
+		return "Ended without FIN or RST on the wire and not by a timeout."
 	default:
 		return "No rule held for what was seen; the facts are in the recording."
 	}
@@ -69,7 +69,7 @@ const (
 	InitiatorLocal                    // this end
 	InitiatorPeer                     // the other end
 	InitiatorBoth                     // simultaneous close (RFC 9293, section 3.6)
-	InitiatorNone                     // nobody: a time-out or a silent end
+	InitiatorNone                     // nobody: a timeout or a silent end
 )
 
 var initiatorNames = []string{

@@ -134,7 +134,7 @@ func TestAttribution(t *testing.T) {
 	}
 }
 
-// compare holds the records against the claims.
+// compare checks the records against the claims.
 func (c *company) compare(records []model.Record, mode Mode) {
 	// By address and namespace: one of the actors has a namespace of its own, with
 	// the same server address, and its ports may be those of another.

@@ -16,7 +16,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// Capture is what the kernel sent during a run of the laboratory, with the
+// Capture is what the kernel sent during a run of the lab, with the
 // truths of that run: enough to do again, without a kernel, all that user space
 // did.
 type Capture struct {

@@ -27,7 +27,7 @@ func TestParseCounts(t *testing.T) {
 	}
 }
 
-// TestCountersTellOfAFullQueue holds what is told against what the kernel counted from
+// TestCountersTellOfAFullQueue checks what is told against what the kernel counted from
 // before the trace began until after it ended.
 func TestCountersTellOfAFullQueue(t *testing.T) {
 	before, err := readCounts(self)

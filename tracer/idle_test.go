@@ -17,7 +17,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestIdleTime holds when data was last sent and received against a packet capture.
+// TestIdleTime checks when data was last sent and received against a packet capture.
 func TestIdleTime(t *testing.T) {
 	tr := OpenOrSkip(t, Options{})
 	jiffy := time.Second / time.Duration(max(tr.asm.hertz, 100))

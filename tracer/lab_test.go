@@ -25,7 +25,7 @@ var (
 	collect  = sourcetest.RecordWhile
 )
 
-// labRun is the laboratory, seen by one mode.
+// labRun is the lab, seen by one mode.
 type labRun struct {
 	results  []lab.Result
 	touched  []lab.Result // those of the tries of which something was hidden
@@ -77,7 +77,7 @@ func runLab(t *testing.T, tr *tracer.Tracer, scenarios []lab.Scenario) labRun {
 	return run
 }
 
-// TestLab holds what each mode reports of every scenario against its truth,
+// TestLab checks what each mode reports of every scenario against its truth,
 // and the modes against each other.
 func TestLab(t *testing.T) {
 	runs := map[tracer.Mode]labRun{}
@@ -92,7 +92,7 @@ func TestLab(t *testing.T) {
 	}
 }
 
-// labOf plays the laboratory. Only the scenarios of which the host hid something
+// labOf plays the lab. Only the scenarios of which the host hid something
 // are played again, and what was said of them before must not have been certain if
 // it was wrong.
 func labOf(t *testing.T, mode tracer.Mode) labRun {
@@ -153,7 +153,7 @@ var unseen = map[string]string{
 	"process.name":             "no process was seen with the socket",
 }
 
-// checkRun holds a run against its truths.
+// checkRun checks a run against its truths.
 func checkRun(t *testing.T, run labRun) (found problems) {
 	t.Helper()
 	ends := 0

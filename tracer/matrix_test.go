@@ -184,8 +184,8 @@ func matrixText(cells []cell) string {
 	var b strings.Builder
 	b.WriteString(`# What each kernel and mode shows
 
-Written by ` + "`make matrix`" + `: the laboratory's scenarios, played on each kernel and
-watched in each mode, held against their truths. The truths are what the scripts
+Written by ` + "`make matrix`" + `: the lab's scenarios, played on each kernel and
+watched in each mode, compared with their truths. The truths are what the scripts
 did and what system calls, packets and counters said of it.
 
 `)
@@ -232,9 +232,9 @@ func summary(b *strings.Builder, cells []cell) {
 			counts["right"], counts["wrong"], counts["not visible"], counts["not possible"])
 	}
 	b.WriteString(`
-✓ everything that is told is true, and the verdict is the right one. ✗ something is wrong. ○ an
-end, or what came after it, can't be seen there. – the scenario can't be played there.
-A letter names facts that are true and not told; a number, the reason for ○ and –.
+✓ all reported facts are correct, and the verdict is the right one. ✗ something is wrong. ○ an
+end, or what came after it, cannot be seen there. – the scenario cannot be played there.
+A letter names facts that are true and not reported; a number, the reason for ○ and –.
 
 `)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// TestSource holds each mode against the promises of model.Source.
+// TestSource checks each mode against the promises of model.Source.
 func TestSource(t *testing.T) {
 	for _, mode := range tracer.Modes() {
 		t.Run(string(mode), func(t *testing.T) {

@@ -3,7 +3,7 @@
 #   make verifier-stats                instructions per program on this kernel
 #   make verifier-stats K=6.12         the same in a guest, with all modes
 #   make verifier-table                tracer/testdata/verifier.txt from all kernels and this one
-#   make lab-again                     the whole laboratory 20 times in a row
+#   make lab-again                     the whole lab 20 times in a row
 #   make lab-again N=3 BUSY=4 K=6.12   3 times, beside 4 busy processes, in a guest
 #   make matrix                        docs/matrix.md from all kernels and this one
 #   make captures                      the recorded messages that tests play again

@@ -144,7 +144,7 @@ func TestNumbersBecomeFacts(t *testing.T) {
 	v := &f.Evidence
 	for what, ok := range map[string]bool{
 		"smoothed round trip": f.TCP.SRTT.Is(1500 * time.Microsecond), "retransmits": f.TCP.Retransmits.Is(3),
-		"user time-out": v.UserTimeout.Is(2500 * time.Millisecond), "linger2": v.Linger2.Is(7), "soft error": v.SoftError == "EHOSTUNREACH",
+		"user timeout": v.UserTimeout.Is(2500 * time.Millisecond), "linger2": v.Linger2.Is(7), "soft error": v.SoftError == "EHOSTUNREACH",
 		"first FIN": v.FirstFIN == 3e9+1000, "close": v.CloseTime == 4e9+1000, "time": f.Time == 5e9+1000, "duration": f.Duration.Is(4 * time.Second),
 		"start": f.StartTime == 1e9+1000, "linger, rounded": f.Linger.Seconds.Is(3), "shutdown": v.Shutdown.Is(2), "exiting": v.Wait.Exiting,
 		"source": f.Process.Source == model.OwnerUse, "start of the process": f.Process.StartTime == 7600, "user": f.Process.User.ID.Is(33),

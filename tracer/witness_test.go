@@ -16,7 +16,7 @@ var counters = []string{
 	"TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnTimeout", "TCPAbortOnLinger", "TCPAbortOnMemory",
 }
 
-// checkWitnesses holds what is told against what the packet capture and the
+// checkWitnesses checks what is told against what the packet capture and the
 // kernel's counters of each scenario's namespace say. They know nothing of the
 // scripts' truths.
 func checkWitnesses(run labRun) (found problems) {
@@ -61,7 +61,7 @@ func checkWitnesses(run labRun) (found problems) {
 	return found
 }
 
-// checkFingerprints holds the fingerprints against the numbers of the SYNs that were
+// checkFingerprints checks the fingerprints against the numbers of the SYNs that were
 // captured, and those of both ends against each other.
 func checkFingerprints(run labRun, netns map[uint32]*lab.Result, found *problems) {
 	type side struct{ scenario, label string }

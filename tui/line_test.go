@@ -65,7 +65,7 @@ func TestLine(t *testing.T) {
 			"17:23:00.123456 ✗ abortive        unread-data            xxxxxxxxxxxxxxxxxx…[812] 10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c",
 		},
 		{
-			"an inferred linger time-out", func(r *model.Record) {
+			"an inferred linger timeout", func(r *model.Record) {
 				j := &r.Teardown.Judgement
 				j.Verdict, j.Cause, j.Confidence = model.LingerTimeout, model.CauseLingerExpired, model.Inferred
 				j.CloseBlocked = model.Some(2 * time.Second)

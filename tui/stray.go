@@ -30,7 +30,7 @@ func strayWord(r *model.Record, g *glyphs) string {
 	case model.StrayNoListener:
 		text += ": nobody listens on this port"
 	case model.StrayMore:
-		text += " for more connections than are told apart"
+		text += " for more connections than are listed"
 	case model.StrayUnknown, model.StrayNotOurs:
 		text += ": never ours"
 		if d, known := s.LookedBack.Get(); known {

@@ -66,7 +66,7 @@ var plainLine = regexp.MustCompile(`^\S+ \S ([a-z-]+)(~?) +([a-z0-9-]+) +nginx\[
 
 var outcomeNote = regexp.MustCompile(`^\S (later, of|takes back the verdict of) 7f3a-1c *`)
 
-// TestLinesAreTrue holds the last line of every end against what happened.
+// TestLinesAreTrue checks the last line of every end against what happened.
 func TestLinesAreTrue(t *testing.T) {
 	for _, p := range scenariotest.Plays(scenariotest.Read(t, "../model/testdata/scenarios")) {
 		t.Run(p.Name, func(t *testing.T) {

@@ -60,7 +60,7 @@ var momentLine = regexp.MustCompile(`^  (?:[\d:.]{15}|\s{15}) .{8}  (\S.*)$`)
 // eventsLost is our own loss, which an end can know of: model.Cause.Because.
 var eventsLost = regexp.MustCompile(`events (around this end )?were lost`)
 
-// checkStory holds each sentence of the story of r against the truth.
+// checkStory checks each sentence of the story of r against the truth.
 func checkStory(t *testing.T, r *model.Record, h *truth) {
 	t.Helper()
 	s := &story{rec: r, pal: &plainPalette, g: &unicodeGlyphs, width: 200}

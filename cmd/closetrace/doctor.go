@@ -11,10 +11,10 @@ import (
 	"github.com/closetrace/closetrace/internal/safetext"
 )
 
-const doctorHelp = `Tell what works on this host, and which back end live and record choose. On Linux:
+const doctorHelp = `Report what works on this host, and which back end live and record choose. On Linux:
 kernel, BTF, capabilities, mounts, each program of each back end; on Windows: the
-rights, the session, the providers of events. Everything that is loaded or
-started for this is removed again.
+rights, the session, the event providers. Whatever this loads or starts is removed
+again.
 
 ` + selftestHelp + costHelp
 
@@ -45,7 +45,7 @@ func newDoctor(a *app) *cobra.Command {
 	duration := 10 * time.Second
 	c := &cobra.Command{
 		Use:   "doctor [flags]",
-		Short: "Tell what works on this host",
+		Short: "Report what works on this host",
 		Long:  doctorHelp,
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -63,7 +63,7 @@ func hostChecks(host *tracer.Host) []check {
 		},
 		{
 			Name: "RST reasons", OK: host.Reasons > 0, Detail: fmt.Sprintf("the kernel names %d", host.Reasons), Optional: true,
-			Advice: "the kernel tells none (before 6.10); verdicts do not need them",
+			Advice: "the kernel names none (before 6.10); verdicts do not need them",
 		},
 		tableCheck(tracer.DefaultMaxConnections(), tracer.OpenSockets()),
 	}
@@ -133,7 +133,7 @@ func capabilities(missing []string) string {
 	return strings.Join(missing, ", ")
 }
 
-// ownerChecks tells how owners and containers are found, and what can't be seen
+// ownerChecks reports how owners and containers are found, and what can't be seen
 // from where this process runs.
 func ownerChecks() []check {
 	holders := check{

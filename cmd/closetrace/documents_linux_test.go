@@ -32,6 +32,7 @@ var documented = map[string]string{
 	"closetrace kill":                            "closetrace kill --filter 'network.local.port == 1 && network.peer.port == 1' --yes; test $? = 0 -o $? = 1",
 	"closetrace doctor":                          "closetrace doctor",
 	"closetrace doctor --cost":                   "closetrace doctor --cost --duration 1s",
+	"closetrace agent":                           "timeout -s INT 2 closetrace agent --metrics-listen 127.0.0.1:0",
 	"closetrace demo":                            "closetrace demo --plain | grep -q linger-zero",
 	"ssh HOST closetrace record":                 "not: needs a second host; TestHangup takes the terminal away instead",
 	"cidr(network.peer.address, \"10.0.0.0/8\")": "closetrace replay a.jsonl --filter 'cidr(network.peer.address, \"10.0.0.0/8\")'",

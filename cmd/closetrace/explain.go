@@ -15,10 +15,10 @@ import (
 	"github.com/closetrace/closetrace/tui"
 )
 
-const explainHelp = `Explain a cause: what happened, what usually does it, what one notices, what to
-check next, how closetrace knows, and what looks alike. Of a verdict it tells the
-meaning and the causes, of a finding of diagnose what it needs and what to change.
-Without a name it lists all causes and findings.
+const explainHelp = `Explain a cause: what happened, what usually does it, what you notice, what to
+check next, how closetrace knows, and what looks alike. For a verdict: its meaning
+and its causes. For a finding of diagnose: what it is based on and what to change.
+Without a name, list all causes and findings.
 
 Examples:
   closetrace explain

@@ -183,7 +183,7 @@ func (a *app) terminate(chosen []sockets.Conn, flags *killFlags) error {
 	case err != nil:
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s/%d was told to end\n", safetext.Escape(p.Name), p.PID)
+	_, err = fmt.Fprintf(a.stdout, "%s/%d was asked to end\n", safetext.Escape(p.Name), p.PID)
 	return err
 }
 

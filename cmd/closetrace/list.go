@@ -33,7 +33,7 @@ Connections of other users have no process without sudo.
   RECV-Q, SEND-Q   bytes not read, bytes not acknowledged; of a listener the
                    connections that wait for accept(), and how many may
 
-A terminal that is too narrow gets fewer columns; --wide has all.
+Narrow terminals show fewer columns; --wide shows all.
 
 --filter and --sort take expressions over the names that --json shows.
 docs/questions.md has the commands for what netstat, TCPView, ss and

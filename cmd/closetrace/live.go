@@ -22,13 +22,13 @@ other end if that is on this host and what it did, bytes that were not
 acknowledged or not read, how long close() blocked, how long the connection had
 been idle (from 0.5 s) and half-closed (from 0.1 s).
 
-A terminal that is too narrow gets it in two or three, broken between columns.
+On narrow terminals a line wraps at column boundaries.
 
 A tilde after the verdict means that it is inferred; record --output keeps the
-reason. closetrace explain CAUSE tells what a cause means.
+reason. closetrace explain CAUSE says what a cause means.
 
 With a command after --, or with --pid, only the connections of that process and
-of what it starts are shown; the trace ends with it and says how they ended.
+its children are shown; the trace stops when it exits and shows how they ended.
 Under sudo the command runs as the user who called it; --user chooses.
 
 Once the hooks are attached the trace gives up root: it becomes that user, or

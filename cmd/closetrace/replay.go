@@ -18,8 +18,8 @@ trace (.etl), a packet capture (pcap, pcapng; also .gz and .zst), or - for one o
 them on standard input. A capture shows both ends of a connection; --local leaves
 one.
 
-What could not be read (a cut end, a garbled line) is told on standard error,
-with line and byte, and the rest is shown. --rejudge judges the recorded facts
+What cannot be read (a truncated end, a garbled line) is reported on standard error
+with its line and byte, and the rest is shown. --rejudge judges the recorded facts
 by the rules of this version and shows only the records whose verdict changes.
 
 Examples:

@@ -43,7 +43,7 @@ Exit codes:
 
 Examples:
   sudo closetrace                                    what ends now, and why
-  sudo closetrace --verdict abortive --port 443      only resets and time-outs of one port
+  sudo closetrace --verdict abortive --port 443      only resets and timeouts of one port
   sudo closetrace -- curl https://example.com        only what this command opens
   sudo closetrace record -o incident.jsonl           keep it for later
   closetrace replay incident.jsonl                   on any machine

@@ -11,17 +11,17 @@ import (
 
 const selftestHelp = `--selftest plays every way for a connection to end that this kernel offers, on
 loopback in network namespaces of its own, and compares the verdicts with the
-truth. What is judged wrong is played once more; ONCE are those that are then
-right: this host hides events from programs, or was very busy. What a verdict
-said for certain is not excused by that. It takes about half a minute, touches
-no other connection and leaves nothing behind.`
+truth. What is judged wrong is played once more. ONCE: wrong at first, right on
+retry, because this host hides events from programs or was very busy; a wrong
+verdict marked certain is never retried. It takes about half a minute, touches no
+other connection and leaves nothing behind.`
 
 // selftestParallel is how many scenarios run side by side: nearly all of them
-// wait for a time-out most of the time.
+// wait for a timeout most of the time.
 const selftestParallel = 8
 
 // selftest plays every way for a connection to end that this kernel offers, in
-// network namespaces of its own, and holds the verdicts against the truth. What is
+// network namespaces of its own, and checks the verdicts against the truth. What is
 // wrong is played once more: some hosts keep programs away from a process that they
 // hide, and with it from what a softirq does on top of it. But what such a host
 // leaves to be seen may be inferred or lost, and never certain and wrong.

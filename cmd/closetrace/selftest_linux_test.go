@@ -12,7 +12,7 @@ import (
 	"github.com/closetrace/closetrace/internal/lab"
 )
 
-// TestSelftest holds what doctor --selftest says against its own lines and its
+// TestSelftest checks what doctor --selftest says against its own lines and its
 // exit code: every scenario is counted, or there is a reason. That the verdicts
 // are right is for TestLab to show, which knows hosts that hide events; those that
 // are certain must be right on such hosts too.

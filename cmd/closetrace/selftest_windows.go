@@ -20,7 +20,7 @@ verdicts with that. It takes about ten seconds and touches no other connection.
 Where nothing can be traced it shows the calls alone. closetrace's authors had
 no Windows machine: please report what it prints.`
 
-// selftest closes connections in every way and holds the verdicts against what
+// selftest closes connections in every way and checks the verdicts against what
 // the calls returned.
 func (a *app) selftest(ctx context.Context, mode string) error {
 	source, err := openSource(&traceFlags{backend: mode})

@@ -77,7 +77,7 @@ func (t *traceFlags) open() (*trace, error) {
 		return nil, err
 	}
 	if t.duration < 0 {
-		return nil, usage("--duration %s is over before it begins: want a time such as 30s", t.duration)
+		return nil, usage("--duration %s must be positive, for example 30s", t.duration)
 	}
 	if _, err := t.openBox(); err != nil {
 		return nil, err

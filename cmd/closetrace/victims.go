@@ -120,7 +120,7 @@ func (k *killFlags) take(args []string) error {
 	var parts []string
 	switch {
 	case len(args) == 0 && !k.chooses():
-		return usage("tell what to end: an ID of closetrace list, a local and a peer address, --filter, --port, --peer or --process")
+		return usage("say what to end: an ID of closetrace list, a local and a peer address, --filter, --port, --peer or --process")
 	case len(args) == 0:
 	case strings.Contains(args[0], ":"):
 		expression, err := tupleExpression(args)

@@ -14,7 +14,7 @@ import (
 // tracers convert the kernel's clock to wall time.
 const clockSlack = 50 * time.Millisecond
 
-// Compare holds a tracer's records against the truths. Records match ends by
+// Compare checks a tracer's records against the truths. Records match ends by
 // network namespace and tuple, seen from that end; where a tuple was used
 // twice, in the order of time. Results that were skipped or failed, and
 // records of other namespaces and times, are left out.
@@ -83,7 +83,7 @@ func compareResult(r *Result, records []*model.Record, outcomes map[string]*mode
 	return findings
 }
 
-// compareFailed holds the records of closes that tore nothing down against the
+// compareFailed checks the records of closes that tore nothing down against the
 // calls that failed, in number and error.
 func compareFailed(r *Result, records []model.Record) []Finding {
 	var want, got []string

@@ -20,7 +20,7 @@
 //
 // The scenario process is its own witness: it captures FIN and RST on lo and
 // reads the kernel's counters, and the package's tests hold the truths
-// against them without any tracer. [Compare] holds a tracer's records against
+// against them without any tracer. [Compare] checks a tracer's records against
 // the truths; it is pure and runs on every platform.
 //
 // Scenarios run in processes that are this same program started again, so a

@@ -19,5 +19,5 @@ func Scenarios() []Scenario { return nil }
 
 // Run fails: the lab needs Linux.
 func Run(context.Context, []Scenario, int) ([]Result, error) {
-	return nil, fmt.Errorf("run the teardown laboratory: %w: needs Linux", errors.ErrUnsupported)
+	return nil, fmt.Errorf("run the lab: %w: needs Linux", errors.ErrUnsupported)
 }

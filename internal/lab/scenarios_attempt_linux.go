@@ -16,7 +16,7 @@ func attemptScenarios() []Scenario {
 			a.close()
 			e := endInside(s, a, model.CallClose)
 			if !icmpSendTraced() {
-				e.Invisible = "the error was read, and this kernel has no tracepoint for ICMP: tracepoints can't tell it from a program that gave up"
+				e.Invisible = "the error was read, and this kernel has no tracepoint for ICMP: that looks like a program that gave up"
 			}
 		}},
 		{Name: "unreachable-inside-connect-unread", Group: "connect", Needs: []Feature{Firewall}, run: func(s *stage) {
@@ -33,7 +33,7 @@ func attemptScenarios() []Scenario {
 			a := rejectedInside(s, loopback6)
 			a.errorIs(unix.ECONNREFUSED)
 			a.close()
-			endInside(s, a, model.CallClose).Invisible = "the error was read, and no tracepoint tells of ICMPv6: tracepoints can't tell it from a program that gave up"
+			endInside(s, a, model.CallClose).Invisible = "the error was read, and no tracepoint shows ICMPv6: that looks like a program that gave up"
 		}},
 		{Name: "unreachable-later", Group: "connect", Needs: []Feature{Firewall}, run: func(s *stage) {
 			// The SYN that is sent again is rejected too, and now the socket is not locked.

@@ -21,7 +21,7 @@ type Stray struct {
 // strayField is the field of findings about stray resets.
 const strayField = "stray-reset"
 
-// compareStrays holds the records of resets without a connection against the
+// compareStrays checks the records of resets without a connection against the
 // truths, and against the wire: none is told more often than it was sent.
 func compareStrays(r *Result, records []model.Record, teardowns []*model.Record) (findings []Finding) {
 	add := func(s *Stray, kind FindingKind, want, got string) {

@@ -42,7 +42,7 @@ func flows(packets []Packet) map[[2]netip.AddrPort]flow {
 	return m
 }
 
-// checkPackets holds FIN and RST on the wire against the truths.
+// checkPackets checks FIN and RST on the wire against the truths.
 func checkPackets(t *testing.T, r *Result) {
 	t.Helper()
 	captured := flows(r.Packets)
@@ -86,7 +86,7 @@ func checkInitiator(t *testing.T, r *Result, e *End) {
 	t.Helper()
 	want := e.Truth.Initiator
 	if want == model.InitiatorUnknown || want == model.InitiatorBoth || e.Truth.Cause == model.CauseKeepaliveTimeout {
-		return // keepalive: the RST is the end of a time-out that nobody began
+		return // keepalive: the RST is the end of a timeout that nobody began
 	}
 	got := model.InitiatorNone
 	for _, p := range r.Packets {
@@ -125,7 +125,7 @@ var abortCounters = map[model.Cause]string{
 	model.CauseOrphanOrMemoryLimit: "TCPAbortOnMemory",
 }
 
-// checkCounters holds the kernel's counters against the sum over the truths,
+// checkCounters checks the kernel's counters against the sum over the truths,
 // and its count of sent RSTs against the capture.
 func checkCounters(t *testing.T, r *Result) {
 	t.Helper()

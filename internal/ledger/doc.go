@@ -11,6 +11,6 @@
 //
 // Memory is bounded: the last Remembered ends of each verdict are known. All
 // counters share that bound, so that they agree. At 2,000 ends a second it is
-// longer than a TIME_WAIT lasts; linger time-outs, whose outcomes may take
+// longer than a TIME_WAIT lasts; linger timeouts, whose outcomes may take
 // minutes, are too rare to reach it.
 package ledger

@@ -13,7 +13,7 @@ import (
 
 // golden is a recording of version 1 that must be readable for ever. Never
 // write it anew: a new version of the format gets a file of its own. It holds
-// the ends of a run of the laboratory on Linux 6.18, and made-up lines with
+// the ends of a run of the lab on Linux 6.18, and made-up lines with
 // every member and with hostile strings.
 const golden = "testdata/closetrace-1.jsonl"
 

@@ -148,7 +148,7 @@ func TestJqQueries(t *testing.T) {
 				}
 			}
 			if len(got) != n || !strings.Contains(strings.Join(got, "\n"), `"was":"linger-timeout","became":"graceful"`) {
-				t.Errorf("got %s, want %d, with the linger time-out that was drained later", got, n)
+				t.Errorf("got %s, want %d, with the linger timeout that was drained later", got, n)
 			}
 		},
 		func(t *testing.T, got []string) {

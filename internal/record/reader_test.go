@@ -236,7 +236,7 @@ func TestRejudge(t *testing.T) {
 	}
 }
 
-// TestRejudgeRetracts: an old version did not take back a linger time-out that
+// TestRejudgeRetracts: an old version did not take back a linger timeout that
 // it had inferred from its timer, though the FIN was then acknowledged in time.
 func TestRejudgeRetracts(t *testing.T) {
 	old := sample()

@@ -44,7 +44,7 @@ func TestNumbersOfMade(t *testing.T) {
 	}
 	has(human.Bytes(want.Lost), fmt.Sprintf("bytes lost by %s ends", human.Count(want.Lossy)))
 	has("inferred", human.Count(want.Inferred), "ends")
-	has(human.Count(want.Retracted), "linger time-outs were taken back")
+	has(human.Count(want.Retracted), "linger timeouts were taken back")
 	has("lost events", human.Count(made.Lost))
 	for name, c := range want.Processes {
 		has(name, human.Count(c.Ends), human.Count(c.Ends-c.Verdicts["graceful"]), human.Bytes(c.Lost))

@@ -162,7 +162,7 @@ func (p *page) counts(s *summary.Summary, e *summary.Export) {
 		p.Later = append(p.Later, fmt.Sprintf("%s ends are counted as what happened later", human.Count(e.Amended)))
 	}
 	if e.Retracted > 0 {
-		p.Later = append(p.Later, fmt.Sprintf("%s linger time-outs were taken back and are counted as what they became", human.Count(e.Retracted)))
+		p.Later = append(p.Later, fmt.Sprintf("%s linger timeouts were taken back and are counted as what they became", human.Count(e.Retracted)))
 	}
 }
 

@@ -235,7 +235,7 @@ func TestEveryCauseIsListed(t *testing.T) {
 	}
 }
 
-// TestRetractedIsNotListed: a linger time-out that was taken back is listed as
+// TestRetractedIsNotListed: a linger timeout that was taken back is listed as
 // what it was.
 func TestRetractedIsNotListed(t *testing.T) {
 	p := New()

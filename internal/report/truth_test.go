@@ -128,7 +128,7 @@ var said = []struct {
 	{regexp.MustCompile(`the peer's never came`), func(h *truth) bool { return !h.Facts.TCP.FIN.Received.Is(true) }},
 	{regexp.MustCompile(`the kernel ended it by RST|data with RST|answered it with RST|RST instead\.`), resets},
 	{regexp.MustCompile(`still held data from the peer`), func(h *truth) bool { return h.Facts.TCP.Bytes.Unread.Or(1) > 0 }},
-	{regexp.MustCompile(`nothing was sent|told nobody`), func(h *truth) bool { return !h.Facts.TCP.RST.Sent.Is(true) }},
+	{regexp.MustCompile(`nothing was sent|reported it to nobody`), func(h *truth) bool { return !h.Facts.TCP.RST.Sent.Is(true) }},
 	{regexp.MustCompile(`got no answer|nothing came back|stayed unacknowledged|did not answer|went unanswered|save memory`), func(h *truth) bool {
 		return !h.Facts.TCP.RST.Received.Is(true)
 	}},

@@ -127,7 +127,7 @@ func (s *Summary) CauseList() []CauseCount {
 
 // Processes returns the processes with the most teardowns, Peers the peers, and
 // Aborted the pairs with the most teardowns that were abortive or linger
-// time-outs.
+// timeouts.
 func (s *Summary) Processes(top int) []Group {
 	return groups(s.processes, top, func(name string) string { return name },
 		func(name string) Group { return Group{Process: name} })

@@ -93,7 +93,7 @@ func TestOutcomesAmend(t *testing.T) {
 			[]*model.Record{graceful("a"), reset("a", owner(""))},
 			want{verdicts: counts("abortive", 1), causes: counts("data-after-close", 1), aborted: 1, later: counts("data-after-close", 1)},
 		},
-		"a retracted linger time-out counts as what it was, and its wait not at all": {
+		"a retracted linger timeout counts as what it was, and its wait not at all": {
 			[]*model.Record{lingered("a", inferred, blocked(time.Second)), arrived("a", retracts)},
 			want{verdicts: counts("graceful", 1), causes: counts("fin", 1), retracted: 1},
 		},

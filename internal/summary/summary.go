@@ -74,7 +74,7 @@ type Summary struct {
 	Total       Tally
 	closings    map[string]uint64 // ends by how they were closed, see closing
 	Causes      [model.NumCauses]Tally
-	// Retracted counts linger time-outs that a later outcome took back, Amended the
+	// Retracted counts linger timeouts that a later outcome took back, Amended the
 	// ends that another outcome overruled, Later all but retracting outcomes by
 	// their cause. All other counts have each end once, as its
 	// outcome has left it.

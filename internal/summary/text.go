@@ -120,7 +120,7 @@ func (p *page) head(s *Summary) {
 		text += fmt.Sprintf("; %s amended by later evidence", human.Count(s.Amended))
 	}
 	if s.Retracted > 0 {
-		text += fmt.Sprintf("; %s linger time-outs taken back", human.Count(s.Retracted))
+		text += fmt.Sprintf("; %s linger timeouts taken back", human.Count(s.Retracted))
 	}
 	if s.CloseFailed > 0 {
 		text += fmt.Sprintf("; %s closes failed", human.Count(s.CloseFailed))

@@ -133,13 +133,13 @@ func groupIsTrue(e ends, of func(*scenariotest.Truth) bool, a []string) bool {
 	return a[5] == e.lost(of)
 }
 
-var headParts = regexp.MustCompile(`^(\d+) (inferred|amended by later evidence|linger time-outs taken back)$`)
+var headParts = regexp.MustCompile(`^(\d+) (inferred|amended by later evidence|linger timeouts taken back)$`)
 
 func headIsTrue(e ends, a []string) bool {
 	facts := map[string]func(*scenariotest.Truth) bool{
-		"inferred":                    func(h *scenariotest.Truth) bool { return h.Confidence == model.Inferred },
-		"amended by later evidence":   func(h *scenariotest.Truth) bool { return h.Amended },
-		"linger time-outs taken back": func(h *scenariotest.Truth) bool { return h.Retracted },
+		"inferred":                   func(h *scenariotest.Truth) bool { return h.Confidence == model.Inferred },
+		"amended by later evidence":  func(h *scenariotest.Truth) bool { return h.Amended },
+		"linger timeouts taken back": func(h *scenariotest.Truth) bool { return h.Retracted },
 	}
 	for _, part := range strings.Split(strings.TrimPrefix(a[1], "; "), "; ") {
 		if m := headParts.FindStringSubmatch(part); part != "" && (m == nil || m[1] != e.count(facts[m[2]])) {

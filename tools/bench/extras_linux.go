@@ -22,7 +22,7 @@ func (r *results) programTable(out *bufio.Writer) {
 			continue
 		}
 		if seen[p.name] {
-			p.name += " (twin)"
+			p.name += " (copy)"
 		}
 		seen[p.name] = true
 		us := float64(p.ns) / connections / 1000
@@ -80,7 +80,7 @@ func (r *results) stallText(out *bufio.Writer) {
 			continue
 		}
 		ends := 2 * c.round.load.Connections
-		fmt.Fprintf(out, "\nA reader stopped for %v at %.0f ends/s, ring buffer of %d MiB: %d ends, %d written, %d told as lost (%d by the kernel's counter); %d unaccounted for.\n",
+		fmt.Fprintf(out, "\nA reader stopped for %v at %.0f ends/s, ring buffer of %d MiB: %d ends, %d written, %d reported as lost (%d by the kernel's counter); %d unaccounted for.\n",
 			r.stall, float64(ends)/c.round.load.Seconds, c.ring, ends, c.round.output.ends, c.round.output.lost(), c.round.kernel,
 			int64(ends)-int64(c.round.output.ends)-int64(c.round.output.lost()))
 	}

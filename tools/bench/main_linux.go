@@ -33,7 +33,7 @@ type settings struct {
 
 func main() {
 	runtime.LockOSThread() // the tracers die with the thread that started them
-	err := errors.New("usage: bench run|load [flags]; -h tells the flags")
+	err := errors.New("usage: bench run|load [flags]; -h lists the flags")
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "run":

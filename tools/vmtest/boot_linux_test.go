@@ -71,7 +71,7 @@ func TestBootEndsAsTheTestEnds(t *testing.T) {
 		{"crash of the guest's kernel", nil, "crash", machineFailed, "Kernel panic - not syncing"},
 		{"warning in the kernel's log", nil, "warn", machineFailed, "WARNING: CPU: 0 PID: 1 at payload_test.go:1 as asked"},
 		{"warning that may be", []string{"-dmesg=show"}, "warn", 0, "as asked"},
-		{"time-out of the machine", []string{"-timeout=6s"}, "hang", machineFailed, "ran longer than 6s"},
+		{"timeout of the machine", []string{"-timeout=6s"}, "hang", machineFailed, "ran longer than 6s"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

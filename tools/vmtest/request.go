@@ -37,7 +37,7 @@ func parseRun(args []string) (*request, error) {
 	set.StringVar(&r.modules, "modules", defaultModules, "comma-separated modules to load where the kernel has them")
 	set.StringVar(&r.dmesg, "dmesg", "fail", "a warning, BUG or oops in the kernel's log: fail, show or ignore")
 	set.StringVar(&r.append, "append", "", "more words for the kernel's command line")
-	set.BoolVar(&r.verbose, "v", false, "tell on standard error what is done and how long it takes")
+	set.BoolVar(&r.verbose, "v", false, "say on standard error what is done and how long it takes")
 	set.Var(&r.files, "file", "`host:guest` file or folder to put into the guest; may be repeated")
 	set.Var(&r.get, "get", "`guest:host` file or folder to fetch from the guest afterwards; may be repeated")
 	if err := set.Parse(args); err != nil {
@@ -82,7 +82,7 @@ func (r *request) adoptTestFlags() {
 		}
 	}
 	if r.timeout == 0 {
-		// The test reports its own time-out best, so it comes first.
+		// The test reports its own timeout best, so it comes first.
 		r.timeout = limit + 30*time.Second
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 const serversDocument = "../../../docs/servers.md"
 
-// testDocument holds the table of docs/servers.md against what was expected,
+// testDocument checks the table of docs/servers.md against what was expected,
 // and captured, of each connection. The words of its third column are free.
 func testDocument(t *testing.T, plays []*play) {
 	text, err := os.ReadFile(serversDocument)

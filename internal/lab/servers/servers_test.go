@@ -23,7 +23,7 @@ func servers() []server {
 	return slices.Concat(nginxServers(), redisServers(), haproxyServers(), goServers(), pythonServers())
 }
 
-// TestServers holds the records of real servers and clients against a packet
+// TestServers checks the records of real servers and clients against a packet
 // capture and against the processes that the test started. What is expected
 // of an end is what the server's documentation or source says.
 func TestServers(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package sourcetest holds a source against the promises of [model.Source].
+// Package sourcetest checks a source against the promises of [model.Source].
 // Every back end passes it: a test opens the source, makes connections end (or
 // reads a file in which they did), and calls [Run].
 package sourcetest

@@ -31,7 +31,7 @@ func main() {
 func causes() string {
 	var b strings.Builder
 	b.WriteString(note + "# Causes\n\nWhy connections end, as closetrace names it. " +
-		"`closetrace explain CAUSE` shows the same texts; [rules.md](rules.md) is how they are told apart.\n\n")
+		"`closetrace explain CAUSE` shows the same texts; [rules.md](rules.md) shows how they are distinguished.\n\n")
 	b.WriteString("| cause | verdict | what it is |\n|---|---|---|\n")
 	for _, c := range model.Causes() {
 		fmt.Fprintf(&b, "| [`%v`](#%v) | %s | %s |\n", c, c, verdicts(c), cell(model.Explain(c).Summary))
