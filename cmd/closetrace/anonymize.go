@@ -11,6 +11,8 @@ import (
 
 	"github.com/closetrace/closetrace/internal/anonymize"
 	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/internal/session"
+	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/wire"
 )
 
@@ -82,14 +84,14 @@ func (a *app) anonymize(ctx context.Context, path, output string, options record
 		return createError(output, err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	for r, err := range in.records(ctx) {
-		if err != nil {
+	if err := session.Each(in.records(ctx), session.All(), func(r *model.Record) error {
+		key.Record(r)
+		if err := w.Write(r); !errors.Is(err, record.ErrLine) {
 			return err
 		}
-		key.Record(&r)
-		if err := w.Write(&r); err != nil && !errors.Is(err, record.ErrLine) {
-			return err
-		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	in.tell(a.stderr)
 	return nil
