@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -109,5 +110,37 @@ func TestCommandsTakeCaptures(t *testing.T) {
 	}
 	if code := run([]string{"replay", path, "--local", "nonsense"}, nil, &out, &errs); code != exitUsage {
 		t.Errorf("--local nonsense: exit %d", code)
+	}
+}
+
+// tshark reads the comments that annotate writes, of pcap and of pcapng, and finds every
+// packet as it was.
+func TestAnnotate(t *testing.T) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Skip("needs tshark")
+	}
+	first, second := filepath.Join(t.TempDir(), "1.pcapng"), filepath.Join(t.TempDir(), "2.pcapng")
+	source, with := captureOf(t), recordingOf(t)
+	for _, files := range [][2]string{{source, first}, {first, second}} {
+		var out, errs bytes.Buffer
+		if code := run([]string{"annotate", files[0], files[1], "--with", with}, nil, &out, &errs); code != 0 || !strings.Contains(errs.String(), "5 packets have a comment now") {
+			t.Fatalf("exit %d: %s", code, errs.String())
+		}
+	}
+	packets := func(path string) string {
+		text, err := exec.Command("tshark", "-r", path, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len", "-e", "tcp.seq_raw", "-e", "tcp.flags").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if packets(source) != packets(first) || packets(source) != packets(second) {
+		t.Error("the packets are not as they were")
+	}
+	for path, times := range map[string]int{first: 5, second: 10} {
+		text, err := exec.Command("tshark", "-r", path, "-Y", "frame.comment", "-T", "fields", "-e", "frame.comment").Output()
+		if err != nil || strings.Count(string(text), "curl[812]") != times {
+			t.Errorf("%s: %v\n%s", path, err, text)
+		}
 	}
 }

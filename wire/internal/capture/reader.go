@@ -75,6 +75,8 @@ type Reader struct {
 	units int64 // nanoseconds in a unit of the second part of a time
 	// Of pcapng:
 	interfaces []device
+	through    *copier // gets what is read over
+	passed     int     // how much of that was read over by it
 	system     string
 	close      func()
 }
@@ -171,6 +173,11 @@ func (c *Reader) inside(n int) ([]byte, error) {
 }
 
 func (c *Reader) discard(n int) error {
+	if c.through != nil && n > 0 {
+		c.passed = 0
+		c.through.pass(c, n)
+		n -= c.passed
+	}
 	done, err := c.in.Discard(n)
 	c.at += int64(done)
 	if errors.Is(err, io.EOF) {

@@ -41,7 +41,7 @@ func (d *Decoder) ipv4(b []byte, length int, s *Segment) Kind {
 		return Short
 	}
 	header, total := int(b[0]&0x0f)*4, int(binary.BigEndian.Uint16(b[2:]))
-	if total == 0 { // the network card was to split it
+	if total == 0 || total > length { // the network card was to split it; or it is not true
 		total = length
 	}
 	if header < least || total < header {
@@ -72,6 +72,7 @@ func (d *Decoder) ipv6(b []byte, length int, s *Segment) Kind {
 	if total == 0 { // a jumbogram, or the network card was to split it
 		total = max(length-header, 0)
 	}
+	total = min(total, max(length-header, 0))
 	s.V6, s.TTL, s.ID, s.HasID = true, b[7], 0, false
 	copy(s.Src[:], b[8:])
 	copy(s.Dst[:], b[24:])
