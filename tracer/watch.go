@@ -58,12 +58,19 @@ func (w *watched) detached() bool {
 // blind is the time in which a program was not attached.
 type blind struct{ from, until ktime } // until 0: still
 
-// hid reports whether something of how a connection ended may not have been seen.
+// hid reports whether something of how a connection ended may not have been seen. A
+// close() that was not seen shows by its FIN.
 func (b *blind) hid(e *bpf.TraceEnd) bool {
 	if b.from == 0 || ktime(e.Ended) <= b.from {
 		return false
 	}
-	return b.until == 0 || e.CloseBegan == 0 || ktime(e.CloseBegan) < b.until
+	began := e.Ended
+	for _, at := range []uint64{e.CloseBegan, e.FirstFin} {
+		if at != 0 {
+			began = min(began, at)
+		}
+	}
+	return b.until == 0 || ktime(began) < b.until
 }
 
 // watches looks after what can be detached.

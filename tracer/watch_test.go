@@ -99,18 +99,22 @@ func TestBlind(t *testing.T) {
 		name         string
 		b            blind
 		began, ended uint64
+		fin          uint64
 		want         bool
 	}{
-		{"nothing was detached", open, 1, 500, false},
-		{"before", shut, 50, 100, false},
-		{"at the time", shut, 50, 101, true},
-		{"long after", shut, 1000, 2000, true},
-		{"before it, and over", over, 50, 99, false},
-		{"began meanwhile", over, 150, 300, true},
-		{"began after", over, 200, 300, false},
-		{"not known when it began", over, 0, 300, true},
+		{"nothing was detached", open, 1, 500, 1, false},
+		{"before", shut, 50, 100, 50, false},
+		{"at the time", shut, 50, 101, 50, true},
+		{"long after", shut, 1000, 2000, 1000, true},
+		{"before it, and over", over, 50, 99, 50, false},
+		{"began meanwhile", over, 150, 300, 160, true},
+		{"began after", over, 200, 300, 210, false},
+		{"a FIN meanwhile", over, 0, 300, 150, true},
+		{"a FIN after", over, 0, 300, 200, false},
+		{"a RST meanwhile", over, 0, 150, 0, true},
+		{"a RST after", over, 0, 300, 0, false},
 	} {
-		if got := c.b.hid(&bpf.TraceEnd{CloseBegan: c.began, Ended: c.ended}); got != c.want {
+		if got := c.b.hid(&bpf.TraceEnd{CloseBegan: c.began, Ended: c.ended, FirstFin: c.fin}); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}
