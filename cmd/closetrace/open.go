@@ -52,10 +52,13 @@ func (a *app) openView(flags *liveFlags) (*openView, error) {
 	if v.keys, err = readKeys(); err != nil {
 		return nil, errors.Join(err, v.close())
 	}
-	if box, err := flags.openBox(); err != nil || !flags.confined() {
+	box, err := flags.openBox()
+	if err != nil || !flags.confined() {
 		return v, err
-	} else if v.outputs, err = openOutputs(box, "here"); err != nil {
-		return nil, errors.Join(err, v.close())
+	}
+	// A folder that is closed to root, as on NFS, keeps files from being made and no more.
+	if here, err := openOutputs(box, "here"); err == nil {
+		v.outputs = here
 	}
 	return v, nil
 }
