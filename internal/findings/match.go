@@ -208,7 +208,8 @@ func gaveUp(m *match) bool {
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
 		return false
 	}
-	if x.sent <= 0 || x.received != 0 || x.unacked > 0 || x.idle < time.Second || x.began == 0 || x.lastSent == 0 {
+	if x.sent <= 0 || x.received != 0 || x.unacked > 0 || x.idle < time.Second-justNow || // a limit of 1 s
+		x.began == 0 || x.lastSent == 0 {
 		return false
 	}
 	m.idle, m.inferred = x.idle, true
