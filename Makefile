@@ -6,7 +6,7 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: quiet run build cross generate check-generated check test lint collector agent-million wine bench public-captures bench-captures captures-doc dist check-dist check-install clean
+.PHONY: quiet run build cross generate check-generated check test test-all lint collector agent-million wine bench public-captures bench-captures captures-doc dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -18,7 +18,7 @@ cross:              ## compiles for every other system
 	for t in linux/arm64 windows/amd64 windows/arm64 darwin/arm64; do \
 		GOOS=$${t%/*} GOARCH=$${t#*/} go build -o /dev/null ./cmd/closetrace || exit 1; done
 
-check: check-generated lint cross test ## what CI runs; with root also what traces this kernel
+check: check-generated lint cross test-all ## what CI runs; with root also what traces this kernel
 
 generate:           ## BPF objects (clang 14), decoder tables, documents
 	go generate ./...
@@ -29,11 +29,20 @@ check-generated: generate ## fails if what is committed is stale
 # A test that fails runs again only if tools/retest/quarantine.txt names it.
 RETEST = go run ./tools/retest
 
+# What takes minutes: incidents with the real software, floods, installations.
+LONG_PACKAGES = /internal/lab/incidents$$
+LONG_TESTS = TestGoInstall|TestDocumentedCommands|TestTenQuestionsOnAContainerHost|TestHangupUnderShell|TestInstall|TestWine|TestServers
+
 # One package at a time: they trace the same kernel and time it.
-test:               ## all tests; as root also those that trace this kernel
+test:               ## the tests of some minutes; as root also those that trace this kernel
+	$(RETEST) -- go test -short -p 1 -timeout 10m -skip '^($(LONG_TESTS))' $$(go list ./... | grep -v '$(LONG_PACKAGES)')
+	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test"
+	@echo "left out: $(LONG_TESTS), what -short leaves out, the incidents and other kernels; run: make test-all"
+
+test-all:           ## all tests, what CI runs
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) kernels;; esac
 	$(RETEST) -- go test -p 1 -timeout 20m ./...
-	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test"
+	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test-all"
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) test-kernels RUN='$(IN_GUESTS)';; *) \
 		echo "other kernels were not tested; run: make test-kernels (needs qemu-system-x86)";; esac
 

@@ -79,8 +79,7 @@ func (l *groupList) draw(s *screen, width int) []string {
 	if len(l.all) == 0 {
 		return s.empty()
 	}
-	columns := groupTable(l.by, width, s.g)
-	columns[l.sort.column()].rank = 0
+	columns := l.columns(s, width)
 	widths := fitColumns(columns, width-1)
 	descending := l.reverse == (l.sort == sortName)
 	lines := []string{s.pal.strong.Styled(" " + headings(columns, widths, l.sort.column(), descending, s.g))}
@@ -90,6 +89,13 @@ func (l *groupList) draw(s *screen, width int) []string {
 		lines = append(lines, s.row(l.renderRow(s, row, columns, widths), l.top+i == place, width))
 	}
 	return lines
+}
+
+// columns are those of the table; the one that is sorted by is always seen.
+func (l *groupList) columns(s *screen, width int) []column {
+	columns := groupTable(l.by, width, s.g)
+	columns[l.sort.column()].rank = 0
+	return columns
 }
 
 // renderRow returns a row painted and not painted.

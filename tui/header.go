@@ -121,14 +121,7 @@ func (s *screen) loudWords() string {
 // tabLine names the views; the one that is shown is in brackets, so that it
 // can be told without colour.
 func (s *screen) tabLine() string {
-	state := s.pauseWord()
-	if _, grouped := s.view.(*groupList); grouped && s.minute {
-		state = strings.TrimSpace("last minute " + state)
-	}
-	room := s.width
-	if state != "" {
-		room -= ansi.StringWidth(state) + 1
-	}
+	state, room := s.viewState(), s.tabRoom()
 	line := ""
 	for _, t := range s.tabs(room) {
 		line += t.text
@@ -137,6 +130,24 @@ func (s *screen) tabLine() string {
 		return line
 	}
 	return cut(line, room, s.g.dots) + " " + state
+}
+
+// viewState is what the line of tabs says of the view: that it counts the last minute
+// only, or stands still.
+func (s *screen) viewState() string {
+	state := s.pauseWord()
+	if _, grouped := s.view.(*groupList); grouped && s.minute {
+		state = strings.TrimSpace("last minute " + state)
+	}
+	return state
+}
+
+// tabRoom is the width that the tabs may take.
+func (s *screen) tabRoom() int {
+	if state := s.viewState(); state != "" {
+		return s.width - ansi.StringWidth(state) - 1
+	}
+	return s.width
 }
 
 // tab is the name of a view in the line of tabs, at the columns from begin on.

@@ -143,7 +143,7 @@ var openColumns = []column{
 	{title: "LOCAL", min: 21, ideal: longEndpoint, rank: 6, late: true},
 	{title: "PEER", min: 21, ideal: longEndpoint, rank: 2, late: true},
 	{title: "WHERE", min: 12, ideal: 20, rank: 7},
-	{title: "NETNS", min: 8, ideal: 16, rank: 3},
+	{title: "NETNS", min: 10, ideal: 16, rank: 3},
 	{title: "AGE", min: 7, ideal: 7, rank: 9, numeric: true},
 	{title: "LINGER", min: 6, ideal: 6, rank: 8, numeric: true},
 	{title: "UNREAD", min: 8, ideal: 8, rank: 5, numeric: true},

@@ -50,6 +50,10 @@ type (
 	clicker interface {
 		clicked(s *screen, line int)
 	}
+	// headed sorts by the column that is drawn at x of the line of titles.
+	headed interface {
+		sortAt(s *screen, x int)
+	}
 	// counted says how much of what it has is shown, if that is not connection ends.
 	counted interface {
 		counted() (shown, all int, noun string)

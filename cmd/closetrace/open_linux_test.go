@@ -27,8 +27,10 @@ type console struct {
 	screen *vt.Emulator
 }
 
-// onConsole starts a program on a terminal that answers no questions.
-func onConsole(t *testing.T, c *exec.Cmd) *console {
+// onConsole starts a program on a terminal of 160x50 that answers no questions.
+func onConsole(t *testing.T, c *exec.Cmd) *console { return onConsoleOf(t, c, 160, 50) }
+
+func onConsoleOf(t *testing.T, c *exec.Cmd, width, height int) *console {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -43,11 +45,11 @@ func onConsole(t *testing.T, c *exec.Cmd) *console {
 	check(unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
 	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
 	check(err)
-	check(unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 160}))
+	check(unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(height), Col: uint16(width)}))
 	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	check(err)
 	defer slave.Close()
-	p := &console{t: t, master: master, command: c, screen: vt.NewEmulator(160, 50)}
+	p := &console{t: t, master: master, command: c, screen: vt.NewEmulator(width, height)}
 	c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
 	c.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8")
 	check(c.Start())

@@ -10,14 +10,22 @@ import (
 // second. The returned function ends it and may be called again.
 func (a *app) progress(in file) (done func()) {
 	sized, ok := in.(interface{ Progress() (read, size int64) })
-	if !ok || !isTerminal(a.stderr) {
+	if !ok {
+		return func() {}
+	}
+	return a.progressOf(sized.Progress)
+}
+
+// progressOf shows how much of all is done.
+func (a *app) progressOf(progress func() (part, all int64)) (done func()) {
+	if !isTerminal(a.stderr) {
 		return func() {}
 	}
 	quit := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		showProgress(a.stderr, sized.Progress, quit)
+		showProgress(a.stderr, progress, quit)
 	}()
 	stopped := false
 	return func() {

@@ -18,9 +18,9 @@ type played struct {
 	findings []lab.Finding
 }
 
-// playTraced plays scenarios of the lab, at most parallel side by side, while
-// source traces them.
-func playTraced(ctx context.Context, source model.Source, scenarios []lab.Scenario, parallel int) ([]lab.Result, []model.Record, error) {
+// playTraced plays scenarios of the lab while
+// source traces them; run plays them.
+func playTraced(ctx context.Context, source model.Source, run func(context.Context) ([]lab.Result, error)) ([]lab.Result, []model.Record, error) {
 	traced, stop := context.WithCancel(ctx)
 	defer stop()
 	var results []lab.Result
@@ -29,7 +29,7 @@ func playTraced(ctx context.Context, source model.Source, scenarios []lab.Scenar
 	go func() {
 		defer close(done)
 		defer stop()
-		results, failed = lab.Run(ctx, scenarios, parallel)
+		results, failed = run(ctx)
 	}()
 	var records []model.Record
 	for r, err := range model.Judged(source.Events(traced)) {

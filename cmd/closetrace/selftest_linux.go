@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/closetrace/closetrace/internal/lab"
 	"github.com/closetrace/closetrace/tracer"
@@ -30,7 +31,7 @@ func (a *app) selftest(ctx context.Context, backend string) error {
 	if err != nil {
 		return err
 	}
-	first, err := playJudged(ctx, mode, lab.Scenarios())
+	first, err := a.playJudged(ctx, mode, lab.Scenarios())
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (a *app) selftest(ctx context.Context, backend string) error {
 	if len(again) == 0 {
 		return a.printSelftest(first, nil)
 	}
-	second, err := playJudged(ctx, mode, again)
+	second, err := a.playJudged(ctx, mode, again)
 	if err != nil {
 		return err
 	}
@@ -58,13 +59,18 @@ func excusable(wrong map[string][]lab.Finding) (again []lab.Scenario) {
 }
 
 // playJudged plays scenarios in a trace of its own.
-func playJudged(ctx context.Context, mode tracer.Mode, scenarios []lab.Scenario) (played, error) {
+func (a *app) playJudged(ctx context.Context, mode tracer.Mode, scenarios []lab.Scenario) (played, error) {
 	source, err := tracer.Open(tracer.Options{Mode: mode})
 	if err != nil {
 		return played{}, fmt.Errorf("%w: %w", errSource, err)
 	}
 	defer source.Close()
-	results, records, err := playTraced(ctx, source, scenarios, selftestParallel)
+	var over atomic.Int64 // those that need the machine for themselves come last, and are not counted
+	done := a.progressOf(func() (int64, int64) { return over.Load(), int64(len(scenarios)) })
+	results, records, err := playTraced(ctx, source, func(ctx context.Context) ([]lab.Result, error) {
+		return lab.RunAgain(ctx, scenarios, selftestParallel, func(*lab.Result) bool { over.Add(1); return false })
+	})
+	done()
 	if err != nil {
 		return played{}, err
 	}

@@ -32,7 +32,7 @@ func (a *app) selftest(ctx context.Context, mode string) error {
 		return a.selftestUntraced(ctx, err)
 	}
 	defer source.Close()
-	results, records, err := playTraced(ctx, source, lab.Scenarios(), 1)
+	results, records, err := playTraced(ctx, source, func(ctx context.Context) ([]lab.Result, error) { return lab.Run(ctx, lab.Scenarios(), 1) })
 	if err != nil {
 		return a.selftestUntraced(ctx, err)
 	}

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readable is what the names of processes, users and control groups are read from.
-var readable = []string{"/proc", "/sys/fs/cgroup", "/etc/passwd", "/etc/nsswitch.conf", "/usr/share/zoneinfo", "/usr/share/terminfo", "/lib/terminfo", "/etc/terminfo"}
+// readable is what the names of processes, users, control groups and network namespaces are read from.
+var readable = []string{"/proc", "/sys/fs/cgroup", "/run/netns", "/etc/passwd", "/etc/nsswitch.conf", "/usr/share/zoneinfo", "/usr/share/terminfo", "/lib/terminfo", "/etc/terminfo"}
 
 // networkFiles are what names of hosts and certificates are read from.
 var networkFiles = []string{

@@ -31,20 +31,27 @@ const (
 	margin     = 12
 )
 
-// theme holds the 16 ANSI colours and the default ones, on a dark ground.
-var theme = [...]string{
-	"#24292e", "#ff7b72", "#3fb950", "#d29922", "#58a6ff", "#d2a8ff", "#39c5cf", "#b1bac4",
-	"#6e7681", "#ffa198", "#56d364", "#e3b341", "#79c0ff", "#e2c5ff", "#56d4dd", "#ffffff",
+// theme holds the 16 ANSI colours and the default ones.
+type theme struct {
+	colours                [16]string
+	foreground, background string
 }
 
-const (
-	foreground = "#d0d7de"
-	background = "#0d1117"
+var (
+	dark = theme{[...]string{
+		"#24292e", "#ff7b72", "#3fb950", "#d29922", "#58a6ff", "#d2a8ff", "#39c5cf", "#b1bac4",
+		"#6e7681", "#ffa198", "#56d364", "#e3b341", "#79c0ff", "#e2c5ff", "#56d4dd", "#ffffff",
+	}, "#d0d7de", "#0d1117"}
+	light = theme{[...]string{
+		"#24292f", "#cf222e", "#116329", "#7d4e00", "#0969da", "#8250df", "#1b7c83", "#6e7781",
+		"#57606a", "#a40e26", "#1a7f37", "#633c01", "#218bff", "#a475f9", "#3192aa", "#8c959f",
+	}, "#24292f", "#ffffff"}
 )
 
 func main() {
 	log.SetFlags(0)
 	var width, height int
+	bright := flag.Bool("light", false, "on a light ground")
 	size := flag.String("size", "80x24", "columns and lines of the terminal")
 	flag.Parse()
 	if _, err := fmt.Sscanf(*size, "%dx%d", &width, &height); err != nil || width < 1 || height < 1 {
@@ -55,14 +62,18 @@ func main() {
 		log.Fatalf("picture: read: %v", err)
 	}
 	out := bufio.NewWriter(os.Stdout)
-	draw(out, string(input), width, height)
+	colours := &dark
+	if *bright {
+		colours = &light
+	}
+	draw(out, string(input), width, height, colours)
 	if err := out.Flush(); err != nil {
 		log.Fatalf("picture: write: %v", err)
 	}
 }
 
 // draw writes the image of a terminal of the given size that got content.
-func draw(w io.Writer, content string, width, height int) {
+func draw(w io.Writer, content string, width, height int, th *theme) {
 	e := vt.NewEmulator(width, height)
 	content = strings.TrimRight(content, "\n")
 	_, _ = e.WriteString(strings.ReplaceAll(content, "\n", "\r\n"))
@@ -70,10 +81,10 @@ func draw(w io.Writer, content string, width, height int) {
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%d" viewBox="0 0 %.0f %d" `+
 		`font-family="ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace" font-size="%d">`+"\n",
 		imageWidth, imageHeight, imageWidth, imageHeight, fontSize)
-	fmt.Fprintf(w, `<rect width="100%%" height="100%%" rx="8" fill="%s"/>`+"\n", background)
+	fmt.Fprintf(w, `<rect width="100%%" height="100%%" rx="8" fill="%s"/>`+"\n", th.background)
 	for y := range height {
 		for x := 0; x < width; {
-			x = drawRun(w, e, x, y)
+			x = drawRun(w, e, x, y, th)
 		}
 	}
 	fmt.Fprintln(w, "</svg>")
@@ -87,10 +98,10 @@ type style struct {
 
 // drawRun draws the cells from x that have the same style, and returns the
 // column after them.
-func drawRun(w io.Writer, e *vt.Emulator, x, y int) int {
+func drawRun(w io.Writer, e *vt.Emulator, x, y int, th *theme) int {
 	var text bytes.Buffer
-	first, end := styleOf(e, x, y), x
-	for end < e.Width() && styleOf(e, end, y) == first {
+	first, end := styleOf(e, x, y, th), x
+	for end < e.Width() && styleOf(e, end, y, th) == first {
 		c := e.CellAt(end, y)
 		step := 1
 		if c != nil {
@@ -103,7 +114,7 @@ func drawRun(w io.Writer, e *vt.Emulator, x, y int) int {
 	}
 	left, top := margin+float64(x)*cellWidth, margin+y*cellHeight
 	long := float64(end-x) * cellWidth
-	if first.ground != background {
+	if first.ground != th.background {
 		fmt.Fprintf(w, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", left, top, long, cellHeight, first.ground)
 	}
 	visible := strings.TrimRight(text.String(), " ")
@@ -143,14 +154,14 @@ const (
 	reverse
 )
 
-func styleOf(e *vt.Emulator, x, y int) style {
+func styleOf(e *vt.Emulator, x, y int, th *theme) style {
 	c := e.CellAt(x, y)
 	if c == nil {
-		return style{fill: foreground, ground: background}
+		return style{fill: th.foreground, ground: th.background}
 	}
 	a := c.Style.Attrs
 	s := style{
-		fill: colour(c.Style.Fg, foreground), ground: colour(c.Style.Bg, background),
+		fill: th.colour(c.Style.Fg, th.foreground), ground: th.colour(c.Style.Bg, th.background),
 		bold: a&bold != 0, faint: a&faint != 0, italic: a&italic != 0, underlined: c.Style.Underline != 0,
 	}
 	if a&reverse != 0 {
@@ -159,15 +170,15 @@ func styleOf(e *vt.Emulator, x, y int) style {
 	return s
 }
 
-func colour(c color.Color, normal string) string {
+func (t *theme) colour(c color.Color, normal string) string {
 	switch c := c.(type) {
 	case nil:
 		return normal
 	case ansi.BasicColor:
-		return theme[c%16]
+		return t.colours[c%16]
 	case ansi.IndexedColor:
 		if c < 16 {
-			return theme[c]
+			return t.colours[c]
 		}
 	}
 	r, g, b, _ := c.RGBA()

@@ -41,14 +41,14 @@ func texts(t *testing.T, svg string) []text {
 
 func TestDraw(t *testing.T) {
 	var b strings.Builder
-	draw(&b, "a <b>\x1b[1;31m✗ red\x1b[m &\n\x1b[7mbar\x1b[m日本x\n", 20, 3)
+	draw(&b, "a <b>\x1b[1;31m✗ red\x1b[m &\n\x1b[7mbar\x1b[m日本x\n", 20, 3, &dark)
 	got := texts(t, b.String())
 	want := []text{
-		{X: 12, Y: 25, Fill: foreground, Content: "a <b>"},
-		{X: 12 + 5*cellWidth, Y: 25, Fill: theme[1], Weight: "bold", Content: "✗ red"},
-		{X: 12 + 10*cellWidth, Y: 25, Fill: foreground, Content: " &"},
-		{X: 12, Y: 43, Fill: background, Content: "bar"},
-		{X: 12 + 3*cellWidth, Y: 43, Fill: foreground, Content: "日本x"},
+		{X: 12, Y: 25, Fill: dark.foreground, Content: "a <b>"},
+		{X: 12 + 5*cellWidth, Y: 25, Fill: dark.colours[1], Weight: "bold", Content: "✗ red"},
+		{X: 12 + 10*cellWidth, Y: 25, Fill: dark.foreground, Content: " &"},
+		{X: 12, Y: 43, Fill: dark.background, Content: "bar"},
+		{X: 12 + 3*cellWidth, Y: 43, Fill: dark.foreground, Content: "日本x"},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%d texts, want %d: %+v", len(got), len(want), got)
@@ -61,7 +61,7 @@ func TestDraw(t *testing.T) {
 			t.Errorf("text %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
-	if bar := `<rect x="12.0" y="30" width="25.2" height="18" fill="` + foreground + `"/>`; !strings.Contains(b.String(), bar) {
+	if bar := `<rect x="12.0" y="30" width="25.2" height="18" fill="` + dark.foreground + `"/>`; !strings.Contains(b.String(), bar) {
 		t.Errorf("the bar in reverse video is not drawn: %s", b.String())
 	}
 }

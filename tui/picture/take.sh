@@ -3,7 +3,7 @@
 # tmux, with the keys that a user would press. Needs root, tmux and Go.
 set -eu
 program=$1 out=$2
-columns=120 lines=36
+columns=120 lines=36 theme=
 tmux="tmux -L closetrace-pictures-$$"
 work=$(mktemp -d)
 trap '$tmux kill-server 2>/dev/null || true; rm -r "$work"' EXIT
@@ -19,7 +19,7 @@ press() {
 take() {
 	sleep 0.5
 	$tmux capture-pane -e -p >"$work/capture"
-	"$work/picture" -size ${columns}x$lines <"$work/capture" >"$out/$1.svg"
+	"$work/picture" $theme -size ${columns}x$lines <"$work/capture" >"$out/$1.svg"
 }
 
 sleep 25
@@ -34,4 +34,13 @@ press 4
 take processes
 press 1
 take findings
+press q
+
+# The same on a light terminal, which tmux answers for.
+sleep 1
+$tmux -f /dev/null new-session -d -x $columns -y $lines "sleep 2; TERM=xterm-256color LANG=C.UTF-8 $program demo"
+$tmux set -g window-style 'fg=#24292f,bg=#ffffff'
+sleep 25
+theme=-light
+take light
 press q
