@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -112,6 +113,12 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(recordGC)
+	}
+	if flags.maxMemory > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(flags.maxMemory) * 9 / 10) // before anything is shed
+	}
 	bpfTime, closeStats := countRunTime() // needs a capability that is dropped when the trace begins
 	defer closeStats()
 	whole := flags.traceFlags
@@ -173,7 +180,7 @@ func (a *app) reload(s *settings, t *trace, running *agent.Agent) {
 	old := s.current
 	flags, err := s.read()
 	if err == nil {
-		var filter, err2 = flags.compile()
+		filter, err2 := flags.compile()
 		if err = err2; err == nil {
 			t.Refilter(filter)
 			running.Choose(flags.sending())

@@ -147,10 +147,12 @@ func (x *exporter) extra(out *log.Record, e *extra) {
 	}
 	f := e.Finding
 	out.SetEventName("closetrace.finding")
-	grade(out, log.SeverityInfo, "INFO")
-	if f.Harm == findings.Medium {
+	switch f.Harm {
+	case findings.Benign, findings.Low:
+		grade(out, log.SeverityInfo, "INFO")
+	case findings.Medium:
 		grade(out, log.SeverityWarn, "WARN")
-	} else if f.Harm == findings.High {
+	case findings.High:
 		grade(out, log.SeverityError, "ERROR")
 	}
 	out.SetBody(attribute.StringValue(strings.ToValidUTF8(f.Title, "\ufffd")))

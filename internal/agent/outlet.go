@@ -22,8 +22,7 @@ type outlet struct {
 	exporter *exporter
 	spool    *spool // nil: none
 	in, out  chan parcel
-	ctx      context.Context // of the sender, which ends with the outlet
-	cancel   context.CancelFunc
+	cancel   context.CancelFunc // the sender
 	done     sync.WaitGroup
 	log      func(format string, args ...any)
 	first    time.Duration // to wait after a failure; it doubles
@@ -44,9 +43,9 @@ func newOutlet(ctx context.Context, o *Options, m *meter) (_ *outlet, err error)
 			return nil, err
 		}
 	}
-	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	t.done.Go(t.route)
-	t.done.Go(t.send)
+	t.done.Go(func() { t.send(ctx) })
 	return t, nil
 }
 
@@ -76,11 +75,11 @@ func (t *outlet) route() {
 }
 
 // send sends until the outlet is closed.
-func (t *outlet) send() {
-	for t.fetch() {
+func (t *outlet) send(ctx context.Context) {
+	for t.fetch(ctx) {
 		p := t.hand[0]
 		t.hand = t.hand[1:]
-		err := t.exporter.export(t.ctx, &p)
+		err := t.exporter.export(ctx, &p)
 		if err == nil {
 			t.successes++
 			t.wait = 0
@@ -89,11 +88,11 @@ func (t *outlet) send() {
 		}
 		t.failed(&p, err)
 		select {
-		case <-t.ctx.Done():
+		case <-ctx.Done():
 		case <-time.After(t.wait):
 		}
 	}
-	t.rest()
+	t.rest(ctx)
 }
 
 // failed keeps p for another try, and says how long to wait.
@@ -114,8 +113,8 @@ func (t *outlet) failed(p *parcel, err error) {
 }
 
 // fetch fills the sender's hand; false is the end.
-func (t *outlet) fetch() bool {
-	if t.ctx.Err() != nil {
+func (t *outlet) fetch(ctx context.Context) bool {
+	if ctx.Err() != nil {
 		return false
 	}
 	var spooled <-chan []byte
@@ -141,11 +140,11 @@ func (t *outlet) fetch() bool {
 			t.take(p, ok)
 		case raw := <-spooled:
 			t.unspool(raw)
-		case <-t.ctx.Done():
+		case <-ctx.Done():
 			return false
 		}
 	}
-	return len(t.hand) > 0 || t.fetch()
+	return len(t.hand) > 0 || t.fetch(ctx)
 }
 
 func (t *outlet) take(p parcel, ok bool) {
@@ -161,8 +160,8 @@ func (t *outlet) unspool(raw []byte) {
 }
 
 // rest tries what is in memory once more; what then is left goes to the spool.
-func (t *outlet) rest() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), lastTry)
+func (t *outlet) rest(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTry)
 	defer cancel()
 	for p := range t.out {
 		t.hand = append(t.hand, p)

@@ -47,10 +47,10 @@ func openSpool(o *Options, m *meter) (*spool, error) {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	s := &spool{size: o.SpoolSize, meter: m}
-	if s.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
+	if s.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true)); err != nil {
 		return nil, err
 	}
-	if s.unpack, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20)); err != nil {
+	if s.unpack, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(64<<20)); err != nil {
 		return nil, err
 	}
 	log := func(level diskqueue.LogLevel, format string, args ...interface{}) {
