@@ -94,10 +94,16 @@ func BenchmarkHealthyEnd(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer a.Close()
-	r := end(1, healthy, func(t *model.Teardown) { t.TCP.Idle = model.Some(time.Second) })
+	ends := make([]*model.Record, 1<<16) // more than are remembered: no two of them are alike
+	for i := range ends {
+		ends[i] = end(i, healthy, func(t *model.Teardown) { t.TCP.Idle = model.Some(time.Second) })
+	}
+	n := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		r.Teardown.Time++
+		r := ends[n%len(ends)]
+		r.Teardown.Time = began.Add(time.Duration(n) * 50 * time.Microsecond) // 20,000 a second
 		a.Add(r)
+		n++
 	}
 }

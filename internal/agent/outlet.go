@@ -86,6 +86,10 @@ func (t *outlet) send(ctx context.Context) {
 			t.meter.export(p.count)
 			continue
 		}
+		if ctx.Err() != nil { // the end, and no fault of the Collector
+			t.hand = append(t.hand, p)
+			break
+		}
 		t.failed(&p, err)
 		select {
 		case <-ctx.Done():
