@@ -275,8 +275,10 @@ func (l *findingList) draw(s *screen, width int) []string {
 	case s.cfg.Findings == nil:
 		return []string{"", " Nobody looks for findings here."}
 	case len(l.all) == 0:
-		return []string{"", " Nothing was found yet: no pattern of trouble among " + human.Count(s.sum.all) + " ends.", "",
-			" closetrace explain keepalive-race and the like say what is looked for."}
+		return []string{
+			"", " Nothing was found yet: no pattern of trouble among " + human.Count(s.sum.all) + " ends.", "",
+			" closetrace explain keepalive-race and the like say what is looked for.",
+		}
 	}
 	widths := fitColumns(findingColumns, width-1)
 	lines := []string{s.pal.strong.Styled(" " + headings(findingColumns, widths, -1, false, s.g))}

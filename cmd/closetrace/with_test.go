@@ -96,8 +96,13 @@ func TestReplayWithACapture(t *testing.T) {
 func TestCommandsTakeCaptures(t *testing.T) {
 	path := captureOf(t)
 	for _, args := range [][]string{
-		{"replay", path}, {"replay", path, "--json"}, {"summary", path}, {"diagnose", path}, {"report", path, "-o", "-"},
-		{"diff", path, path}, {"join", path, path},
+		{"replay", path},
+		{"replay", path, "--json"},
+		{"summary", path},
+		{"diagnose", path},
+		{"report", path, "-o", "-"},
+		{"diff", path, path},
+		{"join", path, path},
 	} {
 		var out, errs bytes.Buffer
 		if code := run(args, nil, &out, &errs); code != 0 || out.Len() == 0 || errs.Len() > 0 {
