@@ -88,10 +88,9 @@ func measure(ctx context.Context, source *tracer.Tracer, duration time.Duration)
 		if err != nil {
 			return nil, err
 		}
-		switch r.Kind {
-		case model.KindTeardown:
+		if r.Kind == model.KindTeardown {
 			c.Ends++
-		case model.KindLoss:
+		} else if r.Kind == model.KindLoss {
 			c.Lost += r.Loss.Count
 		}
 	}

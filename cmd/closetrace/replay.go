@@ -94,7 +94,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		}
 		err = a.screen(ctx, in.records(ctx), tui.Config{
 			Filter: filter.String(), Keys: keys,
-			Traced: flags.span.String(),
+			Traced: flags.String(),
 			Replay: &tui.Replay{Name: path, Speed: flags.speed},
 		})
 	} else {

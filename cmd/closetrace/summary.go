@@ -54,7 +54,7 @@ func newSummary(a *app) *cobra.Command {
 			switch {
 			case flags.live == (len(args) > 0):
 				return usage("summary needs recordings, or --live; see closetrace summary --help")
-			case flags.live && flags.span.String() != "":
+			case flags.live && flags.String() != "":
 				return usage("--since and --until are for recordings, not for --live")
 			case flags.every > 0 && !flags.live:
 				return usage("--every needs --live")

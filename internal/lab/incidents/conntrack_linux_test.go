@@ -1,7 +1,6 @@
 package incidents
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -49,5 +48,5 @@ func TestConntrackInvalid(t *testing.T) {
 		t.Fatal("the client has got its file")
 	}
 	time.Sleep(time.Second)
-	says(t, s.expect("middlebox-reset"), "neither end", fmt.Sprint("10.7.1.2"))
+	says(t, s.expect("middlebox-reset"), "neither end", "10.7.1.2")
 }

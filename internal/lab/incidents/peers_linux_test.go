@@ -1,9 +1,11 @@
 package incidents
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -118,11 +120,11 @@ func TestOtherEndIsStillOpen(t *testing.T) {
 	}
 	t.Cleanup(func() { server.Close() })
 	s.nft("router", "table ip t {\n chain f {\n type filter hook forward priority 0;\n tcp dport 7002 reject with tcp reset\n }\n}\n")
-	if _, err := ask(client, "request"); err == nil || err == io.EOF {
+	if _, err := ask(client, "request"); err == nil || errors.Is(err, io.EOF) {
 		t.Fatalf("the router did not reset the client: %v", err)
 	}
 	_ = server.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	if _, err := server.Read(make([]byte, 1)); err == nil || !err.(net.Error).Timeout() {
+	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("the server's end is not open: %v", err)
 	}
 	end := s.found("the client's", func(t *model.Teardown) bool { return t.Cause == model.CausePeerReset })
