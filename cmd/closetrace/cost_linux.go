@@ -88,10 +88,12 @@ func measure(ctx context.Context, source *tracer.Tracer, duration time.Duration)
 		if err != nil {
 			return nil, err
 		}
-		if r.Kind == model.KindTeardown {
+		switch r.Kind {
+		case model.KindTeardown:
 			c.Ends++
-		} else if r.Kind == model.KindLoss {
+		case model.KindLoss:
 			c.Lost += r.Loss.Count
+		default:
 		}
 	}
 	c.Seconds, c.Own = time.Since(began).Seconds(), int64(cpuTime()-cpu)

@@ -161,7 +161,7 @@ func (a *asked) check(t *testing.T, line, out, port string) {
 		if _, err := a.peer.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
 			t.Errorf("the peer sees %v, want ECONNRESET", err)
 		}
-	case strings.Contains(line, "on_close.effect"), strings.Contains(line, "linger.on"), strings.Contains(line, "CLOSE_WAIT"):
+	case strings.Contains(line, "--doomed"), strings.Contains(line, "on_close.effect"), strings.Contains(line, "linger.on"), strings.Contains(line, "CLOSE_WAIT"):
 		if strings.Contains(out, a.local) {
 			t.Errorf("the connection is none of these, and is in\n%s", out)
 		}
