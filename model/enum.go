@@ -21,7 +21,7 @@ func enumValue[T ~uint8](names []string, what string, text []byte) (T, error) {
 			return T(i), nil
 		}
 	}
-	switch meant := near(string(text), names); {
+	switch meant := Near(string(text), names); {
 	case len(meant) > 0:
 		return 0, fmt.Errorf("unknown %s %q: did you mean %s?", what, text, strings.Join(meant, " or "))
 	case len(names) <= fewNames:

@@ -82,12 +82,12 @@ func (f *fieldFinder) meant(path []string) []string {
 		switch {
 		case plain(name) == plain(last):
 			same = append(same, candidate)
-		case len(near(last, []string{name})) > 0:
+		case len(Near(last, []string{name})) > 0:
 			like = append(like, candidate)
 		}
 	}
 	if len(same) == 0 {
-		same = near(strings.Join(path, "."), all)
+		same = Near(strings.Join(path, "."), all)
 	}
 	if len(same) == 0 {
 		same = like

@@ -42,7 +42,7 @@ func (v *valueChecker) check(field, value ast.Node) {
 	}
 	text, ok := value.(*ast.StringNode)
 	if names := valueNames[name.Value]; ok && v.err == nil && !slices.Contains(names, text.Value) {
-		meant := near(text.Value, names)
+		meant := Near(text.Value, names)
 		if len(meant) == 0 {
 			meant = names
 		}

@@ -5,10 +5,10 @@ import "strings"
 // nearest is how many names a person is offered.
 const nearest = 3
 
-// near returns the names that somebody who wrote name may have meant: those that
+// Near returns the names that somebody who wrote name may have meant: those that
 // differ from it in a letter or two or in how words are joined, then those that
 // contain it.
-func near(name string, names []string) []string {
+func Near(name string, names []string) []string {
 	var like, containing []string
 	name = plain(name)
 	for _, candidate := range names {

@@ -44,6 +44,8 @@ type Config struct {
 	// Traced is the expression that the records passed before they came here: nothing
 	// on the screen takes it back.
 	Traced string
+	// Notice is what the user must know first; it stands until a key is pressed.
+	Notice string
 	// OpenNote says what Open does not list.
 	OpenNote string
 	// Keys binds actions, by the names of docs/screen.md, to other keys.

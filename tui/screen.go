@@ -79,6 +79,7 @@ type (
 func newScreen(cfg Config, in *intake) *screen {
 	s := &screen{cfg: cfg, in: in, keys: newKeyMap(), g: glyphsFor(cfg.ASCII)}
 	s.stream.follow = true
+	s.notice = notice{text: cfg.Notice, loud: cfg.Notice != ""}
 	if cfg.Create == nil {
 		s.cfg.Create = func(path string) (*os.File, error) { return safefile.Create(path, false) }
 	}

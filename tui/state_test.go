@@ -362,3 +362,13 @@ func TestBlankName(t *testing.T) {
 	r.press("4")
 	r.shows(`▸"  "`)
 }
+
+// TestFirstNotice: what the user must know first stands until a key is pressed.
+func TestFirstNotice(t *testing.T) {
+	const text = "no process has this name yet"
+	r := newRig(t, 80, 24, nil, func(c *Config) { c.Notice = text })
+	r.tick(time.Minute)
+	r.shows(text)
+	r.press("j")
+	r.hides(text)
+}

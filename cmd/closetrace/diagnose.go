@@ -78,6 +78,7 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 }
 
 func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
+	flags.warnAbsent(a.stderr)
 	live := liveFlags{traceFlags: flags.traceFlags}
 	open, err := newOpenView(&live) // before the privileges are gone
 	if err != nil {

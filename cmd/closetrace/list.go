@@ -163,6 +163,7 @@ func (a *app) list(ctx context.Context, flags *listFlags) error {
 	if err != nil {
 		return err
 	}
+	flags.warnAbsent(a.stderr)
 	if flags.watch != "" {
 		every, err := time.ParseDuration(flags.watch)
 		if err != nil || every < 10*time.Millisecond {

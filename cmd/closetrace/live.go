@@ -54,6 +54,7 @@ func newLive(a *app) *cobra.Command {
 			defer f.close()
 			defer f.tell(a.stderr)
 			flags.warnUnboxed(a.stderr)
+			flags.warnAbsent(a.stderr)
 			open, err := a.openView(&flags)
 			if err != nil {
 				return err

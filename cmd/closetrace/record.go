@@ -99,6 +99,7 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	defer cancel(nil)
 	flags.options.OnError = func(error) { cancel(session.Reason("error")) }
 	flags.warnUnboxed(a.stderr)
+	flags.warnAbsent(a.stderr)
 	box, err := flags.openBox()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
@@ -37,6 +38,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	config := tui.Config{
 		Start:    t.Start(),
 		Traced:   t.filter.String(),
+		Notice:   strings.Join(t.flags.warned, "; "),
 		Stop:     func() { cancel(session.Reason("signal")) },
 		Record:   func(path string) (tui.Recorder, error) { return beginPart(path, open.outputs, t.Start()) },
 		Create:   open.outputs.create,

@@ -104,6 +104,7 @@ func (s *sums) add(r *model.Record) {
 }
 
 func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
+	flags.warnAbsent(a.stderr)
 	t, err := flags.open()
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ type terms struct {
 	port       uint16
 	peer       string
 	netns      netns
+	warned     []string // of what is absent
 }
 
 // flags adds those flags that mean the same everywhere.
