@@ -13,8 +13,9 @@ func (r *Record) Overrules() bool {
 func (t *Teardown) Amend(r *Record) {
 	o := &r.Teardown
 	if r.Overrules() {
-		blocked := t.CloseBlocked
+		blocked, peer := t.CloseBlocked, t.PeerCause // of PeerEnd, which stays
 		t.Judgement = o.Judgement
+		t.PeerCause = peer
 		if !r.Retracts && !t.CloseBlocked.Known() {
 			t.CloseBlocked = blocked
 		}

@@ -41,8 +41,6 @@ type Facts struct {
 	PeerEnd string `json:"peer_end,omitzero"`
 	// The process of the other end.
 	PeerProcess PeerProcess `json:"peer_process,omitzero"`
-	// Why the other end ended.
-	PeerCause Cause `json:"peer_cause,omitzero"`
 	// SO_LINGER when the socket was closed.
 	Linger Linger `json:"linger,omitzero"`
 

@@ -24,6 +24,8 @@ type Judgement struct {
 	Rule string `json:"rule"`
 	// How long close() waited because of SO_LINGER.
 	CloseBlocked Opt[time.Duration] `json:"close_blocked_ns,omitzero"`
+	// Why the other end ended, peer_end.
+	PeerCause Cause `json:"peer_cause,omitzero"`
 	// LingerOutcome goes into Linger.Outcome of the record.
 	LingerOutcome LingerOutcome `json:"-"`
 }
@@ -46,6 +48,9 @@ func Judge(f Facts) Teardown {
 type Event struct {
 	Kind  Kind
 	Facts Facts
+	// Peer is what is known of the other end, Facts.PeerEnd: TCP, Linger and Evidence.
+	// The source may use its memory again for the next event.
+	Peer *Facts
 	// Error is the error of a close-failed: WSAEWOULDBLOCK.
 	Error    string
 	Loss     Loss

@@ -39,6 +39,16 @@ func TestJudgeEvent(t *testing.T) {
 			Event{Kind: KindCounters, Counters: Counters{Time: 7, Counts: map[string]uint64{"x": 1}}},
 			func(r Record) bool { return r.Time() == 7 && r.Counters.Counts["x"] == 1 },
 		},
+		"the cause of the other end is judged by its own facts": {
+			Event{Kind: KindTeardown, Facts: linger, Peer: &reset},
+			func(r Record) bool {
+				return r.Teardown.PeerCause == CausePeerReset && r.Teardown.Cause != CausePeerReset
+			},
+		},
+		"of an unknown other end nothing is said": {
+			Event{Kind: KindTeardown, Facts: reset},
+			func(r Record) bool { return r.Teardown.PeerCause == CauseUnknown },
+		},
 		"an outcome may retract": {
 			Event{Kind: KindOutcome, Facts: linger},
 			func(r Record) bool { return r.Retracts && r.Teardown.Linger.Outcome == LingerDrained },

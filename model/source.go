@@ -59,6 +59,9 @@ func (r *Record) judge(e *Event) {
 		t.Facts = e.Facts
 		t.Judgement = Classify(&t.Facts)
 		t.Linger.Outcome = t.LingerOutcome
+		if e.Peer != nil {
+			t.PeerCause = Classify(e.Peer).Cause
+		}
 		r.Retracts = e.Kind == KindOutcome && Retracts(&t.Facts, &t.Judgement)
 	}
 }

@@ -13,6 +13,7 @@ type view struct {
 	ConfidenceReason string          `expr:"confidence_reason"`
 	Rule             string          `expr:"rule"`
 	CloseBlocked     int             `expr:"close_blocked_ns"`
+	PeerCause        string          `expr:"peer_cause"`
 	Network          viewNetwork     `expr:"network"`
 	Process          viewProcess     `expr:"process"`
 	Acceptor         viewAcceptor    `expr:"acceptor"`
@@ -24,7 +25,6 @@ type view struct {
 	TCP              viewTCP         `expr:"tcp"`
 	PeerEnd          string          `expr:"peer_end"`
 	PeerProcess      viewPeerProcess `expr:"peer_process"`
-	PeerCause        string          `expr:"peer_cause"`
 	Linger           viewLinger      `expr:"linger"`
 	Duration         int             `expr:"duration_ns"`
 }
@@ -185,6 +185,7 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.ConfidenceReason = t.ConfidenceReason
 	v.Rule = t.Rule
 	v.CloseBlocked = number(t.CloseBlocked)
+	v.PeerCause = t.PeerCause.String()
 	v.Network.Type = t.Network.Type()
 	v.Network.Local.Address = ""
 	v.Network.Local.Port = int(t.Network.Local.Port)
@@ -252,7 +253,6 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.PeerEnd = t.PeerEnd
 	v.PeerProcess.PID = int(t.PeerProcess.PID)
 	v.PeerProcess.Name = t.PeerProcess.Name
-	v.PeerCause = t.PeerCause.String()
 	v.Linger.On = t.Linger.On.Or(false)
 	v.Linger.Seconds = number(t.Linger.Seconds)
 	v.Linger.Outcome = t.Linger.Outcome.String()

@@ -162,7 +162,7 @@ func settledFork(e *bpf.TraceEnd, l *bpf.TraceLater) bool {
 
 // next clears the event and returns its facts.
 func (a *assembler) next(kind model.Kind) *model.Facts {
-	a.event.Kind, a.event.Facts, a.event.Stray = kind, model.Facts{}, model.Stray{}
+	a.event.Kind, a.event.Facts, a.event.Peer, a.event.Stray = kind, model.Facts{}, nil, model.Stray{}
 	return &a.event.Facts
 }
 

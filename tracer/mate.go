@@ -83,7 +83,7 @@ func loopback(e *bpf.TraceEnd) bool { return address(e.Family, &e.Local).IsLoopb
 // laterLeast is by how much: an end is noted after what its kernel call has sent.
 const laterLeast = time.Millisecond
 
-// otherEnd tells what is known of the other end of the connection whose end has that place.
+// otherEnd hands over what is known of the other end of the connection whose end has that place.
 // It was still open when this one was reset if it ended after it: who sends a RST ends
 // before it, or is known to have sent it.
 func (a *assembler) otherEnd(f *model.Facts, place, ended uint64) {
@@ -102,7 +102,7 @@ func (a *assembler) otherEnd(f *model.Facts, place, ended uint64) {
 	a.tcp(&other.TCP, &o.end)
 	other.Linger = a.linger(&o.end)
 	a.evidence(&other.Evidence, &o.end)
-	f.PeerCause = model.Classify(other).Cause
+	a.event.Peer = other
 	after := time.Duration(int64(o.end.Ended) - int64(ended))
 	f.Evidence.PeerOpen = f.TCP.RST.Received.Is(true) && after >= laterLeast && other.TCP.RST.Sent.Is(false)
 }

@@ -261,7 +261,7 @@ func (s *story) otherEnd() {
 	}
 	s.heading("THE OTHER END IS ON THIS HOST")
 	if o == nil { // it is not kept any more, or was filtered out
-		s.field("cause", f.PeerCause.String())
+		s.field("cause", s.rec.Teardown.PeerCause.String())
 		s.field("process", human.Process(f.PeerProcess.Name, f.PeerProcess.PID))
 		s.field("id", safetext.Escape(f.PeerEnd))
 		return

@@ -20,6 +20,7 @@ var attributeNames = []string{
 	"confidence_reason",
 	"rule",
 	"close_blocked_ns",
+	"peer_cause",
 	"retracts",
 	"error",
 	"stray.count",
@@ -98,7 +99,6 @@ var attributeNames = []string{
 	"peer_end",
 	"peer_process.pid",
 	"peer_process.name",
-	"peer_cause",
 	"linger.on",
 	"linger.seconds",
 	"linger.outcome",
@@ -127,6 +127,9 @@ func attributesOf(list []attribute.KeyValue, r *model.Record) []attribute.KeyVal
 		}
 		if v, known := t.CloseBlocked.Get(); known {
 			list = append(list, attribute.Int64("close_blocked_ns", int64(v)))
+		}
+		if t.PeerCause != 0 {
+			list = append(list, attribute.String("peer_cause", t.PeerCause.String()))
 		}
 	}
 	if r.Retracts {
@@ -364,9 +367,6 @@ func attributesOf(list []attribute.KeyValue, r *model.Record) []attribute.KeyVal
 	}
 	if t.PeerProcess.Name != "" {
 		list = append(list, text("peer_process.name", t.PeerProcess.Name))
-	}
-	if t.PeerCause != 0 {
-		list = append(list, attribute.String("peer_cause", t.PeerCause.String()))
 	}
 	if v, known := t.Linger.On.Get(); known {
 		list = append(list, attribute.Bool("linger.on", v))

@@ -248,11 +248,15 @@ func TestRejudgeRetracts(t *testing.T) {
 	if !old.Retracts {
 		t.Fatalf("a wait of 1 s of 2 s was judged %+v", old.Teardown.Judgement)
 	}
+	old.Teardown.PeerCause = model.CauseUnreadData
 	if _, changed := Rejudge(&old); changed {
 		t.Error("an outcome that was just judged changes")
 	}
 	old.Retracts = false
 	now, changed := Rejudge(&old)
+	if now.Teardown.PeerCause != model.CauseUnreadData {
+		t.Errorf("got peer cause %v, want the one of the recording", now.Teardown.PeerCause)
+	}
 	if got := Differences(&old, &now); !changed || len(got) != 1 || got[0] != "retracts false -> true" {
 		t.Errorf("got %v, %q, want that it retracts", changed, got)
 	}

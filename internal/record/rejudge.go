@@ -17,10 +17,13 @@ func Rejudge(r *model.Record) (now model.Record, changed bool) {
 	case model.KindTeardown, model.KindOutcome:
 		t := &r.Teardown
 		j := model.Classify(&t.Facts)
+		j.PeerCause = t.PeerCause // of other facts, those of the other end
 		if j == t.Judgement && r.Retracts == (r.Kind == model.KindOutcome && model.Retracts(&t.Facts, &j)) {
 			return now, false
 		}
-		return model.JudgeEvent(&model.Event{Kind: r.Kind, Facts: t.Facts}), true
+		now = model.JudgeEvent(&model.Event{Kind: r.Kind, Facts: t.Facts})
+		now.Teardown.PeerCause = t.PeerCause
+		return now, true
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindStray, model.KindStop:
 	}
 	return now, false

@@ -21,6 +21,7 @@ var columns = []string{
 	"confidence_reason",
 	"rule",
 	"close_blocked_ns",
+	"peer_cause",
 	"retracts",
 	"error",
 	"stray.count",
@@ -99,7 +100,6 @@ var columns = []string{
 	"peer_end",
 	"peer_process.pid",
 	"peer_process.name",
-	"peer_cause",
 	"linger.on",
 	"linger.seconds",
 	"linger.outcome",
@@ -108,7 +108,7 @@ var columns = []string{
 }
 
 // The columns of the judgement.
-const judgedFrom, judgedTo = 4, 12
+const judgedFrom, judgedTo = 4, 13
 
 // cells appends a row.
 func cells(row []string, r *model.Record) []string {
@@ -126,6 +126,7 @@ func cells(row []string, r *model.Record) []string {
 		t.ConfidenceReason,
 		t.Rule,
 		show(t.CloseBlocked),
+		nameIf(t.PeerCause),
 		ifTrue(r.Retracts),
 		r.Error,
 		nonZero(r.Stray.Count),
@@ -204,7 +205,6 @@ func cells(row []string, r *model.Record) []string {
 		t.PeerEnd,
 		nonZero(t.PeerProcess.PID),
 		t.PeerProcess.Name,
-		nameIf(t.PeerCause),
 		show(t.Linger.On),
 		show(t.Linger.Seconds),
 		nameIf(t.Linger.Outcome),

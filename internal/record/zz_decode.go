@@ -260,6 +260,8 @@ func (d *Decoder) endLine(v *model.Record) {
 			d.str("rule", &v.Teardown.Judgement.Rule)
 		case "close_blocked_ns":
 			optional(d, "close_blocked_ns", &v.Teardown.Judgement.CloseBlocked, math.MinInt64, math.MaxInt64)
+		case "peer_cause":
+			d.name("peer_cause", &v.Teardown.Judgement.PeerCause)
 		case "id":
 			d.str("id", &v.Teardown.Facts.ID)
 		case "network":
@@ -284,8 +286,6 @@ func (d *Decoder) endLine(v *model.Record) {
 			d.str("peer_end", &v.Teardown.Facts.PeerEnd)
 		case "peer_process":
 			d.peerProcess(&v.Teardown.Facts.PeerProcess)
-		case "peer_cause":
-			d.name("peer_cause", &v.Teardown.Facts.PeerCause)
 		case "linger":
 			d.linger(&v.Teardown.Facts.Linger)
 		case "start_time":

@@ -128,6 +128,9 @@ func (e *encoder) Stop(v *model.Stop) {
 func (e *encoder) judgement(v *model.Judgement) {
 	judgement := judgementPart{v.Verdict, v.Cause, v.Initiator, v.Terminator, v.Confidence, v.ConfidenceReason, v.Rule}
 	part(e, &e.parts.judgement, judgementSlot(&judgement), &judgement, (*encoder).judgementPart)
+	if v.PeerCause != 0 {
+		e.name(`"peer_cause":`, v.PeerCause.String())
+	}
 }
 
 // judgementPart is what is kept as one text.
@@ -176,9 +179,6 @@ func (e *encoder) facts(v *model.Facts) {
 		at := e.open(`"peer_process":`)
 		e.inPeerProcess(&v.PeerProcess)
 		e.close(at, omitEmpty)
-	}
-	if v.PeerCause != 0 {
-		e.name(`"peer_cause":`, v.PeerCause.String())
 	}
 	{
 		at := e.open(`"linger":`)

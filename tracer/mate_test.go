@@ -1,0 +1,55 @@
+//go:build linux
+
+package tracer
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestPeerIsTheFactsOfTheOtherEnd: the source hands over what the other end did, and
+// nothing of an end that has none.
+func TestPeerIsTheFactsOfTheOtherEnd(t *testing.T) {
+	second := uint64(time.Second)
+	server := bpf.TraceEnd{
+		Family: unix.AF_INET, Local: [16]byte{127, 0, 0, 1}, Peer: [16]byte{127, 0, 0, 1}, LocalPort: 8000, PeerPort: 40000, Netns: 7, Sock: 1,
+		Started: second, Ended: 4 * second, Path: 0x71, // ESTABLISHED, CLOSE
+		Flags: bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_PASSIVE, BytesReceived: 90,
+	}
+	client := server
+	client.LocalPort, client.PeerPort, client.Sock, client.Ended = 40000, 8000, 2, 4*second+1000
+	client.Flags, client.BytesReceived = bpf.TraceFlagFLAG_ENDED|bpf.TraceFlagFLAG_ACTIVE, 7
+	alone := client
+	alone.LocalPort, alone.PeerPort, alone.Sock = 50000, 9000, 3
+
+	a := newAssembler(translator{hertz: 1000}, "s")
+	var ends []model.Facts
+	var peers []*model.Facts
+	out := func(e *model.Event) bool {
+		ends = append(ends, e.Facts)
+		var peer *model.Facts
+		if e.Peer != nil {
+			kept := *e.Peer // its memory is used again
+			peer = &kept
+		}
+		peers = append(peers, peer)
+		return true
+	}
+	for _, e := range []bpf.TraceEnd{server, client, alone} {
+		a.message(&message{kind: bpf.TraceMessageMESSAGE_END, end: e}, out)
+	}
+	a.flush(0, out)
+	if len(ends) != 3 || peers[0] == nil || peers[1] == nil || peers[2] != nil {
+		t.Fatalf("got %d ends with the others %v, want 3, the last alone", len(ends), peers)
+	}
+	for i, received := range []uint64{7, 90} {
+		if peer := peers[i]; ends[i].PeerEnd != ends[1-i].ID || !peer.TCP.Bytes.Received.Is(received) || peer.TCP.Role != ends[1-i].TCP.Role {
+			t.Errorf("end %d: got %q %+v, want those of the other end, which received %d bytes", i, ends[i].PeerEnd, peer.TCP, received)
+		}
+	}
+}
