@@ -126,6 +126,8 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	if err := flags.confine(&whole); err != nil {
 		return err
 	}
+	manager := agent.OpenManager()
+	defer manager.Close()
 	t, err := whole.open()
 	if err != nil {
 		return err
@@ -136,23 +138,23 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 		Start: t.Start(), Endpoint: flags.endpoint, MetricsListen: flags.listen, Spool: flags.spool, SpoolSize: int64(flags.spoolSize),
 		MaxSeries: flags.maxSeries, MaxMemory: int64(flags.maxMemory), MaxCPU: flags.maxCPU / 100, Choice: flags.sending(),
 		Sockets: func() ([]sockets.Conn, error) { return listOpen(ctx) },
-		BPFTime: bpfTime(t.source), Log: a.note,
+		BPFTime: bpfTime(t.source), Log: a.note, Manager: manager,
 	})
 	if err != nil {
 		return err
 	}
 	t.Hangup = func() bool {
-		agent.Reloading()
-		defer agent.Ready()
+		manager.Reloading()
+		defer manager.Ready()
 		a.reload(s, t, running)
 		return true
 	}
 	if address := running.MetricsAddress(); address != "" {
 		a.note("metrics are on http://%s/metrics", address)
 	}
-	agent.Ready()
+	manager.Ready()
 	err = running.Run(t.Records(ctx))
-	agent.Stopping()
+	manager.Stopping()
 	return errors.Join(err, running.Close())
 }
 

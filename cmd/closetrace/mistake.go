@@ -19,6 +19,7 @@ import (
 func newHelp(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:    "help [COMMAND]",
+		Short:  "Say how a command is used",
 		Hidden: true,
 		RunE: func(c *cobra.Command, args []string) error {
 			about, rest, err := c.Root().Find(args)

@@ -154,7 +154,7 @@ func (a *Agent) flush() {
 func (a *Agent) beat() {
 	clock := time.NewTicker(tick)
 	defer clock.Stop()
-	watchdog := newWatchdog()
+	watchdog := newWatchdog(a.o.Manager)
 	for n := 1; ; n++ {
 		select {
 		case <-a.stop:

@@ -34,6 +34,8 @@ type Options struct {
 	BPFTime func() (time.Duration, bool)
 	// Log is told what an operator should know, one line each.
 	Log func(format string, args ...any)
+	// Manager is told that the agent is alive; nil is none.
+	Manager *Manager
 
 	firstWait time.Duration // after the first failure to send; 0 is a second
 }

@@ -29,8 +29,10 @@ var fileCalls = []string{
 // outputCalls make, rename and remove files; landlock says where.
 var outputCalls = []string{"renameat", "renameat2", "rename", "unlinkat", "unlink", "fsync", "fdatasync", "ftruncate"}
 
-// childCalls are for those that were started before.
-var childCalls = []string{"wait4", "waitid", "pidfd_send_signal"}
+// childCalls are for those that were started before. pidfd_send_signal is not among
+// them: it takes an open /proc/PID for a pidfd (kernel/signal.c, pidfd_to_pid), and
+// would signal every process of the user.
+var childCalls = []string{"wait4", "waitid"}
 
 // ioctls are those of terminals, perf events and namespaces. TIOCSTI, which types
 // into a terminal, is not among them.
@@ -67,8 +69,20 @@ func goConditions() []seccomp.NameWithConditions {
 	}
 }
 
-// networkCalls are for a service that exports.
-var networkCalls = []string{"socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "getpeername", "setsockopt", "sendmmsg", "recvmmsg", "sendfile", "splice"}
+// networkCalls are for a service that exports. networkConditions says which sockets.
+var networkCalls = []string{"connect", "bind", "listen", "accept", "accept4", "getpeername", "setsockopt", "sendmmsg", "recvmmsg", "sendfile", "splice"}
+
+// networkConditions: IP, sock_diag and addresses of interfaces. No socket of Unix: a
+// service that stays root could ask systemd or a container runtime for everything,
+// and landlock does not stop connect. A pair of datagram sockets can connect, too.
+func networkConditions() []seccomp.NameWithConditions {
+	return []seccomp.NameWithConditions{
+		when("socket", argument(0, seccomp.Equal, unix.AF_INET)),
+		when("socket", argument(0, seccomp.Equal, unix.AF_INET6)),
+		when("socket", argument(0, seccomp.Equal, unix.AF_NETLINK), argument(2, seccomp.Equal, unix.NETLINK_SOCK_DIAG)),
+		when("socket", argument(0, seccomp.Equal, unix.AF_NETLINK), argument(2, seccomp.Equal, unix.NETLINK_ROUTE)),
+	}
+}
 
 // diagConditions: sock_diag and no other socket.
 func diagConditions() []seccomp.NameWithConditions {

@@ -30,7 +30,8 @@ func (b *Box) Enter(keep []int, read ...string) error {
 	calls, conditions := slices.Concat(goCalls, fileCalls, outputCalls, childCalls), goConditions()
 	read = slices.Concat(readable, read, b.options.Read)
 	if b.options.Network {
-		calls, conditions = append(calls, networkCalls...), append(conditions, bpfConditions()...)
+		calls = append(calls, networkCalls...)
+		conditions = slices.Concat(conditions, networkConditions(), bpfConditions())
 		read = append(read, networkFiles...)
 	} else {
 		conditions = slices.Concat(conditions, diagConditions(), bpfConditions())

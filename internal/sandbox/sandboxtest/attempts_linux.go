@@ -70,6 +70,16 @@ func bpf(command uintptr) func() error {
 	return call(unix.SYS_BPF, command, uintptr(unsafe.Pointer(attributes)), unsafe.Sizeof(*attributes))
 }
 
+// signalByFolder asks whether it could signal a process of the same user: itself.
+func signalByFolder() error {
+	fd, err := unix.Open("/proc/self", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.PidfdSendSignal(fd, 0, nil, 0)
+}
+
 func terminalInput() error {
 	c := byte('x')
 	return call(unix.SYS_IOCTL, 0, unix.TIOCSTI, uintptr(unsafe.Pointer(&c)))()
@@ -102,6 +112,7 @@ func attempts(folder string) []attempt {
 		{"ptrace", false, call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(parent))},
 		{"process_vm_readv", false, call(unix.SYS_PROCESS_VM_READV, uintptr(parent))},
 		{"signal another process", false, func() error { return unix.Kill(parent, 0) }},
+		{"signal by a folder of /proc", false, signalByFolder},
 		{"new BPF map", false, bpf(unix.BPF_MAP_CREATE)},
 		{"load BPF program", false, bpf(unix.BPF_PROG_LOAD)},
 		{"take BPF map by id", false, bpf(unix.BPF_MAP_GET_FD_BY_ID)},
