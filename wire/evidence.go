@@ -8,7 +8,10 @@ import (
 )
 
 // forged: what sent a RST in the name of side s was not that side.
-func forged(s *flow.Side) bool { return s.RST.Time != 0 && (s.RST.Outlived || s.Unlike(&s.RST).TTL) }
+func forged(s *flow.Side) bool {
+	u := s.Unlike(&s.RST)
+	return s.RST.Time != 0 && (s.RST.Outlived || u.TTL || u.Interface)
+}
 
 // wasReset: side i got a RST before it had sent one of its own.
 func wasReset(c *flow.Conn, i int) bool {
@@ -38,13 +41,15 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 		e.Seen.Add(model.ObservedUnreachable)
 	case flow.Silent:
 		silent(s, peer, e)
+	case flow.Replaced:
+		inferred(e, "a SYN of the peer for a new connection came while this one was open, and was accepted", model.ObservedPeerRestart)
 	case flow.Finished:
 		finished(s, peer, e)
 	case flow.WasReset:
 		if wasReset(c, i) {
-			received(s, peer, e)
+			received(c, i, e)
 		} else {
-			sent(s, peer, e)
+			sent(c, i, e)
 		}
 	case flow.Open:
 	}
@@ -78,13 +83,18 @@ func silent(s, peer *flow.Side, e *model.Evidence) {
 }
 
 // received: peer's RST ended the connection of s.
-func received(s, peer *flow.Side, e *model.Evidence) {
+func received(c *flow.Conn, i int, e *model.Evidence) {
+	s, peer := &c.Sides[i], &c.Sides[1-i]
 	r := &peer.RST
 	switch {
 	case r.Outlived:
 		inferred(e, "the peer went on sending after the RST: something between them sent it", model.ObservedResetBetween)
 	case peer.Unlike(r).TTL:
 		inferred(e, fmt.Sprintf("the RST has TTL %d, the peer's other segments have %d: something between them sent it", r.TTL, peer.Looks.TTL), model.ObservedResetBetween)
+	case peer.Unlike(r).Interface:
+		inferred(e, "the RST has another TTL than the peer's other segments have on this interface: something between them sent it", model.ObservedResetBetween)
+	case c.Again == 1-i:
+		inferred(e, "a SYN of the peer for a new connection came before the RST: the peer had lost this one", model.ObservedRSTReceived)
 	default:
 		if why := doubtReceived(s, peer, r); why != "" {
 			inferred(e, why, model.ObservedRSTReceived)
@@ -108,10 +118,14 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 		return "this end had not acknowledged what came before the RST: it may have been gone"
 	case r.Unheard:
 		return "this end went on sending after the RST: it may not have arrived, or not yet"
+	case peer.Once():
+		return "the RST was captured once, the peer's other segments on the way in and out: it may have been dropped there"
 	case s.FIN != 0:
 		return "this end had sent its FIN: after close() nobody notices the RST"
 	case r.Reply:
 		return "the RST answers a segment: a firewall on the way answers in the same way"
+	case !s.Looks.Near():
+		return "the capture was taken before the last router on the way to this end: the RST may have been dropped behind it"
 	default:
 		return ""
 	}
@@ -119,7 +133,8 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 
 // sent: the RST of s ended its connection. Which call made it do so, or what else, does
 // not show.
-func sent(s, peer *flow.Side, e *model.Evidence) {
+func sent(c *flow.Conn, i int, e *model.Evidence) {
+	s, peer := &c.Sides[i], &c.Sides[1-i]
 	switch r := &s.RST; {
 	case r.Probes > 0 && peer.Window == 0:
 		inferred(e, "the RST came after probes of the closed window that were not answered", model.ObservedZeroWindowTimeout)
@@ -127,6 +142,8 @@ func sent(s, peer *flow.Side, e *model.Evidence) {
 		inferred(e, fmt.Sprintf("the RST came after %d keepalive probes that were not answered", r.Probes), model.ObservedKeepaliveTimeout)
 	case r.Tries >= 2:
 		inferred(e, fmt.Sprintf("the RST came after %d retransmissions that were not answered", r.Tries), model.ObservedRetransmitTimeout)
+	case c.Again == i:
+		inferred(e, "its SYN for a new connection came before the RST: it had lost this one", model.ObservedAbort)
 	case r.AfterFIN && r.Late > 0:
 		inferred(e, fmt.Sprintf("%d bytes came after the FIN, then the RST was sent: whether the socket was closed or shut down does not show", r.Late),
 			model.ObservedAnsweredData, model.ObservedNoDescriptor)

@@ -12,7 +12,7 @@ import (
 // again for a connection that had only seemed to have ended.
 func (f *File) ended(c *flow.Conn) {
 	for i := range c.Sides {
-		if !concerns(c, i) {
+		if !concerns(c, i) || c.Late != 0 && i != c.Late-1 {
 			continue
 		}
 		if !f.isLocal(c, i) {
@@ -39,6 +39,8 @@ func concerns(c *flow.Conn, i int) bool {
 	switch c.How {
 	case flow.Open:
 		return false
+	case flow.Replaced: // the other one had lost it
+		return i != c.By
 	case flow.Refused, flow.Cancelled, flow.Unanswered, flow.Unreachable:
 		return i == c.Client // the other one had none yet, or never
 	case flow.Silent: // whether the other one still has it is not known

@@ -149,6 +149,7 @@ func (f *File) add(p *capture.Packet) {
 	f.stats.Kinds[kind]++
 	switch kind {
 	case packet.TCP:
+		s.Interface = p.Interface<<16 ^ f.decoder.Interface
 		if c, side := f.table.Add(&s, p.Time); c != nil {
 			f.owner(c, side, p)
 		}

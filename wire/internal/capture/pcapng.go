@@ -162,7 +162,7 @@ func (c *Reader) packet(kind uint32, b []byte, p *Packet) (bool, error) {
 		return false, c.damaged("a packet of interface %d, which is not there", number)
 	}
 	d := &c.interfaces[number]
-	*p = Packet{Link: d.link}
+	*p = Packet{Link: d.link, Interface: number}
 	captured := uint32(len(b) - header)
 	if kind == blockSimple {
 		p.Length = c.order.Uint32(b[8:])

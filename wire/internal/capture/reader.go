@@ -20,6 +20,8 @@ type Packet struct {
 	Time int64
 	// Link is the LINKTYPE of the interface.
 	Link uint16
+	// Interface is its number in the file (pcapng).
+	Interface uint32
 	// Length is that on the wire.
 	Length uint32
 	// Data is what was captured of it. It is valid until the next call.

@@ -18,6 +18,7 @@ const (
 	Cancelled       // the client reset it before it was open
 	Unanswered      // the SYN was never answered, and is no longer sent
 	Unreachable     // an ICMP error answered the SYN
+	Replaced        // a new connection of the same tuple was opened
 	Silent          // what was sent again and again was never answered, and is no longer sent
 )
 
@@ -70,7 +71,13 @@ type Conn struct {
 	// Type and Code of the ICMP error.
 	Type, Code uint8
 
-	again   *packet.Segment // a SYN for a new connection of this tuple
+	// Again is the side that sent a SYN for a new connection while this one was open;
+	// -1 if none did.
+	Again int
+	// Late is the side that is told of again, plus 1; 0: both.
+	Late int
+
+	again   *packet.Segment // that SYN
 	told    bool            // it was handed out
 	due     int64
 	inWheel node
@@ -100,6 +107,14 @@ func (c *Conn) half() bool { return c.Client >= 0 && !c.Sides[1-c.Client].Seen &
 func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 	s, other := &c.Sides[i], &c.Sides[1-i]
 	c.Last = max(c.Last, now)
+	if s.copy(seg, now) {
+		if seg.Has(packet.RST) {
+			s.RST.Copied = true
+		} else {
+			s.Looks.captured(seg)
+		}
+		return
+	}
 	s.Segments++
 	if seg.Has(packet.RST) {
 		c.reset(seg, i, now)
@@ -111,6 +126,7 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 		s.begin(seg)
 	}
 	s.Looks.add(seg)
+	again := s.Retransmits
 	s.sent(seg, other, now)
 	if seg.Has(packet.ACK) {
 		if c.Opened != 0 || c.Client != 1-i || seg.Ack == other.next || c.Client < 0 {
@@ -120,7 +136,9 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 			c.Opened = now
 		}
 	}
-	other.answered(now)
+	if s.Retransmits == again { // what is sent again only shows that it gets no answer either
+		other.answered(now)
+	}
 	s.Window = uint32(seg.Window)
 	if s.scale > 0 && other.scale > 0 && !seg.Has(packet.SYN) {
 		s.Window <<= s.scale - 1
@@ -210,6 +228,9 @@ func (c *Conn) deadline() int64 {
 	case c.half():
 		return c.Last + max(resent, c.Sides[c.Client].wait())
 	case c.How == Open && c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
+		if i := c.stalled(); i >= 0 {
+			return c.Last + max(resent, c.Sides[i].wait())
+		}
 		return c.Last + resent
 	}
 	if i := c.stalled(); i >= 0 && c.How == Open {
@@ -220,6 +241,22 @@ func (c *Conn) deadline() int64 {
 
 // concluded: nothing that was captured ended the connection; it may go on.
 func (c *Conn) concluded() bool { return c.How == Silent || c.How == Unanswered }
+
+// retried: the client goes on connecting after what seemed to have ended that: some
+// systems try again after a RST, and an ICMP error may be about one of several ways.
+func (c *Conn) retried(seg *packet.Segment, i int, now int64) bool {
+	return i == c.Client && seg.Has(packet.SYN) && (c.How == Refused || c.How == Unreachable) && !c.Sides[i].copy(seg, now)
+}
+
+// unheard: side i, of which was said that a RST ended its connection, goes on.
+func (c *Conn) unheard(seg *packet.Segment, i int, now int64) bool {
+	r := &c.Sides[1-i].RST
+	if c.How != WasReset || r.Time == 0 || r.Unheard || seg.Has(packet.RST) || c.Sides[i].copy(seg, now) {
+		return false
+	}
+	r.Unheard, c.Late = true, i+1
+	return true
+}
 
 // stalled returns the side that gets no answer, -1 if none.
 func (c *Conn) stalled() int {
@@ -246,11 +283,11 @@ func (c *Conn) conclude() bool {
 	case c.How != Open:
 	case c.half():
 		c.end(Unanswered, c.Client, c.Last)
-	case c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
-		c.end(Finished, 0, c.Last)
 	case c.stalled() >= 0:
 		i := c.stalled()
 		c.end(Silent, i, c.Sides[i].TriedAt)
+	case c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
+		c.end(Finished, 0, c.Last)
 	}
 	return c.How != Open
 }

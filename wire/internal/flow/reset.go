@@ -38,14 +38,15 @@ type Reset struct {
 	Outlived bool
 	// Unheard: the other side went on afterwards.
 	Unheard bool
+	// Copied: it was captured once more, on its way through a host.
+	Copied bool
 	// How it looks.
-	TTL    uint8
-	ID     uint16
-	HasID  bool
-	HasTS  bool
-	Window uint16
-	Whole  bool // its options were captured
-	seq    uint32
+	TTL       uint8
+	Interface uint32
+	HasTS     bool
+	Window    uint16
+	Whole     bool // its options were captured
+	seq       uint32
 }
 
 // fit compares a RST from s to other with what is known of both.
@@ -71,7 +72,7 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq,
 		AfterFIN: s.FIN != 0, FINAcked: s.FINAcked != 0, AfterPeerFIN: other.FIN != 0, Late: other.AfterFIN,
 		Tries: s.Tries, Probes: s.Probes, Unacked: s.Unacked(),
-		TTL: seg.TTL, ID: seg.ID, HasID: seg.HasID, HasTS: seg.Options.HasTS, Window: seg.Window, Whole: seg.Options.Whole,
+		TTL: seg.TTL, Interface: seg.Interface, HasTS: seg.Options.HasTS, Window: seg.Window, Whole: seg.Options.Whole,
 	}
 	if last := max(s.LastData, other.LastData, c.Opened); last != 0 {
 		r.Idle = now - last
@@ -94,17 +95,24 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 }
 
 // Unlike says what of a RST is unlike its sender's other segments: TTL is the surest.
-type Unlike struct{ TTL, TS bool }
+type Unlike struct{ TTL, TS, Interface bool }
 
 // Unlike compares the RST with what else its sender sent. Segments of one sender take
 // one way, so that their TTL is the same; a RST of the sender's own has its time stamp
-// if it is not a reply.
+// if it is not a reply. On the interface by which a router forwards segments one that
+// it made itself has another TTL than they have.
 func (s *Side) Unlike(r *Reset) Unlike {
-	if s.Looks.Count == 0 || s.Looks.Varied {
+	l := &s.Looks
+	if l.Count == 0 || l.many || l.places[1].captured && !s.twice() {
 		return Unlike{}
 	}
-	return Unlike{
-		TTL: r.TTL != s.Looks.TTL,
-		TS:  s.Looks.HasTS && !r.HasTS && r.Whole && !r.Reply,
+	u := Unlike{TTL: true, Interface: s.twice(), TS: l.HasTS && !r.HasTS && r.Whole && !r.Reply}
+	for _, p := range l.places {
+		u.TTL = u.TTL && !(p.captured && p.ttl == r.TTL)
+		u.Interface = u.Interface && p != place{true, r.TTL, r.Interface}
 	}
+	return u
 }
+
+// Once reports whether the RST of s was captured once, its other segments twice.
+func (s *Side) Once() bool { return s.twice() && !s.RST.Copied }

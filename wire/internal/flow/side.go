@@ -57,6 +57,10 @@ type Side struct {
 
 	// Looks is how its segments look, RSTs left out.
 	Looks Looks
+	// Copies are segments that were captured once more, on their way through a host.
+	Copies uint64
+	recent [8]sighting
+	newest uint8
 	// Alert is what its last TLS record says if that is an alert.
 	Alert Alert
 	// Owner is its process, as the capture says; Said is whom it named beside segments
@@ -68,12 +72,20 @@ type Side struct {
 
 // Looks is what segments of one sender have in common.
 type Looks struct {
-	Count  uint64
-	TTL    uint8
-	Varied bool // not all had that TTL
-	ID     uint16
-	HasID  bool
-	HasTS  bool
+	Count uint64
+	// TTL is that of the last one.
+	TTL   uint8
+	HasTS bool
+	// places are where they were captured: two, if they pass a router that captures.
+	places [2]place
+	many   bool // and more
+}
+
+// place is an interface, and the TTL that segments of one sender have there.
+type place struct {
+	captured bool
+	ttl      uint8
+	device   uint32
 }
 
 // Owner is the process, the container and the pod that a capture names.
@@ -86,16 +98,39 @@ type Owner struct {
 }
 
 func (l *Looks) add(s *packet.Segment) {
-	switch {
-	case l.Count == 0:
-		l.TTL = s.TTL
-	case l.TTL != s.TTL:
-		l.Varied, l.TTL = true, s.TTL
-	}
 	l.Count++
-	l.ID, l.HasID = s.ID, s.HasID
-	l.HasTS = l.HasTS || s.Options.HasTS
+	l.TTL, l.HasTS = s.TTL, l.HasTS || s.Options.HasTS
+	l.captured(s)
 }
+
+// captured notes where a segment, or a copy of one, was captured.
+func (l *Looks) captured(s *packet.Segment) {
+	at := place{true, s.TTL, s.Interface}
+	for i := range l.places {
+		if l.places[i] == at {
+			return
+		}
+		if !l.places[i].captured {
+			l.places[i] = at
+			return
+		}
+	}
+	l.many = true
+}
+
+// Near reports whether they were captured before any router: with a TTL with which
+// hosts begin.
+func (l *Looks) Near() bool {
+	for _, p := range l.places {
+		if p.captured && (p.ttl == 32 || p.ttl == 64 || p.ttl == 128 || p.ttl == 255) {
+			return true
+		}
+	}
+	return false
+}
+
+// twice: most segments of s were captured twice.
+func (s *Side) twice() bool { return s.Copies*2 > s.Looks.Count }
 
 // after reports whether a is behind b in sequence space.
 func after(a, b uint32) bool { return int32(a-b) > 0 }

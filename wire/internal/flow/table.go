@@ -19,8 +19,8 @@ type Table struct {
 	// seemed to. The connection is the table's.
 	Ended func(*Conn)
 	// Lost counts connections that made room before they ended, Strays RSTs for
-	// connections that are not followed, Replaced and Idle those that were given up.
-	Lost, Strays, Replaced, Idle uint64
+	// connections that are not followed, Idle those that were given up.
+	Lost, Strays, Idle uint64
 
 	most  int
 	conns map[key]*Conn
@@ -71,7 +71,13 @@ func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
 	if c == nil {
 		c = t.open(k, seg, i, now)
 	}
+	if c.retried(seg, i, now) {
+		c.How, c.told, c.Sides[1-i].RST = Open, false, Reset{}
+	}
 	if c.told && !c.concluded() {
+		if c.unheard(seg, i, now) {
+			t.Ended(c)
+		}
 		c.Last = max(c.Last, now)
 		return nil, 0
 	}
@@ -93,6 +99,9 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 	case seg.Has(packet.ACK):
 		if c.again != nil && c.again.Seq+1 == seg.Ack && (c.again.SrcPort != seg.SrcPort || c.again.Src != seg.Src) {
 			begun, k := c.again, c.key
+			if c.How == Open {
+				c.end(Replaced, 1-i, t.now)
+			}
 			t.give(c)
 			fresh := t.open(k, begun, 1-i, t.now)
 			fresh.add(begun, 1-i, t.now)
@@ -105,18 +114,16 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 	default: // the peer may have restarted; or it is none of its own
 		again := *seg
 		again.Payload = nil
-		c.again = &again
+		c.again, c.Again = &again, i
 		return c
 	}
 }
 
 // give ends the following of c, whose tuple is used again.
 func (t *Table) give(c *Conn) {
-	if !c.told && (c.How != Open || c.half() || c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0) {
+	if !c.told {
 		c.conclude()
 		t.tell(c)
-	} else if !c.told {
-		t.Replaced++
 	}
 	t.drop(c)
 }
@@ -133,7 +140,7 @@ func (t *Table) open(k key, seg *packet.Segment, i int, now int64) *Conn {
 		c = new(Conn)
 	}
 	t.count++
-	*c = Conn{key: k, Number: t.count, First: now, Client: -1}
+	*c = Conn{key: k, Number: t.count, First: now, Client: -1, Again: -1}
 	if seg.Has(packet.SYN) {
 		c.Client = i
 		if seg.Has(packet.ACK) { // of the server: the SYN is not in the capture

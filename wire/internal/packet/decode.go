@@ -24,6 +24,9 @@ type Decoder struct {
 	layers int
 	// Process is the owner that the packet's header names (Apple's pktap).
 	Process Process
+	// Interface is the number of the interface that the packet's header names (Linux
+	// cooked v2), 0 if it does not.
+	Interface uint32
 	// Inner is the segment of which an ICMP error tells; Code is its type and code.
 	Inner Segment
 	Type  uint8
@@ -39,7 +42,7 @@ type Process struct {
 // Decode finds the segment in a packet of a link type, which has so many bytes on the
 // wire. Only of [TCP] s is filled.
 func (d *Decoder) Decode(link uint16, b []byte, length int, s *Segment) Kind {
-	d.layers, d.Process = 0, Process{}
+	d.layers, d.Process, d.Interface = 0, Process{}, 0
 	return d.link(link, b, max(length, len(b)), s)
 }
 

@@ -51,6 +51,9 @@ func (d *Decoder) link(link uint16, b []byte, length int, s *Segment) Kind {
 	case linkCooked:
 		return d.tagged(b, length, 16, 14, s)
 	case linkCooked2:
+		if len(b) >= 8 {
+			d.Interface = binary.BigEndian.Uint32(b[4:])
+		}
 		return d.tagged(b, length, 20, 0, s)
 	case linkNull, linkLoop: // the family's number is another one on each system: the version tells
 		return d.skip(b, length, 4, s)

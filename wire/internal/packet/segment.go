@@ -21,6 +21,8 @@ type Segment struct {
 	V6               bool
 	// TTL, or hop limit.
 	TTL uint8
+	// Interface tells those apart on which the capture was taken.
+	Interface uint32
 	// ID is the identification of IPv4; HasID is false with IPv6.
 	ID    uint16
 	HasID bool

@@ -1,0 +1,41 @@
+package flow
+
+import "github.com/closetrace/closetrace/wire/internal/packet"
+
+// copied is within which time a segment is captured again that passes several
+// interfaces: of a router, or of a host with containers.
+const copied = 10e6
+
+// sighting is what is remembered of a segment to know it again.
+type sighting struct {
+	at    int64
+	what  uint32
+	where uint32
+}
+
+// copy reports whether seg was captured before, on another interface or with another
+// TTL. What a sender sends again has another IP identification, or comes later.
+func (s *Side) copy(seg *packet.Segment, now int64) bool {
+	what, where := digest(seg), seg.Interface<<8^uint32(seg.TTL)
+	for i := range s.recent {
+		r := &s.recent[i]
+		if r.at != 0 && r.what == what && r.where != where && max(now-r.at, r.at-now) <= copied {
+			s.Copies++
+			return true
+		}
+	}
+	s.recent[s.newest] = sighting{now, what, where}
+	s.newest = (s.newest + 1) % uint8(len(s.recent))
+	return false
+}
+
+// digest is of what does not change on the way.
+func digest(seg *packet.Segment) uint32 {
+	const prime = 0x9e3779b1
+	sum := uint32(seg.ID)<<16 | uint32(seg.Window)
+	for _, v := range [...]uint32{seg.Seq, seg.Ack, uint32(seg.Flags)<<24 ^ seg.Length, seg.Options.TS} {
+		sum = (sum ^ v) * prime
+		sum ^= sum >> 15
+	}
+	return sum
+}
