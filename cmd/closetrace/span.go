@@ -120,6 +120,12 @@ type part struct {
 	span *span
 }
 
+// isLive: lines are to be shown as soon as they are there.
+func (p *part) isLive() bool {
+	live, ok := p.file.(interface{ isLive() bool })
+	return ok && live.isLive()
+}
+
 // records yields the lines of begin and end, and of the others those of the span. An
 // outcome belongs to its teardown.
 func (p *part) records(ctx context.Context) iter.Seq2[model.Record, error] {

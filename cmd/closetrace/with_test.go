@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -146,6 +148,44 @@ func TestAnnotate(t *testing.T) {
 		text, err := exec.Command("tshark", "-r", path, "-Y", "frame.comment", "-T", "fields", "-e", "frame.comment").Output()
 		if err != nil || strings.Count(string(text), "curl[812]") != times {
 			t.Errorf("%s: %v\n%s", path, err, text)
+		}
+	}
+}
+
+// A capture through a pipe: ends are shown while the pipe stays open and no packets
+// come, also of a span.
+func TestReplayLive(t *testing.T) {
+	data, err := os.ReadFile(captureOf(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin := os.Stdin
+	defer func() { os.Stdin = stdin }()
+	for _, flags := range [][]string{nil, {"--since", "2026-11-20T17:00:00Z"}} {
+		in, feed, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.Stdin = in
+		shown, out := io.Pipe()
+		code := make(chan int, 1)
+		var errs bytes.Buffer
+		go func() {
+			code <- run(append([]string{"replay", "--plain", "-"}, flags...), nil, out, &errs)
+			out.Close()
+		}()
+		if _, err := feed.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		late := time.AfterFunc(30*time.Second, func() { feed.Close() })
+		ends := 0
+		for lines := bufio.NewScanner(shown); lines.Scan(); {
+			if ends += strings.Count(lines.Text(), "10.0.0.9:443"); ends == 5 && late.Stop() {
+				feed.Close()
+			}
+		}
+		if late.Stop() || ends != 5 || <-code != 0 {
+			t.Errorf("%v: %d ends, want 5: %s", flags, ends, errs.String())
 		}
 	}
 }
