@@ -89,9 +89,7 @@ func facts(c *flow.Conn, i int) model.Facts {
 		Sent: model.Some(s.Bytes - s.Unacked()), Received: model.Some(peer.Bytes - peer.Unacked()),
 		Unacked: model.Some(s.Unacked()), Retransmitted: model.Some(s.Retransmitted),
 	}
-	if s.HasISN && peer.HasISN {
-		f.TCP.Fingerprint = model.NewFingerprint(s.ISN, peer.ISN)
-	}
+	f.TCP.Fingerprint = fingerprint(c)
 	if size := min(s.MSS, peer.MSS); size > 0 {
 		const stamp = 12
 		if s.Looks.HasTS && peer.Looks.HasTS && size > stamp {
@@ -107,6 +105,15 @@ func facts(c *flow.Conn, i int) model.Facts {
 	judgeable(c, i, &f)
 	f.Evidence.Events = details(s, peer)
 	return f
+}
+
+// fingerprint is that of c, 0 if not both SYNs were captured.
+func fingerprint(c *flow.Conn) model.Fingerprint {
+	a, b := &c.Sides[0], &c.Sides[1]
+	if !a.HasISN || !b.HasISN {
+		return 0
+	}
+	return model.NewFingerprint(a.ISN, b.ISN)
 }
 
 // conversation says who spoke last, and for how long nobody had when the end began.

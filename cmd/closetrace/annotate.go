@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,7 @@ import (
 
 const annotateHelp = `Write a copy of a packet capture for Wireshark, as pcapng: packets with FIN or RST
 get a comment with the verdict, the cause and the process of the ends that a
-recording tells of, joined by addresses and time.
+recording tells of, joined by the fingerprint, or by addresses and time.
 
 Example:
   closetrace annotate router.pcapng annotated.pcapng --with recording.jsonl
@@ -45,7 +46,7 @@ func newAnnotate(a *app) *cobra.Command {
 }
 
 func (a *app) annotate(ctx context.Context, path, output, with string, force bool) error {
-	told := &told{ends: map[[2]netip.AddrPort][]model.Teardown{}}
+	told := newTold()
 	if err := a.eachRecord(ctx, with, &span{}, ledger.NewPassing(nil), told.add); err != nil {
 		return err
 	}
@@ -70,51 +71,90 @@ func (a *app) annotate(ctx context.Context, path, output, with string, force boo
 	return err
 }
 
-// told is the ends of a recording by their addresses.
+// told is the ends of a recording, by their fingerprints and by their addresses.
 type told struct {
-	ends  map[[2]netip.AddrPort][]model.Teardown
-	count int
-	said  int
+	ends   []model.Teardown
+	prints map[model.Fingerprint][]int
+	tuples map[[2]netip.AddrPort][]int
+	said   int
+}
+
+func newTold() *told {
+	return &told{prints: map[model.Fingerprint][]int{}, tuples: map[[2]netip.AddrPort][]int{}}
 }
 
 // mostTold bounds the ends that are kept: about 1.5 KiB each.
 const mostTold = 200_000
 
 func (t *told) add(r *model.Record) {
-	if r.Kind != model.KindTeardown || t.count == mostTold {
+	if r.Kind != model.KindTeardown || len(t.ends) == mostTold {
 		return
 	}
-	t.count++
-	n := &r.Teardown.Network
-	k := [2]netip.AddrPort{n.Local.AddrPort(), n.Peer.AddrPort()}
-	t.ends[k] = append(t.ends[k], r.Teardown)
+	at := len(t.ends)
+	t.ends = append(t.ends, r.Teardown)
+	k := tupleOf(&r.Teardown)
+	t.tuples[k] = append(t.tuples[k], at)
+	if p := r.Teardown.TCP.Fingerprint; p != 0 {
+		t.prints[p] = append(t.prints[p], at)
+	}
+}
+
+func tupleOf(e *model.Teardown) [2]netip.AddrPort {
+	return [2]netip.AddrPort{e.Network.Local.AddrPort(), e.Network.Peer.AddrPort()}
 }
 
 // say returns what is told of both ends of a packet.
-func (t *told) say(from, to netip.AddrPort, at model.Time) string {
-	text := ""
-	for i, k := range [][2]netip.AddrPort{{from, to}, {to, from}} {
-		if e := nearestIn(t.ends[k], at); e != nil {
-			who := [2]string{"sender", "receiver"}[i]
-			if text != "" {
-				text += "\n"
-			}
-			text += fmt.Sprintf("closetrace: %s %s: %v, %v, by %v (%v)", who, human.Process(e.Process.Name, e.Process.PID), e.Verdict, e.Cause, e.Terminator, e.Confidence)
+func (t *told) say(x *wire.Flagged) string {
+	peer := *x
+	peer.From, peer.To = x.To, x.From
+	switch x.Role {
+	case model.Active:
+		peer.Role = model.Passive
+	case model.Passive:
+		peer.Role = model.Active
+	case model.RoleUnknown:
+	}
+	var lines []string
+	for i, end := range []*wire.Flagged{x, &peer} {
+		if e := t.find(end); e != nil {
+			lines = append(lines, fmt.Sprintf("closetrace: %s %s: %v, %v, by %v (%v)", [2]string{"sender", "receiver"}[i],
+				human.Process(e.Process.Name, e.Process.PID), e.Verdict, e.Cause, e.Terminator, e.Confidence))
 		}
 	}
-	if text != "" {
+	if len(lines) > 0 {
 		t.said++
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
-// nearestIn returns the end nearest in time, within two minutes.
-func nearestIn(ends []model.Teardown, at model.Time) (best *model.Teardown) {
+// find returns the end that sent a packet: by the fingerprint, which address translation
+// leaves as it is, or by addresses and time.
+func (t *told) find(x *wire.Flagged) *model.Teardown {
+	const most = 64 // a file made to collide must not cost more
+	tuple := [2]netip.AddrPort{x.From, x.To}
+	if x.Fingerprint != 0 {
+		list := t.prints[x.Fingerprint]
+		for _, at := range list[:min(len(list), most)] {
+			if e := &t.ends[at]; tupleOf(e) == tuple || x.Role != model.RoleUnknown && e.TCP.Role == x.Role {
+				return e
+			}
+		}
+	}
+	return t.nearest(t.tuples[tuple], x)
+}
+
+// nearest returns the end nearest in time, within two minutes, that is not known to be
+// of another connection.
+func (t *told) nearest(list []int, x *wire.Flagged) (best *model.Teardown) {
 	const apart = 120e9
 	least := model.Time(apart)
-	for i := range ends {
-		if d := max(ends[i].Time-at, at-ends[i].Time); d < least {
-			best, least = &ends[i], d
+	for _, at := range list {
+		e := &t.ends[at]
+		if x.Fingerprint != 0 && e.TCP.Fingerprint != 0 {
+			continue
+		}
+		if d := max(e.Time-x.Time, x.Time-e.Time); d < least {
+			best, least = e, d
 		}
 	}
 	return best

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire"
 	"github.com/closetrace/closetrace/wire/wiretest"
 )
 
@@ -187,5 +188,32 @@ func TestReplayLive(t *testing.T) {
 		if late.Stop() || ends != 5 || <-code != 0 {
 			t.Errorf("%v: %d ends, want 5: %s", flags, ends, errs.String())
 		}
+	}
+}
+
+// The fingerprint finds an end behind address translation, and keeps connections of one
+// tuple apart.
+func TestAnnotateByFingerprint(t *testing.T) {
+	outside, server := netip.MustParseAddrPort("192.0.2.7:6001"), netip.MustParseAddrPort("10.0.0.9:443")
+	told := newTold()
+	for n, p := range []model.Fingerprint{model.NewFingerprint(1, 2), model.NewFingerprint(3, 4)} {
+		for _, role := range []model.Role{model.Active, model.Passive} {
+			r := model.Record{Kind: model.KindTeardown}
+			r.Teardown.Process.Name, r.Teardown.Process.PID = role.String(), n+1
+			r.Teardown.TCP.Fingerprint, r.Teardown.TCP.Role = p, role
+			r.Teardown.Network.Local = model.Endpoint{Address: netip.MustParseAddr("10.0.0.5"), Port: 4001}
+			r.Teardown.Network.Peer = model.Endpoint{Address: server.Addr(), Port: server.Port()}
+			if role == model.Passive {
+				r.Teardown.Network.Local, r.Teardown.Network.Peer = r.Teardown.Network.Peer, r.Teardown.Network.Local
+			}
+			told.add(&r)
+		}
+	}
+	text := told.say(&wire.Flagged{From: outside, To: server, Fingerprint: model.NewFingerprint(4, 3), Role: model.Active})
+	if !strings.Contains(text, "sender active[2]") || !strings.Contains(text, "receiver passive[2]") {
+		t.Errorf("got %q, want the second connection", text)
+	}
+	if text := told.say(&wire.Flagged{From: server, To: netip.MustParseAddrPort("10.0.0.5:4001"), Fingerprint: model.NewFingerprint(5, 6), Role: model.Passive}); text != "" {
+		t.Errorf("got %q of a third connection, want nothing", text)
 	}
 }
