@@ -122,6 +122,8 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 		return "the RST was captured once, the peer's other segments on the way in and out: it may have been dropped there"
 	case s.FIN != 0:
 		return "this end had sent its FIN: after close() nobody notices the RST"
+	case s.Lacking:
+		return "the last that this end sent is not in the capture: it may have been its FIN"
 	case r.Reply:
 		return "the RST answers a segment: a firewall on the way answers in the same way"
 	case !s.Looks.Near():

@@ -201,3 +201,16 @@ func TestLastFINUnanswered(t *testing.T) {
 		later(m, time.Minute)
 	}), "w1b 192.0.2.1:443 abortive retransmit-timeout peer local-kernel inferred")
 }
+
+// What the capture lacks may have been a FIN: who began is not certain.
+func TestResetAfterWhatIsLacking(t *testing.T) {
+	for ack, want := range map[uint32]string{1006: "certain", 1007: "inferred"} {
+		check(
+			t, play(t, wire.Options{Local: []netip.Prefix{netip.PrefixFrom(client.Addr(), 32)}}, func(m *wiretest.Maker) {
+				m.Open(client, server, 1000, 5000).Say(0, []byte("hello"))
+				m.Send(&wiretest.Segment{From: server, To: client, Seq: 5001, Ack: ack, Flags: wiretest.RST | wiretest.ACK})
+			}),
+			"w1a 10.0.0.1:40000 abortive peer-reset peer peer "+want,
+		)
+	}
+}

@@ -163,6 +163,9 @@ func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
 		return
 	}
 	s.RST = r
+	if other := &c.Sides[1-i]; seg.Has(packet.ACK) && other.Seen && after(seg.Ack, other.next) {
+		other.Lacking = true
+	}
 	switch {
 	case r.Refuses:
 		c.end(Refused, i, now)

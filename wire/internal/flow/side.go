@@ -17,6 +17,8 @@ type Side struct {
 	hole   [2]uint32 // what was not captured when what is beyond it was
 	holeAt int64
 	scale  uint8 // of its window, plus 1
+	// Lacking: the last that was acknowledged of it is not in the capture; it may be a FIN.
+	Lacking bool
 
 	// Bytes is how much payload it sent, each byte once, from the first segment on that
 	// was captured.
@@ -164,6 +166,9 @@ func (s *Side) begin(seg *packet.Segment) {
 // sent takes the sequence numbers of a segment.
 func (s *Side) sent(seg *packet.Segment, other *Side, now int64) {
 	s.data(seg, other, now)
+	if seg.Space() > 0 && seg.Seq+seg.Space() == s.next {
+		s.Lacking = false
+	}
 	if seg.Has(packet.FIN) {
 		s.fin(seg.Seq+seg.Space(), now)
 	}
@@ -274,7 +279,7 @@ func (s *Side) acked(ack uint32, now int64) {
 	}
 	if after(ack, s.next) { // what it acknowledges is not in the capture
 		s.Bytes += uint64(ack - s.next)
-		s.next = ack
+		s.next, s.Lacking = ack, true
 	}
 	s.una, s.hasUna, s.Tries = ack, true, 0
 	if s.FIN != 0 && s.FINAcked == 0 && after(ack, s.finSeq) {
