@@ -166,7 +166,8 @@ func (j *Joiner) hit() {
 }
 
 // other returns which of the candidates is the other end of i, -1 if none is: the one
-// nearest in time that is not the same end.
+// nearest in time that is not the same end, of another recording if one has it: each of
+// two captures tells of both ends.
 func (j *Joiner) other(i int, candidates []int, paired []bool) int {
 	best, e := -1, &j.ends[i]
 	if paired[i] {
@@ -182,7 +183,8 @@ func (j *Joiner) other(i int, candidates []int, paired []bool) int {
 		if paired[o] || same || e.fingerprint == 0 && distance(o) > apart {
 			continue
 		}
-		if best < 0 || distance(o) < distance(best) {
+		elsewhere, better := x.File != e.File, best >= 0 && j.ends[best].File != e.File
+		if best < 0 || elsewhere && !better || elsewhere == better && distance(o) < distance(best) {
 			best = o
 		}
 	}
@@ -226,11 +228,15 @@ func timedOut(c model.Cause) bool {
 	return c == model.CauseRetransmitTimeout || c == model.CauseKeepaliveTimeout || c == model.CauseUserTimeout || c == model.CauseConnectTimeout
 }
 
-// offsets estimates the clocks: both ends of most connections end within a round trip.
+// offsets estimates the clocks: both ends of most connections end within a round trip,
+// those that timed out or whose stories differ aside.
 func (r *Result) offsets() {
 	differences := make([][]time.Duration, len(r.Offsets))
 	for i := range r.Pairs {
 		a, b := &r.Pairs[i].A, &r.Pairs[i].B
+		if r.Pairs[i].Differ != "" || timedOut(a.Cause) || timedOut(b.Cause) {
+			continue
+		}
 		if a.File > b.File {
 			a, b = b, a
 		}

@@ -104,3 +104,25 @@ func TestStrayResetsAreJoined(t *testing.T) {
 		t.Errorf("got %+v, want one that no stray reset hit", r.Alone)
 	}
 }
+
+// Two captures of one connection tell of both ends each: an end is joined with the other
+// one of the other capture, and what timed out says nothing of the clocks.
+func TestTwoCaptures(t *testing.T) {
+	j := pairs.New()
+	for file := range 2 {
+		at := time.Second + time.Duration(file)*time.Microsecond
+		j.Add(file, end("a", at, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CauseLocalAbort, true))
+		j.Add(file, end("b", at, "10.9.9.9:80", "10.0.0.1:4001", 1, model.CausePeerReset, false))
+	}
+	j.Add(0, end("c", 2*time.Second, "10.0.0.1:4002", "10.9.9.9:80", 2, model.CauseRetransmitTimeout, false))
+	j.Add(1, end("d", 9*time.Second, "10.9.9.9:80", "10.0.0.1:4002", 2, model.CauseRetransmitTimeout, false))
+	r := j.Join(2)
+	for _, p := range r.Pairs {
+		if p.A.File == p.B.File {
+			t.Errorf("%s and %s are joined, both of recording %d", p.A.ID, p.B.ID, p.A.File)
+		}
+	}
+	if len(r.Pairs) != 3 || !r.Offsets[1].Is(time.Microsecond) {
+		t.Errorf("%d pairs, offsets %v; want 3 and 1µs", len(r.Pairs), r.Offsets)
+	}
+}
