@@ -132,7 +132,7 @@ func TestFlood(t *testing.T) {
 			{"4", "[4 Processes]"},
 			{"5", "[5 Peers]"},
 			{"2", "[2 Stream]"},
-			{"?", "previous view"},
+			{"?", "Signs"},
 			{"?", "VERDICT"},
 			{" ", "PAUSED"},
 			{" ", "closes/s"},

@@ -137,6 +137,7 @@ var said = []struct {
 	{regexp.MustCompile(`AF_UNSPEC`), func(h *truth) bool { return h.Facts.Evidence.Descriptor == model.HolderOpen }},
 	{regexp.MustCompile(`nobody had accepted it`), func(h *truth) bool { return !h.Facts.Evidence.Owned.Is(true) }},
 	{regexp.MustCompile(`asked Windows|Windows TCP stack|Windows ended`), func(h *truth) bool { return h.Facts.Evidence.Announced != 0 }},
+	{regexp.MustCompile(`a trace of Windows or a packet capture does not show why`), func(h *truth) bool { return h.Facts.Evidence.Announced != 0 && resets(h) }},
 	{regexp.MustCompile(`MPTCP reset it`), func(h *truth) bool { return h.Facts.Evidence.MPTCP }},
 	{regexp.MustCompile(`with the right to do so`), func(h *truth) bool { return h.Terminator == model.Admin }},
 	{regexp.MustCompile(`An RST came|answered with RST`), func(h *truth) bool { return !h.Facts.TCP.RST.Received.Is(false) }},

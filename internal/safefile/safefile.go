@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Folder is a directory in which files are made and renamed, by names without a
@@ -32,10 +33,14 @@ func OpenFor(file string) (Folder, error) {
 
 // ForFile turns the error that a folder is missing into one about the file.
 func ForFile(err error, file string) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return &fs.PathError{Op: "open", Path: file, Err: fs.ErrNotExist}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return err
+	var number syscall.Errno // its words are what a user knows
+	if errors.As(err, &number) {
+		err = number
+	}
+	return &fs.PathError{Op: "open", Path: file, Err: err}
 }
 
 // Create makes path for its owner alone (0600). With force a file of that name is
