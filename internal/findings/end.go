@@ -1,8 +1,6 @@
 package findings
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"net/netip"
 	"time"
 
@@ -63,8 +61,7 @@ type end struct {
 	stray     bool // hit by a RST that was sent without a socket
 	amended   bool // an outcome came before it was judged
 
-	hashes [indexes]uint32
-	next   [indexes]*end
+	links [indexes]link
 }
 
 func count[T uint32 | uint64](o model.Opt[T]) int64 {
@@ -161,69 +158,3 @@ func (e *end) unanswered() bool {
 func (e *end) spoke() bool { return e.sent > 0 || e.unacked > 0 || e.lastSent != 0 }
 
 func (e *end) exchanged() bool { return e.sent > 0 && e.received > 0 }
-
-// The indexes by which an end is found.
-const (
-	byID = iota
-	byTuple
-	byFingerprint
-	indexes
-)
-
-// index is a hash table whose chains are in the ends themselves.
-type index struct {
-	heads []*end
-	which int
-}
-
-func (x *index) add(e *end, hash uint64) {
-	h := uint32(hash) | 1
-	e.hashes[x.which] = h
-	slot := &x.heads[(h>>1)%uint32(len(x.heads))]
-	e.next[x.which], *slot = *slot, e
-}
-
-func (x *index) remove(e *end) {
-	h := e.hashes[x.which]
-	if h == 0 {
-		return
-	}
-	at := &x.heads[(h>>1)%uint32(len(x.heads))]
-	for *at != nil && *at != e {
-		at = &(*at).next[x.which]
-	}
-	if *at == e {
-		*at = e.next[x.which]
-	}
-	e.hashes[x.which], e.next[x.which] = 0, nil
-}
-
-// find returns the newest end with this hash for which is holds.
-func (x *index) find(hash uint64, is func(*end) bool) *end {
-	h := uint32(hash) | 1
-	steps := 0
-	for e := x.heads[(h>>1)%uint32(len(x.heads))]; e != nil; e = e.next[x.which] {
-		if e.hashes[x.which] == h && is(e) {
-			return e
-		}
-		if steps++; steps > 64 { // a stream made to collide must not cost more
-			return nil
-		}
-	}
-	return nil
-}
-
-// tupleHash is the same for both ends of a connection.
-func tupleHash(e *end) uint64 {
-	return endpointHash(e.local) + endpointHash(e.peer)
-}
-
-func endpointHash(a netip.AddrPort) uint64 {
-	b := a.Addr().As16()
-	h := binary.LittleEndian.Uint64(b[:8])*0x9e3779b97f4a7c15 + binary.LittleEndian.Uint64(b[8:])
-	h = (h ^ h>>29) * 0xbf58476d1ce4e5b9
-	h += uint64(a.Port()) * 0x94d049bb133111eb
-	return h ^ h>>32
-}
-
-func idHash(seed maphash.Seed, id string) uint64 { return maphash.String(seed, id) }

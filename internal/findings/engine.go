@@ -31,6 +31,7 @@ type Engine struct {
 	indexes [indexes]index
 	waiting []*end // not judged yet, in the order in which they came
 	ready   []*end
+	walked  uint64 // waiting ends looked at since the begin, for tests
 	scratch end
 	match   match
 	newest  model.Time // of the stream
@@ -124,7 +125,7 @@ func (e *Engine) inherit(x, before *end) {
 	*x = *before
 	x.amend(&e.scratch)
 	x.other, x.judged, x.explained = nil, false, false
-	x.hashes, x.next = [indexes]uint32{}, [indexes]*end{}
+	x.links = [indexes]link{}
 	x.explained = before.explained
 	x.counted, x.amended = true, false
 	before.amended = true // if it is not judged yet, the outcome stands for it
@@ -162,11 +163,8 @@ func (e *Engine) slot() *end {
 	}
 	x := e.ring[e.at]
 	e.at = (e.at + 1) % kept
-	if !x.judged { // more ends in a quarter of a second than are kept
-		e.judgeUntil(x.time)
-		if !x.judged {
-			e.flush()
-		}
+	if !x.judged {
+		e.judgeHalf(x)
 	}
 	for i := range e.indexes {
 		e.indexes[i].remove(x)
@@ -226,11 +224,25 @@ func joins(a, b *end) bool {
 	return a.began == 0 || b.began == 0 || a.began <= b.time && b.began <= a.time
 }
 
+// judgeHalf judges the older half of what waits, and x: more ends have come within a
+// quarter of a second than are kept. Judging only x would look at all that wait for
+// each one that comes.
+func (e *Engine) judgeHalf(x *end) {
+	slices.SortFunc(e.waiting, inTime)
+	e.judgeUntil(max(x.time, e.waiting[len(e.waiting)/2].time))
+}
+
+// inTime is the order in which ends are judged, whatever the order in which they came.
+func inTime(a, b *end) int {
+	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.id, b.id))
+}
+
 // judgeUntil judges what ended until then, in the order of time.
 func (e *Engine) judgeUntil(until model.Time) {
 	e.judged = min(until, e.newest)
 	rest := e.waiting[:0]
 	e.ready = e.ready[:0]
+	e.walked += uint64(len(e.waiting))
 	for _, x := range e.waiting {
 		switch {
 		case x.judged:
@@ -242,9 +254,7 @@ func (e *Engine) judgeUntil(until model.Time) {
 	}
 	clear(e.waiting[len(rest):])
 	e.waiting = rest
-	slices.SortFunc(e.ready, func(a, b *end) int {
-		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.id, b.id))
-	})
+	slices.SortFunc(e.ready, inTime)
 	for _, x := range e.ready {
 		e.judge(x)
 	}
@@ -303,40 +313,4 @@ func (e *Engine) take(p *Pattern, i int, x, o *end) bool {
 		o.explained = true
 	}
 	return true
-}
-
-// service is who listens where.
-type service struct {
-	netns uint32
-	port  uint16
-}
-
-// maxServices bounds the names of servers, maxNames the counts of processes.
-const (
-	maxServices = 512
-	maxNames    = 1024
-)
-
-type names map[string]uint64
-
-// know learns from x what later ends are told with.
-func (e *Engine) know(x *end) {
-	if x.later {
-		return
-	}
-	if n, known := e.processes[x.process]; known || len(e.processes) < maxNames {
-		e.processes[x.process] = n + 1
-	}
-	if x.role == model.Passive && x.process != "" {
-		s := service{x.netns, x.local.Port()}
-		if _, known := e.services[s]; !known && len(e.services) < maxServices {
-			e.services[s] = x.process
-		}
-	}
-	if x.timeWait {
-		e.timeWaits.add(x.process, x.time)
-	}
-	if x.verdict == model.FailedOpen {
-		e.refusals.add(x)
-	}
 }

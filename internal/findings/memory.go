@@ -181,3 +181,39 @@ func networkOf(a netip.Addr) netip.Prefix {
 	}
 	return p
 }
+
+// service is who listens where.
+type service struct {
+	netns uint32
+	port  uint16
+}
+
+// maxServices bounds the names of servers, maxNames the counts of processes.
+const (
+	maxServices = 512
+	maxNames    = 1024
+)
+
+type names map[string]uint64
+
+// know learns from x what later ends are told with.
+func (e *Engine) know(x *end) {
+	if x.later {
+		return
+	}
+	if n, known := e.processes[x.process]; known || len(e.processes) < maxNames {
+		e.processes[x.process] = n + 1
+	}
+	if x.role == model.Passive && x.process != "" {
+		s := service{x.netns, x.local.Port()}
+		if _, known := e.services[s]; !known && len(e.services) < maxServices {
+			e.services[s] = x.process
+		}
+	}
+	if x.timeWait {
+		e.timeWaits.add(x.process, x.time)
+	}
+	if x.verdict == model.FailedOpen {
+		e.refusals.add(x)
+	}
+}
