@@ -134,9 +134,12 @@ func (e *Engine) inherit(x, before *end) {
 }
 
 // stray joins a reset that this host sent without a socket with the end that it hit. That
-// may be judged already: such resets are told once a second.
+// may be judged already: such resets are told once a second. A reset for a request that
+// waits in a listener's queue (tcp_abort_on_overflow) has another reason than that there
+// is no socket, and comes from the other end.
 func (e *Engine) stray(record *model.Record) {
-	if record.Stray.Why != model.StrayNotOurs {
+	reason := record.Teardown.TCP.RST.Reason
+	if record.Stray.Why != model.StrayNotOurs || reason != "" && reason != "NO_SOCKET" {
 		return
 	}
 	e.scratch.fill(&record.Teardown)
