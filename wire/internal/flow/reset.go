@@ -108,7 +108,7 @@ func (s *Side) Unlike(r *Reset) Unlike {
 	}
 	u := Unlike{TTL: true, Interface: s.twice(), TS: l.HasTS && !r.HasTS && r.Whole && !r.Reply}
 	for _, p := range l.places {
-		u.TTL = u.TTL && !(p.captured && p.ttl == r.TTL)
+		u.TTL = u.TTL && (!p.captured || p.ttl != r.TTL)
 		u.Interface = u.Interface && p != place{true, r.TTL, r.Interface}
 	}
 	return u
