@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -126,6 +127,8 @@ func TestAgentService(t *testing.T) {
 		}
 	}
 	write("cause: [linger-zero]\n")
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup, the agent would ignore it
+	defer signal.Reset(syscall.SIGHUP)
 	var errors bytes.Buffer
 	c := exec.Command(program(t), "agent", "--config", config)
 	c.Stderr = &errors
