@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* What programs are called with: UAPI, which does not change between kernels. */
+/* What programs are called with: UAPI, which does not change between kernels, and the
+ * contexts of iterators, which are relocated. */
 #pragma once
 
 /* include/uapi/linux/bpf.h: the contexts of cgroup programs. */
@@ -55,3 +56,19 @@ struct pt_regs {
 struct user_pt_regs {
 	unsigned long regs[31];
 } __attribute__((preserve_access_index));
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+/* kernel/bpf/task_iter.c */
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+#pragma clang attribute pop

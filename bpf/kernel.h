@@ -339,18 +339,6 @@ struct tcp_timewait_sock {
 	__u32 tw_rcv_wnd;
 };
 
-struct bpf_iter_meta {
-	struct seq_file *seq;
-};
-
-/* kernel/bpf/task_iter.c */
-struct bpf_iter__task_file {
-	struct bpf_iter_meta *meta;
-	struct task_struct *task;
-	__u32 fd;
-	struct file *file;
-};
-
 #pragma clang attribute pop
 
 #include "context.h"
