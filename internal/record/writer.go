@@ -236,12 +236,19 @@ func (w *Writer) lastWords(r *model.Record) error {
 
 // Close writes what is left, makes it durable and closes the file. It may be
 // called twice.
-func (w *Writer) Close() error {
+func (w *Writer) Close() error { return w.end(false) }
+
+// Discard closes a recording that could not begin, and removes its file if that is
+// empty.
+func (w *Writer) Discard() error { return w.end(true) }
+
+func (w *Writer) end(discard bool) error {
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
 		return nil
 	}
+	discard = discard && w.isEmpty()
 	err := w.flush()
 	if errors.Is(err, ErrMaxSize) {
 		err = nil // told by Write, and the file is whole
@@ -252,6 +259,9 @@ func (w *Writer) Close() error {
 	close(w.quit)
 	w.done.Wait()
 	w.retired.Wait()
+	if discard { // Windows removes no file that is open
+		err = errors.Join(err, w.options.Folder.Remove(w.file.base))
+	}
 	if w.ownFolder {
 		err = errors.Join(err, w.options.Folder.Close())
 	}
@@ -263,18 +273,14 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// Discard closes a recording that could not begin, and removes its file if that is
-// empty.
-func (w *Writer) Discard() error {
-	w.mu.Lock()
-	var err error
-	if f := w.file; !w.closed && f.regular && f.path != "" {
-		if info, lookErr := f.folder.Look(f.base); lookErr == nil && info.Size() == 0 && isOpen(f, info) {
-			err = f.folder.Remove(f.base)
-		}
+// isEmpty reports whether the file is in its place and nothing is in it.
+func (w *Writer) isEmpty() bool {
+	f := w.file
+	if !f.regular || f.path == "" {
+		return false
 	}
-	w.mu.Unlock()
-	return errors.Join(err, w.Close())
+	info, err := f.folder.Look(f.base)
+	return err == nil && info.Size() == 0 && isOpen(f, info)
 }
 
 // Counts returns what was written so far.
