@@ -2,6 +2,7 @@ package findings
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -59,6 +60,7 @@ type end struct {
 	counted   bool // as a connection
 	explained bool // a pattern has taken it
 	stray     bool // hit by a RST that was sent without a socket
+	strayWhy  bool // and the kernel gave its reason; if not, a listener with a full queue may have sent it
 	amended   bool // an outcome came before it was judged
 
 	links [indexes]link
@@ -76,7 +78,7 @@ const maxText = 64
 
 func short(s string) string {
 	if len(s) > maxText {
-		return s[:maxText]
+		return strings.Clone(s[:maxText]) // not the whole of it, which a hostile file chose
 	}
 	return s
 }

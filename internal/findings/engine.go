@@ -152,7 +152,7 @@ func (e *Engine) stray(record *model.Record) {
 	if hit == nil || hit.explained {
 		return
 	}
-	if hit.stray = true; hit.judged {
+	if hit.stray, hit.strayWhy = true, reason != ""; hit.judged {
 		e.judge(hit)
 	}
 }

@@ -129,6 +129,7 @@ func middlebox(m *match) bool {
 	gap := x.gap()
 	m.bytes, m.idle = x.unacked, max(gap, 0)
 	if x.stray || x.between {
+		m.inferred = !x.between && !x.strayWhy
 		return true
 	}
 	if o != nil {
