@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -42,7 +43,7 @@ func floodLoopback() error {
 	if err != nil {
 		return err
 	}
-	if err := bringLoopbackUp(); err != nil {
+	if err := sourcetest.LoopbackUp(); err != nil {
 		return err
 	}
 	info, err := os.Stat("/proc/self/ns/net")

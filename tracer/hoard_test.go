@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -59,7 +60,7 @@ func hoard() error {
 	if err != nil {
 		return err
 	}
-	if err := bringLoopbackUp(); err != nil {
+	if err := sourcetest.LoopbackUp(); err != nil {
 		return err
 	}
 	listener, port, err := listenTCP()

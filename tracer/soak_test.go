@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 	"github.com/closetrace/closetrace/tracer/process"
@@ -37,7 +38,7 @@ func holdCrowd() error {
 		return err
 	}
 	size := min(crowd, int(limit.Cur)/2-100)
-	if err := bringLoopbackUp(); err != nil {
+	if err := sourcetest.LoopbackUp(); err != nil {
 		return err
 	}
 	info, err := os.Stat("/proc/self/ns/net")

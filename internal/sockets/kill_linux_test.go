@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -276,7 +277,7 @@ func TestKillInOtherNamespace(t *testing.T) {
 			err = unix.Setns(int(file.Fd()), unix.CLONE_NEWNET)
 		}
 		if err == nil {
-			err = loopbackUp()
+			err = sourcetest.LoopbackUp()
 		}
 		if err != nil {
 			ready <- made{err: err}

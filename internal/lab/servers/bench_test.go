@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -79,7 +80,7 @@ func (s *space) enter() error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return err
 	}
-	if err := loopbackUp(); err != nil {
+	if err := sourcetest.LoopbackUp(); err != nil {
 		return err
 	}
 	file, err := os.Open("/proc/thread-self/ns/net")
@@ -97,20 +98,6 @@ func (s *space) do(f func() error) error {
 	result := make(chan error)
 	s.calls <- func() { result <- f() }
 	return <-result
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
 }
 
 // process is a program that the test started.
