@@ -6,6 +6,10 @@ import "github.com/closetrace/closetrace/wire/internal/packet"
 // interfaces: of a router, or of a host with containers.
 const copied = 10e6
 
+// mirrored is within which time the same octets at the same place are one segment that a
+// mirror port or a bridge shows twice: nothing is sent again so soon.
+const mirrored = 1e6
+
 // sighting is what is remembered of a segment to know it again.
 type sighting struct {
 	at    int64
@@ -13,13 +17,16 @@ type sighting struct {
 	where uint32
 }
 
-// copy reports whether seg was captured before, on another interface or with another
-// TTL. What a sender sends again has another IP identification, or comes later.
+// copy reports whether seg was captured before, on another interface, with another TTL,
+// or just now. What a sender sends again has another IP identification, or comes later.
+// Acknowledgments and RSTs without data may be the same and sent twice.
 func (s *Side) copy(seg *packet.Segment, now int64) bool {
 	what, where := digest(seg), seg.Interface<<8^uint32(seg.TTL)
+	sent := !seg.Has(packet.RST) && (seg.Length > 0 || seg.Has(packet.SYN) || seg.Has(packet.FIN))
 	for i := range s.recent {
 		r := &s.recent[i]
-		if r.at != 0 && r.what == what && r.where != where && max(now-r.at, r.at-now) <= copied {
+		ago := max(now-r.at, r.at-now)
+		if r.at != 0 && r.what == what && (r.where != where && ago <= copied || sent && ago <= mirrored) {
 			s.Copies++
 			return true
 		}

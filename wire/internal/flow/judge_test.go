@@ -99,13 +99,19 @@ var reasons = map[string]string{
 	"midway":                        "the begin is not in the capture",
 	"odd":                           "packets that tshark does not take for TCP (fuzzed ones)",
 	"fins":                          "FINs with different numbers",
+	"copies":                        "packets captured twice, with the same IP identification, which tshark takes for retransmissions",
 }
 
 var fields = []string{
 	"frame.number", "tcp.stream", "ip.src", "ipv6.src", "tcp.srcport", "tcp.flags.fin", "tcp.flags.reset", "tcp.flags.syn", "tcp.nxtseq",
 	"tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.ack_lost_segment", "tcp.analysis.lost_segment",
 	"tcp.analysis.keep_alive", "tcp.analysis.reused_ports",
+	"ip.id", "frame.time_epoch", "tcp.seq", "tcp.ack", "tcp.flags",
 }
+
+// identity is the place of ip.id, after which are the time and what else makes two
+// packets the same.
+const identity = 15
 
 // tshark returns what it says of the packets that have TCP. Its dissector of VNC hides
 // the fields of TCP.
@@ -116,7 +122,7 @@ func tshark(t *testing.T, path string) map[int]line {
 		args = append(args, "-e", f)
 	}
 	out, _ := exec.Command("tshark", args...).Output() // of a file that was cut it fails, and what it read counts
-	lines := map[int]line{}
+	lines, before := map[int]line{}, map[string]float64{}
 	for text := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSuffix(text, "\n"), "\t")
 		if len(f) != len(fields) {
@@ -125,11 +131,17 @@ func tshark(t *testing.T, path string) map[int]line {
 		number, _ := strconv.Atoi(f[0])
 		next, _ := strconv.ParseUint(f[8], 10, 64)
 		l := line{stream: f[1], source: f[2] + f[3] + ":" + f[4], fin: f[5] == "1", rst: f[6] == "1", syn: f[7] == "1", next: next, again: f[9] != ""}
-		for i := 10; i < len(fields); i++ {
+		for i := 10; i < identity; i++ {
 			if f[i] != "" {
 				l.why = append(l.why, fields[i])
 			}
 		}
+		same := strings.Join([]string{l.source, f[4], f[identity], strings.Join(f[identity+2:], " ")}, " ")
+		at, _ := strconv.ParseFloat(f[identity+1], 64)
+		if last, ok := before[same]; ok && l.again && at-last < 0.01 {
+			l.why = append(l.why, "copies")
+		}
+		before[same] = at
 		lines[number] = l
 	}
 	return lines
