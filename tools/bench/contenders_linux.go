@@ -45,28 +45,32 @@ func contenders(s *settings, only *regexp.Regexp) []contender {
 }
 
 func closetraces(s *settings) []contender {
-	own := func(arguments ...string) []string {
+	own := func(program string, arguments ...string) []string {
 		ring := []string{"--ring-size", strconv.Itoa(s.ring)}
 		if s.open > 0 {
 			ring = append(ring, "--max-connections", strconv.Itoa(65536+3*s.open))
 		}
-		return append(append([]string{s.closetrace}, arguments...), ring...)
+		return append(append([]string{program}, arguments...), ring...)
 	}
-	file := func(name, extension string) contender {
+	file := func(program, name, extension string) contender {
 		return contender{
 			name: name, ours: true, extension: extension, marks: []string{teardown, serverNet},
-			command: func(output string) []string { return own("record", "--force", "--output", output+extension) },
+			command: func(output string) []string { return own(program, "record", "--force", "--output", output+extension) },
 		}
 	}
-	return []contender{
+	all := []contender{
 		{name: "none"},
-		file("closetrace record", ".jsonl"),
-		file("closetrace record .zst", ".jsonl.zst"),
+		file(s.closetrace, "closetrace record", ".jsonl"),
+		file(s.closetrace, "closetrace record .zst", ".jsonl.zst"),
 		{name: "closetrace record, /dev/null", ours: true, discards: true, command: func(string) []string {
-			return own("record", "--force", "--output", "/dev/null")
+			return own(s.closetrace, "record", "--force", "--output", "/dev/null")
 		}},
-		{name: "closetrace live", ours: true, terminal: true, command: func(string) []string { return own("live") }},
+		{name: "closetrace live", ours: true, terminal: true, command: func(string) []string { return own(s.closetrace, "live") }},
 	}
+	if s.before != "" {
+		all = append(all, file(s.before, "closetrace record before", ".jsonl"))
+	}
+	return all
 }
 
 // bpftraceScript is what one would write by hand: a line for each end.

@@ -13,6 +13,7 @@ import (
 // settings are what a run is made with; the document tells them.
 type settings struct {
 	closetrace string
+	before     string // an older closetrace
 	document   string
 	picture    string
 	folder     string // for the tracers' output
@@ -58,6 +59,7 @@ func runMain(args []string) error {
 	var s settings
 	set := flag.NewFlagSet("bench run", flag.ExitOnError)
 	set.StringVar(&s.closetrace, "closetrace", "build/closetrace", "program to measure")
+	set.StringVar(&s.before, "before", "", "an older program, measured in the same rounds")
 	set.StringVar(&s.document, "document", "", "Markdown file whose results are replaced")
 	set.StringVar(&s.picture, "picture", "", "SVG file to write")
 	set.StringVar(&s.folder, "folder", memoryFolder(), "where the tracers write; needs room for 300 MB for each second of a round")
