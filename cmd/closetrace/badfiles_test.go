@@ -81,7 +81,7 @@ func badFiles(t *testing.T) []badFile {
 	insert := func(line string) []byte { return join(lines[0], []byte(line), lines[1], lines[2], lines[3], lines[4]) }
 	flip := func(at int) []byte { b := bytes.Clone(packed); b[at] ^= 0xff; return b }
 	at := func(format string, offset int) string { return fmt.Sprintf(format, offset) }
-	const foreign = "FILE is not a recording of closetrace: "
+	const foreign = "FILE is neither a recording nor a capture (pcap, pcapng): "
 	return []badFile{
 		{"empty", nil, 0, 0, "", ""},
 		{"only white space", []byte("\n \n\t\n"), 0, 0, "", ""},
@@ -108,8 +108,9 @@ func badFiles(t *testing.T) []badFile {
 		{"JSON over several lines", []byte("{\n  \"kind\": \"start\"\n}\n"), 1, 0, "", foreign + "line 1, byte 0: JSON over several lines: a recording has one object a line (jq -c writes it so)"},
 		{"a JSON list", join([]byte("["), bytes.ReplaceAll(bytes.TrimSpace(text), []byte("\n"), []byte(",")), []byte("]\n")), 1, 0, "", foreign + "line 1, byte 0: a JSON list: a recording has one object a line (jq -c '.[]' writes it so)"},
 		{"UTF-16", wide(string(text)), 1, 0, "", foreign + "it is UTF-16 text, as a shell's > writes on Windows: record with --output FILE instead"},
-		{"gzip", gzipped(t, text), 1, 0, "", foreign + "it is compressed with gzip: decompress it first"},
+		{"gzip", gzipped(t, text), 1, 0, "", foreign + "it is compressed with gzip, and holds no capture: decompress it first"},
 		{"a packet capture, cut in its header", []byte("\xd4\xc3\xb2\xa1\x02\x00\x04\x00"), 1, 0, "", "open FILE: cut at byte 8, in the middle of the file's header"},
+		{"a packet capture without packets", []byte("\xd4\xc3\xb2\xa1\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x01\x00\x00\x00"), 0, 2, "", "FILE: the capture has no packets"},
 		{"a program", []byte("\x7fELF\x02\x01\x01"), 1, 0, "", foreign + "it is a program"},
 		{"a web page", []byte("<!DOCTYPE html><html>"), 1, 0, "", foreign + "it is an HTML page"},
 		{"prose", []byte("Dear reader,\nthis is no recording.\n"), 1, 0, "", foreign + "line 1, byte 0: not JSON: want { at byte 1 of the line"},

@@ -117,7 +117,9 @@ func (f *captureFile) tell(out io.Writer) {
 		fmt.Fprintf(out, "closetrace: %s: %s\n", name, line)
 	}
 	switch {
-	case stats.Packets > 0 && stats.Segments() == 0:
+	case stats.Packets == 0:
+		fmt.Fprintf(out, "closetrace: %s: the capture has no packets\n", name)
+	case stats.Segments() == 0:
 		fmt.Fprintf(out, "closetrace: %s: no TCP among %d packets\n", name, stats.Packets)
 	case stats.Lost > 0:
 		fmt.Fprintf(out, "closetrace: %s: %d connections were given up before they ended: there were too many at a time; see --max-connections\n", name, stats.Lost)

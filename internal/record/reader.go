@@ -101,7 +101,7 @@ func (r *Reader) decode(in *lines, yield func(model.Record, error) bool) {
 		line, whole, err := in.next()
 		if errors.Is(err, io.EOF) {
 			if r.good == 0 && r.skipped.Any() {
-				yield(model.Record{}, fmt.Errorf("%s is not a recording of closetrace: %s", r.name, r.skipped.First[0]))
+				yield(model.Record{}, fmt.Errorf("%s is "+neither+": %s", r.name, r.skipped.First[0]))
 			}
 			return
 		}
@@ -174,9 +174,13 @@ func describe(line []byte, err error) string {
 	}
 }
 
+// neither is what a file is that nothing here reads: captures are looked for before
+// recordings.
+const neither = "neither a recording nor a capture (pcap, pcapng)"
+
 // foreign are the first bytes of files that are often taken for a recording.
 var foreign = []struct{ magic, what string }{
-	{"\x1f\x8b", "compressed with gzip: decompress it first"},
+	{"\x1f\x8b", "compressed with gzip, and holds no capture: decompress it first"},
 	{"BZh", "compressed with bzip2: decompress it first"},
 	{"\xfd7zXZ\x00", "compressed with xz: decompress it first"},
 	{"PK\x03\x04", "a zip archive: unpack it first"},
@@ -200,7 +204,7 @@ var foreign = []struct{ magic, what string }{
 func (r *Reader) refuse(head []byte) error {
 	for _, f := range foreign {
 		if strings.HasPrefix(string(head), f.magic) {
-			return fmt.Errorf("%s is not a recording of closetrace: it is %s", r.name, f.what)
+			return fmt.Errorf("%s is "+neither+": it is %s", r.name, f.what)
 		}
 	}
 	return nil
