@@ -2,6 +2,8 @@ package wire
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/wire/internal/flow"
@@ -9,8 +11,7 @@ import (
 
 // forged: what sent a RST in the name of side s was not that side.
 func forged(s *flow.Side) bool {
-	u := s.Unlike(&s.RST)
-	return s.RST.Time != 0 && (s.RST.Outlived || u.TTL || u.Interface)
+	return s.RST.Time != 0 && (s.RST.Outlived || s.Unlike(&s.RST).Between())
 }
 
 // wasReset: side i got a RST before it had sent one of its own.
@@ -73,6 +74,8 @@ func finished(s, peer *flow.Side, e *model.Evidence) {
 // silent: side s got no answer any more.
 func silent(s, peer *flow.Side, e *model.Evidence) {
 	switch {
+	case s.Closed.Probes > s.Probes+s.Tries && s.Probes+s.Tries < 3:
+		inferred(e, closed(s)+", and no more are sent", model.ObservedUserTimeout)
 	case peer.Window == 0:
 		inferred(e, "probes of the closed window are no longer sent, and were not answered", model.ObservedZeroWindowTimeout)
 	case s.Tries == 0:
@@ -82,6 +85,15 @@ func silent(s, peer *flow.Side, e *model.Evidence) {
 	}
 }
 
+// closed says for how long s probed a window that stayed closed. Where the other side
+// answers, only TCP_USER_TIMEOUT ends that (tcp_probe_timer of Linux), or a limit of
+// sockets that no process holds any more.
+func closed(s *flow.Side) string {
+	c := &s.Closed
+	return fmt.Sprintf("the peer's window was closed: %d probes in %v were answered, then TCP_USER_TIMEOUT gave up, or the end of a process",
+		c.Probes, time.Duration(c.Last-c.Since).Round(time.Millisecond))
+}
+
 // received: peer's RST ended the connection of s.
 func received(c *flow.Conn, i int, e *model.Evidence) {
 	s, peer := &c.Sides[i], &c.Sides[1-i]
@@ -89,10 +101,8 @@ func received(c *flow.Conn, i int, e *model.Evidence) {
 	switch {
 	case r.Outlived:
 		inferred(e, "the peer went on sending after the RST: something between them sent it", model.ObservedResetBetween)
-	case peer.Unlike(r).TTL:
-		inferred(e, fmt.Sprintf("the RST has TTL %d, the peer's other segments have %d: something between them sent it", r.TTL, peer.Looks.TTL), model.ObservedResetBetween)
-	case peer.Unlike(r).Interface:
-		inferred(e, "the RST has another TTL than the peer's other segments have on this interface: something between them sent it", model.ObservedResetBetween)
+	case peer.Unlike(r).Between():
+		inferred(e, unlike(peer, r)+": something between them sent it", model.ObservedResetBetween)
 	case c.Again == 1-i:
 		inferred(e, "a SYN of the peer for a new connection came before the RST: the peer had lost this one", model.ObservedRSTReceived)
 	default:
@@ -104,6 +114,29 @@ func received(c *flow.Conn, i int, e *model.Evidence) {
 	}
 }
 
+// unlike says what of a RST is unlike its sender's other segments, with both values.
+func unlike(s *flow.Side, r *flow.Reset) string {
+	l, u := &s.Looks, s.Unlike(r)
+	var all []string
+	for _, x := range []struct {
+		is   bool
+		text string
+	}{
+		{u.TTL, fmt.Sprintf("the RST has TTL %d, the peer's other segments have %d", r.TTL, l.TTL)},
+		{u.Interface && !u.TTL, "the RST has another TTL than the peer's other segments have on this interface"},
+		{u.ID, fmt.Sprintf("the RST has IP ID %d, the segment before had %d", r.ID, l.IDs.Last)},
+		{u.TS, fmt.Sprintf("the RST has time stamp %d, the segment before had %d", r.TS, l.TS)},
+		{u.Window, fmt.Sprintf("the RST has window %d, the segment before had %d", r.Window, l.Window)},
+		{u.NoTS, fmt.Sprintf("the RST has no time stamp, the segment before had %d", l.TS)},
+		{u.NoID, fmt.Sprintf("the RST has IP ID 0, the segment before had %d", l.IDs.Last)},
+	} {
+		if x.is {
+			all = append(all, x.text)
+		}
+	}
+	return strings.Join(all, ", and ")
+}
+
 // doubtReceived says why it is not certain that peer sent r and s believed it; nothing
 // if it is.
 func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
@@ -112,7 +145,7 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 		return "nothing else of the peer is in the capture to compare the RST with"
 	case r.Fit == flow.FitsWindow:
 		return "the RST is in the window and not the next number: a receiver that follows RFC 5961 asks again"
-	case peer.Unlike(r).TS:
+	case peer.Unlike(r).NoTS:
 		return "the RST has no time stamp, the peer's other segments have: something between them may have sent it"
 	case r.Unacked > 0, r.Probes > 0, r.AfterFIN && !r.FINAcked:
 		return "this end had not acknowledged what came before the RST: it may have been gone"
@@ -138,6 +171,8 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 func sent(c *flow.Conn, i int, e *model.Evidence) {
 	s, peer := &c.Sides[i], &c.Sides[1-i]
 	switch r := &s.RST; {
+	case r.Reply && s.Closed.Probes > 0 && s.Closed.Late(r.Time):
+		inferred(e, closed(s)+"; the RST answers the peer, later", model.ObservedUserTimeout)
 	case r.Probes > 0 && peer.Window == 0:
 		inferred(e, "the RST came after probes of the closed window that were not answered", model.ObservedZeroWindowTimeout)
 	case r.Probes > 0:

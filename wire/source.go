@@ -32,6 +32,11 @@ type Options struct {
 	// MaxConnections is how many connections are followed at a time; 0 is
 	// [DefaultConnections].
 	MaxConnections int
+	// Payload: what HTTP answers say of themselves is told, their status. It is the only
+	// thing that is read of payload, TLS alerts aside.
+	Payload bool
+	// Sightings gets what the capture has of each connection; nil: nobody wants that.
+	Sightings *Sightings
 	// Live: the capture is still being written, and to wait for the next packet takes
 	// time: what is due meanwhile is reported.
 	Live bool
@@ -71,6 +76,9 @@ func Open(r io.Reader, name string, o Options) (f *File, rest io.Reader, err err
 		return nil, rest, err
 	}
 	f.table = flow.NewTable(o.MaxConnections, f.ended)
+	if o.Sightings != nil {
+		f.table.Gone = o.Sightings.add
+	}
 	f.failed = f.reader.Next(&f.first)
 	return f, nil, nil
 }
@@ -114,6 +122,7 @@ func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 			return
 		}
 		f.table.Close()
+		f.table.Leave()
 		f.losses()
 		if !f.deliver(yield) || err == nil || ctx.Err() != nil || f.closed.Load() {
 			return
@@ -152,6 +161,11 @@ func (f *File) add(p *capture.Packet) {
 		s.Interface = p.Interface<<16 ^ f.decoder.Interface
 		if c, side := f.table.Add(&s, p.Time); c != nil {
 			f.owner(c, side, p)
+			if f.options.Payload {
+				if status := httpStatus(s.Payload); status != 0 {
+					c.Sides[side].Status = status
+				}
+			}
 		}
 	case packet.ICMPError:
 		f.table.Unreachable(&f.decoder.Inner, f.decoder.Type, f.decoder.Code, p.Time)

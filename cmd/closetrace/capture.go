@@ -20,12 +20,15 @@ import (
 
 // captureFlags say how packet captures are read.
 type captureFlags struct {
-	local []string
-	most  pflag.Value // --max-connections, also where that is a flag of tracing; nil for the default
+	local     []string
+	payload   bool
+	sightings *wire.Sightings // of what is read
+	most      pflag.Value     // --max-connections, also where that is a flag of tracing; nil for the default
 }
 
 func (f *captureFlags) flags(set *pflag.FlagSet) {
 	set.StringSliceVar(&f.local, "local", nil, "of a packet capture: only the ends with an address in this `CIDR` (default both ends)")
+	set.BoolVar(&f.payload, "payload", false, "of a packet capture: read the status of HTTP answers; nothing else of payload is read, TLS alerts aside")
 	const most = "max-connections"
 	if set.Lookup(most) == nil {
 		set.Uint32(most, 0, fmt.Sprintf("of a packet capture: connections to follow at a time (default %d)", wire.DefaultConnections))
@@ -34,7 +37,7 @@ func (f *captureFlags) flags(set *pflag.FlagSet) {
 }
 
 func (f *captureFlags) options() (wire.Options, error) {
-	var o wire.Options
+	o := wire.Options{Payload: f.payload, Sightings: f.sightings}
 	if f.most != nil {
 		o.MaxConnections, _ = strconv.Atoi(f.most.String()) // pflag has parsed it
 	}

@@ -27,6 +27,7 @@ Examples:
   zstdcat log.jsonl.zst | closetrace replay - --json | jq .cause
   tcpdump -i any -U -w - tcp | closetrace replay -
   closetrace replay incident.jsonl --with router.pcapng
+  closetrace replay client-side.pcapng --with server-side.pcapng
   closetrace replay incident.jsonl --rejudge`
 
 type replayFlags struct {
@@ -83,7 +84,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	}
 	defer in.Close()
 	if flags.with != "" {
-		if print, err = a.besideCapture(ctx, out, print, flags); err != nil {
+		if print, err = a.besideCapture(ctx, out, print, path, flags); err != nil {
 			return err
 		}
 	}

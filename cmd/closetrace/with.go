@@ -4,51 +4,151 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/closetrace/closetrace/internal/beside"
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire"
 )
 
 // besideCapture returns a printer that shows below each end what a capture saw of it.
-func (a *app) besideCapture(ctx context.Context, out io.Writer, print printer, flags *replayFlags) (printer, error) {
+func (a *app) besideCapture(ctx context.Context, out io.Writer, print printer, path string, flags *replayFlags) (printer, error) {
 	if flags.format != "text" || flags.rejudge {
 		return printer{}, usage("--with writes text only, and not with --rejudge")
 	}
-	wire := beside.New()
-	all := &span{captureFlags: flags.captureFlags}
-	if err := a.eachRecord(ctx, flags.with, all, ledger.NewPassing(nil), wire.Add); err != nil {
+	host, first, err := a.host(ctx, path, flags)
+	if err != nil {
 		return printer{}, err
 	}
-	var found, differ, alone int
-	record := func(r *model.Record) error {
-		if err := print.record(r); err != nil || r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
-			return err
+	w := &withCapture{a: a, out: out, print: print, seen: beside.New(host)}
+	all := &span{captureFlags: flags.captureFlags}
+	if first != nil {
+		all.sightings = new(wire.Sightings)
+	}
+	if err := a.eachRecord(ctx, flags.with, all, ledger.NewPassing(nil), w.seen.Add); err != nil {
+		return printer{}, err
+	}
+	if first != nil {
+		w.two = wire.Compare(first, all.sightings, [2]string{fileName(path), fileName(flags.with)})
+	}
+	return printer{w.record, w.end}, nil
+}
+
+func fileName(path string) string { return safetext.Escape(filepath.Base(path)) }
+
+// host reads the file that a capture is put beside, to learn whose ends it tells of; if
+// it is a capture itself, it returns what that has of each connection. What can be read
+// only once gives neither.
+func (a *app) host(ctx context.Context, path string, flags *replayFlags) (*beside.Host, *wire.Sightings, error) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil, nil, nil
+	}
+	host, backend := beside.NewHost(), ""
+	all := &span{captureFlags: flags.captureFlags}
+	all.sightings = new(wire.Sightings)
+	err := a.read(ctx, path, all, ledger.NewPassing(nil), io.Discard, func(r *model.Record) {
+		if r.Kind == model.KindStart {
+			backend = r.Start.Backend
 		}
-		seen := wire.Beside(&r.Teardown)
-		if seen == nil {
-			alone++
-			return nil
-		}
-		found++
-		_, err := fmt.Fprintf(out, "  wire: %s\n", besideLine(seen))
-		if what := beside.Disagree(&r.Teardown, seen); what != "" && err == nil {
-			differ++
-			_, err = fmt.Fprintf(out, "  ! %s\n", safetext.Escape(what))
-		}
+		host.Add(r)
+	})
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case backend == "wire":
+		return nil, all.sightings, nil
+	case len(flags.local) > 0:
+		return nil, nil, nil
+	}
+	return host, nil, nil
+}
+
+// withCapture shows a capture beside a recording, or beside another capture.
+type withCapture struct {
+	a     *app
+	out   io.Writer
+	print printer
+	seen  *beside.Capture
+	two   *wire.Compared // of two captures
+	told  map[wire.Difference]bool
+
+	found, differ, alone int
+}
+
+func (w *withCapture) record(r *model.Record) error {
+	if err := w.print.record(r); err != nil || r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
 		return err
 	}
-	end := func() error {
-		fmt.Fprintf(a.stderr, "closetrace: %s beside the capture, %s of them disagree; %s not in the capture\n",
-			human.Count(found), human.Count(differ), human.Count(alone))
-		if wire.Dropped > 0 {
-			fmt.Fprintf(a.stderr, "closetrace: %s ends of the capture were too many to compare with; choose fewer with --local\n", human.Count(wire.Dropped))
+	seen := w.seen.Beside(&r.Teardown)
+	what := ""
+	switch {
+	case seen == nil:
+		w.alone++
+	default:
+		w.found++
+		if _, err := fmt.Fprintf(w.out, "  wire: %s\n", besideLine(seen)); err != nil {
+			return err
 		}
-		return print.end()
+		if w.two == nil {
+			what = beside.Disagree(&r.Teardown, seen)
+		}
 	}
-	return printer{record, end}, nil
+	if what != "" {
+		w.differ++
+		fmt.Fprintf(w.out, "  ! %s\n", safetext.Escape(what)) // an error comes again at the end
+	}
+	if w.two != nil {
+		n := &r.Teardown.Network
+		for _, d := range w.two.Of(n.Local.AddrPort(), n.Peer.AddrPort()) {
+			w.difference("  ", d)
+		}
+	}
+	return nil
+}
+
+// difference writes what two captures have of a RST.
+func (w *withCapture) difference(indent string, d wire.Difference) {
+	mark := " "
+	if d.Elsewhere {
+		mark = "!"
+	}
+	if w.told == nil {
+		w.told = map[wire.Difference]bool{}
+	}
+	if d.Elsewhere && !w.told[d] {
+		w.differ++
+	}
+	w.told[d] = true
+	fmt.Fprintf(w.out, "%s%s %s\n", indent, mark, safetext.Escape(d.Text))
+}
+
+func (w *withCapture) end() error {
+	say := func(format string, args ...any) { fmt.Fprintf(w.a.stderr, "closetrace: "+format+"\n", args...) }
+	if w.two == nil {
+		say("%s beside the capture, %s of them disagree; %s not in the capture", human.Count(w.found), human.Count(w.differ), human.Count(w.alone))
+		if n := w.seen.Unpaired(); n > 0 {
+			say("%s ends of this host are in the capture and not in the recording", human.Count(n))
+		}
+	} else {
+		for d := range w.two.Each { // of ends that only the other capture has
+			if !w.told[d] {
+				w.difference("", d)
+			}
+		}
+		say("%s connections are in both captures; %s RSTs did not go from end to end", human.Count(w.two.Both), human.Count(w.differ))
+		if w.two.Shared > 0 {
+			say("the second capture's clock is %s ahead, segments take %s from one to the other (from %s connections)",
+				human.Duration(w.two.Ahead), human.Duration(w.two.Way), human.Count(w.two.Shared))
+		}
+	}
+	if w.seen.Dropped > 0 {
+		say("%s ends of the capture were too many to compare with; choose fewer with --local", human.Count(w.seen.Dropped))
+	}
+	return w.print.end()
 }
 
 // besideLine is what the capture says of an end.

@@ -217,3 +217,52 @@ func TestAnnotateByFingerprint(t *testing.T) {
 		t.Errorf("got %q of a third connection, want nothing", text)
 	}
 }
+
+// Two captures of both sides of a router: which has a RST that did not go from end to
+// end; without --with, a capture's other end is still told of.
+func TestReplayTwoCaptures(t *testing.T) {
+	var out, errs bytes.Buffer
+	const folder = "../../wire/testdata/"
+	if code := run([]string{"replay", folder + "device-client.pcap", "--with", folder + "device-server.pcap"}, nil, &out, &errs); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	for text, times := range map[string]int{
+		"\n  ! the RST from 10.2.0.2:5001 is in device-client.pcap and not in device-server.pcap":    1,
+		"\n    the RST from 10.2.0.2:5001 passed device-server.pcap first, as its other segments":    2,
+		"\n  ! the SYN to 10.2.0.2:5001 is in device-client.pcap and not in device-server.pcap: som": 1,
+	} {
+		if n := strings.Count(out.String(), text); n != times {
+			t.Errorf("%d times %q, want %d, in\n%s", n, text, times, out.String())
+		}
+	}
+	if want := "5 connections are in both captures; 2 RSTs did not go from end to end"; !strings.Contains(errs.String(), want) {
+		t.Errorf("got %s, want %s", errs.String(), want)
+	}
+	// The other way round only the open end of the second capture has the RST.
+	out.Reset()
+	if code := run([]string{"replay", folder + "device-server.pcap", "--with", folder + "device-client.pcap"}, nil, &out, &errs); code != 0 ||
+		!strings.Contains(out.String(), "\n! the RST from 10.2.0.2:5001 is in device-client.pcap and not in device-server.pcap") {
+		t.Errorf("exit %d: %s", code, out.String())
+	}
+}
+
+// The capture of a router has ends of other hosts, too: only those of the recording's
+// host are put beside it.
+func TestWithTakesTheHostsEnds(t *testing.T) {
+	var out, errs bytes.Buffer
+	recording := recordingOf(t)
+	text, err := os.ReadFile(recording)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := strings.SplitAfter(string(text), "\n")[:2] // of the capture's three
+	if err := os.WriteFile(recording, []byte(strings.Join(two, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := run([]string{"replay", recording, "--with", captureOf(t)}, nil, &out, &errs); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	if want := "1 ends of this host are in the capture and not in the recording"; !strings.Contains(errs.String(), want) {
+		t.Errorf("got %s, want %s", errs.String(), want)
+	}
+}

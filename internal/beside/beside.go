@@ -23,7 +23,9 @@ type Capture struct {
 	// Dropped are ends for which there was no room.
 	Dropped uint64
 
+	host   *Host
 	ends   []model.Teardown
+	paired []bool // by the place in ends
 	byID   map[string]int
 	prints map[model.Fingerprint][]int
 	tuples map[tuple][]int
@@ -31,9 +33,9 @@ type Capture struct {
 
 type tuple struct{ local, peer netip.AddrPort }
 
-// New returns a capture without ends.
-func New() *Capture {
-	return &Capture{byID: map[string]int{}, prints: map[model.Fingerprint][]int{}, tuples: map[tuple][]int{}}
+// New returns a capture without ends. Of a host only its ends are kept, of nil all.
+func New(host *Host) *Capture {
+	return &Capture{host: host, byID: map[string]int{}, prints: map[model.Fingerprint][]int{}, tuples: map[tuple][]int{}}
 }
 
 // Add takes a record of the capture. An outcome takes the place of its teardown.
@@ -44,12 +46,12 @@ func (c *Capture) Add(r *model.Record) {
 		return
 	}
 	switch {
-	case r.Kind != model.KindTeardown:
+	case r.Kind != model.KindTeardown, !c.host.has(t):
 	case len(c.ends) >= maxEnds:
 		c.Dropped++
 	default:
 		at := len(c.ends)
-		c.ends, c.byID[t.ID] = append(c.ends, *t), at
+		c.ends, c.paired, c.byID[t.ID] = append(c.ends, *t), append(c.paired, false), at
 		if p := t.TCP.Fingerprint; p != 0 {
 			c.prints[p] = append(c.prints[p], at)
 		}
@@ -66,25 +68,45 @@ func tupleOf(t *model.Teardown) tuple {
 // does not have it: by the fingerprint, which address translation leaves as it is, or
 // by addresses and time.
 func (c *Capture) Beside(host *model.Teardown) *model.Teardown {
+	at := c.find(host)
+	if at < 0 {
+		return nil
+	}
+	c.paired[at] = true
+	return &c.ends[at]
+}
+
+// Unpaired is how many ends of a known host were asked for by nobody.
+func (c *Capture) Unpaired() (n int) {
+	for _, paired := range c.paired {
+		if !paired && c.host != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// find returns the place of the end, -1 if it is not there.
+func (c *Capture) find(host *model.Teardown) int {
 	const most = 64 // candidates: a file made to collide must not cost more
 	p := host.TCP.Fingerprint
 	if p != 0 {
 		for _, at := range c.prints[p][:min(len(c.prints[p]), most)] {
 			e := &c.ends[at]
 			if tupleOf(e) == tupleOf(host) || e.Network.Local.Port != host.Network.Peer.Port && e.TCP.Role == host.TCP.Role {
-				return e
+				return at
 			}
 		}
 	}
-	var best *model.Teardown
+	best := -1
 	list := c.tuples[tupleOf(host)]
 	for _, at := range list[:min(len(list), most)] {
 		e := &c.ends[at]
 		if p != 0 && e.TCP.Fingerprint != 0 || distance(e, host) > apart {
 			continue // of another connection
 		}
-		if best == nil || distance(e, host) < distance(best, host) {
-			best = e
+		if best < 0 || distance(e, host) < distance(&c.ends[best], host) {
+			best = at
 		}
 	}
 	return best

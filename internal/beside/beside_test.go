@@ -28,7 +28,7 @@ func add(c *beside.Capture, t model.Teardown) {
 // and time; never the other end, or another connection.
 func TestBeside(t *testing.T) {
 	const a, b, public = "10.0.0.1:4000", "192.0.2.1:443", "203.0.113.9:61000"
-	c := beside.New()
+	c := beside.New(nil)
 	printed := func(t model.Teardown, p model.Fingerprint, role model.Role) model.Teardown {
 		t.TCP.Fingerprint, t.TCP.Role = p, role
 		return t
@@ -95,5 +95,32 @@ func TestDisagree(t *testing.T) {
 		if got == "" != (x.want == "") || !strings.Contains(got, x.want) {
 			t.Errorf("%v and %v: got %q, want %q", x.host.Cause, x.wire.Cause, got, x.want)
 		}
+	}
+}
+
+// Of a host only its own ends count, also behind address translation, and those that its
+// recording lacks are counted.
+func TestHost(t *testing.T) {
+	const a, b, public = "10.0.0.1:4000", "192.0.2.1:443", "203.0.113.9:61000"
+	h := beside.NewHost()
+	known := end("h1", 0, a, b, model.Graceful, model.CauseFIN)
+	translated := end("h2", 0, a, "192.0.2.2:80", model.Graceful, model.CauseFIN)
+	translated.TCP.Fingerprint, translated.TCP.Role = 7, model.Active
+	for _, e := range []model.Teardown{known, translated} {
+		h.Add(&model.Record{Kind: model.KindTeardown, Teardown: e})
+	}
+	c := beside.New(h)
+	outside := end("w2", 0, public, "192.0.2.2:80", model.Graceful, model.CauseFIN)
+	outside.TCP.Fingerprint, outside.TCP.Role = 7, model.Active
+	add(c, end("w1", 0, a, b, model.Graceful, model.CauseFIN))
+	add(c, outside)
+	add(c, end("lacking", 0, "10.0.0.1:4001", b, model.Graceful, model.CauseFIN))
+	add(c, end("peer", 0, b, a, model.Graceful, model.CauseFIN))
+	if c.Beside(&known) == nil || c.Beside(&translated) == nil || c.Unpaired() != 1 {
+		t.Errorf("%v %v, %d ends that the recording lacks, want 1", c.Beside(&known), c.Beside(&translated), c.Unpaired())
+	}
+	other := end("x", 0, b, a, model.Graceful, model.CauseFIN)
+	if c.Beside(&other) != nil {
+		t.Error("the peer's end was kept")
 	}
 }

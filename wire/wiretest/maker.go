@@ -49,8 +49,9 @@ func (m *Maker) write(b []byte) {
 	}
 }
 
-// Segment is what varies among segments. The zero TTL is 64.
+// Segment is what varies among segments. The zero TTL is 64, the zero ID counts up.
 type Segment struct {
+	ID       func() uint16 // IP identification
 	From, To netip.AddrPort
 	Seq, Ack uint32
 	Flags    uint8
@@ -72,7 +73,11 @@ func (m *Maker) Send(s *Segment) {
 	if s.From.Addr().Is4() {
 		b = append(b, 8, 0, 0x45, 0)
 		b = binary.BigEndian.AppendUint16(b, uint16(20+size))
-		b = binary.BigEndian.AppendUint16(b, m.id)
+		id := m.id
+		if s.ID != nil {
+			id = s.ID()
+		}
+		b = binary.BigEndian.AppendUint16(b, id)
 		b = append(b, 0x40, 0, ttl, 6, 0, 0)
 	} else {
 		b = append(b, 0x86, 0xdd, 0x60, 0, 0, 0)

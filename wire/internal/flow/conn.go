@@ -123,9 +123,9 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 	}
 	c.outlived(seg, i)
 	if !s.Seen {
-		s.begin(seg)
+		s.begin(seg, now)
 	}
-	s.Looks.add(seg)
+	s.Looks.add(seg, now)
 	again := s.Retransmits
 	s.sent(seg, other, now)
 	if seg.Has(packet.ACK) {
@@ -239,6 +239,9 @@ func (c *Conn) deadline() int64 {
 	if i := c.stalled(); i >= 0 && c.How == Open {
 		return c.Sides[i].TriedAt + c.Sides[i].wait()
 	}
+	if i := c.shut(); i >= 0 {
+		return c.Sides[i].Closed.due()
+	}
 	return c.Last + idle
 }
 
@@ -271,6 +274,16 @@ func (c *Conn) stalled() int {
 	return -1
 }
 
+// shut returns the side that probes a closed window, and gets answers; -1 if none.
+func (c *Conn) shut() int {
+	for i := range c.Sides {
+		if c.Sides[i].Closed.Probes >= least && c.Sides[1-i].Window == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
 // wait is within which time another retransmission would come: each waits twice as
 // long as the one before.
 func (s *Side) wait() int64 {
@@ -291,6 +304,9 @@ func (c *Conn) conclude() bool {
 		c.end(Silent, i, c.Sides[i].TriedAt)
 	case c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
 		c.end(Finished, 0, c.Last)
+	case c.shut() >= 0:
+		i := c.shut()
+		c.end(Silent, i, c.Sides[i].Closed.Last)
 	}
 	return c.How != Open
 }

@@ -43,7 +43,10 @@ type Reset struct {
 	// How it looks.
 	TTL       uint8
 	Interface uint32
+	ID        uint16
+	HasID     bool
 	HasTS     bool
+	TS        uint32
 	Window    uint16
 	Whole     bool // its options were captured
 	seq       uint32
@@ -72,7 +75,8 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq,
 		AfterFIN: s.FIN != 0, FINAcked: s.FINAcked != 0, AfterPeerFIN: other.FIN != 0, Late: other.AfterFIN,
 		Tries: s.Tries, Probes: s.Probes, Unacked: s.Unacked(),
-		TTL: seg.TTL, Interface: seg.Interface, HasTS: seg.Options.HasTS, Window: seg.Window, Whole: seg.Options.Whole,
+		TTL: seg.TTL, Interface: seg.Interface, Window: seg.Window, Whole: seg.Options.Whole,
+		ID: seg.ID, HasID: seg.HasID, HasTS: seg.Options.HasTS, TS: seg.Options.TS,
 	}
 	if last := max(s.LastData, other.LastData, c.Opened); last != 0 {
 		r.Idle = now - last
@@ -95,18 +99,44 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 }
 
 // Unlike says what of a RST is unlike its sender's other segments: TTL is the surest.
-type Unlike struct{ TTL, TS, Interface bool }
+type Unlike struct{ TTL, Interface, ID, TS, Window, NoTS, NoID bool }
+
+// Between reports whether it shows that something else made the RST. A window alone
+// does not, nor does a time stamp or an identification that is lacking: stacks do that,
+// but none does two of them at once in a RST that is no answer.
+func (u Unlike) Between() bool {
+	return u.TTL || u.Interface || u.ID || u.TS || btoi(u.Window)+btoi(u.NoTS)+btoi(u.NoID) >= 2
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
 
 // Unlike compares the RST with what else its sender sent. Segments of one sender take
-// one way, so that their TTL is the same; a RST of the sender's own has its time stamp
-// if it is not a reply. On the interface by which a router forwards segments one that
-// it made itself has another TTL than they have.
+// one way, so that their TTL is the same. On the interface by which a router forwards
+// segments one that it made itself has another TTL than they have.
+//
+// A reply is made without the connection: Linux then has the identification 0, the
+// window 0 and no time stamp (tcp_v4_send_reset), so that those say nothing. A RST of
+// the connection's own has what its other segments have (tcp_send_active_reset), or on
+// Windows and BSD the window 0 and no time stamp.
 func (s *Side) Unlike(r *Reset) Unlike {
 	l := &s.Looks
 	if l.Count == 0 || l.many || l.places[1].captured && !s.twice() {
 		return Unlike{}
 	}
-	u := Unlike{TTL: true, Interface: s.twice(), TS: l.HasTS && !r.HasTS && r.Whole && !r.Reply}
+	const enough, wider = 3, 4
+	u := Unlike{
+		TTL: true, Interface: s.twice(),
+		ID:     r.HasID && l.IDs.far(r.ID, r.Time),
+		TS:     r.HasTS && l.HasTS && r.TS != 0 && !l.stamped(r.TS, r.Time),
+		Window: r.Window != 0 && l.Count > enough && int(r.Window) > wider*int(l.widest),
+		NoTS:   l.HasTS && !r.HasTS && r.Whole && !r.Reply,
+		NoID:   r.HasID && r.ID == 0 && l.IDs.counted() && !r.Reply,
+	}
 	for _, p := range l.places {
 		u.TTL = u.TTL && (!p.captured || p.ttl != r.TTL)
 		u.Interface = u.Interface && p != place{true, r.TTL, r.Interface}

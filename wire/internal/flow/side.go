@@ -10,6 +10,8 @@ type Side struct {
 	// HasISN: its SYN was captured; ISN is that one's number.
 	HasISN bool
 	ISN    uint32
+	// Began is when its first segment was captured.
+	Began int64
 
 	next   uint32 // the sequence number after the highest that was sent
 	una    uint32 // the highest number that the other side acknowledged
@@ -51,6 +53,9 @@ type Side struct {
 	Tries, Probes uint32
 	TriedAt, Gap  int64
 	StalledAt     int64 // of the first of them
+	// Closed are the probes of the other side's closed window since it last sent
+	// anything new, answered or not.
+	Closed Closed
 
 	// RST is the first RST that it sent and that may have ended the connection.
 	RST Reset
@@ -65,29 +70,13 @@ type Side struct {
 	newest uint8
 	// Alert is what its last TLS record says if that is an alert.
 	Alert Alert
+	// Status is that of the last HTTP answer that it began, 0 if that is not wanted.
+	Status uint16
 	// Owner is its process, as the capture says; Said is whom it named beside segments
 	// of this side, where it does not say which side's process that is.
 	Owner, Said *Owner
 	// Told counts for whoever is told of ends.
 	Told int
-}
-
-// Looks is what segments of one sender have in common.
-type Looks struct {
-	Count uint64
-	// TTL is that of the last one.
-	TTL   uint8
-	HasTS bool
-	// places are where they were captured: two, if they pass a router that captures.
-	places [2]place
-	many   bool // and more
-}
-
-// place is an interface, and the TTL that segments of one sender have there.
-type place struct {
-	captured bool
-	ttl      uint8
-	device   uint32
 }
 
 // Owner is the process, the container and the pod that a capture names.
@@ -97,38 +86,6 @@ type Owner struct {
 	Pod, Namespace, PodUID             string
 	User                               uint32
 	HasUser                            bool
-}
-
-func (l *Looks) add(s *packet.Segment) {
-	l.Count++
-	l.TTL, l.HasTS = s.TTL, l.HasTS || s.Options.HasTS
-	l.captured(s)
-}
-
-// captured notes where a segment, or a copy of one, was captured.
-func (l *Looks) captured(s *packet.Segment) {
-	at := place{true, s.TTL, s.Interface}
-	for i := range l.places {
-		if l.places[i] == at {
-			return
-		}
-		if !l.places[i].captured {
-			l.places[i] = at
-			return
-		}
-	}
-	l.many = true
-}
-
-// Near reports whether they were captured before any router: with a TTL with which
-// hosts begin.
-func (l *Looks) Near() bool {
-	for _, p := range l.places {
-		if p.captured && (p.ttl == 32 || p.ttl == 64 || p.ttl == 128 || p.ttl == 255) {
-			return true
-		}
-	}
-	return false
 }
 
 // twice: most segments of s were captured twice.
@@ -150,8 +107,8 @@ func (s *Side) Unacked() uint64 {
 }
 
 // begin takes the number of its first segment.
-func (s *Side) begin(seg *packet.Segment) {
-	s.Seen, s.next = true, seg.Seq
+func (s *Side) begin(seg *packet.Segment, now int64) {
+	s.Seen, s.Began, s.next = true, now, seg.Seq
 	switch {
 	case seg.Has(packet.SYN):
 		s.HasISN, s.ISN, s.MSS, s.scale = true, seg.Seq, seg.Options.MSS, seg.Options.Scale
@@ -182,6 +139,7 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 	switch {
 	case space == 0 && seg.Seq == s.next-1 && s.quiet(), seg.Length == 1 && fresh == 0 && s.quiet() && !seg.Has(packet.FIN) && !seg.Has(packet.SYN):
 		s.try(&s.Probes, now)
+		s.Closed.probe(other, now)
 		return
 	case space == 0:
 		return
@@ -191,6 +149,7 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 		s.Retransmitted += uint64(seg.Length)
 		if !s.hasUna || after(end, s.una) {
 			s.try(&s.Tries, now)
+			s.Closed.probe(other, now)
 		}
 		return
 	default:
@@ -200,6 +159,7 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 			s.Retransmits++
 			s.Retransmitted += uint64(-beyond)
 		}
+		s.Closed = Closed{}
 		s.Bytes += uint64(uint32(fresh) - min(control, uint32(fresh)))
 		s.next = end
 	}
@@ -257,6 +217,30 @@ func (s *Side) try(count *uint32, now int64) {
 	s.Gap, s.TriedAt = max(s.Gap, now-s.Last), now
 	*count++
 }
+
+// Closed is how long a side has probed the closed window of the other.
+type Closed struct {
+	Probes           uint32
+	Since, Last, Gap int64
+}
+
+func (c *Closed) probe(other *Side, now int64) {
+	switch {
+	case other.Window != 0 || !other.Seen:
+		return
+	case c.Probes == 0:
+		c.Since = now
+	default:
+		c.Gap = max(c.Gap, now-c.Last)
+	}
+	c.Probes, c.Last = c.Probes+1, now
+}
+
+// Late reports whether another probe would have come before now: each waits at most
+// twice as long as the one before.
+func (c *Closed) Late(now int64) bool { return c.Probes >= least && now > c.due() }
+
+func (c *Closed) due() int64 { return c.Last + min(2*c.Gap, mostTries) + second }
 
 // answered: the other side is there.
 func (s *Side) answered(now int64) {

@@ -18,6 +18,9 @@ type Table struct {
 	// Ended is called for each connection that has ended, and again for one that had only
 	// seemed to. The connection is the table's.
 	Ended func(*Conn)
+	// Gone is called, if it is not nil, for each connection that is no longer followed,
+	// ended or not.
+	Gone func(*Conn)
 	// Lost counts connections that made room before they ended, Strays RSTs for
 	// connections that are not followed, Idle those that were given up.
 	Lost, Strays, Idle uint64
@@ -232,6 +235,9 @@ func (t *Table) drop(c *Conn) {
 }
 
 func (t *Table) release(c *Conn) {
+	if t.Gone != nil {
+		t.Gone(c)
+	}
 	c.list.remove(c)
 	delete(t.conns, c.key)
 	t.free = append(t.free, c)
@@ -266,6 +272,15 @@ func (t *Table) Close() {
 	for _, c := range rest {
 		c.conclude()
 		t.tell(c)
+	}
+}
+
+// Leave hands those that are followed to Gone: it is the end of the capture.
+func (t *Table) Leave() {
+	if t.Gone != nil {
+		for _, c := range t.conns {
+			t.Gone(c)
+		}
 	}
 }
 

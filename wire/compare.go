@@ -1,0 +1,176 @@
+package wire
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Compared is what two captures, of both sides of a device or of a network, say of the
+// connections that both have.
+type Compared struct {
+	// Ahead is how far the clock of the second capture is ahead of the first one's, Way
+	// how long segments take from one to the other, both from segments that both have, of
+	// Shared connections.
+	Ahead, Way time.Duration
+	// Both connections are in both captures; Shared of them have segments of either
+	// side in both.
+	Both, Shared int
+
+	names [2]string
+	spans [2][2]int64
+	said  map[tuple][]Difference
+}
+
+// Difference is a RST that the two captures do not have alike.
+type Difference struct {
+	// From and To are the sender in whose name it is, and whom it reached.
+	From, To netip.AddrPort
+	// Text says where it was, and what follows from that.
+	Text string
+	// Elsewhere: it was not sent by the sender in whose name it is, or did not arrive.
+	Elsewhere bool
+}
+
+// Compare compares two captures. The names are for texts.
+func Compare(a, b *Sightings, names [2]string) *Compared {
+	c := &Compared{names: names, said: map[tuple][]Difference{}, spans: [2][2]int64{{a.first, a.last}, {b.first, b.last}}}
+	all := matches(a, b)
+	c.Both = len(all)
+	c.clock(all)
+	for i := range all {
+		c.resets(&all[i])
+	}
+	c.stopped(a, all)
+	return c
+}
+
+// stopped finds attempts of the first capture that were answered with RST and never came
+// to the second, though other connections of the two hosts did.
+func (c *Compared) stopped(a *Sightings, all []match) {
+	had, hosts := map[*sighting]bool{}, map[[2]netip.Addr]bool{}
+	for _, m := range all {
+		had[m.a] = true
+		hosts[[2]netip.Addr{m.a.ends[0].Addr(), m.a.ends[1].Addr()}] = true
+	}
+	for i := range a.all {
+		s := &a.all[i]
+		if had[s] || s.client < 0 || !hosts[[2]netip.Addr{s.ends[0].Addr(), s.ends[1].Addr()}] || !c.covers(1, s.first+int64(c.Ahead)) {
+			continue
+		}
+		from, to := s.ends[1-s.client], s.ends[s.client]
+		if x := &s.sides[1-s.client]; x.rst == 0 || x.began != 0 {
+			continue
+		}
+		k := tupleOf(from, to)
+		c.said[k] = append(c.said[k], Difference{From: from, To: to, Elsewhere: true, Text: fmt.Sprintf(
+			"the SYN to %v is in %s and not in %s: something between the two kept it, and answered with RST", from, c.names[0], c.names[1])})
+	}
+}
+
+// clock estimates how far the clocks are apart: a segment and one that goes the other
+// way take as long, most of the time.
+func (c *Compared) clock(all []match) {
+	var ahead, way []int64
+	for i := range all {
+		if d, ok := all[i].delays(); ok {
+			ahead = append(ahead, (d[0]+d[1])/2)
+			way = append(way, max(d[0]-d[1], d[1]-d[0])/2)
+		}
+	}
+	if c.Shared = len(ahead); c.Shared == 0 {
+		return
+	}
+	slices.Sort(ahead)
+	slices.Sort(way)
+	c.Ahead, c.Way = time.Duration(ahead[len(ahead)/2]), time.Duration(way[len(way)/2])
+}
+
+// resets compares the RSTs of a connection.
+func (c *Compared) resets(m *match) {
+	delays, known := m.delays()
+	for i := range m.sides {
+		x, y := &m.a.sides[i], &m.b.sides[m.sides[i]]
+		near := 0 // the capture that the sender's other segments pass first, plus 1
+		switch {
+		case !known || delays[0] == delays[1]:
+		case delays[i] > delays[1-i]:
+			near = 1
+		default:
+			near = 2
+		}
+		d := Difference{From: m.a.ends[i], To: m.a.ends[1-i]}
+		switch {
+		case x.rst == 0 && y.rst == 0:
+			continue
+		case x.rst != 0 && y.rst != 0:
+			if near == 0 {
+				continue
+			}
+			later := y.rst - x.rst
+			same := max(later-delays[i], delays[i]-later) <= max(later-delays[1-i], delays[1-i]-later)
+			d.Text, d.Elsewhere = c.inBoth(d.From, near, same), !same
+		case x.rst != 0 && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
+			d.Text, d.Elsewhere = c.inOne(d.From, 0, near), true
+		case y.rst != 0 && !x.blind && c.covers(0, y.rst-int64(c.Ahead)):
+			d.Text, d.Elsewhere = c.inOne(d.From, 1, near), true
+		default:
+			continue
+		}
+		k := tupleOf(d.From, d.To)
+		c.said[k] = append(c.said[k], d)
+	}
+}
+
+// covers reports whether a capture goes on at a time of its clock.
+func (c *Compared) covers(capture int, at int64) bool {
+	const tail = int64(time.Second)
+	return c.spans[capture][0] <= at && at <= c.spans[capture][1]+tail
+}
+
+func (c *Compared) inBoth(from netip.AddrPort, near int, same bool) string {
+	first := c.names[near-1]
+	if same {
+		return fmt.Sprintf("the RST from %v passed %s first, as its other segments did", from, first)
+	}
+	return fmt.Sprintf("the RST from %v passed %s first, its other segments pass %s first: it was not sent by %v, but from the other side",
+		from, c.names[2-near], first, from.Addr())
+}
+
+// inOne is of a RST that is only in one of the two captures.
+func (c *Compared) inOne(from netip.AddrPort, capture, near int) string {
+	text := fmt.Sprintf("the RST from %v is in %s and not in %s", from, c.names[capture], c.names[1-capture])
+	switch near {
+	case 0:
+		return text + ": it was made or dropped between the two"
+	case capture + 1:
+		return text + ", where its other segments come later: it was dropped between the two"
+	default:
+		return text + fmt.Sprintf(", which its other segments pass first: %v never sent it, something between the two did", from.Addr())
+	}
+}
+
+// Of returns what there is to say of a connection of the first capture.
+func (c *Compared) Of(a, b netip.AddrPort) []Difference { return c.said[tupleOf(a, b)] }
+
+// Each yields all differences, in the order of addresses.
+func (c *Compared) Each(yield func(Difference) bool) {
+	keys := make([]tuple, 0, len(c.said))
+	for k := range c.said {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b tuple) int {
+		if d := a[0].Compare(b[0]); d != 0 {
+			return d
+		}
+		return a[1].Compare(b[1])
+	})
+	for _, k := range keys {
+		for _, d := range c.said[k] {
+			if !yield(d) {
+				return
+			}
+		}
+	}
+}

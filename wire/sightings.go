@@ -1,0 +1,148 @@
+package wire
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/wire/internal/flow"
+)
+
+// maxSightings bounds the connections that are kept: about 300 bytes each.
+const maxSightings = 200_000
+
+// Sightings is what a capture has of its connections, those that are still open too, to
+// be compared with what another capture has. The zero value is ready.
+type Sightings struct {
+	// Dropped are connections for which there was no room.
+	Dropped uint64
+
+	all         []sighting
+	first, last int64
+}
+
+// sighting is a connection in a capture.
+type sighting struct {
+	ends   [2]netip.AddrPort
+	client int
+	print  model.Fingerprint
+	first  int64
+	sides  [2]seen
+}
+
+// seen is what a capture has of one side. Times are of the first of its kind; 0 is none.
+type seen struct {
+	hasISN          bool
+	isn             uint32
+	began, fin, rst int64
+	blind           bool // it has a RST that fits nothing
+}
+
+func (x *Sightings) add(c *flow.Conn) {
+	if x.first == 0 || c.First < x.first {
+		x.first = c.First
+	}
+	x.last = max(x.last, c.Last, c.Ended)
+	if len(x.all) >= maxSightings {
+		x.Dropped++
+		return
+	}
+	s := sighting{client: c.Client, print: fingerprint(c), first: c.First}
+	for i := range c.Sides {
+		side := &c.Sides[i]
+		s.ends[i] = c.Endpoint(i)
+		s.sides[i] = seen{side.HasISN, side.ISN, side.Began, side.FIN, side.RST.Time, side.Blind > 0}
+	}
+	x.all = append(x.all, s)
+}
+
+// at returns the side whose endpoint is e in s, -1 if none is.
+func (s *sighting) at(e netip.AddrPort) int {
+	for i := range s.ends {
+		if s.ends[i] == e {
+			return i
+		}
+	}
+	return -1
+}
+
+// tuple names a connection, whichever way its segments go.
+type tuple [2]netip.AddrPort
+
+func tupleOf(a, b netip.AddrPort) tuple {
+	if b.Compare(a) < 0 {
+		a, b = b, a
+	}
+	return tuple{a, b}
+}
+
+// apart is how far apart the begins of a connection may be in two captures that do not
+// both have its handshake, clocks included.
+const apart = int64(10 * time.Minute)
+
+// match is a connection that both captures have: side i of a is side sides[i] of b.
+type match struct {
+	a, b  *sighting
+	sides [2]int
+}
+
+// matches joins the connections of two captures: by the fingerprint, which address
+// translation leaves as it is, else by addresses and time.
+func matches(a, b *Sightings) (all []match) {
+	prints, tuples := map[model.Fingerprint]*sighting{}, map[tuple][]*sighting{}
+	for i := range b.all {
+		s := &b.all[i]
+		if s.print != 0 {
+			prints[s.print] = s
+		}
+		k := tupleOf(s.ends[0], s.ends[1])
+		tuples[k] = append(tuples[k], s)
+	}
+	for i := range a.all {
+		s := &a.all[i]
+		o := prints[s.print]
+		if s.print == 0 || o == nil {
+			o = nearest(s, tuples[tupleOf(s.ends[0], s.ends[1])])
+		}
+		if o == nil {
+			continue
+		}
+		m := match{a: s, b: o, sides: [2]int{0, 1}}
+		if at := o.at(s.ends[0]); at == 1 || at < 0 && s.client >= 0 && o.client >= 0 && s.client != o.client {
+			m.sides = [2]int{1, 0}
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func nearest(s *sighting, list []*sighting) (best *sighting) {
+	const most = 64 // a file made to collide must not cost more
+	for _, o := range list[:min(len(list), most)] {
+		d := max(o.first-s.first, s.first-o.first)
+		if d > apart || s.print != 0 && o.print != 0 {
+			continue
+		}
+		if best == nil || d < max(best.first-s.first, s.first-best.first) {
+			best = o
+		}
+	}
+	return best
+}
+
+// delays returns, for each side of a, how much later b has its segments, its clock's
+// difference included; ok is false if no segment of both sides is in both captures.
+func (m *match) delays() (d [2]int64, ok bool) {
+	for i := range d {
+		x, y := &m.a.sides[i], &m.b.sides[m.sides[i]]
+		switch {
+		case x.hasISN && y.hasISN && x.isn == y.isn:
+			d[i] = y.began - x.began
+		case x.fin != 0 && y.fin != 0:
+			d[i] = y.fin - x.fin
+		default:
+			return d, false
+		}
+	}
+	return d, true
+}
