@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/closetrace/closetrace/wire/internal/capture"
@@ -34,9 +35,44 @@ type frame struct {
 	side int
 }
 
+// followed is a connection as we see it.
+type followed struct {
+	sides    [2]counts
+	complete int
+}
+
+// The bits of tcp.completeness (epan/dissectors/packet-tcp.h of Wireshark).
+const (
+	hasSYN = 1 << iota
+	hasSYNACK
+	hasACK
+	hasData
+	hasFIN
+	hasRST
+)
+
+// complete returns what tcp.completeness would be of a connection.
+func complete(c *flow.Conn, rst bool) (bits int) {
+	set := func(bit int, is bool) {
+		if is {
+			bits |= bit
+		}
+	}
+	a, b := &c.Sides[0], &c.Sides[1]
+	if c.Client >= 0 {
+		set(hasSYN, c.Sides[c.Client].HasISN)
+		set(hasSYNACK, c.Sides[1-c.Client].HasISN)
+	}
+	set(hasACK, c.Opened != 0 || c.Midway())
+	set(hasData, a.FirstData != 0 || b.FirstData != 0)
+	set(hasFIN, a.FIN != 0 || b.FIN != 0)
+	set(hasRST, rst)
+	return bits
+}
+
 // ours reads a capture and returns where each packet belongs, and what is known of each
 // connection.
-func ours(t *testing.T, path string) (frames []frame, conns map[uint64][2]counts) {
+func ours(t *testing.T, path string) (frames []frame, conns map[uint64]followed) {
 	t.Helper()
 	in, err := os.Open(path)
 	if err != nil {
@@ -48,7 +84,7 @@ func ours(t *testing.T, path string) (frames []frame, conns map[uint64][2]counts
 		t.Fatalf("%s: %v", path, err)
 	}
 	defer r.Close()
-	conns = map[uint64][2]counts{}
+	conns = map[uint64]followed{}
 	table := flow.NewTable(0, func(*flow.Conn) {})
 	var d packet.Decoder
 	var p capture.Packet
@@ -67,10 +103,11 @@ func ours(t *testing.T, path string) (frames []frame, conns map[uint64][2]counts
 				both := conns[c.Number]
 				for i := range c.Sides {
 					x := &c.Sides[i]
-					both[i].fin = x.FIN != 0
-					both[i].bytes, both[i].retransmits = x.Bytes, x.Retransmits
+					both.sides[i].fin = x.FIN != 0
+					both.sides[i].bytes, both.sides[i].retransmits = x.Bytes, x.Retransmits
 				}
-				both[side].rst = both[side].rst || s.Has(packet.RST)
+				both.sides[side].rst = both.sides[side].rst || s.Has(packet.RST)
+				both.complete = complete(c, both.sides[0].rst || both.sides[1].rst)
 				conns[c.Number] = both
 			}
 		}
@@ -84,6 +121,7 @@ type line struct {
 	fin, rst, syn  bool
 	next           uint64 // the number after it, relative to the first
 	again          bool   // a retransmission
+	complete       int    // tcp.completeness, of the whole stream
 	why            []string
 }
 
@@ -106,17 +144,16 @@ var fields = []string{
 	"frame.number", "tcp.stream", "ip.src", "ipv6.src", "tcp.srcport", "tcp.flags.fin", "tcp.flags.reset", "tcp.flags.syn", "tcp.nxtseq",
 	"tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.ack_lost_segment", "tcp.analysis.lost_segment",
 	"tcp.analysis.keep_alive", "tcp.analysis.reused_ports",
-	"ip.id", "frame.time_epoch", "tcp.seq", "tcp.ack", "tcp.flags",
+	"tcp.completeness", "ip.id", "frame.time_epoch", "tcp.seq", "tcp.ack", "tcp.flags",
 }
 
 // identity is the place of ip.id, after which are the time and what else makes two
 // packets the same.
-const identity = 15
+const identity = 16
 
 // tshark returns what it says of the packets that have TCP. Its dissector of VNC hides
 // the fields of TCP.
-func tshark(t *testing.T, path string) map[int]line {
-	t.Helper()
+func tshark(path string) (map[int]line, error) {
 	args := []string{"-r", path, "-2", "-Y", "tcp", "--disable-protocol", "vnc", "-o", "tcp.desegment_tcp_streams:FALSE", "-T", "fields", "-E", "occurrence=l"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
@@ -126,12 +163,13 @@ func tshark(t *testing.T, path string) map[int]line {
 	for text := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSuffix(text, "\n"), "\t")
 		if len(f) != len(fields) {
-			t.Fatalf("tshark says %q", text)
+			return nil, fmt.Errorf("%s: tshark says %q", path, text)
 		}
 		number, _ := strconv.Atoi(f[0])
 		next, _ := strconv.ParseUint(f[8], 10, 64)
 		l := line{stream: f[1], source: f[2] + f[3] + ":" + f[4], fin: f[5] == "1", rst: f[6] == "1", syn: f[7] == "1", next: next, again: f[9] != ""}
-		for i := 10; i < identity; i++ {
+		l.complete, _ = strconv.Atoi(f[identity-1])
+		for i := 10; i < identity-1; i++ {
 			if f[i] != "" {
 				l.why = append(l.why, fields[i])
 			}
@@ -144,7 +182,28 @@ func tshark(t *testing.T, path string) map[int]line {
 		before[same] = at
 		lines[number] = l
 	}
-	return lines
+	return lines, nil
+}
+
+// tsharks runs tshark for all files, two at a time: it takes most of the time.
+func tsharks(paths []string) (all []map[int]line, err error) {
+	all = make([]map[int]line, len(paths))
+	errs := make([]error, len(paths))
+	next := make(chan int)
+	var running sync.WaitGroup
+	for range 2 {
+		running.Go(func() {
+			for i := range next {
+				all[i], errs[i] = tshark(paths[i])
+			}
+		})
+	}
+	for i := range paths {
+		next <- i
+	}
+	close(next)
+	running.Wait()
+	return all, errors.Join(errs...)
 }
 
 // stream is a connection as tshark sees it.
@@ -152,6 +211,8 @@ type stream struct {
 	conns map[uint64]bool  // ours
 	sides map[string]*side // by address
 	why   map[string]bool
+
+	complete int
 }
 
 type side struct {
@@ -178,13 +239,17 @@ func TestJudge(t *testing.T) {
 	}
 	paths, _ := filepath.Glob(filepath.Join(folder, "*.*cap*"))
 	slices.Sort(paths)
-	files, streams, explained := 0, 0, map[string]int{}
-	for _, path := range paths {
-		if info, err := os.Stat(path); err != nil || info.Size() > judgedSize {
-			continue
-		}
-		files++
-		streams += judge(t, path, explained)
+	paths = slices.DeleteFunc(paths, func(path string) bool {
+		info, err := os.Stat(path)
+		return err != nil || info.Size() > judgedSize
+	})
+	said, err := tsharks(paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, streams, explained := len(paths), 0, map[string]int{}
+	for i, path := range paths {
+		streams += judge(t, path, said[i], explained)
 	}
 	t.Logf("%d files, %d connections", files, streams)
 	for what, n := range explained {
@@ -198,10 +263,10 @@ func TestJudge(t *testing.T) {
 // judgedSize leaves large files out, for which tshark takes long.
 const judgedSize = 300_000
 
-func judge(t *testing.T, path string, explained map[string]int) int {
+func judge(t *testing.T, path string, lines map[int]line, explained map[string]int) int {
 	t.Helper()
 	frames, conns := ours(t, path)
-	streams := streamsOf(frames, tshark(t, path))
+	streams := streamsOf(frames, lines)
 	for id, s := range streams {
 		if len(s.conns) != 1 {
 			if len(s.conns) == 0 && s.why["stragglers"] {
@@ -211,9 +276,12 @@ func judge(t *testing.T, path string, explained map[string]int) int {
 			}
 			continue
 		}
+		for number := range s.conns {
+			completeness(t, path, id, conns[number].complete, s, explained)
+		}
 		for source, side := range s.sides {
 			for number := range s.conns {
-				what := difference(conns[number][side.ours], side)
+				what := difference(conns[number].sides[side.ours], side)
 				switch {
 				case what == "":
 				case len(s.why) > 0:
@@ -229,6 +297,22 @@ func judge(t *testing.T, path string, explained map[string]int) int {
 	return len(streams)
 }
 
+// completeness compares with tcp.completeness: which of SYN, SYN-ACK, ACK, data, FIN and
+// RST a connection has.
+func completeness(t *testing.T, path, id string, ours int, s *stream, explained map[string]int) {
+	t.Helper()
+	differ := ours ^ s.complete
+	switch {
+	case differ == 0:
+	case len(s.why) > 0:
+		for why := range s.why {
+			explained["completeness: "+reasons[why]]++
+		}
+	default:
+		t.Errorf("%s: stream %s: completeness %06b, tshark %06b", filepath.Base(path), id, ours, s.complete)
+	}
+}
+
 // streamsOf puts our connections and tshark's lines together.
 func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
 	streams, odd := map[string]*stream{}, map[uint64]bool{}
@@ -240,7 +324,7 @@ func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
 		}
 		s := streams[l.stream]
 		if s == nil {
-			s = &stream{map[uint64]bool{}, map[string]*side{}, map[string]bool{}}
+			s = &stream{conns: map[uint64]bool{}, sides: map[string]*side{}, why: map[string]bool{}}
 			streams[l.stream] = s
 		}
 		x := s.sides[l.source]
@@ -249,6 +333,7 @@ func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
 			s.sides[l.source] = x
 		}
 		x.add(&l)
+		s.complete |= l.complete
 		if x.ours = f.side; f.conn == 0 {
 			s.why["stragglers"] = true
 		} else {
