@@ -304,6 +304,8 @@ func completeness(t *testing.T, path, id string, ours int, s *stream, explained 
 	differ := ours ^ s.complete
 	switch {
 	case differ == 0:
+	case ours&hasSYN == 0:
+		explained["completeness: "+reasons["midway"]]++
 	case len(s.why) > 0:
 		for why := range s.why {
 			explained["completeness: "+reasons[why]]++
