@@ -23,14 +23,30 @@ type Source interface {
 // Judged turns the events of a source into records.
 func Judged(events iter.Seq2[Event, error]) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		var r Record // one for all: rules take pointers, and would move each to the heap
-		for event, err := range events {
+		for r, err := range JudgedInPlace(events) {
 			if err != nil {
 				yield(Record{}, err)
 				return
 			}
+			if !yield(*r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// JudgedInPlace is Judged without copies: there is one record for all, valid until the
+// next one. With an error it is nil.
+func JudgedInPlace(events iter.Seq2[Event, error]) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		var r Record
+		for event, err := range events {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
 			r.judge(&event)
-			if !yield(r, nil) {
+			if !yield(&r, nil) {
 				return
 			}
 		}

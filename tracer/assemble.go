@@ -26,10 +26,10 @@ type assembler struct {
 	translator
 	grace  time.Duration // lingerGrace or returnGrace
 	ends   uint64
-	held   queue[held, *held]
+	held   queue[ended, *ended]
 	resets queue[heldReset, *heldReset]
-	bySock map[uint64]*held // the latest held end of each socket
 	waits  waits
+	waited map[*ended]*waiting // of the held ends whose close() waited
 	recent recent
 	strays strays
 	began  ktime // when the trace did
@@ -44,7 +44,7 @@ type assembler struct {
 }
 
 func newAssembler(t translator, session string) *assembler {
-	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, bySock: map[uint64]*held{}, waits: newWaits(), recent: newRecent(), strays: strays{byTuple: map[tuple]*strayResets{}}}
+	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, waited: map[*ended]*waiting{}, waits: newWaits(), recent: newRecent(), strays: strays{byTuple: map[tuple]*strayResets{}}}
 }
 
 // attached tells whether every return of close() is traced.
@@ -82,20 +82,23 @@ func (a *assembler) message(m *message, out emit) bool {
 }
 
 func (a *assembler) hold(e *bpf.TraceEnd) {
-	h := a.held.next()
-	h.at, h.end, h.wait, h.open = ktime(e.Ended), *e, a.waits.of(e), false
-	a.held.push(h)
-	if h.wait != nil { // the socket's next connection may wait before this end is delivered
-		a.waits.drop(h.wait)
-		h.number = a.numberOf(h.wait)
+	w := a.waits.of(e)
+	var number uint64
+	if w != nil { // the socket's next connection may wait before this end is delivered
+		a.waits.drop(w)
+		number = a.numberOf(w)
 	} else {
-		h.number = a.nextNumber()
+		number = a.nextNumber()
 	}
-	h.place = a.recent.add(e, h.number)
-	a.bySock[e.Sock] = h
+	h := a.recent.add(e, number)
+	h.held, h.waited = true, w != nil
+	if w != nil {
+		a.waited[h] = w
+	}
+	a.held.push(h)
 	a.meet(e)
 	if a.namespaces != nil {
-		a.namespaces.meet(e.Netns, e.Owner.Tgid, h.at)
+		a.namespaces.meet(e.Netns, e.Owner.Tgid, h.time())
 	}
 }
 
@@ -103,8 +106,8 @@ func (a *assembler) hold(e *bpf.TraceEnd) {
 // What comes too late is dropped: the record has been delivered, or would be if
 // it were this program's turn on a busy machine. The socket may be another's.
 func (a *assembler) amend(m *message) {
-	h, ok := a.bySock[m.later.Sock]
-	if !ok || ktime(m.later.Time) > h.at.add(hold) {
+	h := a.recent.heldBy(m.later.Sock)
+	if h == nil || ktime(m.later.Time) > h.time().add(hold) {
 		return
 	}
 	e := &h.end
@@ -190,12 +193,10 @@ func (a *assembler) flush(losses uint32, out emit) bool {
 // for longer: tcp_time_wait() makes the minisock before it ends the connection,
 // so that another processor's reset may come before the end.
 func (a *assembler) releaseUntil(until ktime, losses uint32, out emit) bool {
-	for h := a.held.front(); h != nil && h.at <= until; h = a.held.front() {
-		if a.bySock[h.end.Sock] == h {
-			delete(a.bySock, h.end.Sock)
-		}
+	for h := a.held.front(); h != nil && h.time() <= until; h = a.held.front() {
 		more := a.deliver(h, h.end.Lost != losses || a.unseen.hid(&h.end), out)
 		a.held.pop()
+		a.recent.release(h)
 		if !more {
 			return false
 		}
@@ -203,6 +204,7 @@ func (a *assembler) releaseUntil(until ktime, losses uint32, out emit) bool {
 	for h := a.resets.front(); h != nil && h.time() <= until.add(-hold); h = a.resets.front() {
 		more := a.resetFromTimeWait(h, out)
 		a.resets.pop()
+		a.resets.again(h)
 		if !more {
 			return false
 		}
@@ -212,11 +214,11 @@ func (a *assembler) releaseUntil(until ktime, losses uint32, out emit) bool {
 
 // deliver reports a connection end. For a close() whose linger time ran out
 // that is the outcome; the teardown was when the time ran out.
-func (a *assembler) deliver(h *held, gap bool, out emit) bool {
-	e, w := &h.end, h.wait
+func (a *assembler) deliver(h *ended, gap bool, out emit) bool {
+	e, w := &h.end, a.waitOf(h)
 	if w == nil && e.Lingering != 0 && a.hertz != 0 { // the message of its begin was lost
 		w = newWaiting(e, a.hertz)
-		w.number = h.number
+		w.number = h.id
 	}
 	if w != nil && !w.reported() {
 		w.learn(e)
@@ -227,18 +229,27 @@ func (a *assembler) deliver(h *held, gap bool, out emit) bool {
 	f := a.next(model.KindTeardown)
 	a.facts(f, e)
 	f.Evidence.Gap = f.Evidence.Gap || gap
-	a.otherEnd(f, h.place, e.Ended)
+	a.otherEnd(f, h, e.Ended)
 	f.Evidence.PeerOpen = f.Evidence.PeerOpen || h.open
-	f.ID = a.ids.of(h.number)
+	f.ID = a.ids.of(h.id)
 	if w != nil && w.reported() {
 		a.event.Kind = model.KindOutcome
 		f.Evidence.Later = true
 		f.Evidence.Wait.TimerExpired = w.timer
-		a.recent.settle(h.place, e, gap, false) // it has its outcome
+		h.gap, h.timeWait = gap, false // it has its outcome
 		return out(&a.event)
 	}
-	a.recent.settle(h.place, e, gap, f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL)))
+	h.gap, h.timeWait = gap, f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL))
 	return out(&a.event)
+}
+
+func (a *assembler) waitOf(h *ended) *waiting {
+	if !h.waited {
+		return nil
+	}
+	w := a.waited[h]
+	delete(a.waited, h)
+	return w
 }
 
 // nextNumber numbers the ends from 1.

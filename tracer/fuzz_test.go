@@ -109,8 +109,8 @@ func FuzzAssembler(f *testing.F) {
 		if check.ends != ends {
 			t.Errorf("%d ends told, want %d", check.ends, ends)
 		}
-		if a.held.front() != nil || a.resets.front() != nil || len(a.bySock) != 0 {
-			t.Errorf("kept after the flush: %d ends, %d resets, %d sockets", len(a.held.items), len(a.resets.items), len(a.bySock))
+		if a.held.front() != nil || a.resets.front() != nil || len(a.recent.pushed)+len(a.waited) != 0 {
+			t.Errorf("kept after the flush: %d ends, %d resets, %d others", len(a.held.items), len(a.resets.items), len(a.recent.pushed)+len(a.waited))
 		}
 		if n := len(a.waits.bySock); n > 4 || len(a.waits.order) > 2*n+16 {
 			t.Errorf("kept %d waits of 4 sockets, in a list of %d", n, len(a.waits.order))

@@ -117,7 +117,7 @@ func (a *assembler) left(e *bpf.TraceEnd, out emit) bool {
 
 // returned: tcp_close() of a lingering socket came back (fentry and kprobe).
 func (a *assembler) returned(l *bpf.TraceLater, out emit) bool {
-	h, w := a.bySock[l.Sock], a.waits.bySock[l.Sock]
+	h, w := a.recent.heldBy(l.Sock), a.waits.bySock[l.Sock]
 	later := w != nil && h != nil && w.end.CloseBegan > h.end.CloseBegan && isReturnOf(l, &w.end)
 	if h != nil && !later && isReturnOf(l, &h.end) {
 		h.end.Returned, h.end.ReturnedUs = 1, l.ReturnedUs

@@ -36,23 +36,21 @@ func (t tuple) reversed() tuple {
 	return tuple{t.peer, t.local, t.peerPort, t.localPort, t.netns}
 }
 
-// mate returns the other end of the connection whose end has that place, or nil.
-func (t *recent) mate(place uint64) *ended {
-	e := t.at(place)
-	if e == nil {
-		return nil
-	}
-	for number, steps := t.mates[e.hash%recentMax], 0; steps < 64; steps++ { // tuples made to collide must not cost more
+// join looks for the other end of the connection of e, which is being added, among those
+// that came before.
+func (t *recent) join(e *ended) {
+	number := e.mated
+	for range 64 { // tuples made to collide must not cost more
 		o := t.at(number)
 		if o == nil {
-			return nil
+			return
 		}
-		if o != e && o.hash == e.hash && areMates(&e.end, &o.end) {
-			return o
+		if o.hash == e.hash && areMates(&e.end, &o.end) {
+			e.mate, o.mate = o.place, e.place
+			return
 		}
 		number = o.mated
 	}
-	return nil
 }
 
 func areMates(a, b *bpf.TraceEnd) bool {
@@ -83,11 +81,11 @@ func loopback(e *bpf.TraceEnd) bool { return address(e.Family, &e.Local).IsLoopb
 // laterLeast is by how much: an end is noted after what its kernel call has sent.
 const laterLeast = time.Millisecond
 
-// otherEnd hands over what is known of the other end of the connection whose end has that place.
+// otherEnd hands over what is known of the other end of the connection of e, which ended then.
 // It was still open when this one was reset if it ended after it: who sends a RST ends
 // before it, or is known to have sent it.
-func (a *assembler) otherEnd(f *model.Facts, place, ended uint64) {
-	o := a.recent.mate(place)
+func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
+	o := a.recent.at(e.mate)
 	if o == nil {
 		return
 	}

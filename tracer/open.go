@@ -22,18 +22,18 @@ const (
 
 // resetAlone returns ends that are to be delivered, were reset by the peer and have no
 // other end that has ended, by the tuple of the other end in any network namespace.
-func (a *assembler) resetAlone(until ktime) (alone map[tuple]*held) {
+func (a *assembler) resetAlone(until ktime) (alone map[tuple]*ended) {
 	const answered = bpf.TraceFlagFLAG_RST_REPLY_AFTER | bpf.TraceFlagFLAG_RST_HERE
 	for _, h := range a.held.items[a.held.head:] {
-		if h.at > until {
+		if h.time() > until {
 			break
 		}
 		e := &h.end
-		if !has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || has(e, answered) || model.State(e.Last) == model.SynSent || a.recent.mate(h.place) != nil {
+		if !has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || has(e, answered) || model.State(e.Last) == model.SynSent || a.recent.at(h.mate) != nil {
 			continue
 		}
 		if alone == nil {
-			alone = map[tuple]*held{}
+			alone = map[tuple]*ended{}
 		}
 		alone[anywhere(endTuple(e).reversed())] = h
 	}
@@ -64,7 +64,7 @@ func (t *Tracer) seekOpen(now ktime) {
 }
 
 // isOpenMate: the port may have been used again since.
-func isOpenMate(e *bpf.TraceEnd, h *held) bool {
+func isOpenMate(e *bpf.TraceEnd, h *ended) bool {
 	if has(e, bpf.TraceFlagFLAG_ENDED) || e.Started > h.end.Ended || loopback(e) && e.Netns != h.end.Netns {
 		return false
 	}

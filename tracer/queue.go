@@ -2,21 +2,7 @@
 
 package tracer
 
-import (
-	"github.com/closetrace/closetrace/bpf"
-)
-
-// held is a connection end that waits for late evidence.
-type held struct {
-	at     ktime
-	end    bpf.TraceEnd
-	wait   *waiting // if its close() waited
-	number uint64   // of its ID
-	place  uint64   // in recent
-	open   bool     // its other end was found open
-}
-
-func (h *held) time() ktime { return h.at }
+import "github.com/closetrace/closetrace/bpf"
 
 // heldReset is a reset sent or received by TIME_WAIT, which must not overtake the
 // end before it.
@@ -57,6 +43,9 @@ func (q *queue[T, P]) push(p P) {
 	}
 }
 
+// again lets next return p once more.
+func (q *queue[T, P]) again(p P) { q.free = append(q.free, p) }
+
 func (q *queue[T, P]) front() P {
 	if q.head == len(q.items) {
 		return nil
@@ -64,8 +53,8 @@ func (q *queue[T, P]) front() P {
 	return q.items[q.head]
 }
 
+// pop takes the front out.
 func (q *queue[T, P]) pop() {
-	q.free = append(q.free, q.items[q.head])
 	q.items[q.head] = nil
 	q.head++
 	if q.head == len(q.items) {

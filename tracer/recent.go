@@ -29,11 +29,18 @@ type recent struct {
 	seed  maphash.Seed
 	heads []uint64 // by the tuple's hash: the number of the last one, counted from 1
 	mates []uint64 // the same by what both ends of a connection have in common
-	ring  []ended
+	socks []uint64 // the same by the socket's address, of ends that are held
+	ring  []*ended
 	count uint64 // added so far
+	// fresh were never used; free were pushed out of the ring while they were held.
+	fresh []ended
+	free  []*ended
+	// pushed are the latest held ends of sockets that the ring has no more room for.
+	pushed map[uint64]*ended
 }
 
-// ended is a connection that has ended.
+// ended is a connection that has ended: held at first, for late evidence, then
+// remembered. It has no pointers: the collector need not look at what is remembered.
 type ended struct {
 	end   bpf.TraceEnd
 	id    uint64
@@ -41,10 +48,17 @@ type ended struct {
 	prev  uint64 // number of the one before it with the same hash
 	// hash is what its other end has too; mated is the one before it with that.
 	hash, mated uint64
-	gap         bool // events were lost around the end
+	mate        uint64 // place of the latest other end, 0 if none came yet
+	below       uint64 // the held one before it in the chain of sockets
+	held        bool   // not delivered yet
+	waited      bool   // its close() did
+	open        bool   // its other end was found open
+	gap         bool   // events were lost around the end
 	// timeWait: a reset of its TIME_WAIT would be news.
 	timeWait bool
 }
+
+func (e *ended) time() ktime { return ktime(e.end.Ended) }
 
 // tuple is a [model.Network] that is quick to hash. IPv4 addresses are mapped,
 // as an IPv6 socket has them.
@@ -71,27 +85,80 @@ func mapped(b *[16]byte) [16]byte {
 }
 
 func newRecent() recent {
-	return recent{seed: maphash.MakeSeed(), heads: make([]uint64, recentMax), mates: make([]uint64, recentMax)}
+	return recent{
+		seed: maphash.MakeSeed(), ring: make([]*ended, recentMax), pushed: map[uint64]*ended{},
+		heads: make([]uint64, recentMax), mates: make([]uint64, recentMax), socks: make([]uint64, recentMax),
+	}
 }
 
 func (t *recent) head(n tuple) *uint64 {
 	return &t.heads[maphash.Comparable(t.seed, n)%recentMax]
 }
 
-// add takes an end when its message comes, and returns its place.
-func (t *recent) add(e *bpf.TraceEnd, id uint64) (place uint64) {
-	head, hash := t.head(endTuple(e)), t.mateHash(e)
+// add takes an end when its message comes.
+func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
+	head, sock, hash := t.head(endTuple(e)), t.sock(e.Sock), t.mateHash(e)
 	mated := &t.mates[hash%recentMax]
-	if len(t.ring) < recentMax {
-		t.ring = append(t.ring, ended{})
+	slot := &t.ring[t.count%recentMax]
+	if old := *slot; old == nil || old.held {
+		if old != nil {
+			t.pushed[old.end.Sock] = old
+		}
+		*slot = t.unused()
 	}
-	entry := &t.ring[t.count%recentMax]
-	entry.end, entry.id, entry.prev, entry.gap, entry.timeWait = *e, id, *head, false, false
-	entry.hash, entry.mated = hash, *mated
+	entry := *slot
 	t.count++
-	entry.place = t.count
-	*head, *mated = t.count, t.count
-	return t.count
+	entry.end, entry.id, entry.place, entry.prev = *e, id, t.count, *head
+	entry.hash, entry.mated, entry.mate = hash, *mated, 0
+	entry.held, entry.waited, entry.open, entry.gap, entry.timeWait = false, false, false, false, false
+	entry.below = *sock
+	if last := t.at(*sock); last != nil && last.end.Sock == e.Sock {
+		entry.below = last.below
+	}
+	t.join(entry)
+	*head, *mated, *sock = t.count, t.count, t.count
+	return entry
+}
+
+func (t *recent) sock(address uint64) *uint64 {
+	const multiplier = 0x9e3779b97f4a7c15 // Fibonacci hashing
+	return &t.socks[address*multiplier>>32%recentMax]
+}
+
+// heldBy returns the latest end of a socket, if that is held, or nil. In a chain what
+// is older than an end that was delivered was delivered too.
+func (t *recent) heldBy(sock uint64) *ended {
+	for entry := t.at(*t.sock(sock)); entry != nil && entry.held; entry = t.at(entry.below) {
+		if entry.end.Sock == sock {
+			return entry
+		}
+	}
+	return t.pushed[sock]
+}
+
+func (t *recent) unused() *ended {
+	if n := len(t.free); n > 0 {
+		e := t.free[n-1]
+		t.free = t.free[:n-1]
+		return e
+	}
+	if len(t.fresh) == 0 {
+		t.fresh = make([]ended, 64)
+	}
+	e := &t.fresh[0]
+	t.fresh = t.fresh[1:]
+	return e
+}
+
+// release says that an end is not held any more.
+func (t *recent) release(e *ended) {
+	e.held = false
+	if t.pushed[e.end.Sock] == e {
+		delete(t.pushed, e.end.Sock)
+	}
+	if t.at(e.place) != e {
+		t.free = append(t.free, e)
+	}
 }
 
 // at returns the end with that place, or nil if there is none any more.
@@ -99,14 +166,7 @@ func (t *recent) at(place uint64) *ended {
 	if place == 0 || t.count-place >= recentMax {
 		return nil
 	}
-	return &t.ring[(place-1)%recentMax]
-}
-
-// settle takes what is known of the end when it is reported.
-func (t *recent) settle(place uint64, e *bpf.TraceEnd, gap, timeWait bool) {
-	if entry := t.at(place); entry != nil {
-		entry.end, entry.gap, entry.timeWait = *e, gap, timeWait
-	}
+	return t.ring[(place-1)%recentMax]
 }
 
 // find returns the last connection with this tuple that had ended by then, or nil.
@@ -156,7 +216,7 @@ func (a *assembler) resetFromTimeWait(h *heldReset, out emit) bool {
 	f := a.next(model.KindOutcome)
 	a.facts(f, e)
 	f.Time, f.ID = a.clock.time(ktime(l.Time)), a.ids.of(tw.id)
-	a.otherEnd(f, tw.place, l.Time)
+	a.otherEnd(f, tw, l.Time)
 	if e.Started != 0 {
 		f.Duration = model.Some(time.Duration(l.Time - e.Started))
 	}

@@ -21,7 +21,7 @@ func TestRecent(t *testing.T) {
 	}
 	const added = recentMax + 1000
 	w := newRecent()
-	add := func(e *bpf.TraceEnd, id uint64) { w.settle(w.add(e, id), e, false, true) }
+	add := func(e *bpf.TraceEnd, id uint64) { w.add(e, id).timeWait = true }
 	for i := range added {
 		add(endOf(i, 1), uint64(i+1))
 	}

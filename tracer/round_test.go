@@ -67,7 +67,7 @@ type played struct {
 	ctx      context.Context
 }
 
-func newPlayed(t *testing.T, all ...batch) *played {
+func newPlayed(t testing.TB, all ...batch) *played {
 	ctx, cancel := context.WithCancel(t.Context())
 	p := &played{
 		ring: &batches{all: all, ending: cancel}, host: &hostClocks{at: 10e9}, counters: &fakeCounters{cpus: 1}, ctx: ctx,

@@ -123,7 +123,7 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	defer t.Close()
 	defer t.tell(a.stderr)
 	t.Hangup = func() bool { return service && w.Rotate() == nil }
-	status := a.newStatus(flags.output, w)
+	status := a.newStatus(flags.output, w, t.Ends())
 	err = t.Record(ctx, w, status.add)
 	if closed := w.Close(); err == nil {
 		err = closed // after a failure it says the same again

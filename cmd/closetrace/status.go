@@ -24,23 +24,23 @@ type status struct {
 	writer *record.Writer
 	began  time.Time
 
+	ended *ledger.Ends // the session's
 	mu    sync.Mutex
-	ends  ledger.Ends
-	total uint64
+	ends  [model.NumVerdicts]uint64
 	lost  uint64
-	shown uint64 // total when the line was last written
+	shown uint64 // the total when the line was last written
 	quit  chan struct{}
 	done  sync.WaitGroup
 }
 
 const statusEvery = 500 * time.Millisecond
 
-func (a *app) newStatus(path string, w *record.Writer) *status {
+func (a *app) newStatus(path string, w *record.Writer, ended *ledger.Ends) *status {
 	live := isTerminal(a.stderr) && path != "-" // what reads standard output may write to the same terminal
 	if path == "-" {
 		path = "standard output"
 	}
-	s := &status{out: a.stderr, live: live, path: path, writer: w, began: time.Now(), quit: make(chan struct{})}
+	s := &status{out: a.stderr, live: live, path: path, writer: w, ended: ended, began: time.Now(), quit: make(chan struct{})}
 	if s.live {
 		s.done.Go(s.refresh)
 	}
@@ -50,9 +50,7 @@ func (a *app) newStatus(path string, w *record.Writer) *status {
 func (s *status) add(r *model.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ends.Add(r) {
-		s.total++
-	}
+	s.ends = s.ended.Verdicts()
 	if r.Kind == model.KindLoss {
 		s.lost += r.Loss.Count
 	}
@@ -71,14 +69,22 @@ func (s *status) refresh() {
 	}
 }
 
+func (s *status) total() (total uint64) {
+	for _, n := range s.ends {
+		total += n
+	}
+	return total
+}
+
 // line tells teardowns by verdict, rate, losses and size.
 func (s *status) line(rate bool) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s teardowns", safetext.Escape(s.path), human.Count(s.total))
+	total := s.total()
+	fmt.Fprintf(&b, "%s: %s teardowns", safetext.Escape(s.path), human.Count(total))
 	separator := " ("
-	for v, n := range s.ends.Verdicts() {
+	for v, n := range s.ends {
 		if n > 0 {
 			fmt.Fprintf(&b, "%s%s %s", separator, human.Count(n), model.Verdict(v))
 			separator = ", "
@@ -88,8 +94,8 @@ func (s *status) line(rate bool) string {
 		b.WriteString(")")
 	}
 	if rate {
-		fmt.Fprintf(&b, ", %s/s", human.Count(int64(float64(s.total-s.shown)/statusEvery.Seconds())))
-		s.shown = s.total
+		fmt.Fprintf(&b, ", %s/s", human.Count(int64(float64(total-s.shown)/statusEvery.Seconds())))
+		s.shown = total
 	}
 	fmt.Fprintf(&b, ", %s lost, %s, %s", human.Count(s.lost),
 		human.Bytes(uint64(s.writer.Counts().Bytes)), time.Since(s.began).Truncate(time.Second))

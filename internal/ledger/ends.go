@@ -14,8 +14,9 @@ func EndingOf(r *model.Record) Ending { return Ending{r.Teardown.Verdict, r.Tear
 // Ends counts connection ends by how they finally ended, each once. The zero value
 // is ready.
 type Ends struct {
-	counts map[Ending]uint64
-	known  Ledger[Ending]
+	counts   [model.NumVerdicts][model.NumCauses]uint64
+	verdicts [model.NumVerdicts]uint64
+	known    Ledger[Ending]
 }
 
 // Add counts r, if it tells of an end, and reports whether it is a new one.
@@ -23,21 +24,18 @@ func (e *Ends) Add(r *model.Record) bool {
 	if r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
 		return false
 	}
-	if e.counts == nil {
-		e.counts = map[Ending]uint64{}
-	}
 	now := EndingOf(r)
 	if r.Kind == model.KindOutcome {
 		if was := e.known.Of(r.Teardown.ID); was != nil {
 			if r.Overrules() {
-				e.take(*was)
-				e.counts[now]++
+				e.count(*was, -1)
+				e.count(now, 1)
 				*was = now
 			}
 			return false
 		}
 	}
-	e.counts[now]++
+	e.count(now, 1)
 	e.known.Add(r, now)
 	return true
 }
@@ -45,30 +43,41 @@ func (e *Ends) Add(r *model.Record) bool {
 // Knows reports whether the end of r was counted.
 func (e *Ends) Knows(r *model.Record) bool { return e.known.Of(r.Teardown.ID) != nil }
 
-func (e *Ends) take(was Ending) {
-	if e.counts[was]--; e.counts[was] == 0 {
-		delete(e.counts, was)
+// count adds n, modulo 2^64. A value that has no name counts as unknown.
+func (e *Ends) count(how Ending, n int) {
+	if int(how.Verdict) >= model.NumVerdicts {
+		how.Verdict = model.VerdictUnknown
 	}
+	if int(how.Cause) >= model.NumCauses {
+		how.Cause = model.CauseUnknown
+	}
+	e.counts[how.Verdict][how.Cause] += uint64(n)
+	e.verdicts[how.Verdict] += uint64(n)
 }
 
-// Counts returns the number of ends by how they ended. It is not a copy.
-func (e *Ends) Counts() map[Ending]uint64 { return e.counts }
-
-// Verdicts returns the number of ends by verdict.
-func (e *Ends) Verdicts() (counts [model.NumVerdicts]uint64) {
-	for how, n := range e.counts {
-		if int(how.Verdict) < model.NumVerdicts {
-			counts[how.Verdict] += n
+// Counts returns the number of ends by how they ended.
+func (e *Ends) Counts() map[Ending]uint64 {
+	counts := map[Ending]uint64{}
+	for v := range e.counts {
+		for c, n := range e.counts[v] {
+			if n > 0 {
+				counts[Ending{model.Verdict(v), model.Cause(c)}] = n
+			}
 		}
 	}
 	return counts
 }
 
+// Verdicts returns the number of ends by verdict.
+func (e *Ends) Verdicts() [model.NumVerdicts]uint64 { return e.verdicts }
+
 // ByVerdict returns the same as a stop line has it.
 func (e *Ends) ByVerdict() map[string]uint64 {
 	counts := map[string]uint64{}
-	for how, n := range e.counts {
-		counts[how.Verdict.String()] += n
+	for v, n := range e.verdicts {
+		if n > 0 {
+			counts[model.Verdict(v).String()] = n
+		}
 	}
 	return counts
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"hash/maphash"
 	"math"
+	"math/bits"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -60,12 +61,13 @@ func (l *Ledger[T]) Clone() Ledger[T] {
 	return c
 }
 
-// ring keeps the last Remembered entries, chained by hash. That takes a third of
-// the time and half of the memory of a map from which the oldest is deleted.
+// ring keeps the last Remembered entries, chained by hash once one of them is asked
+// for: most are added and never asked for.
 type ring[T any] struct {
-	heads   []uint32 // by hash: the place of the newest entry, counted from 1
 	entries []entry[T]
-	next    int // place of the next entry, once there are as many as there may be
+	next    int      // place of the next entry, once there are as many as there may be
+	heads   []uint32 // by hash: the place of the newest entry, counted from 1
+	loose   int      // how many of the newest entries are in no chain yet
 }
 
 type entry[T any] struct {
@@ -76,33 +78,34 @@ type entry[T any] struct {
 }
 
 func (r *ring[T]) add(e entry[T]) {
-	place := r.next
 	if len(r.entries) < Remembered {
-		if place = len(r.entries); place >= len(r.heads) {
-			r.grow()
-		}
-		r.entries = append(r.entries, entry[T]{})
+		r.entries = append(r.entries, e)
 	} else {
-		r.next = (place + 1) % Remembered
+		r.entries[r.next] = e
+		r.next = (r.next + 1) % Remembered
 	}
-	head := &r.heads[e.hash%uint64(len(r.heads))]
-	e.older = *head
-	r.entries[place] = e
-	*head = uint32(place) + 1
+	r.loose = min(r.loose+1, len(r.entries))
 }
 
-// grow makes room for more chains. There are always as many as entries or more.
-func (r *ring[T]) grow() {
-	r.heads = make([]uint32, max(2*len(r.heads), 64))
-	for i := range r.entries {
-		head := &r.heads[r.entries[i].hash%uint64(len(r.heads))]
-		r.entries[i].older, *head = *head, uint32(i)+1
+// chain puts the entries that are in no chain into theirs. There are always as many
+// chains as entries or more.
+func (r *ring[T]) chain() {
+	if len(r.heads) < len(r.entries) {
+		r.heads = make([]uint32, max(1<<bits.Len(uint(len(r.entries)-1)), 64))
+		r.loose = len(r.entries)
+	}
+	for ; r.loose > 0; r.loose-- {
+		place := (r.next + len(r.entries) - r.loose) % len(r.entries)
+		e := &r.entries[place]
+		head := &r.heads[e.hash%uint64(len(r.heads))]
+		e.older, *head = *head, uint32(place)+1
 	}
 }
 
 // of follows a chain. Its numbers fall: where they do not, the ring has been
 // written over, and what was older is gone too.
 func (r *ring[T]) of(hash uint64) *entry[T] {
+	r.chain()
 	if len(r.heads) == 0 {
 		return nil
 	}

@@ -13,12 +13,12 @@ import (
 // Record writes records until the session ends, and shows each to seen. After an error of the file the rest is
 // dropped: what was written stays readable.
 func (s *Session) Record(ctx context.Context, w *record.Writer, seen func(*model.Record)) error {
-	for r, err := range s.Records(ctx) {
+	for r, err := range s.InPlace(ctx) {
 		if err != nil {
 			return err
 		}
-		seen(&r)
-		switch err := w.Write(&r); {
+		seen(r)
+		switch err := w.Write(r); {
 		case err == nil, errors.Is(err, record.ErrLine):
 		case errors.Is(err, record.ErrMaxSize):
 			return w.Write(&model.Record{Kind: model.KindStop, Stop: model.Stop{Time: r.Time(), Lost: s.stop.Lost, Reason: "size"}})

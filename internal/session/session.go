@@ -62,6 +62,9 @@ func (s *Session) Start() model.Start { return s.o.Start }
 // Found is what was given as Options.Found.
 func (s *Session) Found() *findings.Engine { return s.o.Found }
 
+// Ends counts what was yielded. It changes while records are yielded, in that goroutine.
+func (s *Session) Ends() *ledger.Ends { return &s.ended }
+
 // Failed returns an error if the filter failed on records, which were left out.
 func (s *Session) Failed() error { return s.rest.Load().Failed() }
 
@@ -72,6 +75,22 @@ func (s *Session) Close() error { return s.source.Close() }
 // the signals that end a program, after its duration and after its count.
 func (s *Session) Records(ctx context.Context) iter.Seq2[model.Record, error] {
 	return func(yield func(model.Record, error) bool) {
+		for r, err := range s.InPlace(ctx) {
+			if err != nil {
+				yield(model.Record{}, err)
+				return
+			}
+			if !yield(*r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// InPlace is Records without copies: a record is valid until the next one. With an
+// error it is nil.
+func (s *Session) InPlace(ctx context.Context) iter.Seq2[*model.Record, error] {
+	return func(yield func(*model.Record, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		stopSignals := s.stopBySignal(cancel)
@@ -80,7 +99,7 @@ func (s *Session) Records(ctx context.Context) iter.Seq2[model.Record, error] {
 			timer := time.AfterFunc(s.o.Duration, func() { cancel(Reason("duration")) })
 			defer timer.Stop()
 		}
-		if !yield(model.Record{Kind: model.KindStart, Start: s.o.Start}, nil) {
+		if !yield(&model.Record{Kind: model.KindStart, Start: s.o.Start}, nil) {
 			return
 		}
 		if s.o.Follow != nil {
@@ -103,37 +122,37 @@ func (s *Session) Records(ctx context.Context) iter.Seq2[model.Record, error] {
 		if failed == nil {
 			failed = s.rest.Load().Failed()
 		}
-		if yield(model.Record{Kind: model.KindStop, Stop: stop}, nil) && failed != nil {
-			yield(model.Record{}, failed)
+		if yield(&model.Record{Kind: model.KindStop, Stop: stop}, nil) && failed != nil {
+			yield(nil, failed)
 		}
 	}
 }
 
 // pass yields what passes the filter until the source ends.
-func (s *Session) pass(ctx context.Context, cancel context.CancelCauseFunc, yield func(model.Record, error) bool) (last model.Time, failed error, stopped bool) {
+func (s *Session) pass(ctx context.Context, cancel context.CancelCauseFunc, yield func(*model.Record, error) bool) (last model.Time, failed error, stopped bool) {
 	var ends uint64
-	for r, err := range model.Judged(s.source.Events(ctx)) {
+	for r, err := range model.JudgedInPlace(s.source.Events(ctx)) {
 		if err != nil {
 			return last, err, false
 		}
 		if r.Kind == model.KindLoss {
 			s.stop.Lost += r.Loss.Count
 		}
-		if !s.rest.Load().Match(&r) {
+		if !s.rest.Load().Match(r) {
 			continue
 		}
 		isEnd := r.Kind == model.KindTeardown || r.Kind == model.KindOutcome
-		if s.o.Count > 0 && ends == s.o.Count && isEnd && !s.ended.Knows(&r) {
+		if s.o.Count > 0 && ends == s.o.Count && isEnd && !s.ended.Knows(r) {
 			continue // what the drain still delivers
 		}
-		if s.ended.Add(&r) {
+		if s.ended.Add(r) {
 			if ends++; ends == s.o.Count {
 				cancel(Reason("count"))
 			}
 		}
 		last = r.Time()
 		if s.o.Found != nil {
-			s.o.Found.Add(&r)
+			s.o.Found.Add(r)
 		}
 		if !yield(r, nil) {
 			return last, nil, true
