@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 
+	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/tracer/process"
 )
 
@@ -42,10 +44,21 @@ type environment struct {
 	cgroup string // mount point of cgroup v2, or ""
 	// types is the kernel's BTF: to index it takes as long as to load all programs.
 	types *btf.Cache
+	// embedded are the programs of this file, read once.
+	embedded func() (*ebpf.CollectionSpec, error)
 }
 
 func newEnvironment() *environment {
-	return &environment{cgroup: process.Cgroup2Mount(), types: btf.NewCache()}
+	return &environment{cgroup: process.Cgroup2Mount(), types: btf.NewCache(), embedded: sync.OnceValues(bpf.LoadTrace)}
+}
+
+// programs returns a copy of the embedded programs and maps, to be changed.
+func (e *environment) programs() (*ebpf.CollectionSpec, error) {
+	spec, err := e.embedded()
+	if err != nil {
+		return nil, fmt.Errorf("read embedded programs: %w", err)
+	}
+	return spec.Copy(), nil
 }
 
 // core is attached in every mode.

@@ -15,8 +15,6 @@ import (
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
-
-	"github.com/closetrace/closetrace/bpf"
 )
 
 // Mode is a way to attach, by the name that start lines and --backend use.
@@ -77,7 +75,7 @@ func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := specFor(hooks, opts, env.types)
+	spec, err := specFor(hooks, opts, env)
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +156,10 @@ func refusedOptional(spec *ebpf.CollectionSpec, hooks []hook, types *btf.Cache) 
 }
 
 // specFor returns the programs and maps for hooks, sized and configured.
-func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec, error) {
-	spec, err := bpf.LoadTrace()
+func specFor(hooks []hook, opts Options, env *environment) (*ebpf.CollectionSpec, error) {
+	spec, err := env.programs()
 	if err != nil {
-		return nil, fmt.Errorf("read embedded programs: %w", err)
+		return nil, err
 	}
 	wanted, copies := map[string]bool{once: true}, uint32(1)
 	for _, h := range hooks {
@@ -181,7 +179,7 @@ func specFor(hooks []hook, opts Options, types *btf.Cache) (*ebpf.CollectionSpec
 	if opts.PID != 0 {
 		spec.Maps["family"].MaxEntries = pidsMax / marks
 	}
-	if !preallocationNeeded(types) {
+	if !preallocationNeeded(env.types) {
 		spec.Maps["conns"].Flags |= bpfNoPrealloc
 	}
 	network, mask := networkOf(opts.Peer)

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
@@ -64,14 +65,23 @@ func tiny() Options {
 	return Options{RingSize: uint32(os.Getpagesize()), MaxConnections: 1}.withDefaults()
 }
 
-// tryMode tries what a mode lacks most often, its first program: to load all
-// programs and maps for each mode in turn takes ten times as long.
+// tryMode tries what a mode lacks most often, to attach at its first hook, with a program
+// that does nothing: to load all programs and maps for each mode in turn takes ten times
+// as long.
 func tryMode(mode Mode, env *environment) error {
 	first := extra[mode][0]
 	if first.optional {
 		return nil
 	}
-	if err := tryProgram(first, tiny(), env); err != nil {
+	spec, err := env.programs()
+	if err != nil {
+		return err
+	}
+	program := spec.Programs[first.program]
+	program.Instructions = asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}
+	spec.Programs = map[string]*ebpf.ProgramSpec{first.program: program}
+	spec.Maps, spec.Variables = nil, nil
+	if err := attachAlone(first, spec, env); err != nil {
 		return fmt.Errorf("try %s: %w", first.program, err)
 	}
 	return nil
@@ -88,11 +98,15 @@ func (l *loaded) missingReason(program string) error {
 
 // tryProgram loads and attaches one program alone.
 func tryProgram(h hook, opts Options, env *environment) error {
-	spec, err := specFor([]hook{h}, opts, env.types)
+	spec, err := specFor([]hook{h}, opts, env)
 	if err != nil {
 		return err
 	}
 	delete(spec.Programs, once)
+	return attachAlone(h, spec, env)
+}
+
+func attachAlone(h hook, spec *ebpf.CollectionSpec, env *environment) error {
 	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: env.types})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -25,10 +26,17 @@ func (a *app) wantsScreen(plain bool) bool {
 	return !plain && isTerminal(a.stdout) && isTerminal(a.stdin) && os.Getenv("TERM") != "dumb"
 }
 
+// screenGC keeps the collector from letting as much lie as the journal takes: ends make
+// next to no garbage.
+const screenGC = 20
+
 // show runs the live screen, or prints lines where there is none.
 func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) error {
 	if !a.wantsScreen(plain) {
 		return a.printLines(ctx, t)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(screenGC)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -34,6 +34,7 @@ type Writer struct {
 	closed  bool
 	// ownFolder: the Writer opened options.Folder.
 	ownFolder bool
+	unlooked  int // bytes since the file's size was looked at
 	quit      chan struct{}
 	done      sync.WaitGroup
 
@@ -46,6 +47,9 @@ type Writer struct {
 const (
 	plainBatch = 64 << 10
 	frameBatch = 512 << 10
+	// lookEvery is after how many bytes it is looked whether somebody has shortened the
+	// file; it is also looked every second, and before a stop line.
+	lookEvery = 1 << 20
 )
 
 // Create begins a recording in a new file that only its owner can read, or on
@@ -164,6 +168,7 @@ func (w *Writer) Flush() error {
 	if w.closed {
 		return errClosed
 	}
+	w.unlooked = lookEvery
 	return w.flush()
 }
 
@@ -174,9 +179,13 @@ func (w *Writer) flush() error {
 	if len(w.batch) == 0 {
 		return nil
 	}
-	if err := w.shortened(); err != nil {
-		w.forget(0)
-		return w.fail(err)
+	w.unlooked += len(w.batch)
+	if w.unlooked >= lookEvery || w.file.stopped {
+		w.unlooked = 0
+		if err := w.shortened(); err != nil {
+			w.forget(0)
+			return w.fail(err)
+		}
 	}
 	n, err := w.file.write(w.batch)
 	if err != nil {
@@ -249,6 +258,7 @@ func (w *Writer) end(discard bool) error {
 		return nil
 	}
 	discard = discard && w.isEmpty()
+	w.unlooked = lookEvery
 	err := w.flush()
 	if errors.Is(err, ErrMaxSize) {
 		err = nil // told by Write, and the file is whole
