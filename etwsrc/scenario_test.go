@@ -78,7 +78,7 @@ var closes = []scenario{
 			c.State(30*sec, etltest.TimeWait, etltest.Closed)
 		},
 		check: func(t *model.Teardown) string {
-			return wrong(t.Linger.On.Is(false) && t.Linger.Outcome == model.LingerUnknown && !t.CloseBlocked.Known() &&
+			return wrong(t.Linger.On.Is(false) && t.LingerOutcome == model.LingerUnknown && !t.CloseBlocked.Known() &&
 				t.Closer.Call == model.CallClose && t.TCP.TimeWait.Is(true) && t.TCP.Role == model.Active &&
 				t.Process.Source == model.OwnerConnect && t.StartTime != 0 && !t.TCP.Preexisting && t.Evidence.FirstFIN != 0)
 		},
@@ -108,7 +108,7 @@ var closes = []scenario{
 			c.LeaveClose(440*ms, 0)
 		},
 		check: func(t *model.Teardown) string {
-			return wrong(t.Linger.Seconds.Is(5) && t.Linger.Outcome == model.LingerDrained && t.CloseBlocked.Is(340*ms) &&
+			return wrong(t.Linger.Seconds.Is(5) && t.LingerOutcome == model.LingerDrained && t.CloseBlocked.Is(340*ms) &&
 				t.Process.Source == model.OwnerAccept && t.TCP.Role == model.Passive)
 		},
 	},
@@ -123,7 +123,7 @@ var closes = []scenario{
 			c.LeaveClose(2103*ms, 0)
 		},
 		check: func(t *model.Teardown) string {
-			return wrong(t.Linger.Outcome == model.LingerExpired && t.CloseBlocked.Is(2003*ms) && t.TCP.TimeWait.Is(false))
+			return wrong(t.LingerOutcome == model.LingerExpired && t.CloseBlocked.Is(2003*ms) && t.TCP.TimeWait.Is(false))
 		},
 	},
 	{
@@ -170,7 +170,7 @@ var closes = []scenario{
 			c.LeaveClose(302*ms, 0)
 		},
 		check: func(t *model.Teardown) string {
-			return wrong(t.Linger.Outcome == model.LingerReset && t.TCP.RST.Received.Is(true))
+			return wrong(t.LingerOutcome == model.LingerReset && t.TCP.RST.Received.Is(true))
 		},
 	},
 	{

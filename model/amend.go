@@ -14,13 +14,14 @@ func (t *Teardown) Amend(r *Record) {
 	o := &r.Teardown
 	if r.Overrules() {
 		blocked, peer := t.CloseBlocked, t.PeerCause // of PeerEnd, which stays
+		lingered := t.LingerOutcome
 		t.Judgement = o.Judgement
 		t.PeerCause = peer
 		if !r.Retracts && !t.CloseBlocked.Known() {
 			t.CloseBlocked = blocked
 		}
-		if o.Linger.Outcome != LingerUnknown {
-			t.Linger.Outcome = o.Linger.Outcome
+		if t.LingerOutcome == LingerUnknown {
+			t.LingerOutcome = lingered
 		}
 	}
 	t.TCP.amend(&o.TCP)

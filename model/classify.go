@@ -4,8 +4,7 @@ package model
 const noRule = "no-rule-holds"
 
 // Classify concludes how and why a connection ended. It is a pure function of
-// f: the first rule of [Rules] of which everything was observed decides. Facts that
-// a record shows but a back end does not observe (Linger.Outcome) are not read.
+// f: the first rule of [Rules] of which everything was observed decides.
 func Classify(f *Facts) Judgement {
 	j := Judgement{Rule: noRule, Confidence: Inferred, ConfidenceReason: "no rule holds for these facts"}
 	o := Observe(f)

@@ -314,6 +314,4 @@ type Linger struct {
 	// l_linger; negative: close() waits without end (Linux: also reported for 2^32 jiffies and
 	// more).
 	Seconds Opt[int] `json:"seconds,omitzero"`
-	// How a close() that lingers went.
-	Outcome LingerOutcome `json:"outcome,omitzero"`
 }

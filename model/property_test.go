@@ -164,7 +164,6 @@ func requireBlind(t *testing.T, f *Facts, j Judgement) {
 	other.Closer = Closer{PID: 1, Call: CallExit, Signal: 9}
 	other.Container, other.K8s.Pod, other.Cgroup.Path = Container{ID: "c"}, Pod{UID: "u"}, "/x"
 	other.TCP.Role, other.TCP.Loopback, other.TCP.Preexisting = Passive, true, true
-	other.Linger.Outcome = LingerReset
 	other.Evidence.Events = append(other.Evidence.Events, EventRef{ID: 1039})
 	if got := Classify(&other); got != j {
 		t.Errorf("process, network or time changed the judgement from %+v to %+v", j, got)

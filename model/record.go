@@ -6,7 +6,8 @@ import "time"
 // extension of it and refuses another number.
 const Schema = "closetrace/1"
 
-// Judgement is what Classify concludes from Facts.
+// Judgement is what Classify concludes from Facts. A name with a dot puts a member into
+// that object of the facts.
 type Judgement struct {
 	// How the connection ended.
 	Verdict Verdict `json:"verdict"`
@@ -26,8 +27,8 @@ type Judgement struct {
 	CloseBlocked Opt[time.Duration] `json:"close_blocked_ns,omitzero"`
 	// Why the other end ended, peer_end.
 	PeerCause Cause `json:"peer_cause,omitzero"`
-	// LingerOutcome goes into Linger.Outcome of the record.
-	LingerOutcome LingerOutcome `json:"-"`
+	// How a close() that lingers went.
+	LingerOutcome LingerOutcome `json:"linger.outcome,omitzero"`
 }
 
 // Teardown is one connection end, judged.
@@ -38,9 +39,7 @@ type Teardown struct {
 
 // Judge classifies f and returns the teardown.
 func Judge(f Facts) Teardown {
-	t := Teardown{Judgement: Classify(&f), Facts: f}
-	t.Linger.Outcome = t.LingerOutcome
-	return t
+	return Teardown{Judgement: Classify(&f), Facts: f}
 }
 
 // Event is what a back end reports: the facts of a connection end (kinds

@@ -51,7 +51,7 @@ func TestJudgeEvent(t *testing.T) {
 		},
 		"an outcome may retract": {
 			Event{Kind: KindOutcome, Facts: linger},
-			func(r Record) bool { return r.Retracts && r.Teardown.Linger.Outcome == LingerDrained },
+			func(r Record) bool { return r.Retracts && r.Teardown.LingerOutcome == LingerDrained },
 		},
 		"a teardown may not": {
 			Event{Kind: KindTeardown, Facts: linger},

@@ -74,7 +74,6 @@ func (r *Record) judge(e *Event) {
 	case KindUnknown, KindStart, KindTeardown, KindOutcome, KindStop:
 		t.Facts = e.Facts
 		t.Judgement = Classify(&t.Facts)
-		t.Linger.Outcome = t.LingerOutcome
 		if e.Peer != nil {
 			t.PeerCause = Classify(e.Peer).Cause
 		}

@@ -169,9 +169,9 @@ type viewPeerProcess struct {
 }
 
 type viewLinger struct {
-	On      bool   `expr:"on"`
-	Seconds int    `expr:"seconds"`
-	Outcome string `expr:"outcome"`
+	On            bool   `expr:"on"`
+	Seconds       int    `expr:"seconds"`
+	LingerOutcome string `expr:"outcome"`
 }
 
 // fill makes v show t. Addresses are only written out if addresses is set.
@@ -255,7 +255,7 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.PeerProcess.Name = t.PeerProcess.Name
 	v.Linger.On = t.Linger.On.Or(false)
 	v.Linger.Seconds = number(t.Linger.Seconds)
-	v.Linger.Outcome = t.Linger.Outcome.String()
+	v.Linger.LingerOutcome = t.LingerOutcome.String()
 	v.Duration = number(t.Duration)
 	if addresses {
 		if t.Network.Local.Address.IsValid() {

@@ -150,7 +150,7 @@ func (s *story) data(t *model.Teardown) {
 	s.field("unsent", knownSize(b.Unsent)+suffix(b.Unsent, s.unsentWord(t)))
 	s.field("unread", knownSize(b.Unread)+suffix(b.Unread, " received and never read"))
 	linger := human.Linger(&t.Linger)
-	if outcome := t.Linger.Outcome; t.Linger.On.Is(true) && outcome != model.LingerUnknown {
+	if outcome := t.LingerOutcome; t.Linger.On.Is(true) && outcome != model.LingerUnknown {
 		linger += ", outcome: " + outcome.String()
 	}
 	s.field("SO_LINGER", linger)

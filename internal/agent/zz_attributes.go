@@ -374,8 +374,8 @@ func attributesOf(list []attribute.KeyValue, r *model.Record) []attribute.KeyVal
 	if v, known := t.Linger.Seconds.Get(); known {
 		list = append(list, attribute.Int64("linger.seconds", int64(v)))
 	}
-	if t.Linger.Outcome != 0 {
-		list = append(list, attribute.String("linger.outcome", t.Linger.Outcome.String()))
+	if t.LingerOutcome != 0 {
+		list = append(list, attribute.String("linger.outcome", t.LingerOutcome.String()))
 	}
 	if t.StartTime != 0 {
 		list = append(list, attribute.String("start_time", t.StartTime.String()))

@@ -189,8 +189,8 @@ func (c *comparison) ending(want *Truth, got *model.Teardown) {
 
 // parties compares who did it, and how long it took.
 func (c *comparison) parties(want *Truth, got *model.Teardown) {
-	if got.Linger.Outcome != want.Linger {
-		c.add(Wrong, "linger.outcome", want.Linger.String(), got.Linger.Outcome.String())
+	if got.LingerOutcome != want.Linger {
+		c.add(Wrong, "linger.outcome", want.Linger.String(), got.LingerOutcome.String())
 	}
 	c.blocked(want.Blocked, want.Late, got.CloseBlocked)
 	enum(c, "tcp.role", want.Role, got.TCP.Role)

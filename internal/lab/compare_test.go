@@ -142,7 +142,7 @@ func TestCompare(t *testing.T) {
 				t := &(*r)[0].Teardown
 				t.TCP.FIN.Sent, t.TCP.Bytes.Unread = model.Some(true), model.Some(uint64(7))
 				t.Closer = model.Closer{PID: 11, Name: "lab-b", Call: model.CallExit, Signal: 9}
-				t.Linger.Outcome = model.LingerDrained
+				t.LingerOutcome = model.LingerDrained
 			}, []Finding{
 				{End: "a", Kind: Wrong, Field: "tcp.fin.sent", Want: "false", Got: "true"},
 				{End: "a", Kind: Wrong, Field: "tcp.bytes.unread", Want: "0", Got: "7"},

@@ -24,7 +24,8 @@ type Decoder struct {
 	unixNano     string
 	when         model.Time
 
-	state model.State // of the path; here because a local would be allocated
+	judged judged
+	state  model.State // of the path; here because a local would be allocated
 }
 
 // maxMembers bounds what one line can make a record hold of a list; a line
@@ -50,6 +51,7 @@ func (d *Decoder) Decode(line []byte, r *model.Record) error {
 	*r = model.Record{}
 	d.reset(line)
 	d.unknown, d.kind, d.schema, d.unixNano, d.when = "", "", "", "", 0
+	d.judged = judged{}
 	if d.peek() != '{' {
 		d.fail("want {")
 	}
@@ -139,7 +141,7 @@ func (d *Decoder) place(r *model.Record) {
 	setTime(r, d.when)
 	keepOwn(r)
 	if r.Kind == model.KindTeardown || r.Kind == model.KindOutcome {
-		r.Teardown.LingerOutcome = r.Teardown.Linger.Outcome
+		d.judged.into(&r.Teardown.Judgement)
 	} else {
 		r.Teardown.Judgement = model.Judgement{}
 	}

@@ -25,6 +25,25 @@ type teardownLine struct {
 	head
 	Retracts bool `json:"retracts,omitzero"`
 	model.Teardown
+	// What the judgement has in this object of the facts; encoding/json knows no names
+	// with a dot.
+	Linger struct {
+		model.Linger
+		Outcome model.LingerOutcome `json:"outcome,omitzero"`
+	} `json:"linger,omitzero"`
+	NoDot struct{} `json:"linger.outcome,omitzero"`
+}
+
+func lineOf(h head, r *model.Record) (l teardownLine) {
+	l.head, l.Retracts, l.Teardown = h, r.Retracts, r.Teardown
+	l.Linger.Linger, l.Linger.Outcome = r.Teardown.Linger, r.Teardown.LingerOutcome
+	return l
+}
+
+func (l *teardownLine) whole() model.Teardown {
+	t := l.Teardown
+	t.Linger, t.LingerOutcome = l.Linger.Linger, l.Linger.Outcome
+	return t
 }
 
 type closeFailedLine struct {
@@ -39,7 +58,7 @@ func standardLine(t testing.TB, r *model.Record) []byte {
 	var v any
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome:
-		v = teardownLine{h, r.Retracts, r.Teardown}
+		v = lineOf(h, r)
 	case model.KindCloseFailed:
 		v = closeFailedLine{h, r.Error, r.Teardown.Facts}
 	case model.KindLoss:

@@ -18,6 +18,7 @@ type encoder struct {
 	b     []byte
 	parts *parts
 	empty emptiness // of the objects that a teardown always has
+	judged
 }
 
 // emptiness says what close does with an object without members.

@@ -158,7 +158,6 @@ func (r random) record() model.Record {
 	switch rec.Kind {
 	case model.KindTeardown, model.KindOutcome:
 		r.fill(reflect.ValueOf(&rec.Teardown).Elem())
-		rec.Teardown.LingerOutcome = rec.Teardown.Linger.Outcome
 		rec.Retracts = rec.Kind == model.KindOutcome && r.IntN(2) == 0
 	case model.KindCloseFailed:
 		r.fill(reflect.ValueOf(&rec.Teardown.Facts).Elem())

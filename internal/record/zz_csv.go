@@ -207,7 +207,7 @@ func cells(row []string, r *model.Record) []string {
 		t.PeerProcess.Name,
 		show(t.Linger.On),
 		show(t.Linger.Seconds),
-		nameIf(t.Linger.Outcome),
+		nameIf(t.LingerOutcome),
 		nameIf(t.StartTime),
 		show(t.Duration),
 	)

@@ -682,7 +682,7 @@ func (d *Decoder) linger(v *model.Linger) {
 		case "seconds":
 			optional(d, "linger.seconds", &v.Seconds, math.MinInt64, math.MaxInt64)
 		case "outcome":
-			d.name("linger.outcome", &v.Outcome)
+			d.name("linger.outcome", &d.judged.LingerOutcome)
 		default:
 			d.skip(0)
 		}

@@ -438,8 +438,8 @@ func (e *encoder) inPeerProcess(v *model.PeerProcess) {
 func (e *encoder) inLinger(v *model.Linger) {
 	boolean(e, `"on":`, v.On)
 	number(e, `"seconds":`, v.Seconds)
-	if v.Outcome != 0 {
-		e.name(`"outcome":`, v.Outcome.String())
+	if e.judged.LingerOutcome != 0 {
+		e.name(`"outcome":`, e.judged.LingerOutcome.String())
 	}
 }
 
@@ -517,4 +517,17 @@ func (e *encoder) inEventRef(v *model.EventRef) {
 	e.str(`"provider":`, v.Provider)
 	e.uint(`"id":`, uint64(v.ID))
 	number(e, `"reason":`, v.Reason)
+}
+
+// judged are members of the judgement that stand in objects of the facts.
+type judged struct {
+	LingerOutcome model.LingerOutcome
+}
+
+func (j *judged) from(v *model.Judgement) {
+	j.LingerOutcome = v.LingerOutcome
+}
+
+func (j *judged) into(v *model.Judgement) {
+	v.LingerOutcome = j.LingerOutcome
 }

@@ -109,7 +109,7 @@ func (e *end) facts(t *model.Teardown) {
 	if d, known := t.TCP.SRTT.Get(); known {
 		add("round trip", human.Duration(d))
 	}
-	add("linger", lingerWords(&t.Linger))
+	add("linger", lingerWords(t))
 	c := &t.Closer
 	if c.Call != model.CallUnknown {
 		who := ""
@@ -150,10 +150,10 @@ func byteWords(b *model.Bytes) string {
 	return strings.Join(parts, ", ")
 }
 
-func lingerWords(l *model.Linger) string {
-	words := human.Linger(l)
-	if l.On.Is(true) && l.Outcome != model.LingerUnknown {
-		words += ": " + l.Outcome.String()
+func lingerWords(t *model.Teardown) string {
+	words := human.Linger(&t.Linger)
+	if t.Linger.On.Is(true) && t.LingerOutcome != model.LingerUnknown {
+		words += ": " + t.LingerOutcome.String()
 	}
 	return words
 }

@@ -45,7 +45,8 @@ func (in *incident) record(i int) model.Record {
 		t.Verdict, t.Cause = model.Abortive, model.CausePeerReset
 	case x < 8:
 		t.Verdict, t.Cause = model.LingerTimeout, model.CauseLingerExpired
-		t.Linger = model.Linger{On: model.Some(true), Seconds: model.Some(2), Outcome: model.LingerExpired}
+		t.Linger = model.Linger{On: model.Some(true), Seconds: model.Some(2)}
+		t.LingerOutcome = model.LingerExpired
 		t.CloseBlocked = model.Some(2*time.Second + time.Duration(r.IntN(1e7)))
 		t.TCP.Bytes.Unacked = model.Some(uint64(r.IntN(1e6)))
 	case x < 10:

@@ -131,9 +131,8 @@ type viewBytes struct {
 }
 
 type viewLinger struct {
-	On      bool   `expr:"on"`
-	Seconds int    `expr:"seconds"`
-	Outcome string `expr:"outcome"`
+	On      bool `expr:"on"`
+	Seconds int  `expr:"seconds"`
 }
 
 type viewPrediction struct {
@@ -216,7 +215,6 @@ func viewOf(c *Conn) *view {
 	v.TCP.MPTCP = c.TCP.MPTCP
 	v.Linger.On = c.Linger.On.Or(false)
 	v.Linger.Seconds = number(c.Linger.Seconds)
-	v.Linger.Outcome = c.Linger.Outcome.String()
 	v.Duration = number(c.Duration)
 	v.OnClose.Effect = c.OnClose.Effect.String()
 	v.OnClose.Cause = c.OnClose.Cause.String()

@@ -46,7 +46,7 @@ func (w *attributes) when(condition, name, kind, value string) {
 
 func (w *attributes) walk(fields []*field, owner, path string) {
 	for _, f := range fields {
-		v, name := owner+"."+f.goName, within(path, f.jsonName)
+		v, name := f.of(owner, "t"), within(path, f.jsonName)
 		switch {
 		case f.class == objects, f.class == special && !specials[f.goType].filter, f.goType == "Evidence", name == "id":
 		case f.class == object && f.goType == "Stray":

@@ -22,7 +22,7 @@ func csvColumns(s *spec) string {
 	var walk func(fields []*field, owner, path string)
 	walk = func(fields []*field, owner, path string) {
 		for _, f := range fields {
-			v, below := owner+"."+f.goName, within(path, f.jsonName)
+			v, below := f.of(owner, "t"), within(path, f.jsonName)
 			switch {
 			case f.class == objects, f.class == special && !specials[f.goType].filter, f.goType == "Evidence", below == "id":
 			case f.class == object:

@@ -112,7 +112,7 @@ func (w *decoding) cases(fields []*field, owner, path string) {
 			continue
 		}
 		w.printf("case %q:\n", f.jsonName)
-		w.value(f, owner+"."+f.goName, within(path, f.jsonName))
+		w.value(f, f.of(owner, "d.judged"), within(path, f.jsonName))
 	}
 }
 

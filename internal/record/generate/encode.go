@@ -37,7 +37,25 @@ func encoder(s *spec) string {
 	// an outcome retracts before the time that close() was blocked.
 	w.method("judgement", "model.Judgement", "Judgement", without(s.judgement, "CloseBlocked"))
 	w.method("facts", "model.Facts", "Facts", without(s.facts, "ID"))
+	w.elsewhere(s)
 	return w.String()
+}
+
+// elsewhere writes what carries members of the judgement into objects of the facts.
+func (w *encoding) elsewhere(s *spec) {
+	w.printf("\n// judged are members of the judgement that stand in objects of the facts.\ntype judged struct {\n")
+	for _, f := range s.elsewhere {
+		w.printf("%s %s\n", f.goName, f.inModel())
+	}
+	w.printf("}\n\nfunc (j *judged) from(v *model.Judgement) {\n")
+	for _, f := range s.elsewhere {
+		w.printf("j.%[1]s = v.%[1]s\n", f.goName)
+	}
+	w.printf("}\n\nfunc (j *judged) into(v *model.Judgement) {\n")
+	for _, f := range s.elsewhere {
+		w.printf("v.%[1]s = j.%[1]s\n", f.goName)
+	}
+	w.printf("}\n")
 }
 
 // membersOf returns what a kind has beside facts and judgement.
@@ -164,7 +182,7 @@ func (w *encoding) part(p *part, fields []*field) {
 }
 
 func (w *encoding) field(f *field, owner string) {
-	v := owner + "." + f.goName
+	v := f.of(owner, "e.judged")
 	w.value(f, v, "&"+v)
 }
 

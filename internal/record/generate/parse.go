@@ -122,7 +122,21 @@ func (s *source) spec() (*spec, error) {
 	if err = errors.Join(err, err2); err != nil {
 		return nil, err
 	}
-	out := &spec{facts: facts, judgement: judgement}
+	out := &spec{facts: facts}
+	for _, f := range judgement {
+		holder, name, inside := strings.Cut(f.jsonName, ".")
+		if !inside {
+			out.judgement = append(out.judgement, f)
+			continue
+		}
+		at := slices.IndexFunc(facts, func(o *field) bool { return o.jsonName == holder && o.class == object })
+		if at < 0 {
+			return nil, fmt.Errorf("model.Judgement.%s: the facts have no object %s", f.goName, holder)
+		}
+		f.jsonName, f.judged = name, true
+		facts[at].fields = append(facts[at].fields, f)
+		out.elsewhere = append(out.elsewhere, f)
+	}
 	for _, name := range s.names["Kind"][1:] {
 		constant := s.kindConst[name]
 		out.kinds = append(out.kinds, kind{name, constant, s.kindDocs[constant]})

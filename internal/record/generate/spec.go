@@ -9,6 +9,7 @@ import (
 type spec struct {
 	facts     []*field // of every connection end
 	judgement []*field // of one that was judged
+	elsewhere []*field // of the judgement, in objects of the facts
 	own       []member // of model.Record, beside those two
 	kinds     []kind
 }
@@ -54,6 +55,7 @@ type field struct {
 	names    []string
 	fields   []*field // of an object, or of one of objects
 	derived  bool     // by a method of that name, and not stored
+	judged   bool     // of the judgement, though written in an object of the facts
 }
 
 // special says how a type with a text or list form of its own is written.
@@ -122,6 +124,14 @@ func (f *field) inModel() string {
 
 // key is the beginning of the member as it is written.
 func (f *field) key() string { return fmt.Sprintf("`%q:`", f.jsonName) }
+
+// of returns the field in Go, whose struct is owner unless the judgement has it.
+func (f *field) of(owner, judgement string) string {
+	if f.judged {
+		owner = judgement
+	}
+	return owner + "." + f.goName
+}
 
 // method is the name of the function for the object at a path.
 func method(path string) string {

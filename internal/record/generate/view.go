@@ -98,7 +98,7 @@ func (w *viewing) fill(fields []*field, view, from, path string) {
 		if w.plainType(f) == "" {
 			continue
 		}
-		to, v := view+"."+f.goName, from+"."+f.goName
+		to, v := view+"."+f.goName, f.of(from, "t")
 		switch f.class {
 		case object:
 			w.fill(f.fields, to, v, within(path, f.jsonName))
