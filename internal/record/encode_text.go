@@ -1,6 +1,11 @@
 package record
 
-import "unicode/utf8"
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/closetrace/closetrace/internal/safetext"
+)
 
 const hex = "0123456789abcdef"
 
@@ -26,7 +31,7 @@ func quote(b []byte, s string) []byte {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
-		if r != utf8.RuneError && !hidden(r) || r == utf8.RuneError && size == 3 {
+		if r != utf8.RuneError && !safetext.Hidden(r) || r == utf8.RuneError && size == 3 {
 			i += size
 			continue
 		}
@@ -34,7 +39,7 @@ func quote(b []byte, s string) []byte {
 		if r == utf8.RuneError {
 			b = utf8.AppendRune(b, r)
 		} else {
-			b = append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+			b = escapeRune(b, r)
 		}
 		i += size
 		from = i
@@ -94,15 +99,10 @@ var plain = func() (table [utf8.RuneSelf]bool) {
 	return table
 }()
 
-// hidden reports whether r, of the basic plane, is a C1 control, a direction
-// mark, a line separator or another character without a shape.
-func hidden(r rune) bool {
-	switch {
-	case r < 0xa0, r == 0xad, r == 0x61c, r == 0xfeff:
-		return true
-	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f:
-		return true
-	default:
-		return false
+// escapeRune appends r in one or, beyond the basic plane, two escapes.
+func escapeRune(b []byte, r rune) []byte {
+	if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+		return escapeRune(escapeRune(b, high), low)
 	}
+	return append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
