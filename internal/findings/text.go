@@ -15,14 +15,14 @@ import (
 // TextOptions says how findings are printed.
 type TextOptions struct {
 	Width int            // of the lines; less than 60 is taken for 100
+	Whole bool           // nothing is cut: each text is as long as it is
 	Zone  *time.Location // of the times; nil is UTC
 }
 
-// maxLines is how many lines a finding has at most.
+// maxLines is how many lines a finding has at most, unless it is wanted whole.
 const maxLines = 6
 
-// Text writes the findings of r, each in at most six lines, an empty one between
-// two of them.
+// Text writes the findings of r, an empty line between two of them.
 func (r *Report) Text(w io.Writer, o TextOptions) error {
 	if o.Width < 60 {
 		o.Width = 100
@@ -57,9 +57,13 @@ func (r *Report) lossNote() string {
 // advice, and where its ends are.
 func (f *Finding) Lines(n int, o TextOptions) []string {
 	lines := []string{cutTo(fmt.Sprintf("%d. %s: %s%s  %s", n, f.ID, f.Harm, f.doubt(), f.when(o.Zone)), o.Width)}
-	lines = append(lines, wrapped("   ", f.Title, o.Width, 2)...)
-	lines = append(lines, wrapped("   > ", f.Advice, o.Width, 2)...)
-	if f.Filter != "" && len(lines) < maxLines {
+	most := 2
+	if o.Whole {
+		most = len(f.Title) + len(f.Advice) // as many as there are
+	}
+	lines = append(lines, wrapped("   ", f.Title, o.Width, most)...)
+	lines = append(lines, wrapped("   > ", f.Advice, o.Width, most)...)
+	if f.Filter != "" && (o.Whole || len(lines) < maxLines) {
 		lines = append(lines, "   --filter '"+safetext.Escape(strings.ReplaceAll(f.Filter, "'", `'\''`))+"'")
 	}
 	return lines
@@ -100,7 +104,7 @@ func (f *Finding) when(zone *time.Location) string {
 	}
 	share := ""
 	if f.Share > 0 && f.Share <= 1 {
-		share = " (" + human.Percent(f.Share, 1) + " %)"
+		share = " (" + human.Percent(f.Share, 1) + " % of connections)"
 	}
 	return fmt.Sprintf("%s%s, %s", human.Count(f.Count), share, text)
 }
