@@ -114,7 +114,7 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 		return err
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(recordGC)
+		debug.SetGCPercent(traceGC)
 	}
 	if flags.maxMemory > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(flags.maxMemory) * 9 / 10) // before anything is shed

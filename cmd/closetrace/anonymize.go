@@ -13,7 +13,6 @@ import (
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
-	"github.com/closetrace/closetrace/wire"
 )
 
 const anonymizeHelp = `Copy a recording without what tells of hosts, people and networks, to show it to
@@ -74,7 +73,7 @@ func readKey(path string) (*anonymize.Key, error) {
 }
 
 func (a *app) anonymize(ctx context.Context, path, output string, options record.Options, key *anonymize.Key) (err error) {
-	in, err := openFile(path, wire.Options{})
+	in, err := session.Open(path, session.OpenOptions{Version: version()})
 	if err != nil {
 		return err
 	}
@@ -84,7 +83,7 @@ func (a *app) anonymize(ctx context.Context, path, output string, options record
 		return createError(output, err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if err := session.Each(in.records(ctx), session.All(), func(r *model.Record) error {
+	if err := session.Each(in.Records(ctx), session.All(), func(r *model.Record) error {
 		key.Record(r)
 		if err := w.Write(r); !errors.Is(err, record.ErrLine) {
 			return err
@@ -93,6 +92,6 @@ func (a *app) anonymize(ctx context.Context, path, output string, options record
 	}); err != nil {
 		return err
 	}
-	in.tell(a.stderr)
+	in.Report(a.stderr)
 	return nil
 }

@@ -83,8 +83,8 @@ func badFiles(t *testing.T) []badFile {
 	at := func(format string, offset int) string { return fmt.Sprintf(format, offset) }
 	const foreign = "FILE is neither a recording nor a capture (pcap, pcapng): "
 	return []badFile{
-		{"empty", nil, 0, 0, "", ""},
-		{"only white space", []byte("\n \n\t\n"), 0, 0, "", ""},
+		{"empty", nil, 1, 0, "", foreign + "it is empty"},
+		{"only white space", []byte("\n \n\t\n"), 1, 0, "", foreign + "it is empty"},
 		{"without a start line", join(lines[1:]...), 0, 4, "", ""},
 		{"without a last line feed", text[:len(text)-1], 0, 5, "", ""},
 		{"line ends of Windows", bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")), 0, 5, "", ""},
@@ -114,7 +114,7 @@ func badFiles(t *testing.T) []badFile {
 		{"a program", []byte("\x7fELF\x02\x01\x01"), 1, 0, "", foreign + "it is a program"},
 		{"a web page", []byte("<!DOCTYPE html><html>"), 1, 0, "", foreign + "it is an HTML page"},
 		{"prose", []byte("Dear reader,\nthis is no recording.\n"), 1, 0, "", foreign + "line 1, byte 0: not JSON: want { at byte 1 of the line"},
-		{"an empty zstd frame", frameOf(t, nil), 0, 0, "", ""},
+		{"an empty zstd frame", frameOf(t, nil), 1, 0, "", foreign + "it is empty"},
 		{"zstd, cut in a frame", packed[:ends[2]+30], 0, 3, at("byte %d of the file: zstd frame: the file ends in the middle of this frame", ends[2]), ""},
 		{"zstd, a damaged frame", flip(ends[0] + 40), 0, 4, at("byte %d of the file: zstd frame: ", ends[0]), ""},
 		{"zstd, a damaged magic number", flip(ends[1]), 0, 4, at("byte %d of the file: zstd frame: not a zstd frame", ends[1]), ""},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -67,9 +67,7 @@ func (a *app) cost(ctx context.Context, backend string, duration time.Duration, 
 		return err
 	}
 	if asJSON {
-		encoder := json.NewEncoder(a.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(c)
+		return safetext.WriteJSON(a.stdout, c, "  ")
 	}
 	return a.printCost(c)
 }

@@ -29,7 +29,8 @@ const (
 const workloadCommand = "demo-workload"
 
 func newDemo(a *app) *cobra.Command {
-	var flags liveFlags
+	var flags traceFlags
+	var plain bool
 	c := &cobra.Command{
 		Use:   "demo [flags]",
 		Short: "See every verdict in a few seconds",
@@ -41,7 +42,7 @@ func newDemo(a *app) *cobra.Command {
 				return err
 			}
 			defer w.stop()
-			open, err := a.openView(&flags)
+			open, err := a.openView(&flags, screenFlags{plain: plain})
 			if err != nil {
 				return err
 			}
@@ -54,9 +55,9 @@ func newDemo(a *app) *cobra.Command {
 			defer t.tell(a.stderr)
 			ctx, cancel := context.WithCancelCause(c.Context())
 			defer cancel(nil)
-			screen := a.wantsScreen(flags.plain)
+			screen := a.wantsScreen(plain)
 			go func() { cancel(w.play(screen)) }()
-			err = a.show(ctx, t, flags.plain, open)
+			err = a.show(ctx, t, plain, open)
 			var why session.Reason
 			if cause := context.Cause(ctx); err == nil && cause != nil && !errors.As(cause, &why) {
 				return cause
@@ -65,7 +66,7 @@ func newDemo(a *app) *cobra.Command {
 		},
 	}
 	flags.flags(c.Flags())
-	c.Flags().BoolVar(&flags.plain, "plain", false, "one line for each teardown, also on a terminal")
+	c.Flags().BoolVar(&plain, "plain", false, "one line for each teardown, also on a terminal")
 	return c
 }
 

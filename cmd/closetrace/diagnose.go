@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
@@ -79,13 +79,12 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 
 func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
 	flags.warnAbsent(a.stderr)
-	live := liveFlags{traceFlags: flags.traceFlags}
-	open, err := newOpenView(&live) // before the privileges are gone
+	open, err := newOpenView(&flags.traceFlags, false) // before the privileges are gone
 	if err != nil {
 		return err
 	}
 	defer open.close()
-	t, err := live.open()
+	t, err := flags.open()
 	if err != nil {
 		return err
 	}
@@ -131,10 +130,10 @@ func (a *app) printFindings(r *findings.Report, asJSON bool) error {
 	out := bufio.NewWriter(a.stdout)
 	var err error
 	if asJSON {
-		err = json.NewEncoder(out).Encode(r)
+		err = safetext.WriteJSON(out, r, "")
 	} else {
 		width, _ := a.terminalSize()
-		err = r.Text(out, findings.TextOptions{Width: width, Zone: time.UTC})
+		err = r.Text(out, findings.TextOptions{Width: width, Whole: !isTerminal(a.stdout), Zone: time.UTC})
 	}
 	return errors.Join(err, out.Flush())
 }

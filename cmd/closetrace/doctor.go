@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -67,13 +66,7 @@ func newDoctor(a *app) *cobra.Command {
 			}
 			d := diagnose()
 			d.Version = version()
-			if asJSON {
-				encoder := json.NewEncoder(a.stdout)
-				encoder.SetIndent("", "  ")
-				if err := encoder.Encode(d); err != nil {
-					return err
-				}
-			} else if err := a.printDiagnosis(&d); err != nil {
+			if err := a.printDiagnosis(&d, asJSON); err != nil {
 				return err
 			}
 			if d.Backend == "" {
@@ -90,7 +83,10 @@ func newDoctor(a *app) *cobra.Command {
 	return c
 }
 
-func (a *app) printDiagnosis(d *diagnosis) error {
+func (a *app) printDiagnosis(d *diagnosis, asJSON bool) error {
+	if asJSON {
+		return safetext.WriteJSON(a.stdout, d, "  ")
+	}
 	for _, c := range d.Checks {
 		mark := "ok  "
 		switch {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/etwsrc/etltest"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
-	"github.com/closetrace/closetrace/wire"
 )
 
 // traceOf writes a trace of a few events, which lasts an hour.
@@ -31,12 +31,12 @@ func reset(c *etltest.Conn) { c.Stack(time.Second, 1184, nil) }
 
 func recordsOf(t *testing.T, path string) (ends int, stop model.Stop, failed error) {
 	t.Helper()
-	f, err := openFile(path, wire.Options{})
+	f, err := session.Open(path, session.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for r, err := range f.records(t.Context()) {
+	for r, err := range f.Records(t.Context()) {
 		switch {
 		case err != nil:
 			failed = err
@@ -122,14 +122,14 @@ func TestTracesThatWereNotClosedSayThatLossesAreNotKnown(t *testing.T) {
 		if err := os.WriteFile(path, trace.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, err := openFile(path, wire.Options{})
+		f, err := session.Open(path, session.OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var reason string
 		var lost uint64
 		ends := 0
-		for r, err := range f.records(t.Context()) {
+		for r, err := range f.Records(t.Context()) {
 			switch {
 			case err != nil:
 				t.Fatal(err)
@@ -140,7 +140,7 @@ func TestTracesThatWereNotClosedSayThatLossesAreNotKnown(t *testing.T) {
 			}
 		}
 		var told strings.Builder
-		f.tell(&told)
+		f.Report(&told)
 		f.Close()
 		if ends != 1 || lost != 0 || strings.Contains(reason, "events were lost") ||
 			strings.Contains(reason, "the trace was not closed") != unfinished ||

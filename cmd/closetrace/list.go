@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -197,15 +196,13 @@ func (a *app) printConns(all []sockets.Conn, flags *listFlags, order *sockets.Or
 
 // writeConns writes one line for each connection.
 func writeConns(out io.Writer, all []sockets.Conn) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
 	for i := range all {
 		line := struct {
 			Kind   string `json:"kind"`
 			Schema string `json:"schema"`
 			sockets.Conn
 		}{"connection", model.Schema, all[i]}
-		if err := encoder.Encode(line); err != nil {
+		if err := safetext.WriteJSON(out, line, ""); err != nil {
 			return err
 		}
 	}
@@ -254,12 +251,3 @@ func (a *app) refresh(all []sockets.Conn, l *lister) error {
 	_, err := io.WriteString(a.stdout, home+strings.Join(lines, clearLine+"\n")+clearLine+"\n"+clearBelow)
 	return err
 }
-
-// lacking is the want of a privilege or of a feature of the kernel.
-type lacking struct{ err error }
-
-func (e *lacking) Error() string { return e.err.Error() }
-func (e *lacking) Unwrap() error { return e.err }
-
-// Is makes the exit code that of a missing privilege.
-func (*lacking) Is(target error) bool { return target == errSource }

@@ -39,14 +39,14 @@ func newHeld() func() ([]sockets.Held, error) {
 // newOpenView prepares what the view Open needs when the privileges are gone: the
 // iterator is loaded, and the kernel lets it be read without. Before 5.19 that
 // takes CAP_BPF, which is then kept.
-func newOpenView(flags *liveFlags) (*openView, error) {
+func newOpenView(flags *traceFlags, allowKill bool) (*openView, error) {
 	reader, err := flags.reader()
 	if err != nil {
 		return nil, err
 	}
 	owners := process.NewOwners(process.Options{Lazy: true, Reader: reader})
-	v := &openView{allowKill: flags.allowKill, options: sockets.Options{Owners: owners}}
-	if flags.allowKill {
+	v := &openView{allowKill: allowKill, options: sockets.Options{Owners: owners}}
+	if allowKill {
 		flags.keep = append(flags.keep, unix.CAP_NET_ADMIN)
 	}
 	holders, err := tracer.OpenHolders()

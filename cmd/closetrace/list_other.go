@@ -9,6 +9,6 @@ func newOwners(bool) sockets.Owners           { return nil }
 func blindSpots() []string                    { return nil }
 func newHeld() func() ([]sockets.Held, error) { return nil }
 
-func newOpenView(flags *liveFlags) (*openView, error) {
-	return &openView{allowKill: flags.allowKill}, nil
+func newOpenView(_ *traceFlags, allowKill bool) (*openView, error) {
+	return &openView{allowKill: allowKill}, nil
 }

@@ -1,14 +1,6 @@
 package main
 
-import (
-	"bufio"
-	"context"
-	"fmt"
-
-	"github.com/spf13/cobra"
-
-	"github.com/closetrace/closetrace/tui"
-)
+import "github.com/spf13/cobra"
 
 const liveHelp = `Show connection teardowns as they happen.
 
@@ -36,8 +28,7 @@ nobody, and can write in the current folder only. --no-sandbox keeps root.`
 
 type liveFlags struct {
 	traceFlags
-	plain     bool
-	allowKill bool
+	screenFlags
 }
 
 func newLive(a *app) *cobra.Command {
@@ -55,7 +46,7 @@ func newLive(a *app) *cobra.Command {
 			defer f.tell(a.stderr)
 			flags.warnUnboxed(a.stderr)
 			flags.warnAbsent(a.stderr)
-			open, err := a.openView(&flags)
+			open, err := a.openView(&flags.traceFlags, flags.screenFlags)
 			if err != nil {
 				return err
 			}
@@ -74,30 +65,4 @@ func newLive(a *app) *cobra.Command {
 	c.Flags().BoolVar(&flags.allowKill, "allow-kill", false, "let x end a connection in the screen's view Open; keeps CAP_NET_ADMIN")
 	c.Flags().BoolVar(&flags.plain, "plain", false, "one line for each teardown, also on a terminal (for screen readers and logs)")
 	return c
-}
-
-// printLines writes one line of text for each record, at once.
-func (a *app) printLines(ctx context.Context, t *trace) (err error) {
-	options := a.lineOptions()
-	out := bufio.NewWriter(a.stdout)
-	defer func() {
-		if flushed := out.Flush(); err == nil { // a second error would be the same
-			err = flushed
-		}
-	}()
-	if _, err := fmt.Fprintln(out, tui.LineHeader(options)); err != nil {
-		return err
-	}
-	for r, err := range t.Records(ctx) {
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintln(out, tui.Line(&r, options)); err != nil {
-			return fmt.Errorf("write: %w", err)
-		}
-		if err := out.Flush(); err != nil {
-			return fmt.Errorf("write: %w", err)
-		}
-	}
-	return nil
 }

@@ -36,16 +36,16 @@ const (
 )
 
 // openView returns nil where there is no screen.
-func (a *app) openView(flags *liveFlags) (*openView, error) {
-	if flags.allowKill {
+func (a *app) openView(flags *traceFlags, screen screenFlags) (*openView, error) {
+	if screen.allowKill {
 		if err := sockets.MayKill(); err != nil {
 			return nil, &lacking{err}
 		}
 	}
-	if !a.wantsScreen(flags.plain) {
+	if !a.wantsScreen(screen.plain) {
 		return nil, nil
 	}
-	v, err := newOpenView(flags)
+	v, err := newOpenView(flags, screen.allowKill)
 	if err != nil {
 		return nil, err
 	}

@@ -6,18 +6,9 @@ import (
 	"time"
 )
 
-// progress shows how far a large file was read, on a terminal and after a
-// second. The returned function ends it and may be called again.
-func (a *app) progress(in file) (done func()) {
-	sized, ok := in.(interface{ Progress() (read, size int64) })
-	if !ok {
-		return func() {}
-	}
-	return a.progressOf(sized.Progress)
-}
-
-// progressOf shows how much of all is done.
-func (a *app) progressOf(progress func() (part, all int64)) (done func()) {
+// progress shows how much of all is done, on a terminal and after a second. The
+// returned function ends it and may be called again.
+func (a *app) progress(progress func() (part, all int64)) (done func()) {
 	if !isTerminal(a.stderr) {
 		return func() {}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/session"
 )
@@ -77,14 +76,9 @@ func newRecord(a *app) *cobra.Command {
 	return c
 }
 
-// recordGC keeps a recording of a busy host under 40 MB: the ends of the last 100 ms
-// and the connections in TIME_WAIT are in memory, and collecting them costs nothing
-// to speak of, because they hold few pointers.
-const recordGC = 50
-
 func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(recordGC)
+		debug.SetGCPercent(traceGC)
 	}
 	if flags.output == "" {
 		flags.output = time.Now().Format("closetrace-20060102-150405.jsonl")
@@ -171,26 +165,3 @@ func hasTerminal() bool {
 	terminal.Close()
 	return true
 }
-
-// size is a flag such as 100MB or 1GiB.
-type size int64
-
-func (s *size) String() string {
-	if *s == 0 {
-		return ""
-	}
-	return human.Bytes(uint64(*s))
-}
-
-// Set implements pflag.Value.
-func (s *size) Set(text string) error {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > 1<<62 {
-		return fmt.Errorf("%q is no size such as 100MB", text)
-	}
-	*s = size(n)
-	return nil
-}
-
-// Type implements pflag.Value.
-func (*size) Type() string { return "size" }

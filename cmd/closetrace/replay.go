@@ -78,7 +78,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	if err != nil {
 		return err
 	}
-	in, err := flags.openPart(path)
+	in, err := flags.openFile(path)
 	if err != nil {
 		return err
 	}
@@ -93,18 +93,18 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		if wrong != nil {
 			return wrong
 		}
-		err = a.screen(ctx, in.records(ctx), tui.Config{
+		err = a.screen(ctx, in.Records(ctx), tui.Config{
 			Filter: filter.String(), Keys: keys,
 			Traced: flags.String(),
 			Replay: &tui.Replay{Name: path, Speed: flags.speed},
 		})
 	} else {
-		toTerminal.done = a.progress(in)
+		toTerminal.done = a.progress(in.Progress)
 		show := print.record
-		if live, ok := in.(interface{ isLive() bool }); ok && live.isLive() {
+		if in.Live() {
 			show = func(r *model.Record) error { return cmp.Or(print.record(r), out.Flush()) }
 		}
-		err = session.Each(in.records(ctx), ledger.NewPassing(filter), show)
+		err = session.Each(in.Records(ctx), ledger.NewPassing(filter), show)
 		toTerminal.done()
 		for _, end := range []func() error{print.end, out.Flush} {
 			if ended := end(); err == nil { // a second error of a full disk is the same
@@ -113,7 +113,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		}
 	}
 	if err == nil {
-		in.tell(a.stderr)
+		in.Report(a.stderr)
 		err = filter.Failed()
 	}
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -19,6 +20,12 @@ import (
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tui"
 )
+
+// screenFlags say what commands with a screen show, and may do.
+type screenFlags struct {
+	plain     bool // lines, also on a terminal
+	allowKill bool // keys that end a connection
+}
 
 // wantsScreen reports whether the standard streams are a terminal that can show
 // more than lines.
@@ -74,6 +81,32 @@ func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error]
 	c.ASCII = !utf8Locale()
 	c.NoColor = os.Getenv("NO_COLOR") != ""
 	return tui.Run(ctx, records, c)
+}
+
+// printLines writes one line of text for each record, at once.
+func (a *app) printLines(ctx context.Context, t *trace) (err error) {
+	options := a.lineOptions()
+	out := bufio.NewWriter(a.stdout)
+	defer func() {
+		if flushed := out.Flush(); err == nil { // a second error would be the same
+			err = flushed
+		}
+	}()
+	if _, err := fmt.Fprintln(out, tui.LineHeader(options)); err != nil {
+		return err
+	}
+	for r, err := range t.Records(ctx) {
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(out, tui.Line(&r, options)); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		if err := out.Flush(); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+	}
+	return nil
 }
 
 // farewell is what the screen leaves on the terminal: what came in, and where it was

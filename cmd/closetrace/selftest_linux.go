@@ -66,7 +66,7 @@ func (a *app) playJudged(ctx context.Context, mode tracer.Mode, scenarios []lab.
 	}
 	defer source.Close()
 	var over atomic.Int64 // those that need the machine for themselves come last, and are not counted
-	done := a.progressOf(func() (int64, int64) { return over.Load(), int64(len(scenarios)) })
+	done := a.progress(func() (int64, int64) { return over.Load(), int64(len(scenarios)) })
 	results, records, err := playTraced(ctx, source, func(ctx context.Context) ([]lab.Result, error) {
 		return lab.RunAgain(ctx, scenarios, selftestParallel, func(*lab.Result) bool { over.Add(1); return false })
 	})

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/etwsrc"
 	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
@@ -56,6 +58,11 @@ func (t *traceFlags) flags(set *pflag.FlagSet) {
 	set.BoolVar(&t.commandLine, "command-line", false, "record command lines too (they may hold secrets)")
 }
 
+// traceGC is the garbage collector's percentage that keeps a trace of a busy host under 40 MB: the ends of the last 100 ms
+// and the connections in TIME_WAIT are in memory, and collecting them costs nothing
+// to speak of, because they hold few pointers.
+const traceGC = 50
+
 // trace is a session that was started by flags.
 type trace struct {
 	*session.Session
@@ -100,8 +107,40 @@ func (t *traceFlags) open() (*trace, error) {
 func (t *trace) tell(out io.Writer) {
 	t.tellFindings(out)
 	if source, ok := t.source.(*etwsrc.Session); ok {
-		tellUndecoded(out, "live", source)
+		session.ReportUndecoded(out, "live", source)
 	}
 }
 
 func (t *trace) Close() error { return errors.Join(t.source.Close(), t.flags.box.Close()) }
+
+// lacking is the want of a privilege or of a feature of the kernel.
+type lacking struct{ err error }
+
+func (e *lacking) Error() string { return e.err.Error() }
+func (e *lacking) Unwrap() error { return e.err }
+
+// Is makes the exit code that of a missing privilege.
+func (*lacking) Is(target error) bool { return target == errSource }
+
+// size is a flag such as 100MB or 1GiB.
+type size int64
+
+func (s *size) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return human.Bytes(uint64(*s))
+}
+
+// Set implements pflag.Value.
+func (s *size) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<62 {
+		return fmt.Errorf("%q is no size such as 100MB", text)
+	}
+	*s = size(n)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*size) Type() string { return "size" }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/internal/ledger"
+	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/internal/summary"
 	"github.com/closetrace/closetrace/model"
@@ -79,7 +79,7 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 		return err
 	}
 	s := newSums()
-	s.counts.Chosen = flags.chosen(filter)
+	s.counts.Chosen = flags.Chosen(filter)
 	passing := ledger.NewPassing(filter) // of all files: one may have the outcome of another's teardown
 	for _, path := range paths {
 		if err := a.eachRecord(ctx, path, &flags.span, passing, s.add); err != nil {
@@ -165,10 +165,10 @@ func (a *app) printSummary(s *sums, flags *summaryFlags) error {
 	r := s.found.Report()
 	var err error
 	if flags.asJSON {
-		err = json.NewEncoder(out).Encode(struct {
+		err = safetext.WriteJSON(out, struct {
 			*summary.Export
 			Findings []findings.Finding `json:"findings"`
-		}{s.counts.Export(cmp.Or(flags.rows, 5)), r.Findings})
+		}{s.counts.Export(cmp.Or(flags.rows, 5)), r.Findings}, "")
 	} else {
 		o := a.textOptions(flags)
 		if top := topFindings(r, o.Width); top != "" {
@@ -238,11 +238,11 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 	comparison := summary.Compare(both[0].counts, both[1].counts)
 	appeared, gone := findings.Compare(both[0].found.Report(), both[1].found.Report())
 	if flags.asJSON {
-		return cmp.Or(json.NewEncoder(a.stdout).Encode(struct {
+		return cmp.Or(safetext.WriteJSON(a.stdout, struct {
 			*summary.Comparison
 			New  []findings.Finding `json:"findings_new"`
 			Gone []findings.Finding `json:"findings_gone"`
-		}{comparison, appeared, gone}), filter.Failed())
+		}{comparison, appeared, gone}, ""), filter.Failed())
 	}
 	o := a.textOptions(flags)
 	for _, part := range []struct {

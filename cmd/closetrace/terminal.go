@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -47,4 +48,8 @@ func utf8Locale() bool {
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+func containsFold(s, part string) bool {
+	return strings.Contains(strings.ToLower(s), part)
 }

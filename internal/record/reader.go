@@ -100,8 +100,12 @@ func (r *Reader) decode(in *lines, yield func(model.Record, error) bool) {
 	for {
 		line, whole, err := in.next()
 		if errors.Is(err, io.EOF) {
-			if r.good == 0 && r.skipped.Any() {
-				yield(model.Record{}, fmt.Errorf("%s is "+neither+": %s", r.name, r.skipped.First[0]))
+			if r.good == 0 {
+				why := "it is empty" // every recording has a start line
+				if r.skipped.Any() {
+					why = r.skipped.First[0].String()
+				}
+				yield(model.Record{}, fmt.Errorf("%s is "+neither+": %s", r.name, why))
 			}
 			return
 		}

@@ -1,4 +1,4 @@
-package main
+package session
 
 import (
 	"bufio"
@@ -18,16 +18,66 @@ import (
 	"github.com/closetrace/closetrace/wire"
 )
 
-// file is something to replay: a recording, a trace of Windows, or a packet capture.
-type file interface {
-	records(context.Context) iter.Seq2[model.Record, error]
-	// tell says what could not be read.
-	tell(io.Writer)
+// OpenOptions say how a file is read. The zero value reads all of it.
+type OpenOptions struct {
+	// Version is what a trace of Windows or a capture has as the program that wrote it.
+	Version string
+	// Capture is for packet captures.
+	Capture wire.Options
+	Span    Span
+}
+
+// File is an open recording, trace of Windows or packet capture.
+type File struct {
+	opened
+	version string
+	span    Span
+}
+
+type opened interface {
+	// records yields a start line, judged records and a stop line.
+	records(ctx context.Context, version string) iter.Seq2[model.Record, error]
+	// Report writes what could not be read, after the last record.
+	Report(out io.Writer)
 	Close() error
 }
 
-// openFile opens a file by what is in it. o is for captures.
-func openFile(path string, o wire.Options) (file, error) {
+// Open opens a file by its content, "-" is standard input.
+func Open(path string, o OpenOptions) (*File, error) {
+	in, err := open(path, o.Capture)
+	if err != nil {
+		return nil, err
+	}
+	return &File{in, o.Version, o.Span}, nil
+}
+
+// Records yields the records of the span. The sequence is single use; an error comes
+// once and last.
+func (f *File) Records(ctx context.Context) iter.Seq2[model.Record, error] {
+	all := f.records(ctx, f.version)
+	if f.span.String() == "" {
+		return all
+	}
+	return f.span.of(all)
+}
+
+// Live reports whether records should be shown as soon as they come.
+func (f *File) Live() bool {
+	capture, ok := f.opened.(*captureFile)
+	return ok && capture.live
+}
+
+// Progress returns how many bytes were read and how many there are, 0 if that is not
+// known. Another goroutine may call it.
+func (f *File) Progress() (read, size int64) {
+	if sized, ok := f.opened.(interface{ Progress() (read, size int64) }); ok {
+		return sized.Progress()
+	}
+	return 0, 0
+}
+
+// open opens a file by its content. o is for captures.
+func open(path string, o wire.Options) (opened, error) {
 	info, err := os.Stat(path)
 	if path != "-" && err == nil && info.Mode().IsRegular() { // a pipe can be opened once only
 		trace, err := etwsrc.OpenFile(path)
@@ -56,7 +106,7 @@ func openFile(path string, o wire.Options) (file, error) {
 
 // openStream opens standard input or a pipe. A trace is not read in the order
 // of the file: it is copied to a temporary one first.
-func openStream(path string, o wire.Options) (file, error) {
+func openStream(path string, o wire.Options) (opened, error) {
 	in, name := os.Stdin, "standard input"
 	if path != "-" {
 		var err error
@@ -114,9 +164,11 @@ type recording struct {
 	path string
 }
 
-func (f *recording) records(context.Context) iter.Seq2[model.Record, error] { return f.Records() }
+func (f *recording) records(context.Context, string) iter.Seq2[model.Record, error] {
+	return f.Records()
+}
 
-func (f *recording) tell(out io.Writer) {
+func (f *recording) Report(out io.Writer) {
 	name := safetext.Escape(f.path)
 	if s := f.Skipped(); s.Any() {
 		fmt.Fprintf(out, "closetrace: %s: %s\n", name, s.String())
@@ -134,11 +186,11 @@ type etlFile struct {
 	path string
 }
 
-func (f *etlFile) records(ctx context.Context) iter.Seq2[model.Record, error] {
-	return sourceRecords(ctx, f.File, f.End, f.lacks)
+func (f *etlFile) records(ctx context.Context, version string) iter.Seq2[model.Record, error] {
+	return judged(ctx, f.File, version, f.End, f.lacks)
 }
 
-// lacks says that the trace can't tell of any connection, and how to take one.
+// lacks returns an error if the trace can't show any connection: how to take one.
 func (f *etlFile) lacks() error {
 	names, err := f.Providers()
 	if err == nil {
@@ -152,16 +204,16 @@ func (f *etlFile) lacks() error {
 		f.path, err, has, `"{2F07E2EE-15DB-40F1-90EF-9D7BA282188A}"`)
 }
 
-func (f *etlFile) tell(out io.Writer) {
+func (f *etlFile) Report(out io.Writer) {
 	name := safetext.Escape(f.path)
 	if f.End() == 0 {
 		fmt.Fprintf(out, "closetrace: %s: the trace was not closed: how many events it lacks is not known, and no verdict is certain; stop the next one by logman stop\n", name)
 	}
-	tellUndecoded(out, name, f.File)
+	ReportUndecoded(out, name, f.File)
 }
 
-// tellUndecoded names the kinds of events that are not as documented.
-func tellUndecoded(out io.Writer, name string, source interface{ Stats() etwsrc.Stats }) {
+// ReportUndecoded writes the kinds of events that are not as documented.
+func ReportUndecoded(out io.Writer, name string, source interface{ Stats() etwsrc.Stats }) {
 	for _, u := range source.Stats().Undecoded {
 		fmt.Fprintf(out, "closetrace: %s: %v\n", name, u)
 	}

@@ -1,44 +1,32 @@
-package main
+package session
 
 import (
-	"context"
 	"fmt"
 	"iter"
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
 
-// span is a part of a recording, by time; of a capture, also by whose ends they are.
-type span struct {
-	since, until moment
-	captureFlags
-}
-
-func (s *span) flags(set *pflag.FlagSet) {
-	set.Var(&s.since, "since", "only what ended from this `TIME` on: 17:03, 17:03:05 (of the day on which the recording begins, local time), '2026-11-20 17:03', or RFC 3339 such as 2026-11-20T17:03:05Z")
-	set.Var(&s.until, "until", "only what ended before this `TIME`; as --since")
-	s.captureFlags.flags(set)
-}
+// Span is a part of a recording, by time; the zero value is all of it.
+type Span struct{ Since, Until Moment }
 
 // String is "" for all, else what was asked for.
-func (s *span) String() string {
+func (s *Span) String() string {
 	var parts []string
-	if s.since.text != "" {
-		parts = append(parts, "since "+s.since.text)
+	if s.Since.text != "" {
+		parts = append(parts, "since "+s.Since.text)
 	}
-	if s.until.text != "" {
-		parts = append(parts, "until "+s.until.text)
+	if s.Until.text != "" {
+		parts = append(parts, "until "+s.Until.text)
 	}
 	return strings.Join(parts, " ")
 }
 
-// chosen is what of a recording s and the filter choose, in words; "" is all of it.
-func (s *span) chosen(filter *model.Filter) string {
+// Chosen is what of a recording s and the filter choose, in words; "" is all of it.
+func (s *Span) Chosen(filter *model.Filter) string {
 	parts := []string{}
 	if f := filter.String(); f != "" {
 		parts = append(parts, "what matches "+f)
@@ -49,8 +37,8 @@ func (s *span) chosen(filter *model.Filter) string {
 	return strings.Join(parts, ", ")
 }
 
-// moment is a time, or a time of the day.
-type moment struct {
+// Moment is a time, or a time of the day. It is a value of a flag.
+type Moment struct {
 	text  string
 	at    time.Time
 	clock bool // without a day
@@ -59,8 +47,8 @@ type moment struct {
 // The forms of a moment; those without a zone are local.
 var momentLayouts = []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
 
-// Set implements [pflag.Value].
-func (m *moment) Set(text string) error {
+// Set implements pflag.Value.
+func (m *Moment) Set(text string) error {
 	m.text = text
 	for _, layout := range []string{"15:04:05", "15:04"} {
 		if at, err := time.Parse(layout, text); err == nil {
@@ -81,15 +69,15 @@ func (m *moment) Set(text string) error {
 	return fmt.Errorf("%q is no time such as 17:03, 17:03:05, '2026-11-20 17:03' or 2026-11-20T17:03:05Z", text)
 }
 
-// String implements [pflag.Value].
-func (m *moment) String() string { return m.text }
+// String implements pflag.Value.
+func (m *Moment) String() string { return m.text }
 
-// Type implements [pflag.Value].
-func (*moment) Type() string { return "TIME" }
+// Type implements pflag.Value.
+func (*Moment) Type() string { return "TIME" }
 
 // after returns the moment in Unix time. A time of the day is the first one of the
 // day of begin, or if that is more than a minute before it, of the next day.
-func (m *moment) after(begin model.Time) model.Time {
+func (m *Moment) after(begin model.Time) model.Time {
 	if !m.clock {
 		return model.TimeOf(m.at)
 	}
@@ -101,37 +89,12 @@ func (m *moment) after(begin model.Time) model.Time {
 	return model.TimeOf(at)
 }
 
-// openPart opens the part of a file that s is.
-func (s *span) openPart(path string) (file, error) {
-	o, err := s.options()
-	if err != nil {
-		return nil, err
-	}
-	in, err := openFile(path, o)
-	if err != nil || s.String() == "" {
-		return in, err
-	}
-	return &part{in, s}, nil
-}
-
-// part is a file of which only a span is read.
-type part struct {
-	file
-	span *span
-}
-
-// isLive: lines are to be shown as soon as they are there.
-func (p *part) isLive() bool {
-	live, ok := p.file.(interface{ isLive() bool })
-	return ok && live.isLive()
-}
-
-// records yields the lines of begin and end, and of the others those of the span. An
-// outcome belongs to its teardown.
-func (p *part) records(ctx context.Context) iter.Seq2[model.Record, error] {
+// of yields the lines of begin and end, and of the others those of the span. An outcome
+// belongs to its teardown.
+func (s *Span) of(all iter.Seq2[model.Record, error]) iter.Seq2[model.Record, error] {
 	return func(yield func(model.Record, error) bool) {
-		chosen := chosenSpan{span: p.span}
-		for r, err := range p.file.records(ctx) {
+		chosen := chosenSpan{span: s}
+		for r, err := range all {
 			last := r
 			if err == nil && !chosen.has(&last) {
 				continue
@@ -146,7 +109,7 @@ func (p *part) records(ctx context.Context) iter.Seq2[model.Record, error] {
 
 // chosenSpan is a span of a recording whose begin is known.
 type chosenSpan struct {
-	span         *span
+	span         *Span
 	began        bool
 	since, until model.Time
 	ends         ledger.Ledger[struct{}]
@@ -167,11 +130,11 @@ func (c *chosenSpan) has(r *model.Record) bool {
 	when := r.Time()
 	if !c.began && when != 0 {
 		c.began, c.until = true, 1<<63-1
-		if c.span.since.text != "" {
-			c.since = c.span.since.after(when)
+		if c.span.Since.text != "" {
+			c.since = c.span.Since.after(when)
 		}
-		if c.span.until.text != "" {
-			c.until = c.span.until.after(max(when, c.since))
+		if c.span.Until.text != "" {
+			c.until = c.span.Until.after(max(when, c.since))
 		}
 	}
 	inside := c.since <= when && when < c.until

@@ -1,4 +1,4 @@
-package main
+package session
 
 import (
 	"context"
@@ -7,13 +7,13 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// sourceRecords yields a start line, the judged events of a file that is read as a
-// source, and a stop line, as a recording has them. end is when the source says it
-// ended, and lacks may say, after all, that it can't tell of any connection.
-func sourceRecords(ctx context.Context, f model.Source, end func() model.Time, lacks func() error) iter.Seq2[model.Record, error] {
+// judged yields a start line, the judged events of a file that is read as a source, and
+// a stop line, as a recording has them. end is when the source says it ended; lacks may
+// return, after all, that no connection can be seen in it.
+func judged(ctx context.Context, f model.Source, version string, end func() model.Time, lacks func() error) iter.Seq2[model.Record, error] {
 	return func(yield func(model.Record, error) bool) {
 		start := f.Start()
-		start.Tool.Version = version()
+		start.Tool.Version = version
 		if !yield(model.Record{Kind: model.KindStart, Start: start}, nil) {
 			return
 		}
