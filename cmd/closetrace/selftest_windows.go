@@ -11,6 +11,7 @@ import (
 	"github.com/closetrace/closetrace/etwsrc"
 	"github.com/closetrace/closetrace/internal/lab"
 	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -40,8 +41,8 @@ func (a *app) selftest(ctx context.Context, mode string) error {
 		lab.Untold(results)
 	}
 	printCalls(a.stdout, results)
-	if session, ok := source.(*etwsrc.Session); ok {
-		tellUndecoded(a.stdout, "self-test", session)
+	if traced, ok := source.(*etwsrc.Session); ok {
+		session.ReportUndecoded(a.stdout, "self-test", traced)
 	}
 	return a.printSelftest(played{source.Start(), results, lab.Compare(results, ownRecords(results, records))}, nil)
 }
