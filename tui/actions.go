@@ -47,7 +47,7 @@ func (s *screen) actions() []action {
 		act(k.pause, (*screen).togglePause),
 		act(k.bad, (*screen).toggleBad),
 		{k.redraw, func(*screen) tea.Cmd { return tea.ClearScreen }},
-		{k.suspend, func(*screen) tea.Cmd { return tea.Suspend }},
+		{k.suspend, (*screen).suspend},
 		{k.copyJSON, (*screen).copyRow},
 		{k.copyFilter, (*screen).copyFilter},
 		act(k.write, func(s *screen) { s.ask(askWrite) }),

@@ -47,7 +47,20 @@ func (d *deck) count(seq uint64) {
 	if d.shown != d.all {
 		d.shown.add(r)
 	}
-	d.hits.add(seq)
+	d.hits.insert(d.rowOf(r), seq)
+}
+
+// rowOf returns the place of a new record among the hits: the end, but for resets without
+// a connection, which are gathered for a second before they are reported.
+func (d *deck) rowOf(r *model.Record) int {
+	i := d.hits.len()
+	if r.Kind != model.KindStray {
+		return i
+	}
+	for least := max(i-maxLate, 0); i > least && d.journal.at(d.hits.at(i-1)).Time() > r.Time(); {
+		i--
+	}
+	return i
 }
 
 // passes reports whether the query chooses r: an outcome whose teardown t counted
@@ -69,7 +82,7 @@ func (d *deck) choose(match func(*model.Record) bool) {
 		if !d.passes(r, d.shown) {
 			continue
 		}
-		d.hits.add(seq)
+		d.hits.insert(d.rowOf(r), seq)
 		if match != nil {
 			d.shown.add(r)
 		}
@@ -129,5 +142,5 @@ func (d *deck) truncate(limit, end uint64) {
 	}
 }
 
-// index returns the place of the record seq among the hits, or of the nearest later one.
+// index returns the place of the record seq among the hits, or of one near it.
 func (d *deck) index(seq uint64) int { return d.hits.search(seq) }

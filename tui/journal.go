@@ -1,6 +1,10 @@
 package tui
 
-import "github.com/closetrace/closetrace/model"
+import (
+	"slices"
+
+	"github.com/closetrace/closetrace/model"
+)
 
 // chunkSize is how many records are allocated, and dropped, at a time.
 const chunkSize = 512
@@ -78,22 +82,28 @@ func (j *journal) snapshot() journal {
 // release says that a snapshot is not read any more.
 func (j *journal) release() { j.held = max(j.held-1, 0) }
 
-// numbers is a queue of ascending sequence numbers.
+// numbers is a queue of sequence numbers, which ascend but for those of resets that were
+// reported late: these stand at most maxLate places further ahead.
 type numbers struct {
 	all  []uint64
 	head int
 }
 
+const maxLate = 1024
+
 func (n *numbers) len() int { return len(n.all) - n.head }
 
 func (n *numbers) at(i int) uint64 { return n.all[n.head+i] }
 
-func (n *numbers) add(seq uint64) { n.all = append(n.all, seq) }
+// insert puts seq at place i, which is the end or at most maxLate before it.
+func (n *numbers) insert(i int, seq uint64) { n.all = slices.Insert(n.all, n.head+i, seq) }
 
-// dropBefore removes the numbers below first.
+// dropBefore removes the numbers below first, and what stands between them.
 func (n *numbers) dropBefore(first uint64) {
-	for n.head < len(n.all) && n.all[n.head] < first {
-		n.head++
+	for i := n.head; i < min(n.head+maxLate, len(n.all)); i++ {
+		if n.all[i] < first {
+			n.head = i + 1
+		}
 	}
 	if n.head > len(n.all)/2 {
 		n.all = n.all[:copy(n.all, n.all[n.head:])]
@@ -101,19 +111,16 @@ func (n *numbers) dropBefore(first uint64) {
 	}
 }
 
-// search returns the index of the first number that is not below seq.
+// search returns the index of seq, or of a number near it if it is gone.
 func (n *numbers) search(seq uint64) int {
-	low, high := 0, n.len()
-	for low < high {
-		if middle := (low + high) / 2; n.at(middle) < seq {
-			low = middle + 1
-		} else {
-			high = middle
-		}
+	all := n.all[n.head:]
+	if i := slices.Index(all, seq); i >= 0 {
+		return i
 	}
-	return low
+	i, _ := slices.BinarySearch(all, seq)
+	return i
 }
 
 func (n *numbers) copy() numbers {
-	return numbers{all: append([]uint64(nil), n.all[n.head:]...)}
+	return numbers{all: slices.Clone(n.all[n.head:])}
 }

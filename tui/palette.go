@@ -91,7 +91,7 @@ var (
 			model.Abortive:       ansi.NewStyle(1, 31),
 			model.LingerTimeout:  ansi.NewStyle(1, 35),
 			model.FailedOpen:     ansi.NewStyle(34),
-			model.Silent:         ansi.NewStyle(4, 34),
+			model.Silent:         ansi.NewStyle(1, 34),
 		},
 		faint: ansi.NewStyle(2), strong: ansi.NewStyle(1), loud: ansi.NewStyle(1, 7, 31),
 		key: ansi.NewStyle(1), selected: ansi.NewStyle(7), match: ansi.NewStyle(1, 34),

@@ -170,7 +170,8 @@ func (p *player) step(s *screen, n int, want func(*model.Record) bool) {
 		p.at = t
 	}
 	p.show(s, limit)
-	s.stream.follow = true
+	s.stream.sel(limit - 1)
+	s.stream.follow = d.hits.at(d.hits.len()-1) == limit-1
 }
 
 // restart plays from the start.

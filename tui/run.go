@@ -153,7 +153,10 @@ func Run(ctx context.Context, records iter.Seq2[model.Record, error], cfg Config
 		defer close(done)
 		in.run(records, leave)
 	}()
-	_, shown := tea.NewProgram(s, s.options(ctx)...).Run()
+	program := tea.NewProgram(s, s.options(ctx)...)
+	leaveSignals := s.asides(program)
+	_, shown := program.Run()
+	leaveSignals()
 	if errors.Is(shown, tea.ErrInterrupted) || ctx.Err() != nil {
 		shown = nil // ctrl-c and a signal end a trace as they end any other
 	}

@@ -57,6 +57,8 @@ type screen struct {
 	notice notice
 	replay *player
 	mouse  bool
+
+	signals chan os.Signal // to stop and to go on
 }
 
 // notice is one line for the user, shown for a while.
@@ -73,7 +75,9 @@ type (
 		text string
 		err  error
 	}
-	savedMsg struct{ doneMsg } // and does not read its snapshot any more
+	savedMsg struct{ doneMsg }   // and does not read its snapshot any more
+	asideMsg struct{ stop bool } // a signal: stop, or take the terminal again
+	backMsg  doneMsg             // and the terminal was not ours meanwhile
 )
 
 func newScreen(cfg Config, in *intake) *screen {
@@ -140,7 +144,15 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case tea.KeyPressMsg:
 		cmd = s.pressed(msg)
+	case asideMsg:
+		cmd = s.goAside(msg.stop)
+		if msg.stop {
+			cmd = s.suspend()
+		}
 	case tea.ResumeMsg:
+		cmd = tea.ClearScreen
+	case backMsg:
+		s.done(doneMsg(msg))
 		cmd = tea.ClearScreen
 	case tea.PasteMsg:
 		cmd = s.prompt.update(msg)

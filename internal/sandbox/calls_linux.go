@@ -13,7 +13,7 @@ var goCalls = []string{
 	"epoll_pwait", "epoll_pwait2", "epoll_wait", "futex", "nanosleep", "read", "write", "pread64", "pwrite64", "readv", "writev",
 	"clock_nanosleep", "clock_gettime", "gettimeofday", "close", "fstat", "lseek", "fcntl",
 	"mmap", "munmap", "madvise", "mremap", "brk", "mincore", "mprotect",
-	"getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "capget", "uname", "sysinfo", "getrlimit",
+	"getpid", "gettid", "getppid", "getsid", "getuid", "geteuid", "getgid", "getegid", "capget", "uname", "sysinfo", "getrlimit",
 	"getrusage", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall", "set_robust_list", "rseq",
 	"sched_getaffinity", "sched_yield", "getrandom", "exit", "exit_group",
 	"epoll_create1", "epoll_ctl", "eventfd2", "pipe2", "poll", "ppoll", "select", "pselect6", "dup", "dup2", "dup3",

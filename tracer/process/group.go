@@ -5,6 +5,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,8 +36,13 @@ func NewGroup(name string) (*Group, error) {
 	}
 	g := &Group{parent: filepath.Join(mount, own), path: filepath.Join(own, name)}
 	g.directory = filepath.Join(g.parent, name)
-	if err := os.Mkdir(g.directory, 0o755); err != nil {
-		return nil, fmt.Errorf("make a control group (run it with sudo, or as systemd-run --user --scope): %w", err)
+	switch err := os.Mkdir(g.directory, 0o755); {
+	case err == nil:
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
+		why := errors.Unwrap(err) // without the folder, which nobody need know
+		return nil, fmt.Errorf("a command is followed in a control group of its own: run closetrace with sudo or as systemd-run --user --scope, or start the command and use --pid: %w", why)
+	default:
+		return nil, fmt.Errorf("make a control group: %w", err)
 	}
 	id, ok := directoryInode(g.directory)
 	if !ok {
