@@ -106,6 +106,8 @@ type Process struct {
 	Service string `json:"service,omitzero"`
 	// Its program file.
 	Executable Executable `json:"executable,omitzero"`
+	// What an interpreter runs: the script, module, class or archive that its arguments name.
+	Script string `json:"script,omitzero"`
 	// Its real user.
 	User User `json:"user,omitzero"`
 	// How the owner was learnt.

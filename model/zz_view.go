@@ -46,6 +46,7 @@ type viewProcess struct {
 	Name        string         `expr:"name"`
 	Service     string         `expr:"service"`
 	Executable  viewExecutable `expr:"executable"`
+	Script      string         `expr:"script"`
 	User        viewUser       `expr:"user"`
 	Source      string         `expr:"source"`
 	CommandLine string         `expr:"command_line"`
@@ -196,6 +197,7 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.Process.Name = t.Process.Name
 	v.Process.Service = t.Process.Service
 	v.Process.Executable.Path = t.Process.Executable.Path
+	v.Process.Script = t.Process.Script
 	v.Process.User.ID = number(t.Process.User.ID)
 	v.Process.User.Name = t.Process.User.Name
 	v.Process.Source = t.Process.Source.String()

@@ -14,8 +14,8 @@ import (
 // may become known later. Nothing else that it tells changes: one look-up instead
 // of five for each end.
 type described struct {
-	executable, commandLine, user, unit string
-	cgroup                              model.Cgroup
+	executable, script, commandLine, user, unit string
+	cgroup                                      model.Cgroup
 }
 
 // describedMax bounds what is remembered; a host has fewer processes that end
@@ -46,7 +46,7 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 		return
 	}
 	if d := t.knownOf(e); d != nil && e.Owner.Start != 0 {
-		f.Process.Executable.Path, f.Process.CommandLine = d.executable, d.commandLine
+		f.Process.Executable.Path, f.Process.Script, f.Process.CommandLine = d.executable, d.script, d.commandLine
 		f.Process.User.Name, f.Cgroup, f.Systemd.Unit = d.user, d.cgroup, d.unit
 		return
 	}
@@ -64,7 +64,7 @@ func (t *translator) remember(f *model.Facts, o *bpf.TraceOwner) {
 		t.known = make(map[bpf.TraceOwner]*described)
 	}
 	t.known[*o] = &described{
-		executable: f.Process.Executable.Path, commandLine: f.Process.CommandLine, user: f.Process.User.Name,
+		executable: f.Process.Executable.Path, script: f.Process.Script, commandLine: f.Process.CommandLine, user: f.Process.User.Name,
 		unit: f.Systemd.Unit, cgroup: f.Cgroup,
 	}
 }

@@ -69,7 +69,8 @@ func groupingDimensions() (dims []dimension) {
 func causeKey(t *model.Teardown) groupKey { return groupKey{cause: t.Cause} }
 
 func programKey(t *model.Teardown) groupKey {
-	return groupKey{name: ownerName(&t.Facts), place: ownerPlace(&t.Facts)}
+	name, script := ownerName(&t.Facts)
+	return groupKey{name: name, script: script, place: ownerPlace(&t.Facts)}
 }
 
 func processKey(t *model.Teardown) groupKey {
@@ -134,7 +135,20 @@ func processTitle(k *groupKey, width int, g *glyphs) string {
 	case strings.TrimSpace(name) == "":
 		name = strconv.Quote(name) // so that it is seen
 	}
-	return cutTail(name, pid, width, g.dots)
+	return titled(name, safetext.Escape(k.script), pid, width, g)
+}
+
+// titled puts a name, the script that it runs and [pid] into width columns: what tells two
+// apart stays longest.
+func titled(name, script, pid string, width int, g *glyphs) string {
+	if script == "" && pid != "" {
+		return cutTail(name, pid, width, g.dots)
+	}
+	full := strings.TrimSpace(name + " " + script)
+	if w, _ := textWidth(full + pid); w > width && script != "" {
+		full = script
+	}
+	return cutMiddle(full, pid, width, g.dots)
 }
 
 func peerTitle(k *groupKey, width int, g *glyphs) string {

@@ -3,6 +3,8 @@ package tui
 import (
 	"cmp"
 	"net/netip"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -13,17 +15,34 @@ import (
 type groupKey struct {
 	cause  model.Cause
 	name   string
+	script string // what the program is an interpreter of
 	place  string
 	pid    int
 	prefix netip.Prefix
 	others bool // rows that were folded together for lack of room
 }
 
-func ownerName(f *model.Facts) string {
-	if f.Process.Name == "" && f.Process.PID == 0 {
-		return f.Closer.Name
+// commMax is how long the kernel lets a name be, TASK_COMM_LEN less its end.
+const commMax = 15
+
+// ownerName returns the name of the owner, as its program file has it if the kernel has cut
+// it, and the script that it runs.
+func ownerName(f *model.Facts) (name, script string) {
+	p := &f.Process
+	switch {
+	case p.Name == "" && p.PID == 0:
+		return f.Closer.Name, ""
+	case p.Script != "":
+		script = path.Base(p.Script)
+		if strings.HasPrefix(script, p.Name) {
+			return script, "" // it was started by its name
+		}
+	case len(p.Name) == commMax:
+		if file := path.Base(p.Executable.Path); strings.HasPrefix(file, p.Name) {
+			return file, ""
+		}
 	}
-	return f.Process.Name
+	return p.Name, script
 }
 
 // ownerPlace is where the owner runs: its pod, container, unit or Windows service.
@@ -98,7 +117,7 @@ const recentGroups = 256
 
 // slot returns the place of k among the recent groups.
 func (k *groupKey) slot() uint {
-	n := uint(k.cause) + uint(k.pid) + uint(len(k.name)) + uint(len(k.place))*7
+	n := uint(k.cause) + uint(k.pid) + uint(len(k.name)) + uint(len(k.place))*7 + uint(len(k.script))*13
 	if k.name != "" {
 		n += uint(k.name[0])*31 + uint(k.name[len(k.name)-1])
 	}

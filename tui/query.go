@@ -156,7 +156,7 @@ func (w *words) inBuffer() bool {
 // row, and facts.
 func (w *words) fill(t *model.Facts, row ...string) {
 	b := appendWords(appendWords(w.buffer[:0], row...),
-		t.Process.Name, t.Process.Executable.Path, t.Process.User.Name, t.Closer.Name,
+		t.Process.Name, t.Process.Script, t.Process.Executable.Path, t.Process.User.Name, t.Closer.Name,
 		t.Container.Name, t.Container.ID, t.K8s.Pod.Name, t.K8s.Namespace.Name, t.Systemd.Unit, t.Process.Service,
 		t.TCP.Error, t.TCP.RST.Reason)
 	b = strconv.AppendInt(b, int64(t.Process.PID), 10)

@@ -24,20 +24,16 @@ func verdictWord(j *model.Judgement, g *glyphs) string {
 
 // processWord returns name[pid] in at most width columns.
 func processWord(f *model.Facts, width int, g *glyphs) string {
-	name, pid := human.ProcessParts(owner(f))
+	number := f.Process.PID
+	if number == 0 && f.Process.Name == "" {
+		number = f.Closer.PID
+	}
+	owner, script := ownerName(f)
+	name, pid := human.ProcessParts(owner, number)
 	if name == "" && pid == "" {
 		return human.Unknown
 	}
-	return cutTail(name, pid, width, g.dots)
-}
-
-// owner returns name and number of the owner, or of the closer if the owner is
-// not known.
-func owner(f *model.Facts) (name string, pid int) {
-	if f.Process.Name == "" && f.Process.PID == 0 {
-		return f.Closer.Name, f.Closer.PID
-	}
-	return f.Process.Name, f.Process.PID
+	return titled(name, safetext.Escape(script), pid, width, g)
 }
 
 // endpointWord returns address:port in at most width columns; width 0 is no limit.

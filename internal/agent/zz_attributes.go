@@ -40,6 +40,7 @@ var attributeNames = []string{
 	"process.name",
 	"process.service",
 	"process.executable.path",
+	"process.script",
 	"process.user.id",
 	"process.user.name",
 	"process.source",
@@ -190,6 +191,9 @@ func attributesOf(list []attribute.KeyValue, r *model.Record) []attribute.KeyVal
 	}
 	if t.Process.Executable.Path != "" {
 		list = append(list, text("process.executable.path", t.Process.Executable.Path))
+	}
+	if t.Process.Script != "" {
+		list = append(list, text("process.script", t.Process.Script))
 	}
 	if v, known := t.Process.User.ID.Get(); known {
 		list = append(list, attribute.Int64("process.user.id", int64(v)))

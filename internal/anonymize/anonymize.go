@@ -70,7 +70,7 @@ func numbered(k *Key, v reflect.Value) { v.SetInt(int64(k.number(uint32(v.Int())
 // ways has the fields, by type and name, that are replaced otherwise than by a
 // pseudonym, if texts, or that are replaced at all, if numbers.
 var ways = map[string]way{
-	"Executable.Path": paths, "Cgroup.Path": paths,
+	"Executable.Path": paths, "Cgroup.Path": paths, "Process.Script": paths,
 	"Acceptor.PID": numbered, "Closer.PID": numbered, "Closer.TID": numbered, "PeerProcess.PID": numbered, "Process.PID": numbered,
 	"Acceptor.Name": named("process"), "Closer.Name": named("process"), "PeerProcess.Name": named("process"), "Process.Name": named("process"),
 	"Process.CommandLine": named("command"), "Process.Service": named("service"), "Systemd.Unit": named("unit"),

@@ -349,6 +349,8 @@ func (d *Decoder) process(v *model.Process) {
 			d.str("process.service", &v.Service)
 		case "executable":
 			d.processExecutable(&v.Executable)
+		case "script":
+			d.str("process.script", &v.Script)
 		case "user":
 			d.processUser(&v.User)
 		case "source":

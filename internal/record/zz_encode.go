@@ -251,6 +251,7 @@ func (e *encoder) inProcess(v *model.Process) {
 		e.inExecutable(&v.Executable)
 		e.close(at, omitEmpty)
 	}
+	e.str(`"script":`, v.Script)
 	{
 		at := e.open(`"user":`)
 		e.inUser(&v.User)

@@ -42,6 +42,7 @@ type viewProcess struct {
 	Name        string         `expr:"name"`
 	Service     string         `expr:"service"`
 	Executable  viewExecutable `expr:"executable"`
+	Script      string         `expr:"script"`
 	User        viewUser       `expr:"user"`
 	Source      string         `expr:"source"`
 	CommandLine string         `expr:"command_line"`
@@ -169,6 +170,7 @@ func viewOf(c *Conn) *view {
 	v.Process.Name = c.Process.Name
 	v.Process.Service = c.Process.Service
 	v.Process.Executable.Path = c.Process.Executable.Path
+	v.Process.Script = c.Process.Script
 	v.Process.User.ID = number(c.Process.User.ID)
 	v.Process.User.Name = c.Process.User.Name
 	v.Process.Source = c.Process.Source.String()

@@ -110,7 +110,7 @@ func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
 	var d details
 	if started != 0 {
 		d = o.details(o.program(f.Process.PID, started, f.Process.Name))
-		f.Process.Executable.Path, f.Process.CommandLine = d.executable, d.commandLine
+		f.Process.Executable.Path, f.Process.Script, f.Process.CommandLine = d.executable, d.script, d.commandLine
 	}
 	o.place(f, &d, cgroup)
 	if uid, ok := f.Process.User.ID.Get(); ok && (f.Container.ID == "" || f.Cgroup.Delegated) {

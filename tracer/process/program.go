@@ -64,6 +64,7 @@ func InNamespace() bool {
 // details is what /proc alone tells of a process.
 type details struct {
 	executable  string
+	script      string
 	commandLine string
 	memberships
 }
@@ -80,8 +81,10 @@ func (p program) read(opts *Options) (details, bool) {
 	} else if opts.Reader != nil && errors.Is(err, fs.ErrPermission) {
 		d.executable, _ = opts.Reader.Executable(p.pid)
 	}
+	arguments := argumentsOf(p.pid)
+	d.script = scriptOf(arguments)
 	if opts.CommandLine {
-		d.commandLine = commandLineOf(p.pid)
+		d.commandLine = strings.Join(arguments, " ")
 	}
 	d.memberships = cgroupsOf(p.pid)
 	now, ok := programNow(p.pid)
@@ -91,13 +94,13 @@ func (p program) read(opts *Options) (details, bool) {
 // commandLineMax bounds a command line in a record.
 const commandLineMax = 4096
 
-func commandLineOf(pid int) string {
+func argumentsOf(pid int) []string {
 	text, err := os.ReadFile(procPath(pid, "cmdline"))
 	if err != nil {
-		return ""
+		return nil
 	}
 	text = bytes.TrimRight(text[:min(len(text), commandLineMax)], "\x00")
-	return string(bytes.ReplaceAll(text, []byte{0}, []byte{' '}))
+	return strings.Split(string(text), "\x00")
 }
 
 func procPath(pid int, name string) string { return fmt.Sprintf("/proc/%d/%s", pid, name) }

@@ -1,0 +1,55 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestNamesThatSayNothing: processes of one name are told apart by the script that they
+// run or by their program file, in the stream and in the grouped view, at 80 columns.
+func TestNamesThatSayNothing(t *testing.T) {
+	owners := []model.Process{
+		{Name: "python3", Script: "/srv/orders/import-worker.py"},
+		{Name: "python3", Script: "/srv/orders/export-worker.py"},
+		{Name: "java", Script: "/opt/orders/shop-frontend-service.jar"},
+		{Name: "java", Script: "/opt/orders/shop-frontend-gateway.jar"},
+		{Name: "kube-controller", Executable: model.Executable{Path: "/usr/bin/kube-controller-manager"}},
+		{Name: "kube-controller", Executable: model.Executable{Path: "/usr/bin/kube-controller-agent"}},
+		{Name: "order-worker-em", Script: "/srv/order-worker-emea"},
+		{Name: "order-worker-ap", Script: "/srv/order-worker-apac"},
+		{Name: "nginx"},
+	}
+	records := feed(3*len(owners), at, 100*time.Millisecond)
+	for i := range records {
+		p := owners[i%len(owners)]
+		p.PID = 812 + i%len(owners)
+		t := &records[i].Teardown
+		t.Process, t.K8s, t.Container, t.Systemd = p, model.K8s{}, model.Container{}, model.Systemd{}
+	}
+	for _, keys := range []string{"2", "4", "4 x", "7"} {
+		r := newRig(t, 80, 24, records, nil)
+		r.press(strings.Fields(keys)...)
+		shown := map[string]string{}
+		for name, column := range map[string]func(*model.Facts) string{
+			"stream": func(f *model.Facts) string { return processWord(f, 14, r.s.g) },
+			"groups": func(f *model.Facts) string { k := programKey(&model.Teardown{Facts: *f}); return processTitle(&k, 16, r.s.g) },
+		} {
+			for i, p := range owners {
+				p.PID = 812 + i
+				text := column(&model.Facts{Process: p})
+				if other, same := shown[name+text]; same {
+					t.Errorf("%s: %s and %s are both shown as %q", name, other, p.Script+p.Executable.Path, text)
+				}
+				shown[name+text] = p.Script + p.Executable.Path
+			}
+		}
+		if keys == "4" {
+			for _, want := range []string{"import-worker.py", "export-worker.py", "nginx", "order…orker-emea", "order…orker-apac"} {
+				r.shows(want)
+			}
+		}
+	}
+}
