@@ -1,6 +1,7 @@
 # What trust rests on, beside make check: fuzzing, known vulnerabilities, a long run.
 FUZZTIME ?= 10s
 SOAK ?= 1h
+RATE ?= 20000
 GOSEC = v2.29.0
 GOVULNCHECK = v1.2.0
 
@@ -31,5 +32,5 @@ security:           ## gosec
 		-exclude=G103,G104,G115,G203,G204,G301,G304,G306,G404,G702,G703 \
 		./cmd/... ./internal/... ./tracer/... ./model/... ./tui/... ./etwsrc/...
 
-soak:               ## SOAK long: floods, an adversary, a reader that stops; nothing may go uncounted (as root)
-	CLOSETRACE_SOAK=$(SOAK) go test -count=1 -timeout 0 -run '^TestSoak$$' -v ./tracer
+soak:               ## SOAK long, RATE ends a second: floods, an adversary, a reader that stops; nothing may go uncounted (as root)
+	CLOSETRACE_SOAK=$(SOAK) CLOSETRACE_SOAK_RATE=$(RATE) go test -count=1 -timeout 0 -run '^TestSoak$$' -v ./tracer
