@@ -217,6 +217,7 @@ type TraceOwner struct {
 	Tgid   uint32
 	Uid    uint32
 	Comm   [16]uint8
+	Execs  uint64
 }
 
 type TraceSyn struct {
@@ -249,6 +250,7 @@ const (
 	TraceMapTenants              = "tenants"
 	TraceProgDestroySock         = "destroy_sock"
 	TraceProgErrorReport         = "error_report"
+	TraceProgExecuted            = "executed"
 	TraceProgFentryActiveReset   = "fentry_active_reset"
 	TraceProgFentryClose         = "fentry_close"
 	TraceProgFentryReset         = "fentry_reset"
@@ -286,6 +288,7 @@ const (
 	TraceVarBlank                = "blank"
 	TraceVarCapacity             = "capacity"
 	TraceVarCopies               = "copies"
+	TraceVarExecs                = "execs"
 	TraceVarFilterFamily         = "filter_family"
 	TraceVarFilterMask           = "filter_mask"
 	TraceVarFilterNetns          = "filter_netns"
@@ -348,6 +351,7 @@ type TraceSpecs struct {
 type TraceProgramSpecs struct {
 	DestroySock         *ebpf.ProgramSpec `ebpf:"destroy_sock"`
 	ErrorReport         *ebpf.ProgramSpec `ebpf:"error_report"`
+	Executed            *ebpf.ProgramSpec `ebpf:"executed"`
 	FentryActiveReset   *ebpf.ProgramSpec `ebpf:"fentry_active_reset"`
 	FentryClose         *ebpf.ProgramSpec `ebpf:"fentry_close"`
 	FentryReset         *ebpf.ProgramSpec `ebpf:"fentry_reset"`
@@ -407,6 +411,7 @@ type TraceVariableSpecs struct {
 	Blank          *ebpf.VariableSpec `ebpf:"blank"`
 	Capacity       *ebpf.VariableSpec `ebpf:"capacity"`
 	Copies         *ebpf.VariableSpec `ebpf:"copies"`
+	Execs          *ebpf.VariableSpec `ebpf:"execs"`
 	FilterFamily   *ebpf.VariableSpec `ebpf:"filter_family"`
 	FilterMask     *ebpf.VariableSpec `ebpf:"filter_mask"`
 	FilterNetns    *ebpf.VariableSpec `ebpf:"filter_netns"`
@@ -479,6 +484,7 @@ type TraceVariables struct {
 	Blank          *ebpf.Variable `ebpf:"blank"`
 	Capacity       *ebpf.Variable `ebpf:"capacity"`
 	Copies         *ebpf.Variable `ebpf:"copies"`
+	Execs          *ebpf.Variable `ebpf:"execs"`
 	FilterFamily   *ebpf.Variable `ebpf:"filter_family"`
 	FilterMask     *ebpf.Variable `ebpf:"filter_mask"`
 	FilterNetns    *ebpf.Variable `ebpf:"filter_netns"`
@@ -503,6 +509,7 @@ type TraceVariables struct {
 type TracePrograms struct {
 	DestroySock         *ebpf.Program `ebpf:"destroy_sock"`
 	ErrorReport         *ebpf.Program `ebpf:"error_report"`
+	Executed            *ebpf.Program `ebpf:"executed"`
 	FentryActiveReset   *ebpf.Program `ebpf:"fentry_active_reset"`
 	FentryClose         *ebpf.Program `ebpf:"fentry_close"`
 	FentryReset         *ebpf.Program `ebpf:"fentry_reset"`
@@ -543,6 +550,7 @@ func (p *TracePrograms) Close() error {
 	return _TraceClose(
 		p.DestroySock,
 		p.ErrorReport,
+		p.Executed,
 		p.FentryActiveReset,
 		p.FentryClose,
 		p.FentryReset,

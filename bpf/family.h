@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Which processes are followed: one, and what it and its children start. */
+/* Which processes are followed: one, and what it and its children start; who executes. */
 #pragma once
 
 /*
@@ -18,5 +18,16 @@ int BPF_PROG(fork, struct task_struct *parent, struct task_struct *child)
 	marks = bpf_map_lookup_elem(&family, &key);
 	if (marks)
 		marks->followed[tgid % MARKS] = is_followed(parent->tgid);
+	return 0;
+}
+
+/*
+ * exec_binprm(), in the context of the process, after the new program has taken the
+ * place of the old one and before it runs.
+ */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(executed, struct task_struct *task)
+{
+	__sync_fetch_and_add(&execs[(__u32)task->tgid % EXECS], 1);
 	return 0;
 }

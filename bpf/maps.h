@@ -56,6 +56,15 @@ static __always_inline bool is_followed(__u32 tgid)
 }
 
 /*
+ * How often the process with a PID has executed a program since the trace began, or
+ * another one with the same slot: user space compares it with what an owner had, before
+ * it believes what /proc tells of a program. Mapped into user space: reading needs no
+ * capability.
+ */
+enum { EXECS = 1 << 17 };
+__u32 execs[EXECS];
+
+/*
  * What an entry begins as: [0] for a new connection, the others for one that is
  * older than the trace, by its state. They are here and not on the stack because
  * the verifier keeps an account of every eight bytes of that.

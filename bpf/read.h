@@ -94,6 +94,7 @@ static __always_inline void read_owner(struct owner *owner, struct task_struct *
 	owner->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	owner->tgid = BPF_CORE_READ(task, tgid);
 	owner->uid = BPF_CORE_READ(task, cred, uid.val);
+	owner->execs = execs[owner->tgid % EXECS];
 }
 
 /* The same of the current task: what a helper knows need not be read by probes. */
@@ -103,6 +104,7 @@ static __always_inline void read_current(struct owner *owner)
 	owner->cgroup = bpf_get_current_cgroup_id();
 	owner->tgid = bpf_get_current_pid_tgid() >> 32;
 	owner->uid = bpf_get_current_uid_gid();
+	owner->execs = execs[owner->tgid % EXECS];
 }
 
 /* Only where the socket is owned: `current` is then its user. */

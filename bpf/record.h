@@ -104,6 +104,7 @@ struct owner {
 	__u32 tgid;
 	__u32 uid;
 	__u8 comm[16]; /* of the thread group's leader */
+	__u64 execs;   /* how often the slot of tgid had counted an exec, see maps.h */
 };
 
 struct closer {
@@ -218,5 +219,5 @@ struct later {
 	__u8 pad[2];
 };
 
-_Static_assert(sizeof(struct end) == 360, "struct end has no implicit padding");
+_Static_assert(sizeof(struct end) == 368, "struct end has no implicit padding");
 _Static_assert(sizeof(struct later) == 104, "struct later has no implicit padding");

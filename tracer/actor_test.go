@@ -53,7 +53,7 @@ func TestActor(t *testing.T) {
 	parts := map[string]func(*actor){
 		"client": (*actor).client, "threads": (*actor).threads, "nested": (*actor).nested, "exec": (*actor).exec,
 		"second": (*actor).second, "passer": (*actor).passer, "server": (*actor).server, "worker": (*actor).worker,
-		"alone": (*actor).alone,
+		"alone": (*actor).alone, "lure": (*actor).lure, "lured": (*actor).lured,
 	}
 	parts[part[0]](a)
 	a.say("done")

@@ -68,6 +68,7 @@ var core = []hook{
 	{program: "destroy_sock", attach: attachTracing, copied: bySoftirqs},
 	{program: "retransmit_skb", attach: attachTracing},
 	{program: "inherit", attach: attachTracing},
+	{program: "executed", attach: attachTracing, copied: byTasks},
 	{program: "send_reset", attach: attachRawTracepoint("tcp_send_reset"), copied: bySoftirqs},
 	{program: "error_report", attach: attachTracing, tracepoint: "inet_sk_error_report", optional: true},
 }

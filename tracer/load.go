@@ -45,6 +45,7 @@ type loaded struct {
 	links   []link.Link
 	watches watches
 	missing []Missing
+	execsAt uint32 // where the counts of exec are among the variables
 }
 
 // allReturns reports whether every return of close() is traced. kretprobe_close
@@ -79,7 +80,7 @@ func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loaded{mode: mode}
+	l := &loaded{mode: mode, execsAt: spec.Variables["execs"].Offset}
 	defer func() {
 		if err != nil {
 			l.Close()

@@ -37,7 +37,7 @@ func (t *translator) meet(e *bpf.TraceEnd) {
 	if t.owners == nil || e.Source == 0 || e.Owner.Start == 0 || t.knownOf(e) != nil {
 		return
 	}
-	t.owners.Meet(int(e.Owner.Tgid), t.names.of(e.Owner.Comm), e.Owner.Start, e.Owner.Cgroup)
+	t.owners.Meet(int(e.Owner.Tgid), t.names.of(e.Owner.Comm), e.Owner.Start, e.Owner.Cgroup, e.Owner.Execs)
 }
 
 // describe fills in what only /proc and the cgroup file system tell.
@@ -50,7 +50,7 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 		f.Process.User.Name, f.Cgroup, f.Systemd.Unit = d.user, d.cgroup, d.unit
 		return
 	}
-	t.owners.Describe(f, e.Owner.Start, e.Owner.Cgroup)
+	t.owners.Describe(f, e.Owner.Start, e.Owner.Cgroup, e.Owner.Execs)
 	t.remember(f, &e.Owner)
 }
 

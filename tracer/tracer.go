@@ -137,6 +137,10 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if err := runOnce(t.loaded.objects.Programs[once]); err != nil {
 		return nil, fmt.Errorf("find open connections: %w", err)
 	}
+	execs, err := newExecCounts(t.loaded.objects, t.loaded.execsAt)
+	if err != nil {
+		return nil, err
+	}
 	found := newOwnListener(t.loaded.objects).learn(t.now)
 	t.now = t.now.kernels(found.ahead)
 	clock := t.now.measure()
@@ -149,6 +153,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 		seesICMP6: t.loaded.runs("fentry_v6_err", "kprobe_v6_err"),
 		owners: process.NewOwners(process.Options{
 			CommandLine: opts.CommandLine, Reader: opts.Reader, BootAhead: time.Duration(found.ahead.boottime),
+			Execs: execs.of,
 		}),
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
 	t.asm.began, t.asm.following = t.now.monotonic(), opts.PID != 0

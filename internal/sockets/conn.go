@@ -160,7 +160,8 @@ type Options struct {
 type Owners interface {
 	// Describe fills in f by f.Process. started is the process's start in
 	// nanoseconds since boot and cgroup the id of its cgroup v2, 0 if unknown.
-	Describe(f *model.Facts, started, cgroup uint64)
+	// execs is how often it has executed a program, where a trace counts that.
+	Describe(f *model.Facts, started, cgroup, execs uint64)
 	// CgroupPath returns the path of a cgroup v2, or "".
 	CgroupPath(id uint64) string
 }

@@ -139,7 +139,7 @@ func (d *describer) facts(h *Held) *model.Facts {
 		User:      model.User{ID: model.Some(h.UID)},
 	}}
 	if d.owners != nil {
-		d.owners.Describe(f, h.Started, h.Cgroup)
+		d.owners.Describe(f, h.Started, h.Cgroup, 0)
 	}
 	d.known[key] = f
 	return f

@@ -20,6 +20,6 @@ func BenchmarkDescribe(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		f := factsOf(p.pid, p.name)
-		o.Describe(&f, p.start*startTick, 4711)
+		o.Describe(&f, p.start*startTick, 4711, 0)
 	}
 }

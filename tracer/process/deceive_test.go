@@ -32,7 +32,7 @@ func TestDelegated(t *testing.T) {
 			o := NewOwners(Options{Lazy: true})
 			o.files.ask = func(string, string, string) (pod, namespace, container string) { return "cart-0", "shop", "web" }
 			f := factsOf(pid, processtest.SleeperName)
-			o.Describe(&f, started, id)
+			o.Describe(&f, started, id, 0)
 			if f.Container.ID != processtest.ContainerID || f.Cgroup.Delegated != c.mine {
 				t.Errorf("container %q, delegated: %v, want %v", f.Container.ID, f.Cgroup.Delegated, c.mine)
 			}

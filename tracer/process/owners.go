@@ -21,6 +21,9 @@ type Options struct {
 	// BootAhead is how far CLOCK_BOOTTIME of the kernel is ahead of that of this
 	// process, in a time namespace: /proc tells start times by the latter.
 	BootAhead time.Duration
+	// Execs, if set, returns a number that another one replaces whenever a process
+	// executes a program.
+	Execs func(pid int) uint64
 	// Reader, if set, reads what this process may not.
 	Reader Reader
 }
@@ -81,7 +84,9 @@ func (o *Owners) learnAll() {
 		if err != nil {
 			continue
 		}
+		execs := o.opts.execs(pid)
 		if p, ok := programNow(pid); ok {
+			p.execs = execs
 			o.details(p)
 		}
 		if len(o.young) == programsMax-1 {
@@ -93,23 +98,23 @@ func (o *Owners) learnAll() {
 // Meet reads what there is to know of a process while it lives, so that
 // [Owners.Describe] can tell of it when it has gone. The arguments are those of
 // Describe, and the start time is known.
-func (o *Owners) Meet(pid int, name string, started, cgroup uint64) {
-	o.details(o.program(pid, started, name))
+func (o *Owners) Meet(pid int, name string, started, cgroup, execs uint64) {
+	o.details(o.program(pid, started, name, execs))
 	o.tree.path(cgroup, pid)
 }
 
 // Describe fills in what is known of f.Process, which is named by its PID and
 // its name. started is its start time in nanoseconds since boot and cgroup the
-// id of its cgroup v2; 0 is unknown. Where the start time is not known, or the
+// id of its cgroup v2; 0 is unknown. execs is what Options.Execs was then. Where the start time is not known, or the
 // process has gone or has executed another program since, what only /proc
 // tells stays empty: a PID alone proves nothing.
-func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
+func (o *Owners) Describe(f *model.Facts, started, cgroup, execs uint64) {
 	if f.Process.PID == 0 {
 		return
 	}
 	var d details
 	if started != 0 {
-		d = o.details(o.program(f.Process.PID, started, f.Process.Name))
+		d = o.details(o.program(f.Process.PID, started, f.Process.Name, execs))
 		f.Process.Executable.Path, f.Process.Script, f.Process.CommandLine = d.executable, d.script, d.commandLine
 	}
 	o.place(f, &d, cgroup)
@@ -120,8 +125,8 @@ func (o *Owners) Describe(f *model.Facts, started, cgroup uint64) {
 }
 
 // program names a process as /proc does.
-func (o *Owners) program(pid int, started uint64, name string) program {
-	return program{pid, (started - uint64(o.opts.BootAhead)) / startTick, name}
+func (o *Owners) program(pid int, started uint64, name string, execs uint64) program {
+	return program{pid, (started - uint64(o.opts.BootAhead)) / startTick, name, execs}
 }
 
 // place fills in where the process runs.

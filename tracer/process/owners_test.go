@@ -65,7 +65,7 @@ func TestDescribeTellsOnlyOfTheSameProgram(t *testing.T) {
 	} {
 		for range 2 { // read, then remembered
 			f := factsOf(pid, c.name)
-			NewOwners(Options{}).Describe(&f, c.started, 0)
+			NewOwners(Options{}).Describe(&f, c.started, 0, 0)
 			if got := f.Process.Executable.Path; got != c.want {
 				t.Errorf("executable of %s is %q, want %q", c.what, got, c.want)
 			}
@@ -75,7 +75,7 @@ func TestDescribeTellsOnlyOfTheSameProgram(t *testing.T) {
 		}
 	}
 	f := factsOf(pid, processtest.SleeperName)
-	NewOwners(Options{CommandLine: true}).Describe(&f, started, 0)
+	NewOwners(Options{CommandLine: true}).Describe(&f, started, 0, 0)
 	if want := "/proc/self/exe --password secret"; f.Process.CommandLine != want {
 		t.Errorf("command line is %q, want %q", f.Process.CommandLine, want)
 	}
@@ -96,11 +96,11 @@ func TestDescribeRemembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := factsOf(pid, processtest.SleeperName)
-	if o.Describe(&f, started, 0); f.Process.Executable.Path != executable {
+	if o.Describe(&f, started, 0, 0); f.Process.Executable.Path != executable {
 		t.Errorf("executable of a process that has gone is %q, want %q", f.Process.Executable.Path, executable)
 	}
 	f = factsOf(pid, processtest.SleeperName)
-	if o.Describe(&f, started+startTick, 0); f.Process.Executable.Path != "" {
+	if o.Describe(&f, started+startTick, 0, 0); f.Process.Executable.Path != "" {
 		t.Errorf("executable of a reused PID is %q, want none", f.Process.Executable.Path)
 	}
 }
@@ -109,12 +109,12 @@ func TestDescribeRemembers(t *testing.T) {
 // after boot; that is not the start time of a process whose own is unknown.
 func TestFirstProcess(t *testing.T) {
 	o := NewOwners(Options{Lazy: true})
-	o.young[program{1, 0, "init"}] = details{executable: "/sbin/init", memberships: memberships{unified: "/init.scope"}}
+	o.young[program{1, 0, "init", 0}] = details{executable: "/sbin/init", memberships: memberships{unified: "/init.scope"}}
 	f := factsOf(1, "init")
-	if o.Describe(&f, 0, 0); f.Process.Executable.Path != "" || f.Cgroup.Path != "" {
+	if o.Describe(&f, 0, 0, 0); f.Process.Executable.Path != "" || f.Cgroup.Path != "" {
 		t.Errorf("by its PID alone: %q in %q, want neither", f.Process.Executable.Path, f.Cgroup.Path)
 	}
-	if o.Describe(&f, 1, 0); f.Process.Executable.Path != "/sbin/init" || f.Cgroup.Path != "/init.scope" {
+	if o.Describe(&f, 1, 0, 0); f.Process.Executable.Path != "/sbin/init" || f.Cgroup.Path != "/init.scope" {
 		t.Errorf("by its start time: %q in %q, want /sbin/init in /init.scope", f.Process.Executable.Path, f.Cgroup.Path)
 	}
 }
@@ -132,9 +132,9 @@ func TestContainerOfLegacyGroups(t *testing.T) {
 		{memberships{legacy: []string{"/user.slice"}}, "", ""},
 	} {
 		o := NewOwners(Options{Lazy: true})
-		o.young[program{7, 5, "x"}] = details{memberships: c.groups}
+		o.young[program{7, 5, "x", 0}] = details{memberships: c.groups}
 		f := factsOf(7, "x")
-		o.Describe(&f, 5*startTick, 0)
+		o.Describe(&f, 5*startTick, 0, 0)
 		if f.Container.ID != c.container || f.Systemd.Unit != c.unit || f.Cgroup.Path != c.groups.unified {
 			t.Errorf("%+v: container %q, unit %q, group %q", c.groups, f.Container.ID, f.Systemd.Unit, f.Cgroup.Path)
 		}
@@ -149,13 +149,13 @@ func TestUserName(t *testing.T) {
 	}
 	o := NewOwners(Options{Lazy: true})
 	f := factsOf(1, "x")
-	o.Describe(&f, 0, 0)
+	o.Describe(&f, 0, 0, 0)
 	if f.Process.User.Name != root.Username {
 		t.Errorf("user 0 is %q, want %q", f.Process.User.Name, root.Username)
 	}
 	o.tree.add(4711, "/docker/"+processtest.ContainerID)
 	f = factsOf(1, "x")
-	o.Describe(&f, 0, 4711)
+	o.Describe(&f, 0, 4711, 0)
 	if f.Container.ID != processtest.ContainerID || f.Process.User.Name != "" {
 		t.Errorf("user 0 of container %q is %q, want no name", f.Container.ID, f.Process.User.Name)
 	}
@@ -164,7 +164,7 @@ func TestUserName(t *testing.T) {
 func TestOwnersAreBounded(t *testing.T) {
 	o := NewOwners(Options{})
 	for i := range 3 * programsMax {
-		o.details(program{1 << 30, uint64(i), "gone"})
+		o.details(program{1 << 30, uint64(i), "gone", 0})
 	}
 	if n := len(o.young) + len(o.old); n > 2*programsMax {
 		t.Errorf("%d processes are remembered, want at most %d", n, 2*programsMax)

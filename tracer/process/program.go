@@ -18,11 +18,27 @@ import (
 const startTick = uint64(procstat.Tick)
 
 // program identifies a process that runs one program: a reused PID has another
-// start time, and exec sets another name.
+// start time, and exec sets another name, which the new program may set back: the
+// kernel's count of execs shows that.
 type program struct {
 	pid   int
 	start uint64 // in ticks since boot
 	name  string
+	execs uint64 // see Options.Execs
+}
+
+func (opts *Options) execs(pid int) uint64 {
+	if opts.Execs == nil {
+		return 0
+	}
+	return opts.Execs(pid)
+}
+
+// runs reports whether p is what runs under its PID now.
+func (p program) runs(opts *Options) bool {
+	now, ok := programNow(p.pid)
+	now.execs = p.execs
+	return ok && now == p && (opts.Execs == nil || opts.Execs(p.pid) == p.execs)
 }
 
 // programNow returns what runs under a PID at this moment.
@@ -32,7 +48,7 @@ func programNow(pid int) (program, bool) {
 		return program{}, false
 	}
 	stat, ok := procstat.Parse(text)
-	return program{pid, stat.Start, stat.Name}, ok
+	return program{pid: pid, start: stat.Start, name: stat.Name}, ok
 }
 
 // Parents returns the parent of each process of this PID namespace.
@@ -72,7 +88,7 @@ type details struct {
 // read returns the details of p, if p still runs. What was read while another
 // program took its place is thrown away.
 func (p program) read(opts *Options) (details, bool) {
-	if now, ok := programNow(p.pid); !ok || now != p {
+	if !p.runs(opts) {
 		return details{}, false
 	}
 	var d details
@@ -87,8 +103,7 @@ func (p program) read(opts *Options) (details, bool) {
 		d.commandLine = strings.Join(arguments, " ")
 	}
 	d.memberships = cgroupsOf(p.pid)
-	now, ok := programNow(p.pid)
-	return d, ok && now == p
+	return d, p.runs(opts)
 }
 
 // commandLineMax bounds a command line in a record.

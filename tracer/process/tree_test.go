@@ -32,7 +32,7 @@ func TestCgroupsOfRuntimes(t *testing.T) {
 			id, directory := processtest.Cgroup(t, Cgroup2Mount(), top+l.Path)
 			pid, started := sleeperIn(t, directory)
 			f := factsOf(pid, processtest.SleeperName)
-			o.Describe(&f, started, id)
+			o.Describe(&f, started, id, 0)
 			if got := processtest.PlaceOf(&f); got != l.Want {
 				t.Errorf("the process is in %+v, want %+v", got, l.Want)
 			}
