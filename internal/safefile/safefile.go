@@ -46,7 +46,7 @@ func ForFile(err error, file string) error {
 // Create makes path for its owner alone (0600). With force a file of that name is
 // replaced: it is unlinked, not truncated, so that a hard link made by somebody
 // else is not written through. A symbolic link is never followed. Devices and
-// pipes are opened as they are. The error of a file that is there matches
+// pipes are opened as they are, but for another user's pipe. The error of a file that is there matches
 // [fs.ErrExist].
 func Create(path string, force bool) (*os.File, error) {
 	folder, err := OpenFor(path)
@@ -69,6 +69,8 @@ func create(d *directory, name string, force bool) (*os.File, error) {
 		return nil, fmt.Errorf("%s is a directory", path)
 	case !force:
 		return nil, fmt.Errorf("%s: %w; --force overwrites it", path, fs.ErrExist)
+	case foreign(info):
+		return nil, fmt.Errorf("%s is another user's pipe: choose another name", path)
 	case !info.Mode().IsRegular():
 		return openDevice(d, name, info)
 	default:
