@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -54,6 +55,10 @@ func CompileFilter(source string) (*Filter, error) {
 	f.machine.MemoryBudget = filterMemory
 	return f, nil
 }
+
+// FilterFields returns the names that an expression can ask for, and those that hold
+// others.
+func FilterFields() []string { return fieldPaths(reflect.TypeFor[view](), "") }
 
 // String returns the expression.
 func (f *Filter) String() string {

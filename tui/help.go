@@ -42,7 +42,7 @@ func (s *screen) helpTopics() [2][]helpTopic {
 		step.rows = append(step.rows, row("to a time; from the start", &k.seek, &k.restart), row("twice, half as fast", &k.faster, &k.slower))
 	}
 	take := helpTopic{"Take away", []helpRow{
-		row("copy JSON, tcpdump filter", &k.copyJSON, &k.copyFilter), row("write the view to a file", &k.write),
+		row("copy JSON, Wireshark filter", &k.copyJSON, &k.copyFilter), row("write the view to a file", &k.write),
 	}}
 	if s.replay == nil {
 		take.rows[1] = row("write the view, record all", &k.write, &k.record)

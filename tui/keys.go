@@ -55,7 +55,7 @@ func newKeyMap() keyMap {
 		group:       bind("x", "regroup", "x"),
 		end:         bind("x", "end a connection (in Open)", "x"),
 		copyJSON:    bind("y", "copy JSON", "y"),
-		copyFilter:  bind("Y", "copy tcpdump filter", "Y"),
+		copyFilter:  bind("Y", "copy Wireshark filter", "Y"),
 		write:       bind("w", "write to a file", "w"),
 		record:      bind("R", "record", "R"),
 		mouse:       bind("m", "mouse on or off", "m"),

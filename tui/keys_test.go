@@ -223,12 +223,21 @@ var keyTests = map[string]func(*testing.T, *rig){
 	},
 	"copyFilter": func(t *testing.T, r *rig) {
 		n := demoFeed()[399].Teardown.Network
-		want := fmt.Sprintf("tcp and host %s and port %d and host %s and port %d",
-			n.Local.Address, n.Local.Port, n.Peer.Address, n.Peer.Port)
+		tuple := func(from, to model.Endpoint) string {
+			return fmt.Sprintf("(ip.src == %s && tcp.srcport == %d && ip.dst == %s && tcp.dstport == %d)", from.Address, from.Port, to.Address, to.Port)
+		}
+		want := "(" + tuple(n.Local, n.Peer) + " || " + tuple(n.Peer, n.Local) + ")"
 		if got := fmt.Sprint(r.press("Y")()); got != want {
 			t.Errorf("copied %q, want %q", got, want)
 		}
-		if got := fmt.Sprint(r.press("5", "x", "Y")()); !strings.HasPrefix(got, "tcp and net 10.0.") {
+		next := demoFeed()[399]
+		next.Teardown.ID, next.Teardown.Time = "the next one", next.Teardown.Time.Add(time.Minute)
+		r.add(next)
+		r.tick(frame)
+		if got := fmt.Sprint(r.press("Y")()); !strings.HasPrefix(got, want+" && frame.time_epoch >= ") {
+			t.Errorf("copied %q, want %q and the time", got, want)
+		}
+		if got := fmt.Sprint(r.press("5", "x", "Y")()); !strings.HasPrefix(got, "tcp && ip.addr == 10.0.") {
 			t.Errorf("copied %q, want the filter of a network", got)
 		}
 	},

@@ -35,7 +35,10 @@ func TestNamesThatSayNothing(t *testing.T) {
 		shown := map[string]string{}
 		for name, column := range map[string]func(*model.Facts) string{
 			"stream": func(f *model.Facts) string { return processWord(f, 14, r.s.g) },
-			"groups": func(f *model.Facts) string { k := programKey(&model.Teardown{Facts: *f}); return processTitle(&k, 16, r.s.g) },
+			"groups": func(f *model.Facts) string {
+				k := programKey(&model.Teardown{Facts: *f})
+				return processTitle(&k, 16, r.s.g)
+			},
 		} {
 			for i, p := range owners {
 				p.PID = 812 + i

@@ -272,7 +272,7 @@ func (l *openList) text(s *screen) string {
 func (l *openList) takeaway(s *screen) takeaway {
 	t := takeaway{what: "no connection is selected", text: func() string { return l.text(s) }}
 	if c := l.current(); c != nil {
-		t.row, t.what, t.filter = strings.Join(c.cells(s.g), "\t"), "the row", tcpdumpFilter(&c.Network)
+		t.row, t.what, t.filter = strings.Join(c.cells(s.g), "\t"), "the row", displayFilter(&c.Network)
 	}
 	return t
 }

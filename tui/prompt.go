@@ -41,6 +41,7 @@ func (s *screen) ask(q question) {
 	case askExpr:
 		p.input.Prompt = "filter: "
 		p.input.SetValue(s.query.expr)
+		s.recalled = len(s.exprs)
 	case askRecord:
 		p.input.Prompt = "record to: "
 		p.input.SetValue("closetrace-" + inZone(s.wall, s.cfg.Zone).Format("20060102-150405") + ".jsonl.zst")
@@ -92,6 +93,19 @@ func (s *screen) pressedPrompt(msg tea.KeyPressMsg) tea.Cmd {
 		return s.answered()
 	}
 	p.err = ""
+	if p.asks == askExpr {
+		switch msg.String() {
+		case "tab":
+			p.complete()
+			return nil
+		case "up":
+			s.recall(-1)
+			return nil
+		case "down":
+			s.recall(1)
+			return nil
+		}
+	}
 	cmd := p.update(msg)
 	s.promptChanged()
 	return cmd
@@ -121,6 +135,7 @@ func (s *screen) answered() tea.Cmd {
 			p.err = err.Error()
 			return nil
 		}
+		s.remember(value)
 	case askTime:
 		if err := s.replay.seek(s, value); err != nil {
 			p.err = err.Error()

@@ -58,6 +58,9 @@ type screen struct {
 	replay *player
 	mouse  bool
 
+	exprs    []string // that were asked for, the last one last
+	recalled int      // the one of them that the question shows; beyond them, none
+
 	signals chan os.Signal // to stop and to go on
 }
 

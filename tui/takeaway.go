@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func (s *screen) copyRow() tea.Cmd {
 	return tea.SetClipboard(t.row)
 }
 
-// copyFilter copies what tcpdump needs to see the selected connection or peer.
+// copyFilter copies what Wireshark needs to show the selected connection or peer.
 func (s *screen) copyFilter() tea.Cmd {
 	t := s.focus().takeaway(s)
 	if t.filter == "" {
@@ -45,34 +46,71 @@ const sentWord = ": sent to the terminal (OSC 52)"
 
 // takeRecord is what can be copied of one record.
 func (s *screen) takeRecord(r *model.Record) takeaway {
-	t := takeaway{what: "JSON is not available here", filter: tcpdumpFilter(&r.Teardown.Network)}
+	t := takeaway{what: "JSON is not available here"}
+	s.with(func(d *deck) { t.filter = recordFilter(d, &r.Teardown) })
 	if s.cfg.JSON != nil {
 		t.row, t.what = strings.TrimRight(string(s.cfg.JSON(nil, r)), "\n"), "the record as JSON"
 	}
 	return t
 }
 
-// tcpdumpFilter returns a pcap filter for one connection, "" if its addresses
+// displayFilter returns Wireshark's display filter for one connection, "" if its addresses
 // are not known.
-func tcpdumpFilter(n *model.Network) string {
+func displayFilter(n *model.Network) string {
 	if !n.Local.Address.IsValid() || !n.Peer.Address.IsValid() {
 		return ""
 	}
-	one := func(e model.Endpoint) string {
-		return fmt.Sprintf("host %s and port %d", e.Address.WithZone(""), e.Port)
+	way := func(from, to model.Endpoint) string {
+		ip := addressField(from.Address)
+		return fmt.Sprintf("(%[1]s.src == %[2]s && tcp.srcport == %[3]d && %[1]s.dst == %[4]s && tcp.dstport == %[5]d)",
+			ip, from.Address.WithZone(""), from.Port, to.Address.WithZone(""), to.Port)
 	}
-	return "tcp and " + one(n.Local) + " and " + one(n.Peer)
+	return "(" + way(n.Local, n.Peer) + " || " + way(n.Peer, n.Local) + ")"
+}
+
+// recordFilter is that of a record's connection. If d has another one with its addresses,
+// the time is part of it.
+func recordFilter(d *deck, t *model.Teardown) string {
+	filter := displayFilter(&t.Network)
+	if filter == "" || !again(d, t) {
+		return filter
+	}
+	from := t.Time.Add(-t.Duration.Or(0) - filterMargin)
+	return fmt.Sprintf("%s && frame.time_epoch >= %s && frame.time_epoch <= %s", filter, epoch(from), epoch(t.Time.Add(filterMargin)))
+}
+
+// filterMargin is for segments before a connection was established and after its end.
+const filterMargin = time.Second
+
+func epoch(t model.Time) string { return fmt.Sprintf("%.6f", float64(t.Go().UnixMicro())/1e6) }
+
+// again reports whether another connection that is kept had the addresses of t.
+func again(d *deck, t *model.Teardown) bool {
+	for seq := d.journal.first; seq < d.journal.next; seq++ {
+		r := d.journal.at(seq)
+		if r.Kind == model.KindTeardown && r.Teardown.Network == t.Network && r.Teardown.ID != t.ID {
+			return true
+		}
+	}
+	return false
+}
+
+func addressField(a netip.Addr) string {
+	if a.Is6() {
+		return "ipv6"
+	}
+	return "ip"
 }
 
 func peerFilter(k groupKey) string {
-	switch {
-	case !k.prefix.IsValid():
+	if !k.prefix.IsValid() {
 		return ""
-	case k.prefix.IsSingleIP():
-		return "tcp and host " + k.prefix.Addr().String()
-	default:
-		return "tcp and net " + k.prefix.String()
 	}
+	peer := k.prefix.String()
+	if k.prefix.IsSingleIP() {
+		peer = k.prefix.Addr().WithZone("").String()
+	}
+	return "tcp && " + addressField(k.prefix.Addr()) + ".addr == " + peer
 }
 
 // writeName is the name that w proposes.

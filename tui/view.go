@@ -81,7 +81,7 @@ func act(b key.Binding, do func(*screen)) action {
 type takeaway struct {
 	row    string        // what y copies, "" for nothing
 	what   string        // what row is; without a row, why there is none
-	filter string        // what Y copies, for tcpdump
+	filter string        // what Y copies, for Wireshark
 	text   func() string // the whole view, what w writes
 	// records: w writes the chosen records as a recording, where that is offered.
 	records bool
