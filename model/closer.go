@@ -18,16 +18,27 @@ func (f *Facts) CloseNote() string {
 	}
 	switch {
 	case c.Signal != 0:
-		return spaced(fmt.Sprintf("exit signal %d (%s)", c.Signal, SignalName(c.Signal)), other)
+		note := spaced(fmt.Sprintf("exit signal %d (%s)", c.Signal, SignalName(c.Signal)), other)
+		switch {
+		case c.OOM.Is(true):
+			note += ", OOM killer"
+		case f.Signalled.Number == c.Signal:
+			note += " from " + f.Signalled.sender()
+		}
+		return note
 	case c.Call == CallExit && other != "":
 		return "exit of " + other
 	case c.Call == CallExit:
 		return "exit"
 	case c.Call != CallUnknown && c.Call != CallDestroy && other != "":
 		return "closed by " + other
+	case f.Signalled.Number != 0 && (c.Call == CallClose || c.Call == CallShutdown):
+		return "told " + SignalName(f.Signalled.Number) + " by " + f.Signalled.sender()
 	}
 	return ""
 }
+
+func (s *Signalled) sender() string { return fmt.Sprintf("%s[%d]", s.Name, s.PID) }
 
 // PeerNote names the process at the other end where that is on this host, and says what
 // it did if it reset the connection; of a reset that it did not send it says so. It is

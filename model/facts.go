@@ -26,6 +26,9 @@ type Facts struct {
 	Acceptor Acceptor `json:"acceptor,omitzero"`
 	// The process whose call ended this side.
 	Closer Closer `json:"closer,omitzero"`
+	// The last signal that ends a process (INT, QUIT, ABRT, KILL, TERM) which another process
+	// sent to the owner, within five seconds before the end (Linux: tracepoint signal_generate).
+	Signalled Signalled `json:"signalled,omitzero"`
 	// The owner's container.
 	Container Container `json:"container,omitzero"`
 	// The owner's pod.
@@ -142,6 +145,22 @@ type Closer struct {
 	Call Call `json:"call,omitzero"`
 	// The signal that killed it, if call is exit.
 	Signal int `json:"signal,omitzero"`
+	// Whether the OOM killer has killed in its memory control group just then: the oom_kill
+	// counter of memory.events, or of memory.oom_control (cgroup v1), moved. Asked after SIGKILL only.
+	OOM Opt[bool] `json:"oom_killed,omitzero"`
+}
+
+// Signalled is what another process told a process to end by. The process may have handled it,
+// and closed its connections by itself.
+type Signalled struct {
+	// Its number.
+	Number int `json:"number,omitzero"`
+	// When it was sent.
+	Time Time `json:"time,omitzero"`
+	// The process that sent it.
+	PID int `json:"pid,omitzero"`
+	// The name of its thread.
+	Name string `json:"name,omitzero"`
 }
 
 // Container is the owner's container; K8s its pod; Cgroup its control group;

@@ -82,7 +82,7 @@ func TestFilterErrors(t *testing.T) {
 // TestFilterErrorsNameFields: a name that is none is told as it was written, with
 // those that may have been meant.
 func TestFilterErrorsNameFields(t *testing.T) {
-	const fields = "; the fields are time, id, verdict, cause, initiator, terminator, confidence, confidence_reason, rule, close_blocked_ns, peer_cause, network, process, acceptor, closer, container, k8s, cgroup, systemd, tcp, peer_end, peer_process, linger, duration_ns"
+	const fields = "; the fields are time, id, verdict, cause, initiator, terminator, confidence, confidence_reason, rule, close_blocked_ns, peer_cause, network, process, acceptor, closer, signalled, container, k8s, cgroup, systemd, tcp, peer_end, peer_process, linger, duration_ns"
 	for source, want := range map[string]string{
 		`port == 443`:               "no field port: did you mean network.local.port or network.peer.port? (1:1)",
 		`pid == 1`:                  "no field pid: did you mean process.pid or acceptor.pid or closer.pid? (1:1)",

@@ -18,6 +18,7 @@ type view struct {
 	Process          viewProcess     `expr:"process"`
 	Acceptor         viewAcceptor    `expr:"acceptor"`
 	Closer           viewCloser      `expr:"closer"`
+	Signalled        viewSignalled   `expr:"signalled"`
 	Container        viewContainer   `expr:"container"`
 	K8s              viewK8s         `expr:"k8s"`
 	Cgroup           viewCgroup      `expr:"cgroup"`
@@ -72,6 +73,13 @@ type viewCloser struct {
 	Name   string `expr:"name"`
 	Call   string `expr:"call"`
 	Signal int    `expr:"signal"`
+	OOM    bool   `expr:"oom_killed"`
+}
+
+type viewSignalled struct {
+	Number int    `expr:"number"`
+	PID    int    `expr:"pid"`
+	Name   string `expr:"name"`
 }
 
 type viewContainer struct {
@@ -209,6 +217,10 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.Closer.Name = t.Closer.Name
 	v.Closer.Call = t.Closer.Call.String()
 	v.Closer.Signal = int(t.Closer.Signal)
+	v.Closer.OOM = t.Closer.OOM.Or(false)
+	v.Signalled.Number = int(t.Signalled.Number)
+	v.Signalled.PID = int(t.Signalled.PID)
+	v.Signalled.Name = t.Signalled.Name
 	v.Container.ID = t.Container.ID
 	v.Container.Runtime = t.Container.Runtime
 	v.Container.Name = t.Container.Name

@@ -24,8 +24,9 @@ type translator struct {
 	// Every ICMP error that reaches TCP is seen, by the version of IP.
 	seesICMP4, seesICMP6 bool
 
-	owners *process.Owners // nil: only what the kernel's messages say
-	known  map[bpf.TraceOwner]*described
+	signals *signals        // nil: unknown
+	owners  *process.Owners // nil: only what the kernel's messages say
+	known   map[bpf.TraceOwner]*described
 	// The one of known that was asked for last, and its key.
 	last      *described
 	lastOwner bpf.TraceOwner
@@ -40,6 +41,7 @@ func (t *translator) facts(f *model.Facts, e *bpf.TraceEnd) {
 		f.Acceptor = model.Acceptor{PID: int(e.Acceptor), Name: t.names.of(e.AcceptorComm)}
 	}
 	t.closer(&f.Closer, e)
+	t.signal(&f.Signalled, e)
 	t.tcp(&f.TCP, e)
 	f.TCP.Loopback = f.Network.Loopback()
 	f.Linger = t.linger(e)

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
 )
@@ -34,7 +36,11 @@ func (t *translator) knownOf(e *bpf.TraceEnd) *described {
 // meet looks the owner up when its message arrives. An end is delivered later,
 // and a process that exits after its last connection is gone by then.
 func (t *translator) meet(e *bpf.TraceEnd) {
-	if t.owners == nil || e.Source == 0 || e.Owner.Start == 0 || t.knownOf(e) != nil {
+	if t.owners == nil || e.Source == 0 || e.Owner.Start == 0 {
+		return
+	}
+	t.owners.LookForKills()
+	if t.knownOf(e) != nil {
 		return
 	}
 	t.owners.Meet(int(e.Owner.Tgid), t.names.of(e.Owner.Comm), e.Owner.Start, e.Owner.Cgroup, e.Owner.Execs)
@@ -44,6 +50,9 @@ func (t *translator) meet(e *bpf.TraceEnd) {
 func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 	if t.owners == nil || f.Process.PID == 0 {
 		return
+	}
+	if f.Closer.Signal == int(unix.SIGKILL) && e.Owner.Start != 0 {
+		f.Closer.OOM = t.owners.KilledByOOM(f.Process.PID, f.Process.Name, e.Owner.Start, e.Owner.Cgroup)
 	}
 	if d := t.knownOf(e); d != nil && e.Owner.Start != 0 {
 		f.Process.Executable.Path, f.Process.Script, f.Process.CommandLine = d.executable, d.script, d.commandLine

@@ -149,6 +149,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 		clock:     clock,
 		hertz:     found.hertz,
 		reasons:   resetReasons(env.types),
+		signals:   openSignals(t.loaded, env),
 		seesICMP4: t.loaded.runs("fentry_v4_err", "kprobe_v4_err"),
 		seesICMP6: t.loaded.runs("fentry_v6_err", "kprobe_v6_err"),
 		owners: process.NewOwners(process.Options{

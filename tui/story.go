@@ -134,7 +134,13 @@ func (s *story) who(f *model.Facts) {
 	if c.Signal != 0 {
 		closer += fmt.Sprintf(", killed by signal %d (%s)", c.Signal, model.SignalName(c.Signal))
 	}
+	if c.OOM.Is(true) {
+		closer += ", by the OOM killer"
+	}
 	s.field("closer", closer)
+	if told := f.Signalled; told.Number != 0 {
+		s.field("told to end", fmt.Sprintf("%s from %s", model.SignalName(told.Number), human.Process(told.Name, told.PID)))
+	}
 	s.field("container", claimed(f, safetext.Escape(strings.TrimSpace(f.Container.Name+" "+f.Container.ID+" "+f.Container.Runtime))))
 	s.field("pod", safetext.Escape(strings.Trim(f.K8s.Namespace.Name+"/"+f.K8s.Pod.Name+" "+f.K8s.Pod.UID, "/ ")))
 	s.field("unit", safetext.Escape(f.Systemd.Unit))

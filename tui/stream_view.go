@@ -184,6 +184,8 @@ func causeWord(t *model.Teardown, width int, g *glyphs) string {
 	switch c := &t.Closer; {
 	case c.Signal != 0:
 		short = " " + model.SignalName(c.Signal)
+	case c.Call != model.CallExit && t.Signalled.Number != 0:
+		short = " " + model.SignalName(t.Signalled.Number)
 	case c.PID != t.Process.PID:
 		short = " by " + strconv.Itoa(c.PID)
 	}

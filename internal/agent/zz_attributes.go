@@ -52,6 +52,11 @@ var attributeNames = []string{
 	"closer.name",
 	"closer.call",
 	"closer.signal",
+	"closer.oom_killed",
+	"signalled.number",
+	"signalled.time",
+	"signalled.pid",
+	"signalled.name",
 	"container.id",
 	"container.runtime",
 	"container.name",
@@ -227,6 +232,21 @@ func attributesOf(list []attribute.KeyValue, r *model.Record) []attribute.KeyVal
 	}
 	if t.Closer.Signal != 0 {
 		list = append(list, attribute.Int64("closer.signal", int64(t.Closer.Signal)))
+	}
+	if v, known := t.Closer.OOM.Get(); known {
+		list = append(list, attribute.Bool("closer.oom_killed", v))
+	}
+	if t.Signalled.Number != 0 {
+		list = append(list, attribute.Int64("signalled.number", int64(t.Signalled.Number)))
+	}
+	if t.Signalled.Time != 0 {
+		list = append(list, attribute.String("signalled.time", t.Signalled.Time.String()))
+	}
+	if t.Signalled.PID != 0 {
+		list = append(list, attribute.Int64("signalled.pid", int64(t.Signalled.PID)))
+	}
+	if t.Signalled.Name != "" {
+		list = append(list, text("signalled.name", t.Signalled.Name))
 	}
 	if t.Container.ID != "" {
 		list = append(list, text("container.id", t.Container.ID))

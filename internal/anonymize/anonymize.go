@@ -71,8 +71,8 @@ func numbered(k *Key, v reflect.Value) { v.SetInt(int64(k.number(uint32(v.Int())
 // pseudonym, if texts, or that are replaced at all, if numbers.
 var ways = map[string]way{
 	"Executable.Path": paths, "Cgroup.Path": paths, "Process.Script": paths,
-	"Acceptor.PID": numbered, "Closer.PID": numbered, "Closer.TID": numbered, "PeerProcess.PID": numbered, "Process.PID": numbered,
-	"Acceptor.Name": named("process"), "Closer.Name": named("process"), "PeerProcess.Name": named("process"), "Process.Name": named("process"),
+	"Acceptor.PID": numbered, "Closer.PID": numbered, "Closer.TID": numbered, "PeerProcess.PID": numbered, "Process.PID": numbered, "Signalled.PID": numbered,
+	"Acceptor.Name": named("process"), "Closer.Name": named("process"), "PeerProcess.Name": named("process"), "Process.Name": named("process"), "Signalled.Name": named("process"),
 	"Process.CommandLine": named("command"), "Process.Service": named("service"), "Systemd.Unit": named("unit"),
 	"User.Name": named("user"), "Host.Name": named("host"), "Start.BootID": named("boot"), "Start.Filter": removed,
 	"Container.ID": containerID, "Container.Name": named("container"), "Named.Name": named("container"),

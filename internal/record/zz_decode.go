@@ -272,6 +272,8 @@ func (d *Decoder) endLine(v *model.Record) {
 			d.acceptor(&v.Teardown.Facts.Acceptor)
 		case "closer":
 			d.closer(&v.Teardown.Facts.Closer)
+		case "signalled":
+			d.signalled(&v.Teardown.Facts.Signalled)
 		case "container":
 			d.container(&v.Teardown.Facts.Container)
 		case "k8s":
@@ -417,6 +419,26 @@ func (d *Decoder) closer(v *model.Closer) {
 			d.name("closer.call", &v.Call)
 		case "signal":
 			signed(d, "closer.signal", &v.Signal, math.MinInt32, math.MaxUint32)
+		case "oom_killed":
+			d.optBool("closer.oom_killed", &v.OOM)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) signalled(v *model.Signalled) {
+	d.member = "signalled"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "number":
+			signed(d, "signalled.number", &v.Number, math.MinInt32, math.MaxUint32)
+		case "time":
+			d.time("signalled.time", &v.Time)
+		case "pid":
+			signed(d, "signalled.pid", &v.PID, math.MinInt32, math.MaxUint32)
+		case "name":
+			d.str("signalled.name", &v.Name)
 		default:
 			d.skip(0)
 		}

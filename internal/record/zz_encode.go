@@ -167,6 +167,11 @@ func (e *encoder) facts(v *model.Facts) {
 		e.close(at, omitEmpty)
 	}
 	part(e, &e.parts.closer, closerSlot(&v.Closer), &v.Closer, (*encoder).closerPart)
+	{
+		at := e.open(`"signalled":`)
+		e.inSignalled(&v.Signalled)
+		e.close(at, omitEmpty)
+	}
 	place := placePart{v.Container, v.K8s, v.Cgroup, v.Systemd}
 	part(e, &e.parts.place, placeSlot(&place), &place, (*encoder).placePart)
 	{
@@ -285,6 +290,14 @@ func (e *encoder) inCloser(v *model.Closer) {
 		e.name(`"call":`, v.Call.String())
 	}
 	intIf(e, `"signal":`, v.Signal)
+	boolean(e, `"oom_killed":`, v.OOM)
+}
+
+func (e *encoder) inSignalled(v *model.Signalled) {
+	intIf(e, `"number":`, v.Number)
+	e.timeIf(`"time":`, v.Time)
+	intIf(e, `"pid":`, v.PID)
+	e.str(`"name":`, v.Name)
 }
 
 func (e *encoder) inContainer(v *model.Container) {

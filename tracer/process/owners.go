@@ -3,6 +3,7 @@
 package process
 
 import (
+	"os"
 	"os/user"
 	"strconv"
 	"strings"
@@ -45,6 +46,7 @@ type Owners struct {
 	opts  Options
 	tree  *cgroupTree
 	files *nodeFiles
+	kills *kills
 	// Processes of the present and of the previous generation: when the present
 	// one is full it becomes the previous one, so that both are bounded and
 	// what is in use stays.
@@ -69,6 +71,8 @@ func NewOwners(opts Options) *Owners {
 		opts: opts, tree: newCgroupTree(Cgroup2Mount()), files: newNodeFiles(""),
 		young: map[program]details{}, users: map[uint32]string{}, places: map[string]place{},
 	}
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	o.kills = newKills(string(mounts), o.tree.mount)
 	if opts.Reader != nil {
 		o.files.ask = opts.Reader.Names
 	}

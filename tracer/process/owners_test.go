@@ -19,7 +19,7 @@ import (
 func TestParseMemberships(t *testing.T) {
 	text := "13:memory:/docker/x\n4:cpu,cpuacct:/docker/y\n1:name=systemd:/system.slice/a:b.service\n0::/system.slice/z.service (deleted)\nrubbish\n"
 	got := parseMemberships(text)
-	want := memberships{unified: "/system.slice/z.service", legacy: []string{"/system.slice/a:b.service", "/docker/x", "/docker/y"}}
+	want := memberships{unified: "/system.slice/z.service", legacy: []string{"/system.slice/a:b.service", "/docker/x", "/docker/y"}, memory: "/docker/x"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("parseMemberships = %+v, want %+v", got, want)
 	}

@@ -143,6 +143,7 @@ func directoryInode(path string) (uint64, bool) {
 type memberships struct {
 	unified string
 	legacy  []string // name=systemd first: it names units and containers
+	memory  string   // the one of the memory controller in v1
 }
 
 func cgroupsOf(pid int) memberships {
@@ -162,6 +163,9 @@ func parseMemberships(text string) memberships {
 			continue
 		}
 		path := strings.TrimSuffix(fields[2], " (deleted)")
+		if strings.Contains(","+fields[1]+",", ",memory,") {
+			m.memory = path
+		}
 		switch {
 		case fields[0] == "0" && fields[1] == "":
 			m.unified = path

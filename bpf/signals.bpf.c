@@ -1,0 +1,71 @@
+//go:build ignore
+
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Which processes were told to end, and by whom: a supervisor's time limit is a signal
+ * after which the worker closes its connections by itself. It is an object of its own:
+ * nothing of it runs at an end, and where it can't be loaded the ends say less.
+ */
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+struct told {
+	__u64 time; /* CLOCK_MONOTONIC, ns */
+	__u32 number;
+	__u32 sender; /* tgid */
+	__u8 sender_comm[16]; /* of its thread */
+};
+
+/*
+ * The last two signals that others sent to a process: one that does not end soon enough is
+ * killed. User space reads the map's memory.
+ */
+struct signalled {
+	struct told last;
+	struct told before;
+	__u32 tgid;
+	__u32 pad;
+};
+
+enum {
+	SIGNALLED = 4096, /* slots; who shares one with another takes it over */
+	/* SIGINT, SIGQUIT, SIGABRT, SIGKILL and SIGTERM: what a supervisor ends a worker by. */
+	ENDING = 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9 | 1 << 15,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SIGNALLED);
+	__type(key, __u32);
+	__type(value, struct signalled);
+} signals SEC(".maps");
+
+char __license[] SEC("license") = "Dual BSD/GPL";
+
+/* __send_signal_locked(), in the context of the sender. result 0 is TRACE_SIGNAL_DELIVERED. */
+SEC("tp_btf/signal_generate")
+int BPF_PROG(signal_sent, int number, void *info, struct task_struct *task, int group, int result)
+{
+	__u32 sender = bpf_get_current_pid_tgid() >> 32, tgid = task->tgid, key = tgid % SIGNALLED;
+	struct signalled *s;
+
+	if (number <= 0 || number > 15 || !(ENDING >> number & 1) || result || tgid == sender)
+		return 0;
+	s = bpf_map_lookup_elem(&signals, &key);
+	if (!s)
+		return 0;
+	if (s->tgid == tgid)
+		s->before = s->last;
+	else
+		s->before.time = 0;
+	s->tgid = 0; /* the reader must not mix two */
+	s->last.time = bpf_ktime_get_ns();
+	s->last.number = number;
+	s->last.sender = sender;
+	bpf_get_current_comm(s->last.sender_comm, sizeof(s->last.sender_comm));
+	s->tgid = tgid;
+	return 0;
+}

@@ -1,0 +1,53 @@
+//go:build linux
+
+package process
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestKillsAreOfTheirGroup: only the group whose own counter has moved is told of, for three
+// seconds; nothing is known of one that is gone.
+func TestKillsAreOfTheirGroup(t *testing.T) {
+	root := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("vmstat", "pgfault 7\noom_kill 3\n")
+	write("g/a/memory.events", "low 0\noom 3\noom_kill 3\noom_group_kill 0\n")
+	write("g/b/memory.events", "oom_kill 0\n")
+	write("g/b/leaf/cgroup.procs", "") // no memory controller of its own
+	now := time.Unix(1000, 0)
+	k := &kills{root: filepath.Join(root, "g"), file: "memory.events", vmstat: filepath.Join(root, "vmstat"), host: 3, moved: map[string]time.Time{}, now: func() time.Time { return now }}
+	k.scan()
+	check := func(group string, want model.Opt[bool]) {
+		t.Helper()
+		if got := k.killed(group); got != want {
+			t.Errorf("%s: got %v, want %v", group, got, want)
+		}
+	}
+	check("/a", model.Some(false)) // its kills were long before
+	write("vmstat", "oom_kill 5\n")
+	write("g/b/memory.events", "oom_kill 1\n")
+	write("g/new/memory.events", "oom_kill 1\n")
+	now = now.Add(time.Second)
+	check("/a", model.Some(false))
+	check("/b", model.Some(true))
+	check("/b/leaf", model.Some(true))
+	check("/new", model.Some(true))
+	check("/gone", model.Opt[bool]{})
+	now = now.Add(4 * time.Second)
+	check("/b", model.Some(false))
+}

@@ -1,0 +1,85 @@
+//go:build linux
+
+package tracer
+
+import (
+	"fmt"
+	"io"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/model"
+)
+
+// signals are who was told to end last, read from the map's memory: that needs no
+// capability and no system call.
+type signals struct {
+	memory io.ReaderAt
+	slots  int64
+}
+
+// signalledFor is how long a process may take to close its connections after a signal.
+const signalledFor = 5 * time.Second
+
+// openSignals begins to watch signals, as long as l is open. It returns nil where that is
+// not possible, and adds it to what l misses.
+func openSignals(l *loaded, env *environment) *signals {
+	s, err := watchSignals(l, env)
+	if err != nil {
+		l.missing = append(l.missing, Missing{bpf.SignalsProgSignalSent, err})
+		return nil
+	}
+	return s
+}
+
+func watchSignals(l *loaded, env *environment) (*signals, error) {
+	spec, err := bpf.LoadSignals()
+	if err != nil {
+		return nil, fmt.Errorf("read program: %w", err)
+	}
+	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: env.types})
+	if err != nil {
+		return nil, fmt.Errorf("load program: %w", err)
+	}
+	defer objects.Close() // the link and the memory stay
+	m := objects.Maps[bpf.SignalsMapSignals]
+	memory, err := m.Memory()
+	if err != nil {
+		return nil, fmt.Errorf("map signals: %w", err)
+	}
+	attached, err := attachTracing(objects.Programs[bpf.SignalsProgSignalSent], env)
+	if err != nil {
+		return nil, fmt.Errorf("attach: %w", err)
+	}
+	l.links = append(l.links, attached)
+	return &signals{memory: memory, slots: int64(m.MaxEntries())}, nil
+}
+
+// before returns the last signal that a process got within signalledFor before then.
+func (s *signals) before(tgid uint32, then ktime) (told bpf.SignalsTold, ok bool) {
+	var slot bpf.SignalsSignalled
+	const size = unsafe.Sizeof(slot)
+	if s == nil || tgid == 0 {
+		return told, false
+	}
+	var b [size]byte
+	if _, err := s.memory.ReadAt(b[:], int64(tgid)%s.slots*int64(size)); err != nil {
+		return told, false
+	}
+	slot = *(*bpf.SignalsSignalled)(unsafe.Pointer(&b))
+	for _, told := range []bpf.SignalsTold{slot.Last, slot.Before} {
+		if at := ktime(told.Time); slot.Tgid == tgid && at <= then && then <= at.add(signalledFor) {
+			return told, true
+		}
+	}
+	return told, false
+}
+
+func (t *translator) signal(to *model.Signalled, e *bpf.TraceEnd) {
+	if s, ok := t.signals.before(e.Owner.Tgid, ktime(e.Ended)); ok {
+		*to = model.Signalled{Number: int(s.Number), Time: t.clock.time(ktime(s.Time)), PID: int(s.Sender), Name: t.names.of(s.SenderComm)}
+	}
+}
