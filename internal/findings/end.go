@@ -28,6 +28,10 @@ type end struct {
 	closerPID   int
 	inherited   bool // the owner is known only as the closer, and another process had accepted it
 	signal      int
+	oom         model.Opt[bool]
+	told        int // the signal that the process got just before, and who sent it
+	toldBy      string
+	toldPID     int
 	tcpError    string
 	rule        string
 	cause       model.Cause
@@ -91,7 +95,8 @@ func (e *end) fill(t *model.Teardown) {
 		netns: f.Network.NetNS, fingerprint: f.TCP.Fingerprint,
 		process: short(f.Process.Name), pid: f.Process.PID, closer: short(f.Closer.Name), closerPID: f.Closer.PID,
 		inherited: f.Process.Source == model.OwnerCloser && f.Acceptor.PID != 0 && f.Acceptor.PID != f.Process.PID,
-		call:      f.Closer.Call, signal: f.Closer.Signal,
+		call:      f.Closer.Call, signal: f.Closer.Signal, oom: f.Closer.OOM,
+		told: f.Signalled.Number, toldBy: short(f.Signalled.Name), toldPID: f.Signalled.PID,
 		tcpError: f.TCP.Error, rule: t.Rule, cause: t.Cause, verdict: t.Verdict,
 		initiator: t.Initiator, role: f.TCP.Role, last: f.TCP.Path.Last(), speaker: f.TCP.LastSpeaker,
 		inferred: t.Confidence == model.Inferred, later: f.Evidence.Later,

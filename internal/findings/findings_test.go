@@ -257,6 +257,53 @@ var incidents = []struct {
 		[]string{"gunicorn", "OOM", "SIGKILL", "1 request"},
 	},
 	{
+		"a worker is killed by SIGKILL, and its group's counter of OOM kills did not move",
+		func(s *stream) {
+			s.end(sec, "gunicorn", model.Passive, "127.0.0.1:8000", "127.0.0.1:4000", model.CauseFIN, graceful, bytes(0, 81), gotFIN, by(model.InitiatorLocal), call(model.CallExit, 9), heard(700*ms),
+				func(t *model.Teardown) {
+					t.Closer.OOM = model.Some(false)
+					t.Signalled = model.Signalled{Number: 9, Time: t.Time.Add(-ms), PID: 1, Name: "systemd"}
+				})
+			s.records = append(s.records, model.Record{Kind: model.KindCounters, Counters: model.Counters{Time: begin.Add(sec), Counts: map[string]uint64{"VmstatOomKill": 1}}})
+		},
+		[]string{"process-killed"},
+		[]string{"gunicorn", "SIGKILL from systemd[1]", "1 request"},
+	},
+	{
+		"gunicorn's WORKER TIMEOUT: the worker closes and exits when it is told to", // workers/base.py, handle_abort
+		func(s *stream) {
+			s.end(4*sec, "gunicorn", model.Passive, "127.0.0.1:8000", "127.0.0.1:4000", model.CauseFIN, graceful, bytes(0, 81), idle(2*sec), heard(2*sec), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2100*ms),
+				func(t *model.Teardown) {
+					t.Signalled = model.Signalled{Number: 6, Time: t.Time.Add(-3 * ms), PID: 800, Name: "gunicorn"}
+				})
+			s.end(4*sec, "curl", model.Active, "127.0.0.1:4000", "127.0.0.1:8000", model.CauseFIN, graceful, bytes(81, 0), by(model.InitiatorPeer), call(model.CallClose, 0))
+		},
+		[]string{"process-killed"},
+		[]string{"gunicorn", "SIGABRT from gunicorn[800]", "1 request", "2s before"},
+	},
+	{
+		"a server that closes each connection by SO_LINGER {1,0} after its answer",
+		func(s *stream) {
+			for i := range 4 {
+				client := fmt.Sprintf("127.0.0.1:%d", 4000+i)
+				s.end(time.Duration(i)*sec, "api", model.Passive, "127.0.0.1:8000", client, model.CauseLingerZero, bytes(900, 81), idle(ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(9*ms))
+				s.end(time.Duration(i)*sec, "app", model.Active, client, "127.0.0.1:8000", model.CausePeerReset, bytes(81, 900), unread(900), by(model.InitiatorPeer))
+			}
+		},
+		[]string{"abort-on-close"},
+		[]string{"api", "4 connections", "app", "SO_LINGER", "3.6 kB"},
+	},
+	{
+		"a client that resets after its answer, to have no TIME_WAIT",
+		func(s *stream) {
+			for i := range 4 {
+				s.end(time.Duration(i)*sec, "wrk", model.Active, fmt.Sprintf("10.0.0.1:%d", 4000+i), "10.0.0.2:80", model.CauseLingerZero, bytes(81, 9000), idle(ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(9*ms))
+			}
+		},
+		[]string{"abort-on-close"},
+		[]string{"wrk", "4 connections"},
+	},
+	{
 		"php-fpm's time limit",
 		func(s *stream) {
 			s.end(3*sec, "php-fpm8.2", model.Passive, "127.0.0.1:9000", "127.0.0.1:4000", model.CauseUnreadData, bytes(0, 240), unread(8), by(model.InitiatorLocal), call(model.CallExit, 15))

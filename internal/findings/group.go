@@ -39,6 +39,9 @@ type group struct {
 	pids        []int
 	partner     string // the process at the other end, if it is on this host
 	detail      string // of the pattern: a signal, an error
+	killer      string // who sent that signal
+	killerPID   int
+	oom, notOOM uint64 // how many were killed by the OOM killer, and how many by others
 	detailPeer  netip.AddrPort
 	bytes       uint64 // of the pattern: lost, unread
 	idle        spread
@@ -74,6 +77,7 @@ type match struct {
 	detail   string
 	peer     netip.AddrPort // if another one than that of the end
 	also     string         // the id of another end that proves it
+	told     bool           // the process ended because another one told it to
 }
 
 func (g *group) add(m *match) {
@@ -110,6 +114,14 @@ func (g *group) add(m *match) {
 		g.blocked.add(m.blocked)
 	}
 	g.detail = cmp.Or(g.detail, m.detail)
+	if g.killer == "" && m.told {
+		g.killer, g.killerPID = x.toldBy, x.toldPID
+	}
+	if oom, known := x.oom.Get(); known && oom {
+		g.oom++
+	} else if known {
+		g.notOOM++
+	}
 	if m.peer.IsValid() {
 		g.detailPeer = m.peer
 	}

@@ -105,18 +105,34 @@ func inherited(m *match) bool {
 	return x.unread > 0 && (x.call == model.CallExit || x.process == x.closer)
 }
 
-// killed: the process ended with the peer waiting for its answer.
+// killed: the process ended with the peer waiting for its answer; or it was told to end,
+// and closed the connection by itself.
 func killed(m *match) bool {
 	x := m.end
-	if x.call != model.CallExit || !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 {
+	if !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 {
+		return false
+	}
+	if x.call != model.CallExit && (x.told == 0 || x.later || x.initiator != model.InitiatorLocal || x.call == model.CallDestroy) {
 		return false
 	}
 	if x.unread <= 0 && !x.unanswered() {
 		return false
 	}
-	m.bytes, m.detail = x.unread, signalName(x.signal)
+	m.bytes = x.unread
+	m.detail, m.told = x.endedBy()
 	m.blocked = sinceHeard(x)
 	return true
+}
+
+// endedBy returns the signal that ended the process of x, and whether it is known who sent it.
+func (x *end) endedBy() (signal string, told bool) {
+	if x.signal == 0 && x.told != 0 {
+		return model.SignalName(x.told), true
+	}
+	if x.signal == 0 {
+		return "", false
+	}
+	return model.SignalName(x.signal), x.told == x.signal
 }
 
 // sinceHeard is how long the peer's last words waited when this end ended.

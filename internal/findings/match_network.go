@@ -3,7 +3,6 @@ package findings
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -120,6 +119,23 @@ func idleReset(m *match) bool {
 	return x.cause == model.CauseLingerZero && x.idle >= time.Second && x.exchanged() && x.call != model.CallExit
 }
 
+// aborted: this side ended the connection by SO_LINGER {1,0} and had no reason to.
+func aborted(m *match) bool {
+	x := m.end
+	m.bytes = max(x.unacked, 0)
+	if o := m.other; o != nil {
+		m.bytes = max(m.bytes, o.unread)
+	}
+	return x.cause == model.CauseLingerZero && x.passive() && x.call != model.CallDestroy
+}
+
+// abortedByClient is the same of the side that connected.
+func abortedByClient(m *match) bool {
+	x := m.end
+	m.bytes = max(x.unacked, 0)
+	return x.cause == model.CauseLingerZero && !x.passive() && x.exchanged()
+}
+
 // middlebox: reset, and the other end did not do it.
 func middlebox(m *match) bool {
 	x, o := m.end, m.other
@@ -170,28 +186,11 @@ func leaked(m *match) bool {
 // exited: its process ended, and nobody was waiting.
 func exited(m *match) bool {
 	x := m.end
-	if x.call != model.CallExit || !x.passive() || !x.established {
+	if x.call != model.CallExit && (x.told == 0 || x.initiator != model.InitiatorLocal || x.later) || !x.passive() || !x.established {
 		return false
 	}
-	m.detail = signalName(x.signal)
+	m.detail, m.told = x.endedBy()
 	return true
-}
-
-// signals are the names of those that end processes.
-var signals = [...]string{
-	1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
-	9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS",
-}
-
-// signalName returns a signal's name, "" for none.
-func signalName(n int) string {
-	switch {
-	case n == 0:
-		return ""
-	case n > 0 && n < len(signals) && signals[n] != "":
-		return signals[n]
-	}
-	return "signal " + strconv.Itoa(n)
 }
 
 // address is a peer as a finding names it.

@@ -85,15 +85,18 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"], f.Numbers["waited_ns"] = int64(g.bytes), int64(g.blocked.max)
 	how := "ended"
 	if g.detail != "" {
-		how = "was killed by " + g.detail
+		how = "was ended by " + g.detail + g.sender()
+		f.Advice = g.killAdvice(f.Advice)
 	}
-	if g.detail == "SIGKILL" {
-		if oom := e.counted(oomKills); oom.n > 0 && near(oom, g) {
+	oom := e.counted(oomKills)
+	counted := g.oom == 0 && g.notOOM == 0 && oom.n > 0 && near(oom, g)
+	if g.detail == "SIGKILL" && (g.oom > 0 || counted) {
+		f.Numbers["oom_kills"] = int64(max(g.oom, oom.n))
+		if counted {
 			f.Confidence = model.Inferred // it may have killed another one at that time
-			f.Numbers["oom_kills"] = int64(oom.n)
-			how = "was killed by the OOM killer (SIGKILL)"
-			f.Advice = "It ran out of memory: raise the limit of its cgroup (memory.max), or let it use less: fewer workers or threads, smaller requests. dmesg and memory.events of the cgroup name the kill."
 		}
+		how = "was killed by the OOM killer (SIGKILL)"
+		f.Advice = "It ran out of memory: raise the limit of its cgroup (memory.max; resources.limits.memory in Kubernetes), or let it use less: fewer workers or threads, smaller requests. dmesg and memory.events of the cgroup name the kill."
 	}
 	f.Title = fmt.Sprintf("%s %s with %s unanswered", g.who(), how, plural(g.count, "request", "requests"))
 	if g.blocked.max > 0 {
@@ -101,6 +104,14 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	}
 	f.Title += "."
 	return true
+}
+
+// sender names who sent the signal, if another process did.
+func (g *group) sender() string {
+	if g.killer == "" {
+		return ""
+	}
+	return " from " + human.Process(g.killer, g.killerPID)
 }
 
 // oomKills is the counter that moves when the OOM killer has killed.
@@ -167,8 +178,8 @@ func sayKeepaliveRace(_ *Engine, g *group, f *Finding) bool {
 		idle, _ := g.values.mode()
 		f.Numbers["idle_ns"] = int64(idle)
 		after = " after " + human.Duration(idle) + " of idleness"
-		f.Advice = fmt.Sprintf("Make %s give up idle connections sooner than %s, or let %s wait longer%s: the side that sends requests must have the shorter time.",
-			sender, human.Duration(idle), closer, hint(idle))
+		f.Advice = fmt.Sprintf("Make %s give up idle connections sooner than %s%s, or let %s wait longer%s%s: the side that sends requests must have the shorter time.",
+			sender, human.Duration(idle), bracket(knobsOf(g.clientOf()).pool), closer, bracket(knobsOf(g.serverOf()).idle), hint(idle))
 	}
 	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s reset.",
 		closer, after, plural(g.count, "request", "requests"), sender, were(g.count))
@@ -243,6 +254,16 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
+func sayAborted(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["undelivered_bytes"] = int64(g.bytes)
+	f.Title = fmt.Sprintf("%s ends %s of %s by RST: it set SO_LINGER {1,0} and closed", g.who(), plural(g.count, "connection", "connections"), g.whom())
+	if g.bytes > 0 {
+		f.Title += fmt.Sprintf(", and %s that it had sent was thrown away", human.Bytes(g.bytes))
+	}
+	f.Title += "."
+	return true
+}
+
 func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["unacked_bytes"] = int64(g.bytes)
 	f.Title = fmt.Sprintf("%s of %s with %s %s reset by neither end: something between them did it",
@@ -272,7 +293,7 @@ func sayRestart(_ *Engine, g *group, f *Finding) bool {
 	}
 	how := "ended"
 	if g.detail != "" {
-		how = "ended by " + g.detail
+		how = "ended by " + g.detail + g.sender()
 	}
 	f.Title = fmt.Sprintf("%s %s: %s ended with it.", g.who(), how, plural(g.count, "connection", "connections"))
 	return true
@@ -292,6 +313,19 @@ func (g *group) sayIdle(f *Finding, closer string) bool {
 	f.Count = n
 	f.Numbers["idle_ns"] = int64(idle)
 	f.Title = fmt.Sprintf("%s closes connections that were idle for %s%s: %s so far.", closer, human.Duration(idle), hint(idle), plural(n, "one", ""))
-	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).", human.Duration(idle))
+	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
 	return true
+}
+
+// setBy names the setting that has the idle time of the program which closes.
+func (g *group) setBy() string {
+	k := knobsOf(g.key.process)
+	setting := k.idle
+	if !g.key.passive {
+		setting = k.pool
+	}
+	if setting == "" || g.key.peer.IsValid() { // the peer's
+		return ""
+	}
+	return fmt.Sprintf(" %s sets it: %s.", g.key.process, setting)
 }

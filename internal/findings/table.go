@@ -44,12 +44,12 @@ var patterns = [...]Pattern{
 	},
 	{
 		Name: "process-killed", Title: "Killed in the middle of a request", Harm: High,
-		When:       "the process of a server ended, by a signal or by itself, with data unread or the peer's last words unanswered",
-		Evidence:   "closer.call exit, closer.signal; tcp.last_speaker or bytes; for the OOM killer a counter of kills",
+		When:       "the process of a server ended, by a signal or by itself, with data unread or the peer's last words unanswered; or another process had told it to end, and it closed the connection so",
+		Evidence:   "closer.call exit, closer.signal, signalled; tcp.last_speaker or bytes; for the OOM killer closer.oom_killed, or the host's count of kills",
 		Advice:     "Find who sent the signal: SIGKILL is the OOM killer (dmesg, memory.events of the cgroup), a supervisor's time limit (gunicorn --timeout, Kubernetes after terminationGracePeriodSeconds) or a person; SIGTERM a time limit (php-fpm request_terminate_timeout) or a restart; SIGSEGV and SIGABRT a crash.",
 		Alike:      "process-restart: nobody was waiting",
 		Confidence: "certain if who spoke last is known, or data was unread; otherwise inferred",
-		Filter:     `closer.call == "exit"`,
+		Filter:     `(closer.call == "exit" || signalled.number > 0) && tcp.role == "passive"`,
 		match:      killed, say: sayKilled,
 	},
 	{
@@ -198,6 +198,22 @@ var patterns = [...]Pattern{
 		match:  idleReset, say: sayIdleReset,
 	},
 	{
+		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Medium,
+		When:       "a server ended connections by SO_LINGER {1,0} that were not idle",
+		Evidence:   "cause linger-zero, tcp.role passive, tcp.idle_ns below a second",
+		Advice:     "Do not set SO_LINGER {1,0} before close(): the reset throws away what the client has not read yet, and it sees \"connection reset by peer\" instead of the answer. Look for setSoLinger(true, 0), SetLinger(0), HAProxy option nolinger, nginx reset_timedout_connection. To avoid TIME_WAIT let the client close first.",
+		Alike:      "idle-timeout: the connection was idle; health-check: a client does it, and nothing is lost; unread data makes the kernel reset without SO_LINGER",
+		Confidence: "certain", Filter: `cause == "linger-zero" && tcp.role == "passive"`,
+		match: aborted, say: sayAborted,
+	},
+	{
+		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Low,
+		When:   "the same of a client, at least 3 times after it had its answers",
+		Filter: `cause == "linger-zero" && tcp.role == "active"`,
+		Advice: "It loses nothing that the client wants, and the server counts resets by its peer. A client that closes in good order keeps its port in TIME_WAIT for 60 s: use keep-alive instead of a reset for each request.",
+		match:  abortedByClient, least: 3, say: sayAborted,
+	},
+	{
 		Name: "middlebox-reset", Title: "Reset by neither end", Harm: High,
 		When:       "a RST came that the other end did not send: that end was reset too, or was still open; or its host sent it without a socket (stray-reset); or it came after 30 s of idleness or more in answer to data",
 		Evidence:   "both ends, or tcp.last_sent_time and tcp.last_received_time",
@@ -232,7 +248,7 @@ var patterns = [...]Pattern{
 		Evidence: "closer.call exit",
 		Advice:   "If it was planned: stop accepting, and close idle connections, before the process ends. If not: look at its log, and at closer.signal.",
 		Alike:    "process-killed: requests were unanswered", Confidence: "certain",
-		Filter: `closer.call == "exit"`,
+		Filter: `(closer.call == "exit" || signalled.number > 0) && tcp.role == "passive"`,
 		match:  exited, least: 3, say: sayRestart,
 	},
 	{

@@ -15,7 +15,7 @@ import (
 
 const (
 	// lookEvery is how often the host's count of kills is read, lookAtKill after a SIGKILL.
-	lookEvery = time.Second
+	lookEvery  = time.Second
 	lookAtKill = 10 * time.Millisecond
 	// killFor is for how long a kill is taken for that of a process which ended by SIGKILL.
 	killFor = 3 * time.Second

@@ -111,14 +111,38 @@ func TestSubscriberDoesNotRead(t *testing.T) {
 }
 
 // TestWorkerTimeout: gunicorn "WORKER TIMEOUT": the arbiter aborts a worker that is busy for longer
-// than --timeout.
+// than --timeout, and the worker closes its connection when SIGABRT comes (workers/base.py).
 func TestWorkerTimeout(t *testing.T) {
 	s := newScene(t, []string{"a"}, "gunicorn", "curl")
 	s.file("app.py", strings.Replace(hello, "    start", "    import time; time.sleep(20)\n    start", 1))
 	s.start("a", "gunicorn", "-b", "127.0.0.1:8000", "--timeout", "2", "app:app")
 	s.listening("a", 8000)
 	s.run("a", "curl", "-sS", "-m", "15", "http://127.0.0.1:8000/")
-	says(t, s.expect("request-lost"), "gunicorn", "1 connection", "curl")
+	f := s.expect("process-killed")
+	says(t, f, "gunicorn", "SIGABRT from gunicorn", "1 request")
+	if !strings.Contains(f.Advice, "--timeout") {
+		t.Errorf("the advice is %q", f.Advice)
+	}
+}
+
+// TestServerResetsOnPurpose: "Connection reset by peer" of servers that set SO_LINGER {1,0} to
+// have no TIME_WAIT: what the client has not read is gone.
+func TestServerResetsOnPurpose(t *testing.T) {
+	s := newScene(t, []string{"a"}, "python3")
+	s.start("a", "python3", s.file("server.py", `import socket, struct
+l = socket.create_server(('127.0.0.1', 7004))
+l.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+while True:
+    s, _ = l.accept(); s.recv(99); s.sendall(b'x'*5000); s.close()
+`))
+	s.listening("a", 7004)
+	for range 3 {
+		c := s.dial("a", "127.0.0.1:7004")
+		_, _ = c.Write([]byte(request))
+		time.Sleep(200 * time.Millisecond)
+		c.Close()
+	}
+	says(t, s.expect("abort-on-close"), "python3", "3 connections", "SO_LINGER")
 }
 
 // TestServerRestart: idle connections of a pool end when redis is restarted.

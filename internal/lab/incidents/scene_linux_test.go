@@ -263,7 +263,7 @@ func (s *scene) listening(ns string, port int) {
 
 // ask sends text and returns the first bytes that come back.
 func ask(c net.Conn, text string) (string, error) {
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := c.Write([]byte(text)); err != nil {
 		return "", err
 	}

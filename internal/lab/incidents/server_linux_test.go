@@ -106,11 +106,12 @@ def app(e, start):
 	s.listening("a", 8000)
 	w := s.watched("a", s.worker(gunicorn))
 	s.run("a", "curl", "-sS", "-m", "10", "http://127.0.0.1:8000/")
-	s.run("a", "curl", "-sS", "-m", "10", "http://127.0.0.1:8000/big")
-	if !s.counted() {
-		t.Fatal("no kill was counted")
+	s.run("a", "curl", "-sS", "-m", "40", "http://127.0.0.1:8000/big")
+	f := s.expect("process-killed")
+	says(t, f, "gunicorn", "OOM killer", "1 request")
+	if end := s.found("the killed worker's", func(t *model.Teardown) bool { return t.Closer.Signal == 9 }); !end.Closer.OOM.Is(true) || f.Confidence != model.Certain {
+		t.Errorf("the group's counter: got %+v, %v", end.Closer, f.Confidence)
 	}
-	says(t, s.expect("process-killed"), "gunicorn", "OOM killer", "1 request")
 	w.check()
 }
 
@@ -205,24 +206,30 @@ func TestAcceptQueueIsFull(t *testing.T) {
 	says(t, s.expect("accept-queue-overflow"), "overflow")
 }
 
-// TestPathIsDown: pgbouncer/pgbouncer#138. The path to the database is down; keep-alive probes and
-// retransmissions run out.
-func TestPathIsDown(t *testing.T) {
-	const postgres = "/usr/lib/postgresql/15/bin/postgres"
-	s := newScene(t, []string{"a", "b"}, "nft", "pgbouncer", postgres, "psql")
-	deviceA, deviceB := s.link("a", "10.15.0.1", "b", "10.15.0.2")
-	s.run("a", "sysctl", "-qw", "net.ipv4.tcp_retries2=4")
+const postgres = "/usr/lib/postgresql/15/bin/postgres"
+
+// postgres starts a database that trusts everybody.
+func (s *scene) postgres(ns, address string, port int, options string) {
+	s.t.Helper()
 	data := s.dir + "/pg"
 	if err := os.Mkdir(data, 0o700); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	s.must("chown", "postgres", data)
 	s.must("chmod", "777", s.dir)
 	s.must("su", "postgres", "-s", "/bin/sh", "-c", "/usr/lib/postgresql/15/bin/initdb -D "+data+" -A trust")
-	s.must("sh", "-c", "echo 'host all all 10.15.0.0/24 trust' >> "+data+"/pg_hba.conf")
-	s.start("b", "su", "postgres", "-s", "/bin/sh", "-c", "exec "+postgres+" -D "+data+" -p 5455 -c listen_addresses=10.15.0.2 -c unix_socket_directories= "+
-		"-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3")
-	s.listening("b", 5455)
+	s.must("sh", "-c", "echo 'host all all "+address+"/24 trust' >> "+data+"/pg_hba.conf")
+	s.start(ns, "su", "postgres", "-s", "/bin/sh", "-c", fmt.Sprintf("exec %s -D %s -p %d -c listen_addresses=%s -c unix_socket_directories= %s", postgres, data, port, address, options))
+	s.listening(ns, port)
+}
+
+// TestPathIsDown: pgbouncer/pgbouncer#138. The path to the database is down; keep-alive probes and
+// retransmissions run out.
+func TestPathIsDown(t *testing.T) {
+	s := newScene(t, []string{"a", "b"}, "nft", "pgbouncer", postgres, "psql")
+	deviceA, deviceB := s.link("a", "10.15.0.1", "b", "10.15.0.2")
+	s.run("a", "sysctl", "-qw", "net.ipv4.tcp_retries2=4")
+	s.postgres("b", "10.15.0.2", 5455, "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3")
 	s.start("a", "su", "postgres", "-s", "/bin/sh", "-c", "exec pgbouncer "+s.file("pgb.ini", `[databases]
 t = host=10.15.0.2 port=5455 user=postgres dbname=postgres
 [pgbouncer]

@@ -1,0 +1,88 @@
+package findings
+
+import (
+	"cmp"
+	"strings"
+)
+
+// knobs are what to turn in a program, by the begin of its name: the idle time after which
+// it closes as a server and as a client, the time limit after which it ends a worker, the
+// length of its accept queue, and how long it waits for one that does not read.
+type knobs struct {
+	program                           string
+	idle, pool, limit, backlog, write string
+}
+
+// programs is from the programs' manuals: gunicorn's settings, Node's http.Server and
+// http.Agent, nginx's core and upstream modules, HAProxy's section 4.2, redis.conf, PgBouncer's
+// config, PostgreSQL's and MariaDB's server variables, Apache's core and MPM directives,
+// php-fpm.conf, uWSGI's options, Puma's DSL, Envoy's HTTP connection manager.
+var programs = [...]knobs{
+	{program: "gunicorn", idle: "--keep-alive", limit: "--timeout", backlog: "--backlog"},
+	{program: "node", idle: "server.keepAliveTimeout", pool: "http.Agent timeout", backlog: "backlog of server.listen()"},
+	{program: "nginx", idle: "keepalive_timeout", pool: "keepalive_timeout in upstream {}", limit: "worker_shutdown_timeout", backlog: "listen ... backlog=", write: "send_timeout"},
+	{program: "haproxy", idle: "timeout http-keep-alive, timeout client", pool: "pool-purge-delay", backlog: "backlog", write: "timeout client, timeout server"},
+	{program: "redis", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit"},
+	{program: "valkey", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit"},
+	{program: "pgbouncer", idle: "client_idle_timeout", pool: "server_idle_timeout, server_lifetime", backlog: "listen_backlog"},
+	{program: "postgres", idle: "idle_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout"},
+	{program: "mariadb", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout"},
+	{program: "mysqld", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout"},
+	{program: "apache2", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut"},
+	{program: "httpd", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut"},
+	{program: "php-fpm", limit: "request_terminate_timeout", backlog: "listen.backlog"},
+	{program: "uwsgi", idle: "http-keepalive", limit: "harakiri", backlog: "listen"},
+	{program: "uvicorn", idle: "--timeout-keep-alive", limit: "--timeout-graceful-shutdown", backlog: "--backlog"},
+	{program: "puma", idle: "persistent_timeout", limit: "worker_timeout"},
+	{program: "unicorn", limit: "timeout", backlog: "listen :backlog"},
+	{program: "envoy", idle: "common_http_protocol_options.idle_timeout", pool: "common_http_protocol_options.idle_timeout of the cluster", backlog: "tcp_backlog_size"},
+	{program: "memcached", idle: "-o idle_timeout", backlog: "-b"},
+}
+
+// knobsOf returns what is known of a program; nothing of one that is not.
+func knobsOf(process string) (k knobs) {
+	for i := range programs {
+		if p := &programs[i]; process != "" && strings.HasPrefix(process, p.program) {
+			return *p
+		}
+	}
+	return k
+}
+
+// bracket puts a knob behind the program that has it.
+func bracket(knob string) string {
+	if knob == "" {
+		return ""
+	}
+	return " (" + knob + ")"
+}
+
+// serverOf and clientOf return the processes of a group's connections by their roles.
+func (g *group) serverOf() string {
+	if g.key.passive {
+		return g.key.process
+	}
+	return g.partner
+}
+
+func (g *group) clientOf() string {
+	if g.key.passive {
+		return g.partner
+	}
+	return g.key.process
+}
+
+// killAdvice says what to change when a process was ended by a signal that by sent.
+func (g *group) killAdvice(otherwise string) string {
+	limit := knobsOf(cmp.Or(g.killer, g.key.process)).limit
+	switch {
+	case limit != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):
+		return g.killer + " ends a worker that takes longer than its time limit" + bracket(limit) +
+			": make the request faster, move it out of the request, or raise the limit; the time limit of the proxy before it must be the longer one. Its log has the kill at this time."
+	case g.killer == "systemd":
+		return "systemd stopped the unit, and it did not end by itself in time: let it stop accepting and answer what it has (TimeoutStopSec=, KillMode=mixed); journalctl -u has the reason."
+	case strings.HasPrefix(g.killer, "containerd-shim") || g.killer == "dockerd" || g.killer == "runc" || g.killer == "conmon" || g.killer == "kubelet":
+		return "The container was stopped: let it answer what it has when SIGTERM comes (preStop hook, readiness), and give it the time (terminationGracePeriodSeconds, docker stop --time)."
+	}
+	return otherwise
+}
