@@ -229,10 +229,16 @@ var incidents = []struct {
 			s.end(80*sec, "nginx", model.Passive, "10.0.0.1:443", "10.0.0.2:4000", model.CauseDataAfterClose, bytes(3000, 800), idle(75*sec), by(model.InitiatorLocal), call(model.CallClose, 0))
 			s.end(80*sec, "app", model.Active, "10.0.0.2:4000", "10.0.0.1:443", model.CausePeerReset, bytes(800, 3000), unacked(24), gotFIN, call(model.CallClose, 0),
 				path(model.SynSent, model.Established, model.CloseWait, model.LastAck))
-			s.end(81*sec, "nginx", model.Passive, "10.0.0.1:443", "10.9.0.2:4000", model.CauseDataAfterClose, bytes(3000, 800), idle(75*sec), by(model.InitiatorLocal), call(model.CallClose, 0))
 		},
 		[]string{"tls-close-notify"},
 		[]string{"nothing is lost"},
+	},
+	{
+		"the same of a client elsewhere: it may have been a request as well",
+		func(s *stream) {
+			s.end(81*sec, "nginx", model.Passive, "10.0.0.1:443", "10.9.0.2:4000", model.CauseDataAfterClose, bytes(3000, 800), idle(75*sec), by(model.InitiatorLocal), call(model.CallClose, 0))
+		},
+		nil, nil,
 	},
 	{
 		"curl leaves nginx's close_notify unread",
@@ -613,13 +619,18 @@ func checkFinding(t *testing.T, f *findings.Finding, records []model.Record) {
 	if err != nil {
 		t.Fatalf("%s: filter %q: %v", f.ID, f.Filter, err)
 	}
+	selected := map[string]bool{}
 	for i := range records {
-		r := &records[i]
-		if (r.Kind == model.KindTeardown || r.Kind == model.KindOutcome) && slices.Contains(f.Evidence, r.Teardown.ID) && filter.Match(r) {
-			return
+		if r := &records[i]; (r.Kind == model.KindTeardown || r.Kind == model.KindOutcome) && filter.Match(r) {
+			selected[r.Teardown.ID] = true
 		}
 	}
-	t.Errorf("%s: filter %q selects none of its evidence", f.ID, f.Filter)
+	if uint64(len(selected)) != f.Count {
+		t.Errorf("%s: filter %q selects %d ends, want those of its %d connections", f.ID, f.Filter, len(selected), f.Count)
+	}
+	if !slices.ContainsFunc(f.Evidence, func(id string) bool { return selected[id] }) {
+		t.Errorf("%s: filter %q selects none of its evidence", f.ID, f.Filter)
+	}
 }
 
 // TestOrderDoesNotMatter: records whose order is shuffled within 100 ms give the

@@ -39,6 +39,7 @@ type group struct {
 	pids        []int
 	partner     string // the process at the other end, if it is on this host
 	detail      string // of the pattern: a signal, an error
+	gaps        bool   // idle times are not those of the records
 	killer      string // who sent that signal
 	killerPID   int
 	oom, notOOM uint64 // how many were killed by the OOM killer, and how many by others
@@ -77,6 +78,7 @@ type match struct {
 	detail   string
 	peer     netip.AddrPort // if another one than that of the end
 	also     string         // the id of another end that proves it
+	gap      bool           // idle is the time before a farewell
 	told     bool           // the process ended because another one told it to
 }
 
@@ -114,6 +116,7 @@ func (g *group) add(m *match) {
 		g.blocked.add(m.blocked)
 	}
 	g.detail = cmp.Or(g.detail, m.detail)
+	g.gaps = g.gaps || m.gap
 	if g.killer == "" && m.told {
 		g.killer, g.killerPID = x.toldBy, x.toldPID
 	}
@@ -204,6 +207,17 @@ func (v *values) add(d time.Duration) {
 // mode returns the duration around which most are, within 1.5 % on each side, and how
 // many these are.
 func (v *values) mode() (around time.Duration, n uint64) {
+	around, n, _ = v.most()
+	return around, n
+}
+
+// bounds are those within which the durations of the mode are.
+func (v *values) bounds() (from, to time.Duration) {
+	_, _, bin := v.most()
+	return time.Duration(math.Ceil(math.Pow(step, float64(bin)))), time.Duration(math.Ceil(math.Pow(step, float64(bin+2))))
+}
+
+func (v *values) most() (around time.Duration, n uint64, at int16) {
 	for bin := range v.bins {
 		var sum time.Duration
 		var here uint64
@@ -213,8 +227,8 @@ func (v *values) mode() (around time.Duration, n uint64) {
 		}
 		d := sum / time.Duration(max(here, 1))
 		if here > n || here == n && d < around {
-			around, n = d, here
+			around, n, at = d, here, bin
 		}
 	}
-	return around, n
+	return around, n, at
 }

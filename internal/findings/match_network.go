@@ -80,7 +80,7 @@ func idleClosed(m *match) bool {
 	x := m.end
 	m.idle = x.idle
 	if saysFarewell(x) && x.speaker == model.SideLocal && x.idle >= 0 && x.idle < justNow {
-		m.idle = x.gap()
+		m.idle, m.gap = x.gap(), true
 	}
 	if x.later || m.idle < time.Second || x.call == model.CallExit || x.initiator != model.InitiatorLocal || x.unread > 0 {
 		return false

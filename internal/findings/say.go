@@ -3,6 +3,7 @@ package findings
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
@@ -305,6 +306,9 @@ func sayPeerIdleTimeout(_ *Engine, g *group, f *Finding) bool {
 	return g.sayIdle(f, fmt.Sprintf("%s (port %d)", g.peerName(), g.key.port))
 }
 
+// idleTerm is that of the table, which a finding makes exact.
+const idleTerm = " && tcp.idle_ns >= 1000000000"
+
 func (g *group) sayIdle(f *Finding, closer string) bool {
 	idle, n := g.values.mode()
 	if n < 3 || n*10 < g.count*6 {
@@ -312,6 +316,12 @@ func (g *group) sayIdle(f *Finding, closer string) bool {
 	}
 	f.Count = n
 	f.Numbers["idle_ns"] = int64(idle)
+	within := ` && tcp.last_speaker == "local" && duration_ns >= 1000000000`
+	if !g.gaps {
+		from, to := g.values.bounds()
+		within = fmt.Sprintf(" && tcp.idle_ns >= %d && tcp.idle_ns < %d", from, to)
+	}
+	f.Filter = strings.Replace(f.Filter, idleTerm, within, 1)
 	f.Title = fmt.Sprintf("%s closes connections that were idle for %s%s: %s so far.", closer, human.Duration(idle), hint(idle), plural(n, "one", ""))
 	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
 	return true
