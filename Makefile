@@ -89,6 +89,10 @@ check-dist:         ## the same commit gives the same bytes in another directory
 check-install:      ## the packages in new Debian 12 and 13 roots, the unit (as root; debootstrap, rpm)
 	tools/dist/check-install build/dist bookworm trixie
 
+check-units: dist    ## both systemd units in a guest with systemd (as root; debootstrap, cpio, qemu-system-x86)
+	$(MAKE) kernels KERNELS=6.1
+	tools/dist/check-units build/dist/closetrace_*_amd64.deb build/kernels/6.1
+
 clean:
 	rm -rf build
 

@@ -55,6 +55,12 @@ func (r *release) formulas() error {
 			}
 			return "", fmt.Errorf("%s is not built", system)
 		},
+		"targets": func() (all []map[string]string) {
+			for _, t := range targets {
+				all = append(all, map[string]string{"os": t.os, "arch": t.arch, "name": t.String(), "program": t.program()})
+			}
+			return all
+		},
 		"sha256": func(name string) (string, error) { return sha256Of(filepath.Join(r.out, name)) },
 		"url": func(name string) string {
 			return "https://github.com/closetrace/closetrace/releases/download/" + r.version + "/" + name
