@@ -140,11 +140,10 @@ func (d *Decoder) findKind(r *model.Record) {
 func (d *Decoder) place(r *model.Record) {
 	setTime(r, d.when)
 	keepOwn(r)
-	if r.Kind == model.KindTeardown || r.Kind == model.KindOutcome {
-		d.judged.into(&r.Teardown.Judgement)
-	} else {
+	if r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
 		r.Teardown.Judgement = model.Judgement{}
 	}
+	d.judged.into(&r.Teardown.Judgement) // written with the facts, so of every kind
 	exactStart(&r.Teardown)
 }
 
