@@ -52,7 +52,7 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 		return
 	}
 	if f.Closer.Signal == int(unix.SIGKILL) && e.Owner.Start != 0 {
-		f.Closer.OOM = t.owners.KilledByOOM(f.Process.PID, f.Process.Name, e.Owner.Start, e.Owner.Cgroup)
+		f.Closer.OOM = t.owners.KilledByOOM(f.Process.PID, f.Process.Name, e.Owner.Start, e.Owner.Cgroup, e.Owner.Execs)
 	}
 	if d := t.knownOf(e); d != nil && e.Owner.Start != 0 {
 		f.Process.Executable.Path, f.Process.Script, f.Process.CommandLine = d.executable, d.script, d.commandLine

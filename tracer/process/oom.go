@@ -140,9 +140,9 @@ func (o *Owners) LookForKills() { o.kills.look(lookEvery) }
 
 // KilledByOOM reports whether the OOM killer has killed in the memory control group of a
 // process that has just ended by SIGKILL. The arguments are those of [Owners.Describe].
-func (o *Owners) KilledByOOM(pid int, name string, started, cgroup uint64) model.Opt[bool] {
+func (o *Owners) KilledByOOM(pid int, name string, started, cgroup, execs uint64) model.Opt[bool] {
 	if !o.kills.unified() {
-		return o.kills.killed(o.details(o.program(pid, started, name)).memory)
+		return o.kills.killed(o.details(o.program(pid, started, name, execs)).memory)
 	}
 	path, _ := o.tree.path(cgroup, pid)
 	return o.kills.killed(path)
