@@ -74,7 +74,7 @@ func finished(s, peer *flow.Side, e *model.Evidence) {
 // silent: side s got no answer any more.
 func silent(s, peer *flow.Side, e *model.Evidence) {
 	switch {
-	case s.Closed.Probes > s.Probes+s.Tries && s.Probes+s.Tries < 3:
+	case s.Closed.Probes > 0 && s.Probes+s.Tries == 0:
 		inferred(e, closed(s)+", and no more are sent", model.ObservedUserTimeout)
 	case peer.Window == 0:
 		inferred(e, "probes of the closed window are no longer sent, and were not answered", model.ObservedZeroWindowTimeout)

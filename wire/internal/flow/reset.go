@@ -119,8 +119,9 @@ func btoi(b bool) int {
 // one way, so that their TTL is the same. On the interface by which a router forwards
 // segments one that it made itself has another TTL than they have.
 //
-// A reply is made without the connection: Linux then has the identification 0, the
-// window 0 and no time stamp (tcp_v4_send_reset), so that those say nothing. A RST of
+// A reply is made without the connection: Linux then has the identification 0, or in
+// older versions that of another counter, the window 0 and no time stamp (tcp_v4_send_reset), so
+// that those say nothing. A RST of
 // the connection's own has what its other segments have (tcp_send_active_reset), or on
 // Windows and BSD the window 0 and no time stamp.
 func (s *Side) Unlike(r *Reset) Unlike {
@@ -131,7 +132,7 @@ func (s *Side) Unlike(r *Reset) Unlike {
 	const enough, wider = 3, 4
 	u := Unlike{
 		TTL: true, Interface: s.twice(),
-		ID:     r.HasID && l.IDs.far(r.ID, r.Time),
+		ID:     r.HasID && !r.Reply && l.IDs.far(r.ID, r.Time),
 		TS:     r.HasTS && l.HasTS && r.TS != 0 && !l.stamped(r.TS, r.Time),
 		Window: r.Window != 0 && l.Count > enough && int(r.Window) > wider*int(l.widest),
 		NoTS:   l.HasTS && !r.HasTS && r.Whole && !r.Reply,
