@@ -42,7 +42,7 @@ type Options struct {
 	Live bool
 }
 
-// DefaultConnections is how many connections are followed at a time: 300 MB.
+// DefaultConnections is how many connections are followed at a time: 500 MB.
 const DefaultConnections = flow.DefaultConnections
 
 // File is a capture that is read as a source.

@@ -7,7 +7,7 @@ import (
 	"github.com/closetrace/closetrace/wire/internal/packet"
 )
 
-// DefaultConnections is how many connections a [Table] follows: about 1 KiB each.
+// DefaultConnections is how many connections a [Table] follows: about 1.4 KiB each.
 const DefaultConnections = 1 << 18
 
 // Table follows the connections of a capture.
