@@ -62,8 +62,14 @@ var documented = map[string]string{
 	"systemctl enable --now closetrace":                                                     "not: needs systemd as process 1; make check-install verifies the unit",
 	"go install github.com/closetrace/closetrace/cmd/closetrace@latest":                     "not: TestGoInstall builds it that way from here; @latest needs the published module",
 	`sudo "$(go env GOPATH)/bin/closetrace"`:                                                "not: TestGoInstall",
-	"make dist":                                                                             "not: make check-dist compares with it",
-	"make check-dist":                                                                       "not: CI",
+	"closetrace kubectl NODE\\|POD":                                                         "not: TestScript/kubectl, with a stand-in for kubectl; needs a cluster",
+	"closetrace kubectl node-7":                                                             "not: TestScript/kubectl",
+	"kubectl krew install --manifest=closetrace.krew.yaml":                                  "not: needs krew and a published release",
+	"kubectl closetrace node-7":                                                             "not: TestScript/kubectl",
+	"kubectl closetrace pod/checkout-5d9f -n shop -o incident.jsonl --duration 60s":         "not: TestScript/kubectl",
+	"make check-units": "not: an emulator takes minutes for it",
+	"make dist":        "not: make check-dist compares with it",
+	"make check-dist":  "not: CI",
 }
 
 var (

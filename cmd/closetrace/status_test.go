@@ -3,12 +3,13 @@ package main
 import (
 	"testing"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
 
 // TestLossIsAnExitCode: a recording that lacks something can be told by a service.
 func TestLossIsAnExitCode(t *testing.T) {
-	var s status
+	s := status{ended: new(ledger.Ends)}
 	if err := s.loss(); exitCode(err) != exitOK {
 		t.Errorf("nothing lost: %v", err)
 	}
