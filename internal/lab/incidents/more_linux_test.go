@@ -200,7 +200,7 @@ func TestServerDropsIdleConnections(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	time.Sleep(2500 * time.Millisecond)
-	says(t, s.expect("idle-timeout"), "nginx", "2s", "4 so far")
+	says(t, s.expect("idle-timeout"), "nginx", "idle for 2", "4 so far")
 }
 
 // TestReloadWithReusePort: HAProxy and nginx with SO_REUSEPORT: a worker that ends takes the
