@@ -64,7 +64,7 @@ func (s *Session) add(slot *slot) {
 	s.receiver.free <- slot
 }
 
-// hold keeps what the joiner tells until the losses of its time are known.
+// hold keeps what the joiner reports until the losses of its time are known.
 func (s *Session) hold() {
 	for _, event := range s.joiner.Take() {
 		s.owners.fill(&event.Facts, s.clock)
@@ -110,7 +110,7 @@ func (s *Session) losses() {
 }
 
 // raise gives the session more buffers. That it can't be done is no failure:
-// the losses are told.
+// the losses are reported.
 func (s *Session) raise() {
 	if s.room.most >= mostBuffers*raised {
 		return

@@ -6,7 +6,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// closedByExit tells the sockets that Windows closed because their process had
+// closedByExit reports the sockets that Windows closed because their process had
 // exited: this end was closed here, by no call that was seen, and the process
 // was gone just before. A socket that ends long after is another process's,
 // which it was given to. The time is the session's.

@@ -167,11 +167,11 @@ func (f *File) deliver(yield func(model.Event, error) bool) bool {
 	return true
 }
 
-// ErrNoProvider: the trace has no event that tells of a connection.
+// ErrNoProvider: the trace has no event about a connection.
 var ErrNoProvider = errors.New("no event of a provider that closetrace reads")
 
 // Providers names the known providers that the trace has events of. The error
-// is [ErrNoProvider] if none of them tells of connections. Call it when Events
+// is [ErrNoProvider] if none of them has events of connections. Call it when Events
 // has ended.
 func (f *File) Providers() ([]string, error) {
 	var names []string
@@ -199,7 +199,7 @@ func (f *File) Close() error {
 	return f.file.Close()
 }
 
-// Stats tells how well the file could be read. Call it when Events has ended.
+// Stats says how well the file could be read. Call it when Events has ended.
 func (f *File) Stats() Stats {
 	return Stats{Events: f.events, Undecoded: undecoded(f.joiner.Decoder())}
 }

@@ -24,7 +24,7 @@ type subscription struct {
 	// ids is the filter by event, which Windows 8.1 and later have.
 	ids []uint16
 	// plainLevel and plainAny are what is asked for without the filter: AFD
-	// tells every send and receive at level 4. Level 0 leaves the provider out.
+	// reports every send and receive at level 4. Level 0 leaves the provider out.
 	plainLevel uint8
 	plainAny   uint64
 	// optional: that it can't be enabled is normal on older systems.
@@ -32,7 +32,7 @@ type subscription struct {
 }
 
 // subscriptions returns what a live session enables: of each provider the
-// events that are read. Kernel-Network is the fallback: it tells of ends that
+// events that are read. Kernel-Network is the fallback: it reports ends that
 // the TCP stack's provider did not.
 func subscriptions() []subscription {
 	list := []subscription{

@@ -5,6 +5,6 @@ type Provider struct {
 	Name string
 	// Err is why it could not be had.
 	Err error
-	// Optional: without it less is known, but ends are told.
+	// Optional: without it less is known, but ends are reported.
 	Optional bool
 }

@@ -102,13 +102,13 @@ func (s *Session) Start() model.Start { return s.start }
 // Name is the name that Windows' tools show for the session.
 func (s *Session) Name() string { return s.name }
 
-// Providers tells which providers the session has.
+// Providers returns which providers the session has.
 func (s *Session) Providers() []Provider { return s.providers }
 
 // Close implements [model.Source]: it stops the session.
 func (s *Session) Close() error { return s.stop() }
 
-// Stats tells how well the events could be read. Call it when Events has ended.
+// Stats says how well the events could be read. Call it when Events has ended.
 func (s *Session) Stats() Stats {
 	return Stats{Events: s.events, Undecoded: undecoded(s.joiner.Decoder())}
 }

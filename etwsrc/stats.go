@@ -6,7 +6,7 @@ import (
 	"github.com/closetrace/closetrace/etwsrc/internal/payload"
 )
 
-// Stats tells how well the events could be read.
+// Stats says how well the events could be read.
 type Stats struct {
 	// Events is the number of events that were read, of all providers.
 	Events uint64

@@ -37,7 +37,7 @@ type system interface {
 	self() (pid uint32, began uint64)
 }
 
-// processes tells whose connections they are.
+// processes knows whose connections they are.
 type processes interface {
 	// see learns what is known of a process now; it may have ended later.
 	see(pid uint32)

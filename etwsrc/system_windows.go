@@ -121,7 +121,7 @@ func (windowsSystem) stop(name string) uint32 {
 		return codeInvalidParameter
 	}
 	code := call(controlTrace, 0, uintptr(unsafe.Pointer(text)), uintptr(unsafe.Pointer(newProperties())), controlStop)
-	if code == uint32(windows.ERROR_MORE_DATA) { // it is stopped, its names were too long to tell
+	if code == uint32(windows.ERROR_MORE_DATA) { // it is stopped, its names were too long to return
 		return 0
 	}
 	return code

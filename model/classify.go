@@ -62,7 +62,7 @@ func doubt(o *Observed, r *Rule) string {
 	return ""
 }
 
-// initiator tells from the states who sent the first FIN (RFC 9293, figure 5);
+// initiator concludes from the states who sent the first FIN (RFC 9293, figure 5);
 // where no FIN was sent, first says who sent the first RST.
 func initiator(f *Facts, o *Observed, first Initiator) Initiator {
 	p := &f.TCP.Path

@@ -146,7 +146,7 @@ func givesUpConnecting(f raw) bool {
 
 // unreachable: the attempt ended by an ICMP error, or one came while the socket was
 // locked, as it does inside connect() if this host makes it. Linux then ends nothing
-// (sk_err_soft), but tells the application by getsockopt(SO_ERROR). EMSGSIZE is of
+// (sk_err_soft), but reports it to the application by getsockopt(SO_ERROR). EMSGSIZE is of
 // path MTU discovery.
 func unreachable(f raw) bool {
 	return f.TCP.Error != "" && timedOut(f) && gaveUpOn(f) == ObservedUnreachable ||

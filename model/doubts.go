@@ -35,7 +35,7 @@ func doubtCancelled(f raw) string {
 }
 
 // doubtStackReset: Linux gives up no connection for want of memory that a process
-// still holds. Until 6.9 it tells that process of other errors before it ends the
+// still holds. Until 6.9 it reports other errors to that process before it ends the
 // connection. In FIN_WAIT2 the reason is the time that the peer took.
 func doubtStackReset(f raw) string {
 	if f.Evidence.Dead.Or(true) || f.last == FinWait2 {
@@ -54,7 +54,7 @@ func doubtLinger(f raw) string {
 
 func doubtPeerFIN(f raw) string {
 	if f.last == Closing && f.Evidence.Announced != 0 {
-		return "TIME_WAIT did not follow: our FIN may not have been acknowledged" // Windows tells of it
+		return "TIME_WAIT did not follow: our FIN may not have been acknowledged" // Windows reports it
 	}
 	if f.TCP.FIN.Received.Is(true) {
 		return ""

@@ -16,7 +16,7 @@ func Retracts(f *Facts, j *Judgement) bool {
 // ticks of 16 ms.
 const tick = 20 * time.Millisecond
 
-// lingerOutcome tells how close() with SO_LINGER {1,N} went. Linux keeps the
+// lingerOutcome says how close() with SO_LINGER {1,N} went. Linux keeps the
 // closer waiting in sk_stream_wait_close() until the FIN is acknowledged, the
 // time is out or a signal is pending, and then orphans the socket: that a
 // socket still has an owner when its FIN is acknowledged shows that the wait
@@ -51,7 +51,7 @@ func nothingToWaitFor(f *Facts) bool {
 	return !e.Wait.Began && e.CloseTime != 0 && e.Announced == 0 && f.TCP.Path.Last() == FinWait2 && f.TCP.Bytes.Unread.Or(0) == 0
 }
 
-// waitEnded tells an acknowledged FIN from a connection that died while the
+// waitEnded distinguishes an acknowledged FIN from a connection that died while the
 // closer waited.
 func waitEnded(f *Facts) LingerOutcome {
 	if f.TCP.Error != "" || f.Evidence.RSTReceivedBefore {
@@ -75,7 +75,7 @@ func lingerLimit(f *Facts) time.Duration {
 	}
 }
 
-// closeBlocked returns how long close() waited, as far as the outcome tells.
+// closeBlocked returns how long close() waited, as far as the outcome shows.
 func closeBlocked(f *Facts, outcome LingerOutcome) Opt[time.Duration] {
 	w := &f.Evidence.Wait
 	switch {
@@ -97,7 +97,7 @@ func WaitExpired(f *Facts) bool {
 	return o.Has(ObservedLingerExpired)
 }
 
-// lingerExpired: the facts of a later outcome tell how the orphan ended, not
+// lingerExpired: the facts of a later outcome show how the orphan ended, not
 // how the wait did. On Windows an expired linger aborts inside closesocket,
 // unless the peer's RST was there first.
 func lingerExpired(f raw) bool {

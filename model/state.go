@@ -60,7 +60,7 @@ func (v *State) UnmarshalText(text []byte) (err error) {
 type Role uint8
 
 const (
-	RoleUnknown Role = iota // opened before the trace, not told
+	RoleUnknown Role = iota // opened before the trace, not known
 	Active                  // this end connected
 	Passive                 // this end accepted
 )

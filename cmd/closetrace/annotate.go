@@ -103,7 +103,7 @@ func tupleOf(e *model.Teardown) [2]netip.AddrPort {
 	return [2]netip.AddrPort{e.Network.Local.AddrPort(), e.Network.Peer.AddrPort()}
 }
 
-// say returns what is told of both ends of a packet.
+// say returns what the recording says of both ends of a packet.
 func (t *told) say(x *wire.Flagged) string {
 	peer := *x
 	peer.From, peer.To = x.To, x.From

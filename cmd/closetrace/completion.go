@@ -10,7 +10,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// completeFlags tells the shell the values of the flags that have a fixed choice,
+// completeFlags gives the shell the values of the flags that have a fixed choice,
 // for all commands below c.
 func completeFlags(c *cobra.Command) {
 	values := map[string][]string{

@@ -19,7 +19,7 @@ const demoHelp = `Trace a workload made for it: connections on loopback, in netw
 their own, that end in every way there is. Nothing leaves this host. It needs
 the same privileges as live; without root it shows the commonest ends only.`
 
-// What the workload is told when the trace is live.
+// What the workload reads when the trace is live.
 const (
 	playOnce  = "once"
 	playAgain = "again"

@@ -102,7 +102,7 @@ func programCheck() check {
 	return c
 }
 
-// confinementCheck tells what a running trace gives up on this kernel.
+// confinementCheck reports what a running trace gives up on this kernel.
 func confinementCheck() check {
 	c := check{Name: "confinement", OK: true, Optional: true}
 	box, err := sandbox.New(sandbox.Options{})

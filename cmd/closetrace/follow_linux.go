@@ -36,7 +36,7 @@ type followed struct {
 	process *runningProcess // or nil: a command
 	runner  *exec.Cmd
 	start   *os.File // a byte lets the command begin; closing it ends the runner
-	report  *os.File // tells how the command ended
+	report  *os.File // says how the command ended
 	group   *process.Group
 	how     string
 	ended   *ledger.Ends
@@ -63,7 +63,7 @@ func (a *app) follow(c *cobra.Command, args []string, flags *traceFlags, output 
 	}
 	filter, err := flags.compile()
 	if err != nil {
-		return nil, err // a wrong filter is told before a missing privilege
+		return nil, err // a wrong filter is reported before a missing privilege
 	}
 	f := &followed{name: words[0], filter: filter.String()}
 	if f.group, err = process.NewGroup("closetrace-" + strconv.Itoa(os.Getpid())); err != nil {

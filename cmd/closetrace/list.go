@@ -146,14 +146,14 @@ func (l *lister) read(ctx context.Context) ([]sockets.Conn, error) {
 // unowned: a process has a descriptor of it, and none was found.
 func unowned(c sockets.Conn) bool { return c.Socket.Inode != 0 && c.Process.PID == 0 }
 
-// tell writes what could not be looked into, once each.
-func (l *lister) tell(out io.Writer) {
-	told := map[string]bool{}
+// report writes what could not be looked into, once each.
+func (l *lister) report(out io.Writer) {
+	written := map[string]bool{}
 	for _, text := range l.skipped {
-		if !told[text] {
+		if !written[text] {
 			fmt.Fprintf(out, "closetrace: not all is shown: %s\n", safetext.Escape(text))
 		}
-		told[text] = true
+		written[text] = true
 	}
 }
 
@@ -178,7 +178,7 @@ func (a *app) list(ctx context.Context, flags *listFlags) error {
 	if err != nil {
 		return err
 	}
-	l.tell(a.stderr)
+	l.report(a.stderr)
 	return a.printConns(all, flags, l.order)
 }
 

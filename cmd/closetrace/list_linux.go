@@ -11,7 +11,7 @@ import (
 	"github.com/closetrace/closetrace/tracer/process"
 )
 
-// newOwners tells what connections alone do not say of their processes.
+// newOwners adds what connections do not show of their processes.
 func newOwners(commandLine bool) sockets.Owners {
 	return process.NewOwners(process.Options{CommandLine: commandLine, Lazy: true})
 }

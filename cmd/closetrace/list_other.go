@@ -4,7 +4,7 @@ package main
 
 import "github.com/closetrace/closetrace/internal/sockets"
 
-// Here the list itself tells all that there is.
+// Here the list itself shows everything.
 func newOwners(bool) sockets.Owners           { return nil }
 func blindSpots() []string                    { return nil }
 func newHeld() func() ([]sockets.Held, error) { return nil }

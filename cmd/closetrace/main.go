@@ -1,4 +1,4 @@
-// Command closetrace tells why TCP connections end.
+// Command closetrace shows why TCP connections end.
 package main
 
 import (

@@ -123,7 +123,7 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 		err = closed // after a failure it says the same again
 	}
 	if errors.Is(err, syscall.EPIPE) {
-		err = syscall.EPIPE // the reader has seen enough: nothing to tell
+		err = syscall.EPIPE // the reader has seen enough: not an error
 	}
 	status.finish(err != nil && !errors.Is(err, syscall.EPIPE))
 	if lost := status.loss(); lost != nil && flags.strict && err == nil {
@@ -156,7 +156,7 @@ func (r *recordFlags) check() error {
 }
 
 // hasTerminal reports whether this process has a controlling terminal. SIGHUP
-// then tells that it is gone; a service is told to begin a new file.
+// then means that it is gone; for a service it means to begin a new file.
 func hasTerminal() bool {
 	terminal, err := os.Open("/dev/tty")
 	if err != nil {

@@ -53,7 +53,7 @@ func wrongOnes(findings []lab.Finding) map[string][]lab.Finding {
 	return wrong
 }
 
-// printSelftest tells which scenarios were judged right, and every finding; also
+// printSelftest reports which scenarios were judged right, and every finding; also
 // those of an earlier try, of scenarios that are right now.
 func (a *app) printSelftest(p played, earlier map[string][]lab.Finding) error {
 	wrong := wrongOnes(p.findings)

@@ -76,7 +76,7 @@ func (s *status) total() (total uint64) {
 	return total
 }
 
-// line tells teardowns by verdict, rate, losses and size.
+// line shows teardowns by verdict, rate, losses and size.
 func (s *status) line(rate bool) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +116,7 @@ func (s *status) loss() error {
 }
 
 // finish replaces the line by the summary of the whole recording; after a
-// failure it is also told where nothing was shown before.
+// failure it is also written if nothing was shown before.
 func (s *status) finish(failed bool) {
 	close(s.quit)
 	s.done.Wait()

@@ -10,7 +10,7 @@ import (
 )
 
 // onLostTerminal calls lost when the terminal is gone, which a program that
-// ignores SIGHUP, or is in no job of its shell, is not told. The returned function
+// ignores SIGHUP, or is in no job of its shell, gets no signal. The returned function
 // ends the watch.
 func onLostTerminal(terminal any, lost func()) (stop func()) {
 	file, ok := terminal.(*os.File)

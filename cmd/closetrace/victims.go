@@ -41,7 +41,7 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) (*pl
 		return nil, err
 	}
 	if len(found) == 0 || len(args) == 0 { // what was named and found needs no look elsewhere
-		l.tell(a.stderr)
+		l.report(a.stderr)
 	}
 	if len(found) == 0 {
 		return nil, errors.New("no open connection matches: it may have ended; closetrace list --all shows what is open")

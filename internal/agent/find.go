@@ -10,7 +10,7 @@ import (
 // identity is what makes two findings the same one.
 type identity struct{ id, process, peer, filter string }
 
-// finder tells of a finding when it appears, and again while it grows.
+// finder reports a finding when it appears, and again while it grows.
 type finder struct {
 	engine *findings.Engine
 	began  time.Time
@@ -24,7 +24,7 @@ type told struct {
 	said  uint64 // count when it was last sent
 }
 
-// news is a finding to tell, and how many connections are new in it.
+// news is a finding to report, and how many connections are new in it.
 type news struct {
 	findings.Finding
 	more uint64

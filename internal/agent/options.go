@@ -32,9 +32,9 @@ type Options struct {
 	Sockets func() ([]sockets.Conn, error)
 	// BPFTime is the run time of the kernel's programs; nil or false if not known.
 	BPFTime func() (time.Duration, bool)
-	// Log is told what an operator should know, one line each.
+	// Log gets what an operator should know, one line each.
 	Log func(format string, args ...any)
-	// Manager is told that the agent is alive; nil is none.
+	// Manager hears that the agent is alive; nil is none.
 	Manager *Manager
 
 	firstWait time.Duration // after the first failure to send; 0 is a second

@@ -1,4 +1,4 @@
-// Package beside puts what a packet capture saw beside what a host tells of the same
+// Package beside puts what a packet capture saw beside what a host recorded of the same
 // connection ends, and says where the two do not fit. It is pure and its memory is
 // bounded.
 package beside
@@ -64,7 +64,7 @@ func tupleOf(t *model.Teardown) tuple {
 	return tuple{t.Network.Local.AddrPort(), t.Network.Peer.AddrPort()}
 }
 
-// Beside returns what the capture shows of the end that the host tells of, nil if it
+// Beside returns what the capture shows of the end that the host recorded, nil if it
 // does not have it: by the fingerprint, which address translation leaves as it is, or
 // by addresses and time.
 func (c *Capture) Beside(host *model.Teardown) *model.Teardown {

@@ -108,7 +108,7 @@ func or(failure string) string {
 	return failure
 }
 
-// truths tells from what the calls returned how both ends ended. A system that
+// truths concludes from what the calls returned how both ends ended. A system that
 // does otherwise than documented is judged by what it did.
 func (c *closing) truths(w *witnessed) (own, peer Truth) {
 	if c.refused {
@@ -172,7 +172,7 @@ func (c *closing) result(w *witnessed, local, peer netip.AddrPort, pid, peerPID 
 // closesocket is the call of which a failure has a record of its own.
 const closesocket = "closesocket"
 
-// Untold takes out of the truths what Windows before 11 does not tell, which
+// Untold takes out of the truths what Windows before 11 does not report, which
 // has no provider of the socket calls: SO_LINGER and the calls that failed.
 func Untold(results []Result) {
 	for i := range results {

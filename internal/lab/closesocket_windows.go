@@ -81,7 +81,7 @@ func (c *closing) prepare(p *pair) error {
 		if err := p.far.send(make([]byte, 10)); err != nil {
 			return err
 		}
-		time.Sleep(settle) // it has to arrive, and Winsock tells nobody that it has
+		time.Sleep(settle) // it has to arrive, and Winsock does not report that it has
 	}
 	if err := p.near.setNonblocking(c.pending || c.nonblocking); err != nil {
 		return err

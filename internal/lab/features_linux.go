@@ -73,7 +73,7 @@ func probeMPTCP() error {
 // names are in the kernel's type information.
 func timeWaitResetTraced() bool { return kernelHas("SK_RST_REASON_") }
 
-// icmpSendTraced reports whether a tracepoint tells of ICMP errors over IPv4 that the
+// icmpSendTraced reports whether a tracepoint shows ICMP errors over IPv4 that the
 // kernel sends: icmp_send, since 6.10.
 func icmpSendTraced() bool { return kernelHas("btf_trace_icmp_send") }
 

@@ -113,7 +113,7 @@ func (s *stage) takeWitness() {
 	s.takeDump()
 }
 
-// fillFromWire tells for each end whether it sent a FIN, where the script does
+// fillFromWire notes for each end whether it sent a FIN, where the script does
 // not know: a FIN behind data that is lost already has to wait for the
 // congestion window, so it depends on how soon the close followed.
 func (s *stage) fillFromWire() {

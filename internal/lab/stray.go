@@ -22,7 +22,7 @@ type Stray struct {
 const strayField = "stray-reset"
 
 // compareStrays checks the records of resets without a connection against the
-// truths, and against the wire: none is told more often than it was sent.
+// truths, and against the wire: none is reported more often than it was sent.
 func compareStrays(r *Result, records []model.Record, teardowns []*model.Record) (findings []Finding) {
 	add := func(s *Stray, kind FindingKind, want, got string) {
 		findings = append(findings, Finding{Scenario: r.Name, End: fmt.Sprintf("%v -> %v", s.Local, s.Peer), Kind: kind, Field: strayField, Want: want, Got: got})

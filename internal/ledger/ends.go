@@ -19,7 +19,7 @@ type Ends struct {
 	known    Ledger[Ending]
 }
 
-// Add counts r, if it tells of an end, and reports whether it is a new one.
+// Add counts r, if it is about an end, and reports whether it is a new one.
 func (e *Ends) Add(r *model.Record) bool {
 	if r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
 		return false

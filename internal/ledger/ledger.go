@@ -19,7 +19,7 @@ type Ledger[T any] struct {
 	rings [model.NumVerdicts]ring[T] // by the verdict of the teardown: a common one pushes no other out
 }
 
-// Add remembers v for the end that r tells of. An end without an ID is forgotten.
+// Add remembers v for the end that r is about. An end without an ID is forgotten.
 func (l *Ledger[T]) Add(r *model.Record, v T) {
 	t := &r.Teardown
 	if t.ID == "" || int(t.Verdict) >= model.NumVerdicts {

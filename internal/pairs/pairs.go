@@ -19,7 +19,7 @@ const maxEnds = 500_000
 // apart is how far apart in time two ends without fingerprints may be, clocks included.
 const apart = 10 * time.Minute
 
-// End is what one host tells of a connection.
+// End is what one host recorded of a connection.
 type End struct {
 	File        int // the recording, from 0
 	ID          string
@@ -97,7 +97,7 @@ func (j *Joiner) Add(file int, r *model.Record) {
 	}
 }
 
-// Result is what the recordings tell together.
+// Result is what the recordings show together.
 type Result struct {
 	// Pairs are the joined connections, those whose stories differ first.
 	Pairs []Pair
@@ -167,7 +167,7 @@ func (j *Joiner) hit() {
 
 // other returns which of the candidates is the other end of i, -1 if none is: the one
 // nearest in time that is not the same end, of another recording if one has it: each of
-// two captures tells of both ends.
+// two captures shows both ends.
 func (j *Joiner) other(i int, candidates []int, paired []bool) int {
 	best, e := -1, &j.ends[i]
 	if paired[i] {

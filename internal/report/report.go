@@ -17,7 +17,7 @@ import (
 //go:embed page/page.html page/page.css page/page.js uplot/uPlot.iife.min.js uplot/uPlot.min.css uplot/LICENSE
 var files embed.FS
 
-// Options says what the page tells beside the records.
+// Options says what the page has beside the records.
 type Options struct {
 	// Title is the heading; empty names the traced host.
 	Title string

@@ -1,4 +1,4 @@
-// Package services tells which Windows services a process runs: all the
+// Package services finds which Windows services a process runs: all the
 // processes svchost.exe have one name.
 package services
 

@@ -35,7 +35,7 @@ type Conn struct {
 	Queue  Queue        `json:"queue"`
 	TCP    TCP          `json:"tcp,omitzero"`
 	Linger model.Linger `json:"linger,omitzero"`
-	// StartTime and Duration tell the age, where the system knows it.
+	// StartTime and Duration are the age, where the system knows it.
 	StartTime model.Time               `json:"start_time,omitzero"`
 	Duration  model.Opt[time.Duration] `json:"duration_ns,omitzero"`
 	// OnClose is what close() would do now.
@@ -148,14 +148,14 @@ type Options struct {
 	Elsewhere bool
 	// Owners describes processes further; nil leaves it.
 	Owners Owners
-	// Held tells who holds which socket now, and its SO_LINGER, in place of a
+	// Held returns who holds which socket now, and its SO_LINGER, in place of a
 	// walk through /proc. Nil, or any error: the walk. Linux.
 	Held func() ([]Held, error)
-	// Skipped, if set, is told what could not be looked into.
+	// Skipped, if set, gets what could not be looked into.
 	Skipped func(error)
 }
 
-// Owners tells more about processes and control groups. Implemented by
+// Owners knows more about processes and control groups. Implemented by
 // package tracer.
 type Owners interface {
 	// Describe fills in f by f.Process. started is the process's start in

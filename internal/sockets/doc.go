@@ -1,4 +1,4 @@
-// Package sockets lists open connections and listeners, tells what close()
+// Package sockets lists open connections and listeners, predicts what close()
 // would do to each of them now, and ends them.
 //
 //	INET_DIAG (every namespace) ─┐

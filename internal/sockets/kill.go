@@ -8,7 +8,7 @@ import (
 	"github.com/closetrace/closetrace/internal/privilege"
 )
 
-// Done is what the kernel did when it was told to end a connection.
+// Done is what the kernel did when it was asked to end a connection.
 type Done uint8
 
 const (

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// foresee says what will end each connection. What a socket's holder did not tell of its
+// foresee says what will end each connection. What a socket's holder did not show of its
 // limits is that of our own namespace.
 func foresee(all []Conn) {
 	own := readLimits()

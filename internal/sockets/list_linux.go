@@ -22,7 +22,7 @@ const (
 
 // List returns what is open now, in no order. Without privileges the sockets
 // are still all of this namespace, but processes of other users are not known:
-// [Options.Skipped] is told.
+// [Options.Skipped] gets it.
 func List(ctx context.Context, opts Options) ([]Conn, error) {
 	var all []Conn
 	spaces := namespaces(&opts)

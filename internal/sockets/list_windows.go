@@ -27,7 +27,7 @@ const (
 	udpTableOwnerModule    = 2 // UDP_TABLE_OWNER_MODULE
 )
 
-// List returns what is open now, in no order. Windows tells neither queues nor
+// List returns what is open now, in no order. Windows shows neither queues nor
 // SO_LINGER of other processes' sockets, so that nothing is predicted.
 func List(ctx context.Context, opts Options) ([]Conn, error) {
 	var all []Conn

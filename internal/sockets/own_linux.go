@@ -109,7 +109,7 @@ type process struct {
 	started uint64
 }
 
-// describer tells about each process once: a server has thousands of sockets.
+// describer describes each process once: a server has thousands of sockets.
 type describer struct {
 	owners   Owners
 	bootTime int64

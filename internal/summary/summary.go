@@ -86,7 +86,7 @@ type Summary struct {
 	// Lossy counts connection ends that lost bytes.
 	Lossy uint64
 	// Events counts events that were lost, by the place where; Unlisted are
-	// those of which only the stop lines tell.
+	// those that only the stop lines count.
 	Events   map[string]uint64
 	Unlisted uint64
 	Inferred uint64

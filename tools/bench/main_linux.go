@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// settings are what a run is made with; the document tells them.
+// settings are what a run is made with; the document lists them.
 type settings struct {
 	closetrace string
 	before     string // an older closetrace

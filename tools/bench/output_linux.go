@@ -18,13 +18,13 @@ import (
 type output struct {
 	ends  uint64 // lines that report an end of the generator's, or packets
 	bytes int64  // size of the file
-	// Of a recording: what it tells as lost, by place, and teardowns without
+	// Of a recording: what it reports as lost, by place, and teardowns without
 	// an address of the generator's.
 	losses map[string]uint64
 	others uint64
 }
 
-// lost is the number of ends that the recording tells as lost.
+// lost is the number of ends that the recording reports as lost.
 func (o *output) lost() uint64 { return o.losses["ring-buffer"] }
 
 // lossLine is a line of kind loss.

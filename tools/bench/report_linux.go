@@ -147,7 +147,7 @@ func spreadWord(rounds []round, pick func(*round) float64) string {
 	return fmt.Sprintf("%.0f and %.0f", low, high)
 }
 
-// seenWord tells the worst round.
+// seenWord shows the worst round.
 func seenWord(rounds []round, c *contender) string {
 	low, _ := spread(rounds, func(r *round) float64 { return r.seen(c) })
 	if low == 1 {
@@ -168,7 +168,7 @@ func lostWord(rounds []round, c *contender) string {
 	return fmt.Sprint(total)
 }
 
-// unexplainedWord adds up what is missing and was not told as lost.
+// unexplainedWord adds up what is missing and was not reported as lost.
 func unexplainedWord(rounds []round, c *contender) string {
 	if !c.accounts() {
 		return ""

@@ -145,7 +145,7 @@ func (r *results) measureStall(stall time.Duration, rate float64, ring int) (*ro
 	return &one, err
 }
 
-// median of what pick tells of each round.
+// median of what pick takes of each round.
 func median(rounds []round, pick func(*round) float64) float64 {
 	if len(rounds) == 0 {
 		return 0

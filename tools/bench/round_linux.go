@@ -148,7 +148,7 @@ func (r *round) under(t *tracer, g *generator, during func(*tracer)) (err error)
 	return err
 }
 
-// unexplained is how many ends c neither reported nor told as lost. Only a
+// unexplained is how many ends c reported neither as seen nor as lost. Only a
 // recording can be held to that.
 func (r *round) unexplained(c *contender) int64 {
 	if !c.accounts() {

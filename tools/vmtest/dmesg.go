@@ -17,7 +17,7 @@ var problemStart = regexp.MustCompile(
 // maxProblem is the longest excerpt in lines; a stack trace has about 40.
 const maxProblem = 60
 
-// kernelProblems returns the lines of a kernel log that tell of a problem, each
+// kernelProblems returns the lines of a kernel log that report a problem, each
 // with the register dump and stack trace after it.
 func kernelProblems(log []string) []string {
 	var found []string

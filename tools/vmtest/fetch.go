@@ -109,7 +109,7 @@ func (f *fetcher) series(ctx context.Context, series string) error {
 	return failed
 }
 
-// image makes sure that one kernel is in the cache and tells how it got there.
+// image makes sure that one kernel is in the cache and says how it got there.
 func (f *fetcher) image(ctx context.Context, dir string, image debPackage) (note string, err error) {
 	parts := imageParts(f.all, image)
 	without := ""

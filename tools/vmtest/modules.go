@@ -14,7 +14,7 @@ import (
 
 // defaultModules are what tests of TCP teardowns may use and Debian does not
 // build in: kernel TLS, socket diagnosis, packet loss and network devices. Nf_tables
-// needs a checksum by an alias, which depends= does not tell.
+// needs a checksum by an alias, which depends= does not show.
 const defaultModules = "tls,inet_diag,tcp_diag,veth,dummy,tun,sch_netem,sch_ingress,cls_bpf," +
 	"crc32c_generic,nf_tables,nft_reject_inet,nft_chain_nat,nft_nat"
 

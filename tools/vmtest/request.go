@@ -63,7 +63,7 @@ func (r *request) check() error {
 	return nil
 }
 
-// adoptTestFlags heeds what go test tells the test binary and what concerns the
+// adoptTestFlags heeds what go test passes to the test binary and what concerns the
 // host too: the time limit, and where coverage goes.
 func (r *request) adoptTestFlags() {
 	limit := 10 * time.Minute

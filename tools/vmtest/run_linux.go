@@ -87,7 +87,7 @@ func runQemu(ctx context.Context, command []string, marker string, handle func(f
 	if result == nil || !errors.Is(result, errNoResult) {
 		_ = cmd.Process.Kill() // it may have ended by itself
 	}
-	// Killed or not: the exit frame has told all.
+	// Killed or not: the exit frame has said all.
 	ended := cmd.Wait()
 	if result == nil {
 		return nil

@@ -127,7 +127,7 @@ const (
 )
 
 // manifest fills e from an EVENT_HEADER. A 32-bit process on a 64-bit system
-// is told by the header's flags, not by its type.
+// is decided by the header's flags, not by its type.
 func (h *header) manifest(b []byte, e *raw.Event) bool {
 	le := binary.LittleEndian
 	flags := le.Uint16(b[4:])

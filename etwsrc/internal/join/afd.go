@@ -143,7 +143,7 @@ func (j *Joiner) connecting(t *thread, c *conn) {
 	}
 }
 
-// afdAccept takes an accept: the peer's address tells which connection is
+// afdAccept takes an accept: the peer's address shows which connection is
 // meant, unless the peer has several with this host from one port.
 func (j *Joiner) afdAccept(e *raw.Event, f *payload.Payload) {
 	pointer := f.Pointer(payload.FieldAcceptEndpoint)

@@ -32,8 +32,8 @@ type conn struct {
 	older   bool // than the trace
 	shared  bool // the peer's address has more than one connection to this host
 	path    model.Path
-	assumed bool // the last state of the path was concluded and not told
-	states  bool // the path was told from its begin
+	assumed bool // the last state of the path was concluded and not reported
+	states  bool // the path was reported from its beginning
 
 	announced model.Observations
 	errno     string

@@ -49,7 +49,7 @@ const (
 	changesState   // of the connection
 	tellsOpen      // a connection that was open when the trace began
 	sendsReset     //
-	failedBefore   // a connect that failed, told again without a TCB
+	failedBefore   // a connect that failed, reported again without a TCB
 	sumsUp         // the counters of a connection at its end
 	interfaceFalls //
 )

@@ -11,7 +11,7 @@ func (c *conn) name() string {
 	return strconv.FormatUint(c.tcb&0xFFFFFFFF, 16) + "-" + strconv.FormatUint(c.id, 16)
 }
 
-// facts tells everything that is known of c.
+// facts returns everything that is known of c.
 func (j *Joiner) facts(c *conn) model.Facts {
 	f := model.Facts{
 		Time: c.ended, ID: c.name(), StartTime: c.start,
@@ -68,7 +68,7 @@ func (c *conn) closerFacts(f *model.Facts) {
 			f.Process.PID, f.Process.Source = int(c.close.pid), model.OwnerCloser
 		}
 	case c.closer.tid != 0 && c.closer.pid != 0 && c.closer.pid == c.pid:
-		// The owner's thread asked; which call it made was not told.
+		// The owner's thread asked; which call it made was not reported.
 		f.Closer = model.Closer{PID: int(c.closer.pid), TID: int(c.closer.tid)}
 	}
 	if c.announced.Has(model.ObservedDestroyed) {
@@ -84,7 +84,7 @@ func (c *conn) tcpFacts(f *model.Facts) {
 		c.path.Has(model.TimeWait) || c.path.Has(model.LastAck) || c.announced.Has(model.ObservedShutdown)
 	received := c.path.Has(model.CloseWait) || c.path.Has(model.Closing) || c.path.Has(model.TimeWait) ||
 		c.path.Has(model.LastAck) || c.announced.Has(model.ObservedPeerFIN)
-	// What the states do not show did not happen only if all states were told.
+	// What the states do not show did not happen only if all states were reported.
 	all := c.states && c.closed && !f.Evidence.Gap
 	if sent || all {
 		t.FIN.Sent = model.Some(sent)
@@ -104,7 +104,7 @@ func (c *conn) tcpFacts(f *model.Facts) {
 	}
 }
 
-// closeFacts tells how the closesocket went.
+// closeFacts says how the closesocket went.
 func (c *conn) closeFacts(f *model.Facts) {
 	e, call := &f.Evidence, &c.close
 	if !call.done {

@@ -135,7 +135,7 @@ func (j *Joiner) decode(p raw.Provider, e *raw.Event) (*payload.Payload, bool) {
 	return f, true
 }
 
-// Advance tells that it is now, and that events before now will not come.
+// Advance says that it is now, and that events before now will not come.
 func (j *Joiner) Advance(now model.Time) {
 	j.now = max(j.now, now)
 	j.expire(&j.closed)

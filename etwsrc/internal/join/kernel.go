@@ -10,7 +10,7 @@ import (
 
 // disconnect takes the events of Microsoft-Windows-Kernel-Network and of the
 // kernel logger's class TcpIp, which have the same numbers: 12 connect, 13
-// disconnect, 15 accept; IPv6 is 16 more. They do not tell how a connection
+// disconnect, 15 accept; IPv6 is 16 more. They do not show how a connection
 // ended, and matter only where the TCP stack's own events are missing.
 func (j *Joiner) disconnect(p raw.Provider, e *raw.Event) {
 	if !slices.Contains(networkEvents, e.ID) {

@@ -9,13 +9,13 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// handle names a socket: handles are reused, but a new socket is told.
+// handle names a socket: handles are reused, but a new socket is announced.
 type handle struct {
 	pid    uint32
 	socket uint64
 }
 
-// socket is what the Winsock calls told of a socket.
+// socket is what the Winsock calls showed of a socket.
 type socket struct {
 	losses uint32
 	gap    bool
@@ -113,7 +113,7 @@ func (j *Joiner) optionSet(f *payload.Payload, h handle) {
 	case soDontLinger:
 		s := j.socket(h)
 		off := len(value) > 0 && value[0] != 0
-		s.linger = linger{known: off} // turned on by this option: the time is not told
+		s.linger = linger{known: off} // turned on by this option: the time is not reported
 	}
 }
 

@@ -56,7 +56,7 @@ func (j *Joiner) opened(e *raw.Event, tcb uint64, to model.State) {
 	c := j.conns[tcb]
 	switch {
 	case c != nil && (c.path.IsZero() && !c.older && c.ended == 0):
-		// The connect was told before.
+		// The connect was reported before.
 	case c != nil && j.late:
 		c.gap = true
 		return

@@ -17,8 +17,8 @@ type counters struct {
 	rtt     uint32 // microseconds, smoothed
 }
 
-// summary takes event 1477. It tells no end: a connection that nothing else
-// told of is left alone.
+// summary takes event 1477. It reports no end: a connection that nothing else
+// reported is left alone.
 func (j *Joiner) summary(f *payload.Payload) {
 	c := j.conns[f.Pointer(payload.FieldTcb)]
 	if c == nil || c.reported || !j.address(c, f.Address(payload.FieldLocalAddress), f.Address(payload.FieldRemoteAddress)) {
@@ -32,7 +32,7 @@ func (j *Joiner) summary(f *payload.Payload) {
 	})
 }
 
-// summaryFacts tells how much was transferred, as far as the counters have it:
+// summaryFacts says how much was transferred, as far as the counters have it:
 // what left is known to have been acknowledged only if our FIN, which comes
 // after it, was; and what is counted twice is not known where something was
 // sent again.

@@ -257,8 +257,8 @@ func (j *Joiner) resetSent(e *raw.Event, f *payload.Payload) {
 	j.announce(c, model.ObservedRSTSent, "")
 }
 
-// recentFailure takes a failed connect that Windows tells again, without a
-// TCB. It is reported only if nothing else told of it.
+// recentFailure takes a failed connect that Windows reports again, without a
+// TCB. It is reported only if nothing else reported it.
 func (j *Joiner) recentFailure(e *raw.Event, f *payload.Payload) {
 	t := tuple{f.Address(payload.FieldLocalSockAddr), f.Address(payload.FieldRemoteSockAddr)}
 	why := failureOf(f.Uint32(payload.FieldStatus))

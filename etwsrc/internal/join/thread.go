@@ -17,7 +17,7 @@ type thread struct {
 	// connecting is the connection of the latest connect.
 	connecting *conn
 	// connector and acceptor are the endpoints of the latest connect and
-	// accept that AFD told of.
+	// accept that AFD reported.
 	connector, acceptor *endpoint
 	// asked is the connection that was last asked to close in this thread.
 	asked   *conn

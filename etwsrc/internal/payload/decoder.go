@@ -23,7 +23,7 @@ type Failure struct {
 	Length int
 }
 
-// maxFailures bounds the kinds that are told apart; what comes after them is
+// maxFailures bounds the kinds that are kept apart; what comes after them is
 // counted as the zero Failure.
 const maxFailures = 1024
 

@@ -14,7 +14,7 @@ const (
 	Sockets                       // Microsoft-Windows-Winsock-Sockets: the socket calls (ws2_32.dll, Windows 11)
 	KernelNetwork                 // Microsoft-Windows-Kernel-Network
 	KernelTCP                     // NT kernel logger, class TcpIp (MOF)
-	LostEvents                    // RTLostEvent: the session itself tells of a loss
+	LostEvents                    // RTLostEvent: the session itself reports a loss
 	providerCount
 )
 

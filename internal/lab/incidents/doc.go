@@ -2,7 +2,7 @@
 // about, and checks that the right finding is named first and no wrong one.
 //
 // Six of them also run the program as its user does (numbers_linux_test.go): what
-// tcpdump saw is what was recorded, and each place that tells how many ends there
+// tcpdump saw is what was recorded, and each place that says how many ends there
 // were, and how they ended, says what the test counts in the recording by itself.
 //
 // Each test has network namespaces of its own, so that they run side by side;

@@ -11,7 +11,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// Config tells Run about a source.
+// Config describes a source to Run.
 type Config struct {
 	// Open returns a fresh source.
 	Open func(t *testing.T) model.Source
