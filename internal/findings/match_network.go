@@ -112,11 +112,12 @@ func idlePeerClosed(m *match) bool {
 	return true
 }
 
-// idleReset: an idle connection was ended hard by this side, as MariaDB and RabbitMQ do.
+// idleReset: an idle connection was ended hard by this side, as MariaDB and RabbitMQ do. A
+// client that thins out its pool so (HAProxy) harms nobody: it sends the next request.
 func idleReset(m *match) bool {
 	x := m.end
 	m.idle = x.idle
-	return x.cause == model.CauseLingerZero && x.idle >= time.Second && x.exchanged() && x.call != model.CallExit
+	return x.cause == model.CauseLingerZero && x.passive() && x.idle >= time.Second && x.exchanged() && x.call != model.CallExit
 }
 
 // aborted: this side ended the connection by SO_LINGER {1,0} and had no reason to.

@@ -190,11 +190,11 @@ var patterns = [...]Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are reset", Harm: Medium,
-		When:     "this side ended an idle connection by SO_LINGER {1,0}: the peer finds out at its next request",
-		Evidence: "cause linger-zero, tcp.idle_ns of a second or more",
+		When:     "a server ended an idle connection by SO_LINGER {1,0}: the client finds out at its next request",
+		Evidence: "cause linger-zero, tcp.role passive, tcp.idle_ns of a second or more",
 		Advice:   "Let the other side's pool give up idle connections sooner (MariaDB wait_timeout, RabbitMQ heartbeats), or test them before use.",
 		Alike:    "health-check: nothing was idle", Confidence: "certain",
-		Filter: `cause == "linger-zero" && tcp.idle_ns >= 1000000000`,
+		Filter: `cause == "linger-zero" && tcp.role == "passive" && tcp.idle_ns >= 1000000000`,
 		match:  idleReset, say: sayIdleReset,
 	},
 	{
