@@ -85,10 +85,9 @@ func (w *withCapture) record(r *model.Record) error {
 	}
 	seen := w.seen.Beside(&r.Teardown)
 	what := ""
-	switch {
-	case seen == nil:
+	if seen == nil {
 		w.alone++
-	default:
+	} else {
 		w.found++
 		if _, err := fmt.Fprintf(w.out, "  wire: %s\n", besideLine(seen)); err != nil {
 			return err

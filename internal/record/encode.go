@@ -48,7 +48,7 @@ func (e *encoder) body(r *model.Record) {
 		}
 		e.str(`"id":`, t.ID)
 	}
-	e.judged.from(&t.Judgement)
+	e.from(&t.Judgement)
 	e.facts(&t.Facts)
 }
 
