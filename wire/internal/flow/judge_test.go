@@ -120,6 +120,7 @@ type line struct {
 	stream, source string
 	fin, rst, syn  bool
 	next           uint64 // the number after it, relative to the first
+	bare           bool   // it carries nothing
 	again          bool   // a retransmission
 	complete       int    // tcp.completeness, of the whole stream
 	why            []string
@@ -167,7 +168,8 @@ func tshark(path string) (map[int]line, error) {
 		}
 		number, _ := strconv.Atoi(f[0])
 		next, _ := strconv.ParseUint(f[8], 10, 64)
-		l := line{stream: f[1], source: f[2] + f[3] + ":" + f[4], fin: f[5] == "1", rst: f[6] == "1", syn: f[7] == "1", next: next, again: f[9] != ""}
+		seq, _ := strconv.ParseUint(f[identity+2], 10, 64)
+		l := line{stream: f[1], source: f[2] + f[3] + ":" + f[4], fin: f[5] == "1", rst: f[6] == "1", syn: f[7] == "1", next: next, bare: next == seq, again: f[9] != ""}
 		l.complete, _ = strconv.Atoi(f[identity-1])
 		for i := 10; i < identity-1; i++ {
 			if f[i] != "" {
@@ -213,6 +215,8 @@ type stream struct {
 	why   map[string]bool
 
 	complete int
+	opened   bool // what comes after the SYNs was seen
+	withData bool // and it carried data
 }
 
 type side struct {
@@ -304,6 +308,8 @@ func completeness(t *testing.T, path, id string, ours int, s *stream, explained 
 	differ := ours ^ s.complete
 	switch {
 	case differ == 0:
+	case differ == hasACK && ours&hasACK != 0 && s.withData:
+		explained["completeness: data came with the ACK that opened the connection, and tshark counts one without"]++
 	case ours&hasSYN == 0:
 		explained["completeness: "+reasons["midway"]]++
 	case len(s.why) > 0:
@@ -336,6 +342,9 @@ func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
 		}
 		x.add(&l)
 		s.complete |= l.complete
+		if !l.syn && !s.opened {
+			s.opened, s.withData = true, !l.bare
+		}
 		if x.ours = f.side; f.conn == 0 {
 			s.why["stragglers"] = true
 		} else {
