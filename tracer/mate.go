@@ -36,21 +36,21 @@ func (t tuple) reversed() tuple {
 	return tuple{t.peer, t.local, t.peerPort, t.localPort, t.netns}
 }
 
-// join looks for the other end of the connection of e, which is being added, among those
-// that came before.
-func (t *recent) join(e *ended) {
-	number := e.mated
+// mate returns the other end of the connection of e, or nil. It is looked for when e is
+// delivered: what has come late by then counts.
+func (t *recent) mate(e *ended) *ended {
+	number := t.mates[e.hash%recentMax]
 	for range 64 { // tuples made to collide must not cost more
 		o := t.at(number)
 		if o == nil {
-			return
+			return nil
 		}
-		if o.hash == e.hash && areMates(&e.end, &o.end) {
-			e.mate, o.mate = o.place, e.place
-			return
+		if o != e && o.hash == e.hash && areMates(&e.end, &o.end) {
+			return o
 		}
 		number = o.mated
 	}
+	return nil
 }
 
 func areMates(a, b *bpf.TraceEnd) bool {
@@ -85,7 +85,7 @@ const laterLeast = time.Millisecond
 // It was still open when this one was reset if it ended after it: who sends a RST ends
 // before it, or is known to have sent it.
 func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
-	o := a.recent.at(e.mate)
+	o := a.recent.mate(e)
 	if o == nil {
 		return
 	}

@@ -29,7 +29,7 @@ func (a *assembler) resetAlone(until ktime) (alone map[tuple]*ended) {
 			break
 		}
 		e := &h.end
-		if !has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || has(e, answered) || model.State(e.Last) == model.SynSent || a.recent.at(h.mate) != nil {
+		if !has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || has(e, answered) || model.State(e.Last) == model.SynSent || a.recent.mate(h) != nil {
 			continue
 		}
 		if alone == nil {

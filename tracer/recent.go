@@ -48,7 +48,6 @@ type ended struct {
 	prev  uint64 // number of the one before it with the same hash
 	// hash is what its other end has too; mated is the one before it with that.
 	hash, mated uint64
-	mate        uint64 // place of the latest other end, 0 if none came yet
 	below       uint64 // the held one before it in the chain of sockets
 	held        bool   // not delivered yet
 	waited      bool   // its close() did
@@ -109,13 +108,12 @@ func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
 	entry := *slot
 	t.count++
 	entry.end, entry.id, entry.place, entry.prev = *e, id, t.count, *head
-	entry.hash, entry.mated, entry.mate = hash, *mated, 0
+	entry.hash, entry.mated = hash, *mated
 	entry.held, entry.waited, entry.open, entry.gap, entry.timeWait = false, false, false, false, false
 	entry.below = *sock
 	if last := t.at(*sock); last != nil && last.end.Sock == e.Sock {
 		entry.below = last.below
 	}
-	t.join(entry)
 	*head, *mated, *sock = t.count, t.count, t.count
 	return entry
 }
