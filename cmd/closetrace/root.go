@@ -89,7 +89,7 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.Flags().AddFlagSet(live.Flags())
 	root.SetFlagErrorFunc(wrongFlag)
-	root.AddCommand(live, newRecord(a), newReplay(a), newSummary(a), newDiagnose(a), newJoin(a), newDiff(a), newReport(a), newAnonymize(a), newAnnotate(a), newExplain(a), newDoctor(a), newDemo(a), newWorkload(a), newVersion(a), newList(a), newKill(a), newAgent(a), newKubectl(a), newFollowed(a), newHelper(a), newMan())
+	root.AddCommand(live, newRecord(a), newReplay(a), newSummary(a), newDiagnose(a), newJoin(a), newDiff(a), newReport(a), newAnonymize(a), newAnnotate(a), newExplain(a), newDoctor(a), newDemo(a), newWorkload(a), newVersion(a), newList(a), newKill(a), newAgent(a), newKubectl(a), newFollowed(a), newMan())
 	completeFlags(root)
 	root.SetHelpCommand(newHelp(a))
 	root.InitDefaultHelpFlag() // known before the command is looked for: --help record

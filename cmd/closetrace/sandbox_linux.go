@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	_ "github.com/closetrace/closetrace/internal/helper" // serves, in a process that is one
 	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/tracer/process"
 )
@@ -60,15 +60,5 @@ func (t *traceFlags) enter() error {
 func (t *traceFlags) warnUnboxed(out io.Writer) {
 	if t.sandbox.Off {
 		fmt.Fprintln(out, "closetrace: WARNING: --no-sandbox: this process stays root for as long as it traces, and may write root's files")
-	}
-}
-
-// newHelper is the other side of a sandbox.
-func newHelper(*app) *cobra.Command {
-	return &cobra.Command{
-		Use:                sandbox.HelperCommand,
-		Hidden:             true,
-		DisableFlagParsing: true,
-		RunE:               func(_ *cobra.Command, args []string) error { return sandbox.Serve(args, process.NodeNames()) },
 	}
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"io"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/internal/sandbox"
@@ -21,5 +20,3 @@ func (t *traceFlags) openBox() (*sandbox.Box, error) {
 	}
 	return t.box, nil
 }
-
-func newHelper(*app) *cobra.Command { return &cobra.Command{Use: "sandbox-helper", Hidden: true} }

@@ -7,13 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// HelperCommand is the hidden command that runs [Serve].
+// HelperCommand is the first argument of a process that is a helper; see [Serve] and internal/helper.
 const HelperCommand = "sandbox-helper"
 
 // question is what a helper is asked, and answer what it says; a file may come with it.
@@ -64,12 +65,27 @@ func (b *Box) start(role string, arguments ...string) (*helper, error) {
 	h.command.ExtraFiles = []*os.File{theirs}
 	h.command.Stderr = os.Stderr
 	h.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no ctrl-c of the terminal: we end it
-	err = errors.Join(unix.SetsockoptTimeval(h.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience), h.command.Start())
+	err = errors.Join(unix.SetsockoptTimeval(h.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience), startBounded(h.command))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start helper %s: %w", role, err), unix.Close(h.conn))
 	}
 	b.helpers = append(b.helpers, h)
 	return h, nil
+}
+
+// startBounded starts a command by a thread that has given up what helpers don't need,
+// and ends.
+func startBounded(c *exec.Cmd) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: no other goroutine gets this thread
+		err := shrinkBounds()
+		if err == nil {
+			err = c.Start()
+		}
+		started <- err
+	}()
+	return <-started
 }
 
 func (h *helper) ask(q question) (answer, *os.File, error) {
