@@ -113,6 +113,8 @@ struct netns_ipv4 {
 	int sysctl_tcp_keepalive_intvl;
 	__u8 sysctl_tcp_keepalive_probes; /* these two were int until 5.13 */
 	__u8 sysctl_tcp_retries2;
+	__u8 sysctl_tcp_syn_retries; /* int until 5.13 too */
+	__u8 sysctl_tcp_syn_linear_timeouts; /* since 6.5 (ccce324dabfe) */
 	struct inet_timewait_death_row tcp_death_row;
 };
 
@@ -236,6 +238,9 @@ struct inet_connection_sock {
 		__u32 lrcvtime;
 	} icsk_ack;
 	__u32 icsk_user_timeout;
+	__u32 icsk_probes_tstamp; /* since 5.11, late 5.10 (9d9b1ee0b2d1) */
+	__u32 icsk_rto_max;       /* since 6.15 (54a378f43425) */
+	__u8 icsk_syn_retries;
 };
 
 struct list_head {

@@ -36,12 +36,15 @@ static __always_inline void read_options(struct holding *h, struct sock *sk)
 
 /*
  * How long a silent peer is waited for: keepalive_probes() and keepalive_intvl_when()
- * in include/net/tcp.h. The sysctls were int until 5.13; the first byte has the value.
+ * in include/net/tcp.h, tcp_write_timeout() and tcp_probe_timer() in net/ipv4/tcp_timer.c.
+ * The sysctls were int until 5.13; the first byte has the value.
  */
 static __always_inline void read_limits(struct holding *h, struct sock *sk)
 {
 	struct tcp_sock *tp = (void *)sk;
+	struct inet_connection_sock *icsk = (void *)sk;
 	struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	__u32 probed;
 
 	h->retries2 = BPF_CORE_READ(net, ipv4.sysctl_tcp_retries2);
 	h->keepalive_probes = BPF_CORE_READ(tp, keepalive_probes) ?:
@@ -49,7 +52,17 @@ static __always_inline void read_limits(struct holding *h, struct sock *sk)
 	h->keepalive_interval = BPF_CORE_READ(tp, keepalive_intvl) ?:
 				BPF_CORE_READ(net, ipv4.sysctl_tcp_keepalive_intvl);
 	h->silent = (__u32)bpf_jiffies64() - BPF_CORE_READ(tp, rcv_tstamp);
-	h->user_timeout = BPF_CORE_READ(tp, inet_conn.icsk_user_timeout);
+	h->user_timeout = BPF_CORE_READ(icsk, icsk_user_timeout);
+	h->syn_retries = BPF_CORE_READ(icsk, icsk_syn_retries) ?:
+			 BPF_CORE_READ(net, ipv4.sysctl_tcp_syn_retries);
+	if (bpf_core_field_exists(net->ipv4.sysctl_tcp_syn_linear_timeouts))
+		h->syn_linear = BPF_CORE_READ(net, ipv4.sysctl_tcp_syn_linear_timeouts);
+	if (bpf_core_field_exists(icsk->icsk_rto_max))
+		h->rto_max = BPF_CORE_READ(icsk, icsk_rto_max);
+	if (bpf_core_field_exists(icsk->icsk_probes_tstamp)) {
+		probed = BPF_CORE_READ(icsk, icsk_probes_tstamp);
+		h->probing = probed ? (__u32)bpf_jiffies64() - probed : 0;
+	}
 }
 
 struct sock_common___cookie {

@@ -34,7 +34,11 @@ struct holding {
 	__u32 keepalive_interval; /* jiffies */
 	__u32 user_timeout;       /* ms; 0: none */
 	__u32 silent;             /* jiffies since a segment came last */
-	__u32 pad;
+	__u32 rto_max;            /* jiffies; 0: this kernel has one for all sockets */
+	__u32 probing;            /* jiffies since the first probe of a closed window; 0: none */
+	__u8 syn_retries;         /* TCP_SYNCNT, or tcp_syn_retries of the namespace */
+	__u8 syn_linear;          /* of the namespace: tcp_syn_linear_timeouts */
+	__u8 pad[2];
 };
 
-_Static_assert(sizeof(struct holding) == 152, "struct holding has no implicit padding");
+_Static_assert(sizeof(struct holding) == 160, "struct holding has no implicit padding");

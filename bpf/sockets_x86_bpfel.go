@@ -45,7 +45,11 @@ type SocketsHolding struct {
 	KeepaliveInterval uint32
 	UserTimeout       uint32
 	Silent            uint32
-	Pad               uint32
+	RtoMax            uint32
+	Probing           uint32
+	SynRetries        uint8
+	SynLinear         uint8
+	Pad               [2]uint8
 }
 
 // Names of all BPF objects in the ELF.

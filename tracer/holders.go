@@ -56,8 +56,13 @@ type HeldConnection struct {
 	// before that of its namespace.
 	Retries2, KeepaliveProbes      int
 	KeepaliveInterval, UserTimeout time.Duration
-	// Silent is how long ago a segment came last.
-	Silent time.Duration
+	// SYNRetries SYNs are sent again that back off (TCP_SYNCNT), and SYNLinear before them that
+	// do not. RTOMax is the most that a timer backs off to; 0 is the kernel's only one.
+	SYNRetries, SYNLinear int
+	RTOMax                time.Duration
+	// Silent is how long ago a segment came last, Probing how long ago a closed window was
+	// probed first; 0 is not, or not known.
+	Silent, Probing time.Duration
 }
 
 // Holders finds out who holds which socket, with a BPF iterator over the
@@ -208,14 +213,16 @@ func connectionOf(r *bpf.SocketsHolding, hertz uint64) *HeldConnection {
 		}
 		return netip.AddrFrom16(b).Unmap()
 	}
-	var interval, silent time.Duration
-	if hertz != 0 {
-		interval = time.Duration(r.KeepaliveInterval) * time.Second / time.Duration(hertz)
-		silent = time.Duration(r.Silent) * time.Second / time.Duration(hertz)
+	jiffies := func(n uint32) time.Duration {
+		if hertz == 0 {
+			return 0
+		}
+		return time.Duration(n) * time.Second / time.Duration(hertz)
 	}
 	return &HeldConnection{
-		Retries2: int(r.Retries2), KeepaliveProbes: int(r.KeepaliveProbes),
-		KeepaliveInterval: interval, UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond, Silent: silent,
+		Retries2: int(r.Retries2), KeepaliveProbes: int(r.KeepaliveProbes), SYNRetries: int(r.SynRetries), SYNLinear: int(r.SynLinear),
+		KeepaliveInterval: jiffies(r.KeepaliveInterval), UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
+		RTOMax: jiffies(r.RtoMax), Silent: jiffies(r.Silent), Probing: jiffies(r.Probing),
 		Network: model.Network{
 			Local: model.Endpoint{Address: address(r.Local), Port: r.LocalPort},
 			Peer:  model.Endpoint{Address: address(r.Peer), Port: r.PeerPort>>8 | r.PeerPort<<8}, // x86 and arm64: little-endian

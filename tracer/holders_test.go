@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -124,6 +127,51 @@ func TestHoldersWithoutPrivileges(t *testing.T) {
 	t.Logf("this kernel: %v", want)
 	if err := withOnly(func() error { _, err := holders.Read(); return err }, unix.CAP_BPF); err != nil {
 		t.Errorf("with CAP_BPF alone: %v", err) // what is kept where it does not
+	}
+}
+
+// TestHoldersLimits compares how long a peer is waited for with what the system calls say.
+func TestHoldersLimits(t *testing.T) {
+	holders := openHolders(t)
+	const rtoMaxMs = 44 // TCP_RTO_MAX_MS, since 6.15
+	set := map[int]int{unix.TCP_SYNCNT: 3, unix.TCP_USER_TIMEOUT: 4321, unix.TCP_KEEPCNT: 7, unix.TCP_KEEPINTVL: 11, rtoMaxMs: 30_000}
+	for _, options := range []map[int]int{{}, set} { // those of the namespace, and its own
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		fatal(t, err)
+		defer unix.Close(fd)
+		for option, value := range options {
+			if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, option, value); option != rtoMaxMs {
+				fatal(t, err)
+			}
+		}
+		get := func(option int) int {
+			n, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, option)
+			if option != rtoMaxMs {
+				fatal(t, err)
+			}
+			return n
+		}
+		var st unix.Stat_t
+		fatal(t, unix.Fstat(fd, &st))
+		all, err := holders.Read()
+		fatal(t, err)
+		for i := range all {
+			if all[i].Inode != st.Ino {
+				continue
+			}
+			c := all[i].Connection
+			want := [...]time.Duration{
+				time.Duration(get(unix.TCP_SYNCNT)), time.Duration(get(unix.TCP_KEEPCNT)), time.Duration(get(unix.TCP_KEEPINTVL)) * time.Second,
+				time.Duration(get(unix.TCP_USER_TIMEOUT)) * time.Millisecond, time.Duration(get(rtoMaxMs)) * time.Millisecond,
+			}
+			got := [...]time.Duration{time.Duration(c.SYNRetries), time.Duration(c.KeepaliveProbes), c.KeepaliveInterval, c.UserTimeout, c.RTOMax}
+			if got != want {
+				t.Errorf("%v: got %v, the system calls say %v", options, got, want)
+			}
+			if text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_syn_linear_timeouts"); err == nil && strings.TrimSpace(string(text)) != strconv.Itoa(c.SYNLinear) {
+				t.Errorf("got %d SYNs without backing off, want %s", c.SYNLinear, text)
+			}
+		}
 	}
 }
 

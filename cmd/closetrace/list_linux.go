@@ -77,10 +77,11 @@ func heldBy(holders *tracer.Holders) ([]sockets.Held, error) {
 			held[i].Connection = &sockets.HeldConnection{
 				Network: c.Network, State: c.State, Cookie: c.Cookie, Unsent: c.Unsent, Retransmits: c.Retransmits,
 				Queue:  sockets.Queue{Receive: c.Receive, Send: c.Send},
-				Silent: c.Silent,
-				Limits: sockets.Limits{
-					Retries2: c.Retries2, KeepaliveProbes: c.KeepaliveProbes, KeepaliveInterval: c.KeepaliveInterval, UserTimeout: c.UserTimeout,
-				},
+				Silent: c.Silent, Probing: c.Probing,
+			}
+			held[i].Limits = sockets.Limits{
+				Retries2: c.Retries2, KeepaliveProbes: c.KeepaliveProbes, KeepaliveInterval: c.KeepaliveInterval, UserTimeout: c.UserTimeout,
+				SYNRetries: c.SYNRetries, SYNLinear: c.SYNLinear, RTOMax: c.RTOMax,
 			}
 		}
 	}

@@ -48,6 +48,7 @@ type Conn struct {
 	key      key
 	cgroupID uint64        // of the socket
 	sentAge  time.Duration // since data was last sent, retransmissions included
+	probing  time.Duration // since its closed window was probed first; 0 is unknown
 	backoff  uint8
 	limits   Limits
 }
@@ -180,6 +181,8 @@ type Held struct {
 	Linger2 model.Opt[int]
 	Repair  bool
 	MPTCP   bool
+	// Limits are the socket's own, as far as they are known; 0 is not.
+	Limits Limits
 	// Connection is the socket itself, where the source knows it, in any network
 	// namespace; nil if it is not of TCP.
 	Connection *HeldConnection
@@ -195,8 +198,8 @@ type HeldConnection struct {
 	Queue       Queue
 	Unsent      uint32 // of the send queue, what never left
 	Retransmits uint32
-	Limits      Limits
 	Silent      time.Duration // since a segment came last; 0 is unknown
+	Probing     time.Duration // since a closed window was probed first; 0 is unknown
 }
 
 func (o *Options) transports() []string {

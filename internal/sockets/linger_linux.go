@@ -1,6 +1,8 @@
 package sockets
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/model"
@@ -59,6 +61,25 @@ func readLinger(fd int, h *Held, cookie uint64) {
 	}
 	if on, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_REPAIR); err == nil {
 		h.Repair = on == 1
+	}
+	h.Limits = socketLimits(fd)
+}
+
+// socketLimits asks for a socket's own limits; where it has none, these are its namespace's.
+// There is no option for tcp_retries2.
+func socketLimits(fd int) Limits {
+	get := func(option int) int {
+		n, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, option)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	const rtoMaxMs = 44 // TCP_RTO_MAX_MS, since 6.15
+	return Limits{
+		KeepaliveProbes: get(unix.TCP_KEEPCNT), KeepaliveInterval: time.Duration(get(unix.TCP_KEEPINTVL)) * time.Second,
+		UserTimeout: time.Duration(get(unix.TCP_USER_TIMEOUT)) * time.Millisecond,
+		SYNRetries:  get(unix.TCP_SYNCNT), RTOMax: time.Duration(get(rtoMaxMs)) * time.Millisecond,
 	}
 }
 

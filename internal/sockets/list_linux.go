@@ -48,7 +48,7 @@ func List(ctx context.Context, opts Options) ([]Conn, error) {
 	for i := range all {
 		all[i].OnClose = Predict(&all[i])
 	}
-	foresee(all)
+	foresee(all, spaces)
 	return all, nil
 }
 

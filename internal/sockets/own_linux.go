@@ -23,7 +23,10 @@ func own(all []Conn, held []Held, opts *Options) {
 		c.Holders = append(c.Holders, Holder{PID: h.PID, Name: h.Name, Descriptor: h.Descriptor})
 		c.TCP.MPTCP = c.TCP.MPTCP || h.MPTCP
 		if h.Connection != nil {
-			c.limits = h.Connection.Limits
+			c.probing = h.Connection.Probing
+		}
+		if h.Limits != (Limits{}) {
+			c.limits = h.Limits
 		}
 		if h.Linger.On.Known() {
 			c.Linger, c.TCP.Linger2, c.TCP.Repair = h.Linger, h.Linger2, h.Repair

@@ -116,7 +116,7 @@ func readerOf(holders *tracer.Holders) func() ([]Held, error) {
 			h := &all[i]
 			held[i] = Held{
 				Inode: uint32(h.Inode), PID: h.PID, Descriptor: h.Descriptor, Name: h.Name, UID: h.UID,
-				Connection: connectionOf(h.Connection), Started: h.Started, Linger: h.Linger, Linger2: h.Linger2, Repair: h.Repair, MPTCP: h.MPTCP, Source: model.OwnerIterator,
+				Connection: connectionOf(h.Connection), Limits: limitsOf(h.Connection), Started: h.Started, Linger: h.Linger, Linger2: h.Linger2, Repair: h.Repair, MPTCP: h.MPTCP, Source: model.OwnerIterator,
 			}
 		}
 		return held, err
@@ -127,7 +127,17 @@ func connectionOf(c *tracer.HeldConnection) *HeldConnection {
 	if c == nil {
 		return nil
 	}
-	return &HeldConnection{c.Network, c.State, c.Cookie, Queue{c.Receive, c.Send}, c.Unsent, c.Retransmits, Limits{}, 0}
+	return &HeldConnection{c.Network, c.State, c.Cookie, Queue{c.Receive, c.Send}, c.Unsent, c.Retransmits, c.Silent, c.Probing}
+}
+
+func limitsOf(c *tracer.HeldConnection) Limits {
+	if c == nil {
+		return Limits{}
+	}
+	return Limits{
+		Retries2: c.Retries2, KeepaliveProbes: c.KeepaliveProbes, KeepaliveInterval: c.KeepaliveInterval, UserTimeout: c.UserTimeout,
+		SYNRetries: c.SYNRetries, SYNLinear: c.SYNLinear, RTOMax: c.RTOMax,
+	}
 }
 
 // ssRow is a line of ss: what is compared, in words that both can give.
