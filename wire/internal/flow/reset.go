@@ -38,6 +38,8 @@ type Reset struct {
 	Outlived bool
 	// Unheard: the other side went on afterwards.
 	Unheard bool
+	// Dropped: the capture says that it was.
+	Dropped bool
 	// Copied: it was captured once more, on its way through a host.
 	Copied bool
 	// How it looks.

@@ -14,6 +14,8 @@ type Side struct {
 	Began int64
 
 	next   uint32 // the sequence number after the highest that was sent
+	top    uint32 // the same of its own segments that have numbers: next may follow from what was acknowledged
+	hasTop bool
 	una    uint32 // the highest number that the other side acknowledged
 	hasUna bool
 	hole   [2]uint32 // what was not captured when what is beyond it was
@@ -129,6 +131,9 @@ func (s *Side) sent(seg *packet.Segment, other *Side, now int64) {
 	if seg.Has(packet.FIN) {
 		s.fin(seg.Seq+seg.Space(), now)
 	}
+	if end := seg.Seq + seg.Space(); seg.Space() > 0 && (!s.hasTop || after(end, s.top)) {
+		s.top, s.hasTop = end, true
+	}
 }
 
 func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
@@ -177,7 +182,7 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 // fin takes a FIN, also one that comes late, or whose acknowledgement was captured
 // before it.
 func (s *Side) fin(end uint32, now int64) {
-	if s.FIN != 0 {
+	if s.FIN != 0 || s.hasTop && after(s.top, end) { // of an earlier connection: data is behind it
 		return
 	}
 	s.FIN, s.finSeq = now, end-1
@@ -247,8 +252,8 @@ func (s *Side) answered(now int64) {
 	s.AnsweredAt, s.Probes, s.Tries = now, 0, 0
 }
 
-// far is how many bytes a capture may lack before an acknowledgement is not believed.
-const far = 1 << 30
+// unlikely is how many bytes a capture may lack before an acknowledgement is not believed.
+const unlikely = 1 << 30
 
 // acked takes an acknowledgement.
 func (s *Side) acked(ack uint32, now int64) {
@@ -256,7 +261,7 @@ func (s *Side) acked(ack uint32, now int64) {
 	case !s.Seen && !s.hasUna: // of the side that is not captured, or not yet
 		s.una, s.next, s.hasUna = ack, ack, true
 		return
-	case ack-s.una > far && s.hasUna, s.HasISN && !after(ack, s.ISN): // an old one, or of another connection
+	case ack-s.una > unlikely && s.hasUna, s.HasISN && !after(ack, s.ISN): // an old one, or of another connection
 		return
 	case ack == s.una && s.hasUna:
 		return

@@ -70,6 +70,9 @@ func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
 	} else if c == nil && seg.Has(packet.RST) {
 		t.Strays++
 		return nil, 0
+	} else if c != nil && !seg.Has(packet.RST) && c.another(seg, i) {
+		t.again(c, seg, i)
+		c = nil
 	}
 	if c == nil {
 		c = t.open(k, seg, i, now)
@@ -109,6 +112,10 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 			fresh := t.open(k, begun, 1-i, t.now)
 			fresh.add(begun, 1-i, t.now)
 			return fresh
+		}
+		if o := &c.Sides[1-i]; (c.told && !c.concluded() || c.How != Open) && !(o.HasISN && seg.Ack == o.ISN+1) {
+			t.give(c) // and the SYN is not in the capture
+			return nil
 		}
 		return c
 	case c.told, c.How != Open, c.half(), c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
@@ -299,6 +306,16 @@ func (t *Table) Unreachable(inner *packet.Segment, kind, code uint8, now int64) 
 	c.end(Unreachable, i, now)
 	c.Last = now
 	t.moved(c)
+}
+
+// Dropped takes a segment of which the capture says that it was dropped on its way through
+// the host; most were captured before that, too.
+func (t *Table) Dropped(seg *packet.Segment, now int64) {
+	t.Advance(now)
+	k, i := keyOf(seg)
+	if c := t.conns[k]; c != nil && seg.Has(packet.RST) && c.Sides[i].RST.Time != 0 && c.Sides[i].RST.seq == seg.Seq {
+		c.Sides[i].RST.Dropped = true
+	}
 }
 
 // Open is how many of them have not ended.

@@ -1,0 +1,53 @@
+package flow
+
+import "github.com/closetrace/closetrace/wire/internal/packet"
+
+// elsewhere is how far from the last number a segment of the same connection never is:
+// no window of TCP lets so much be on its way in both directions.
+const elsewhere = 1 << 24
+
+// another reports whether a segment of side i, which is no SYN and no RST, is not of c:
+// the tuple was used again, and the SYNs are not in the capture. There is nothing behind
+// a FIN, nor is anything there acknowledged (RFC 9293, section 3.6); whoever uses a tuple
+// in TIME_WAIT again begins behind it (RFC 6191, tcp_twsk_unique of Linux). That one of
+// two numbers is wrong is not enough: a forged segment may have guessed the other.
+func (c *Conn) another(seg *packet.Segment, i int) bool {
+	s, other := &c.Sides[i], &c.Sides[1-i]
+	if !seg.Has(packet.ACK) || !s.known() || !other.known() {
+		return false
+	}
+	end := seg.Seq + seg.Space()
+	sent, acked := c.distance(seg, i)
+	switch {
+	case s.FIN != 0 && after(end, s.finSeq+1) && acked != 0,
+		other.FIN != 0 && after(seg.Ack, other.finSeq+1) && seg.Seq != s.next:
+		return true
+	case c.How == WasReset: // it would go on where it was
+		return seg.Seq != s.next && sent > 0 && acked > 0 || far(sent, acked)
+	default:
+		return far(sent, acked)
+	}
+}
+
+// known: one of its numbers is.
+func (s *Side) known() bool { return s.Seen || s.hasUna }
+
+// distance returns how far behind the last numbers a segment of side i begins, and what it
+// acknowledges.
+func (c *Conn) distance(seg *packet.Segment, i int) (sent, acked int32) {
+	return int32(seg.Seq - c.Sides[i].next), int32(seg.Ack - c.Sides[1-i].next)
+}
+
+func far(sent, acked int32) bool {
+	return max(sent, -sent) > elsewhere && max(acked, -acked) > elsewhere
+}
+
+// again ends the following of c, whose tuple another connection has, of which the SYNs
+// are not in the capture. If a RST had ended c and the numbers are near, it may be c
+// itself that goes on, and the capture that lacks segments.
+func (t *Table) again(c *Conn, seg *packet.Segment, i int) {
+	if c.How == WasReset && !c.told && !far(c.distance(seg, i)) {
+		c.Sides[c.By].RST.Unheard = true
+	}
+	t.give(c)
+}
