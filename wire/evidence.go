@@ -151,6 +151,8 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 		return "this end had not acknowledged what came before the RST: it may have been gone"
 	case r.Unheard:
 		return "this end went on sending after the RST: it may not have arrived, or not yet"
+	case r.Dropped:
+		return "the capture says that the RST was dropped: whether this end ever got it is not known"
 	case peer.Once():
 		return "the RST was captured once, the peer's other segments on the way in and out: it may have been dropped there"
 	case s.FIN != 0:

@@ -19,6 +19,8 @@ func (f *File) owner(c *flow.Conn, side int, p *capture.Packet) {
 	var o flow.Owner
 	if process := f.decoder.Process; process.PID != 0 {
 		o.PID, o.Name = process.PID, process.Name
+	} else if process := p.Process(); process.PID > 0 {
+		o.PID, o.Name = process.PID, process.Name
 	}
 	for comment := range p.Comments {
 		readComment(comment, &o)
@@ -71,11 +73,14 @@ func readComment(text string, o *flow.Owner) {
 
 // setOwner names the process of side i. Where the capture does not say in which
 // direction packets went, it is known only if both directions name another one, or if
-// the other end is not of this host.
+// the other end is not of this host. On a loopback interface ptcpdump names one process
+// for both ends, of which only one is its own: then nothing is known.
 func (f *File) setOwner(c *flow.Conn, i int, facts *model.Facts) {
 	s, peer := &c.Sides[i], &c.Sides[1-i]
 	o := s.Owner
 	switch {
+	case o != nil && peer.Owner != nil && o.PID == peer.Owner.PID:
+		o = nil
 	case o != nil:
 	case s.Said != nil && peer.Said != nil && s.Said.PID != peer.Said.PID:
 		o = s.Said

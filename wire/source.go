@@ -159,6 +159,11 @@ func (f *File) add(p *capture.Packet) {
 	switch kind {
 	case packet.TCP:
 		s.Interface = p.Interface<<16 ^ f.decoder.Interface
+		if p.HasOptions() && p.Dropped() {
+			f.stats.Dropped++
+			f.table.Dropped(&s, p.Time)
+			return
+		}
 		if c, side := f.table.Add(&s, p.Time); c != nil {
 			f.owner(c, side, p)
 			if f.options.Payload {

@@ -18,6 +18,8 @@ type Stats struct {
 	// Open connections had not ended when the capture did. Lost ones made room for
 	// others. Strays are RSTs for connections that are not in the capture.
 	Open, Lost, Strays uint64
+	// Dropped are segments of which the capture says so.
+	Dropped uint64
 	// Elsewhere are ends that are not of the local addresses.
 	Elsewhere uint64
 }

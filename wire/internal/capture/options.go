@@ -6,10 +6,12 @@ import "encoding/binary"
 const (
 	optionEnd        = 0
 	optionComment    = 1
-	optionFlags      = 2  // of a packet
-	optionSystem     = 3  // shb_os
-	optionResolution = 9  // if_tsresol
-	optionOffset     = 14 // if_tsoffset
+	optionFlags      = 2      // of a packet
+	optionSystem     = 3      // shb_os
+	optionVerdict    = 7      // epb_verdict
+	optionResolution = 9      // if_tsresol
+	optionOffset     = 14     // if_tsoffset
+	optionProcess    = 0x8001 // of Apple's tcpdump: the number of a process
 )
 
 // options are those of a block, as they stand there.

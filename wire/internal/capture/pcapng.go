@@ -11,6 +11,7 @@ const (
 	blockPacket    = 2 // obsolete
 	blockSimple    = 3
 	blockEnhanced  = 6
+	blockProcess   = 0x80000001 // of Apple's tcpdump
 )
 
 // blockFrame is the length of what surrounds a block's content.
@@ -72,14 +73,14 @@ func (c *Reader) section(b []byte) error {
 	default:
 		return c.damaged("a section without a byte order")
 	}
-	c.interfaces = c.interfaces[:0]
+	c.interfaces, c.processes = c.interfaces[:0], nil
 	return nil
 }
 
 // block reads one block and reports whether it was a packet.
 func (c *Reader) block(kind uint32, size int, p *Packet) (bool, error) {
 	switch kind {
-	case blockEnhanced, blockPacket, blockSimple, blockInterface, magicSection:
+	case blockEnhanced, blockPacket, blockSimple, blockInterface, blockProcess, magicSection:
 	default:
 		return false, nil
 	}
@@ -98,6 +99,8 @@ func (c *Reader) block(kind uint32, size int, p *Packet) (bool, error) {
 		return false, c.describe(b)
 	case blockInterface:
 		return false, c.addInterface(b)
+	case blockProcess:
+		return false, c.addProcess(b)
 	}
 	done, err := c.packet(kind, b, p)
 	if done {
@@ -180,7 +183,7 @@ func (c *Reader) packet(kind uint32, b []byte, p *Packet) (bool, error) {
 	end := min(header+int(captured), len(b))
 	p.Data = b[header:end]
 	if padded := min((end+3)&^3, len(b)); kind != blockSimple && end == header+int(captured) {
-		p.options = c.optionsOf(b[padded:])
+		p.options, p.processes = c.optionsOf(b[padded:]), c.processes
 	}
 	return true, nil
 }

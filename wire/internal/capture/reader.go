@@ -26,8 +26,9 @@ type Packet struct {
 	Length uint32
 	// Data is what was captured of it. It is valid until the next call.
 	Data []byte
-	// options of pcapng, unparsed.
-	options options
+	// options of pcapng, unparsed, and the processes that they may name.
+	options   options
+	processes []Process
 }
 
 // Comments yields the packet's comments.
@@ -77,6 +78,7 @@ type Reader struct {
 	units int64 // nanoseconds in a unit of the second part of a time
 	// Of pcapng:
 	interfaces []device
+	processes  []Process
 	through    *copier // gets what is read over
 	passed     int     // how much of that was read over by it
 	system     string
