@@ -6,7 +6,7 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: quiet run build cross generate check-generated check test test-all lint collector agent-million wine bench public-captures bench-captures captures-doc dist check-dist check-install clean
+.PHONY: quiet run build cross generate check-generated check test test-all lint collector agent-million wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -69,6 +69,9 @@ captures-doc:        ## play the lab under tcpdump, and write what the captures 
 
 public-captures:     ## the captures that the source of Debian's package ndpi has: tshark judges them in the tests of wire
 	tools/public-captures build/public-captures
+
+judge-captures: public-captures ## tshark judges all of them, not only every fourth
+	CLOSETRACE_JUDGE_ALL=1 CLOSETRACE_REQUIRE=captures go test ./wire/internal/flow -run TestJudge -count 1 -v
 
 bench-captures: build ## a capture of 1 GiB: how fast it is read on one processor, and by tshark
 	CLOSETRACE_GIB=$(CURDIR)/build/gib.pcap CGO_ENABLED=0 go test ./wire -run TestGiB -count 1 -v
