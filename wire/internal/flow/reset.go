@@ -147,5 +147,6 @@ func (s *Side) Unlike(r *Reset) Unlike {
 	return u
 }
 
-// Once reports whether the RST of s was captured once, its other segments twice.
-func (s *Side) Once() bool { return s.twice() && !s.RST.Copied }
+// Once reports whether the RST of s was captured once, where other segments of s were
+// captured in two places.
+func (s *Side) Once() bool { return s.Looks.places[1].captured && !s.RST.Copied }

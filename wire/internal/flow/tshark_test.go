@@ -47,7 +47,7 @@ var reasons = map[string]reason{
 	"tcp.analysis.keep_alive":       {ofBytes | ofRetransmits | ofData, "keepalive probes with a byte"},
 	"tcp.analysis.reused_ports":     {everything, "the tuple was used again"},
 	"stragglers":                    {everything, "segments after the end"},
-	"midway":                        {ofBytes | ofRetransmits | ofBegin, "the begin is not in the capture"},
+	"midway":                        {ofBytes | ofRetransmits | ofBegin | ofData, "the begin is not in the capture: of a lone segment tshark counts nothing"},
 	"odd":                           {everything, "packets that tshark does not take for TCP (fuzzed ones)"},
 	"fins":                          {ofFIN | ofBytes | ofRetransmits, "FINs with different numbers"},
 	"copies":                        {ofRetransmits, "packets captured twice, with the same IP identification, which tshark takes for retransmissions"},
@@ -68,7 +68,7 @@ const identity = 16
 // tshark returns what it says of the packets that have TCP. Its dissector of VNC hides
 // the fields of TCP.
 func tshark(path string) (map[int]line, error) {
-	args := []string{"-r", path, "-n", "-Y", "tcp", "--disable-protocol", "vnc", "-o", "tcp.desegment_tcp_streams:FALSE", "-T", "fields", "-E", "occurrence=l"}
+	args := []string{"-r", path, "-n", "-2", "-Y", "tcp", "--disable-protocol", "vnc", "-o", "tcp.desegment_tcp_streams:FALSE", "-T", "fields", "-E", "occurrence=l"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
