@@ -12,6 +12,7 @@ const (
 	KindLoss                    // events that had to be dropped since the last such line
 	KindCounters                // what TCP counted in a network namespace since the last such line of it
 	KindStray                   // RSTs that this host sent, in a second, for one connection that it does not have (Linux)
+	KindClock                   // the wall clock was set, or the machine slept (Linux): lines after this one have times by the clock as it is now
 	KindStop                    // last line
 )
 
@@ -24,6 +25,7 @@ var kindNames = []string{
 	KindLoss:        "loss",
 	KindCounters:    "counters",
 	KindStray:       "stray-reset",
+	KindClock:       "clock",
 	KindStop:        "stop",
 }
 

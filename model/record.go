@@ -55,6 +55,7 @@ type Event struct {
 	Loss     Loss
 	Counters Counters
 	Stray    Stray
+	Clock    Clock
 }
 
 // Loss says that events were dropped.
@@ -79,6 +80,18 @@ type Loss struct {
 	UID Opt[uint32] `json:"uid,omitzero"`
 }
 
+// Clock says that the wall clock was set, or that the machine slept. All that comes after
+// it in the stream has times by the wall clock as it is now, also of what happened
+// before; all that came before it has times by the clock as it was. Durations are of
+// a clock that is neither set nor runs while the machine sleeps.
+type Clock struct {
+	Time Time `json:"-"`
+	// How far the wall clock was set: back if negative.
+	Step time.Duration `json:"step_ns,omitzero"`
+	// How long the machine slept.
+	Suspended time.Duration `json:"suspended_ns,omitzero"`
+}
+
 // Record is one line of a recording and one message to a screen. Kind says
 // which of the other fields are set.
 type Record struct {
@@ -93,6 +106,7 @@ type Record struct {
 	Loss     Loss     `kinds:"loss"`
 	Counters Counters `kinds:"counters"`
 	Stray    Stray    `json:"stray" kinds:"stray-reset"`
+	Clock    Clock    `kinds:"clock"`
 	Start    Start    `kinds:"start"`
 	Stop     Stop     `kinds:"stop"`
 }
@@ -108,6 +122,8 @@ func (r *Record) Time() Time {
 		return r.Loss.Time
 	case KindCounters:
 		return r.Counters.Time
+	case KindClock:
+		return r.Clock.Time
 	case KindUnknown, KindTeardown, KindOutcome, KindCloseFailed, KindStray:
 	}
 	return r.Teardown.Time

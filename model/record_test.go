@@ -39,6 +39,10 @@ func TestJudgeEvent(t *testing.T) {
 			Event{Kind: KindCounters, Counters: Counters{Time: 7, Counts: map[string]uint64{"x": 1}}},
 			func(r Record) bool { return r.Time() == 7 && r.Counters.Counts["x"] == 1 },
 		},
+		"a clock that was set is passed on": {
+			Event{Kind: KindClock, Clock: Clock{Time: 7, Step: -3}},
+			func(r Record) bool { return r.Time() == 7 && r.Clock.Step == -3 && r.Teardown.ID == "" },
+		},
 		"the cause of the other end is judged by its own facts": {
 			Event{Kind: KindTeardown, Facts: linger, Peer: &reset},
 			func(r Record) bool {

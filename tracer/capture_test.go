@@ -149,7 +149,7 @@ func (c *Capture) Play(order []int, drop func(int) bool) []model.Record {
 		left    = earliest(decoded, order)
 	)
 	a := newAssembler(translator{
-		clock: clock{c.Realtime, c.Boottime}, hertz: c.Hertz, reasons: c.Reasons,
+		clock: clock{realtime: c.Realtime, boottime: c.Boottime}, hertz: c.Hertz, reasons: c.Reasons,
 	}, "t")
 	a.attached(c.AllReturns || c.Mode == Fentry)
 	out := func(e *model.Event) bool {

@@ -20,17 +20,34 @@ func (t ktime) add(d time.Duration) ktime { return t + ktime(d) }
 type clock struct {
 	realtime int64 // of CLOCK_MONOTONIC's zero
 	boottime int64 // of CLOCK_BOOTTIME's zero
+	spread   int64 // within which both were measured, in ns
 }
 
-// adjust takes a new measurement: the wall clock may be stepped, and the machine
-// suspended. Small differences are noise and would give one process many start times.
-func (c *clock) adjust(fresh clock) {
-	if d := time.Duration(fresh.realtime - c.realtime).Abs(); d > clockNoise {
-		c.realtime = fresh.realtime
+// adjust takes a new measurement and returns how far the wall clock was set and how long
+// the machine slept: only then CLOCK_BOOTTIME runs and CLOCK_MONOTONIC does not. Small
+// differences are noise and would give one process many start times; they add up until
+// they are none.
+func (c *clock) adjust(fresh clock) (step, slept time.Duration) {
+	wall, boot := time.Duration(fresh.realtime-c.realtime), time.Duration(fresh.boottime-c.boottime)
+	if fresh.spread > int64(clockNoise) || max(wall.Abs(), boot.Abs()) <= clockNoise {
+		return 0, 0
 	}
-	if d := time.Duration(fresh.boottime - c.boottime).Abs(); d > clockNoise {
-		c.boottime = fresh.boottime
+	*c = fresh
+	if slept = wall - boot; slept <= clockNoise {
+		slept = 0
 	}
+	return wall - slept, slept
+}
+
+// setClock follows the wall clock. What has ended since it was last called is still
+// held, so no end is told by a clock that was set before it.
+func (t *Tracer) setClock(out emit) bool {
+	step, slept := t.asm.clock.adjust(t.now.measure())
+	if step == 0 && slept == 0 {
+		return true
+	}
+	at := t.asm.clock.time(t.now.monotonic())
+	return out(&model.Event{Kind: model.KindClock, Clock: model.Clock{Time: at, Step: step, Suspended: slept}})
 }
 
 const clockNoise = 5 * time.Millisecond
@@ -48,7 +65,7 @@ func (now clocks) measure() clock {
 		real := now(unix.CLOCK_REALTIME)
 		boot := now(unix.CLOCK_BOOTTIME)
 		if took := now(unix.CLOCK_MONOTONIC) - before; took < spread {
-			best, spread = clock{realtime: real - before, boottime: real - boot}, took
+			best, spread = clock{realtime: real - before, boottime: real - boot, spread: took}, took
 		}
 		if time.Duration(spread) < 100*time.Microsecond {
 			break

@@ -85,20 +85,34 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// TestAdjust: wall-clock time follows steps and not noise, each clock for itself.
+// TestAdjust: wall-clock time follows steps and sleep, tells them apart, and does not
+// follow noise.
 func TestAdjust(t *testing.T) {
 	const hour = int64(time.Hour)
 	before := clock{realtime: epoch, boottime: epoch - hour}
-	for name, c := range map[string]struct{ fresh, want clock }{
-		"noise":                   {clock{before.realtime + 1000, before.boottime - 1000}, before},
-		"the wall clock stepped":  {clock{before.realtime - hour, before.boottime - hour}, clock{before.realtime - hour, before.boottime - hour}},
-		"the machine slept":       {clock{before.realtime + hour, before.boottime}, clock{before.realtime + hour, before.boottime}},
-		"only the boot clock did": {clock{before.realtime, before.boottime - hour}, clock{before.realtime, before.boottime - hour}},
+	for name, c := range map[string]struct {
+		wall, boot, spread int64
+		step, slept        time.Duration
+	}{
+		"noise":                   {wall: 1000, boot: -1000},
+		"interrupted":             {wall: hour, boot: hour, spread: int64(time.Second)},
+		"the wall clock stepped":  {wall: -hour, boot: -hour, step: -time.Hour},
+		"the machine slept":       {wall: hour, boot: 0, slept: time.Hour},
+		"slept, and was set then": {wall: hour + 2e9, boot: 2e9, step: 2 * time.Second, slept: time.Hour},
+		"the clock was set back by what it slept": {wall: 0, boot: -hour, step: -time.Hour, slept: time.Hour},
 	} {
+		fresh := clock{before.realtime + c.wall, before.boottime + c.boot, c.spread}
 		got := before
-		got.adjust(c.fresh)
-		if got != c.want {
-			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
+		step, slept := got.adjust(fresh)
+		if step != c.step || slept != c.slept {
+			t.Errorf("%s: set by %v, slept %v, want %v and %v", name, step, slept, c.step, c.slept)
+		}
+		want := before
+		if c.step != 0 || c.slept != 0 {
+			want = fresh
+		}
+		if got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}
 }

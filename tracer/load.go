@@ -5,6 +5,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -258,6 +259,22 @@ func preallocationNeeded(types *btf.Cache) bool {
 
 // removeMemlock lifts the limit that kernels before 5.11 charge maps to.
 func removeMemlock() error { return rlimit.RemoveMemlock() }
+
+// runOnce runs the iterator over all descriptors of all processes.
+func runOnce(p *ebpf.Program) error {
+	iterator, err := link.AttachIter(link.IterOptions{Program: p})
+	if err != nil {
+		return err
+	}
+	defer iterator.Close()
+	run, err := iterator.Open()
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	_, err = io.Copy(io.Discard, run) // the program writes nothing; reading runs it
+	return err
+}
 
 // Close detaches the programs and frees the maps.
 func (l *loaded) Close() error {

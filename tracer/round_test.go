@@ -176,22 +176,60 @@ func TestBusyRing(t *testing.T) {
 	}
 }
 
-// TestStepInATrace: ends after a step of the wall clock are told by its new time.
+// TestStepInATrace: a step of the wall clock, or sleep, is a line of its own, and all that
+// is told after it has the new time, though the step was within a full ring.
 func TestStepInATrace(t *testing.T) {
-	p := newPlayed(t)
-	p.ring.all = []batch{
-		{messages: [][]byte{endAt(1, 9e9)}},
-		{then: func() { p.host.stepped = int64(time.Hour) }},
-		{messages: [][]byte{endAt(2, 9e9)}},
-	}
-	var times []model.Time
-	for _, e := range p.events(t) {
-		if e.Kind == model.KindTeardown {
-			times = append(times, e.Facts.Time)
+	const hour = int64(time.Hour)
+	for name, c := range map[string]struct {
+		set  func(*hostClocks)
+		want model.Clock
+	}{
+		"forward": {func(h *hostClocks) { h.stepped += hour }, model.Clock{Step: time.Hour}},
+		"back":    {func(h *hostClocks) { h.stepped -= hour }, model.Clock{Step: -time.Hour}},
+		"slept":   {func(h *hostClocks) { h.stepped += hour; h.slept += hour }, model.Clock{Suspended: time.Hour}},
+	} {
+		p := newPlayed(t)
+		var busy [][]byte
+		for n := range uint64(3000) {
+			busy = append(busy, endAt(n+3, 11e9+n*1e6))
 		}
-	}
-	if len(times) != 2 || time.Duration(times[1]-times[0]).Round(time.Second) != time.Hour {
-		t.Errorf("got %v, want the second an hour later", times)
+		p.ring.all = []batch{{messages: [][]byte{endAt(1, 9e9)}}, {}, {messages: busy}}
+		p.ring.read = func(n int) {
+			if n == 2000 {
+				c.set(p.host)
+			}
+		}
+		var was, lines int
+		for _, e := range p.events(t) {
+			switch e.Kind {
+			case model.KindClock:
+				lines++
+				if e.Clock.Step != c.want.Step || e.Clock.Suspended != c.want.Suspended {
+					t.Errorf("%s: got %+v, want %+v", name, e.Clock, c.want)
+				}
+				if d := time.Duration(int64(e.Clock.Time) - epoch - p.host.stepped - p.host.at).Abs(); d > time.Second {
+					t.Errorf("%s: the line's time is %v off", name, d)
+				}
+			case model.KindTeardown:
+				uptime := int64(11e9) + int64(e.Facts.Network.Local.Port-3)*1e6
+				if e.Facts.Network.Local.Port < 3 {
+					uptime = 9e9
+				}
+				want := epoch + uptime
+				if lines > 0 {
+					want += p.host.stepped
+				} else {
+					was++
+				}
+				if d := time.Duration(int64(e.Facts.Time) - want).Abs(); d > time.Second {
+					t.Fatalf("%s: end %d is told %v off", name, e.Facts.Network.Local.Port, d)
+				}
+			default:
+			}
+		}
+		if lines != 1 || was == 0 || was > 2001 {
+			t.Errorf("%s: %d lines, %d ends before it, want one, and ends on both sides", name, lines, was)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/netip"
 	"os"
@@ -14,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
@@ -238,7 +235,6 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 // round waits for poll, reads the ring until it is empty and delivers what is
 // complete.
 func (t *Tracer) round(poll time.Duration, out emit) error {
-	t.asm.clock.adjust(t.now.measure())
 	t.reader.SetDeadline(time.Now().Add(poll))
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
@@ -249,6 +245,9 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	t.reader.SetDeadline(time.Now())
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
+	}
+	if !t.setClock(out) {
+		return nil
 	}
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
 	t.seekOpen(now)
@@ -281,13 +280,16 @@ func (t *Tracer) readOut(out emit) (more bool, err error) {
 		if t.tap != nil {
 			t.tap(record.RawSample)
 		}
+		if count == 0 && !t.setClock(out) {
+			return false, nil
+		}
 		if err := m.decode(record.RawSample); err != nil {
 			return false, err
 		}
 		if !t.asm.message(&m, out) {
 			return false, nil
 		}
-		if count++; count%1024 == 0 && !t.asm.advance(m.time(), t.losses.epoch(), out) {
+		if count++; count%1024 == 0 && (!t.setClock(out) || !t.asm.advance(m.time(), t.losses.epoch(), out)) {
 			return false, nil
 		}
 	}
@@ -306,6 +308,9 @@ func (t *Tracer) drain(out emit) error {
 	t.reader.SetDeadline(time.Now())
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
+	}
+	if !t.setClock(out) {
+		return nil
 	}
 	now := t.now.monotonic()
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
@@ -329,20 +334,4 @@ func (t *Tracer) Close() error {
 		t.closeErr = errors.Join(errs...)
 	})
 	return t.closeErr
-}
-
-// runOnce runs the iterator over all descriptors of all processes.
-func runOnce(p *ebpf.Program) error {
-	iterator, err := link.AttachIter(link.IterOptions{Program: p})
-	if err != nil {
-		return err
-	}
-	defer iterator.Close()
-	run, err := iterator.Open()
-	if err != nil {
-		return err
-	}
-	defer run.Close()
-	_, err = io.Copy(io.Discard, run) // the program writes nothing; reading runs it
-	return err
 }

@@ -76,6 +76,15 @@ func (h *history) take(t model.Time, v model.Verdict) {
 	}
 }
 
+// rewind forgets what is later than now.
+func (h *history) rewind(now model.Time) {
+	i := h.number(now)
+	for k := max(i+1, h.newest-int64(len(h.spans))+1); k <= h.newest; k++ {
+		*h.span(k) = [model.NumVerdicts]uint32{}
+	}
+	h.newest = min(h.newest, i)
+}
+
 func (h *history) covers(i int64) bool { return i <= h.newest && i > h.newest-int64(len(h.spans)) }
 
 // at returns the counts of span number i.

@@ -114,7 +114,7 @@ func lineBody(r *model.Record, p *palette, g *glyphs) []string {
 		return append([]string{
 			p.strong.Styled(left(g.warning+" stray-reset", lineVerdict, g.dots)), left(strayReason(r), lineCause, g.dots),
 		}, append(lineWho(&r.Teardown.Facts, g), strayWord(r, g))...)
-	case model.KindLoss, model.KindCounters, model.KindStart, model.KindStop:
+	case model.KindLoss, model.KindCounters, model.KindClock, model.KindStart, model.KindStop:
 		return strings.Split(noticeWord(r, p, g), " ")
 	case model.KindUnknown:
 	}
@@ -203,6 +203,20 @@ func countersWord(c *model.Counters) string {
 	return fmt.Sprintf("netns %d counted %s", c.Network.NetNS, strings.Join(parts, ", "))
 }
 
+// setClockWord says what happened to the clock.
+func setClockWord(c *model.Clock) string {
+	var parts []string
+	if c.Suspended > 0 {
+		parts = append(parts, "the machine slept for "+human.Duration(c.Suspended))
+	}
+	if c.Step > 0 {
+		parts = append(parts, "the clock was set forward by "+human.Duration(c.Step))
+	} else if c.Step < 0 {
+		parts = append(parts, "the clock was set back by "+human.Duration(-c.Step))
+	}
+	return strings.Join(parts, ", ") + ": times from here on are by the clock as it is now"
+}
+
 // unfollowedWord says whose connections have found no place in the table.
 func unfollowedWord(l *model.Loss) string {
 	text := human.Count(l.Count) + " new connections"
@@ -231,6 +245,8 @@ func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 			g.warning, human.Count(r.Loss.Count), safetext.Escape(r.Loss.Where)))
 	case model.KindCounters:
 		return p.faint.Styled(g.note + " " + countersWord(&r.Counters))
+	case model.KindClock:
+		return p.strong.Styled(g.note + " " + setClockWord(&r.Clock))
 	case model.KindStart:
 		return p.faint.Styled(g.note + " " + startWord(&r.Start))
 	case model.KindStop:

@@ -157,6 +157,13 @@ func TestLine(t *testing.T) {
 				"their ends are told without process (--max-connections)",
 		},
 		{
+			"a clock that was set back after a sleep", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindClock, Clock: model.Clock{Time: at, Step: -time.Hour, Suspended: 90 * time.Second}}
+			},
+			LineOptions{},
+			"17:23:00.123456 • the machine slept for 1m30s, the clock was set back by 1h00m: times from here on are by the clock as it is now",
+		},
+		{
 			"the start", func(r *model.Record) {
 				*r = model.Record{Kind: model.KindStart, Start: model.Start{
 					Time: at, Backend: "fentry", Tool: model.Tool{Version: "1.0.0"},

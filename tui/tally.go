@@ -64,6 +64,8 @@ func (t *tally) add(r *model.Record) {
 		t.outcome(r)
 	case model.KindLoss:
 		t.lost += r.Loss.Count
+	case model.KindClock:
+		t.rewind(r.Clock.Time)
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindStray, model.KindStop:
 	}
 }
@@ -76,6 +78,20 @@ func (t *tally) end(r *model.Record) {
 	t.count(&c)
 	for _, table := range t.tables {
 		table.group(dimensions[table.by].key(d)).count(&c)
+	}
+}
+
+// rewind forgets of the histories what would be later than now, a clock that was set back.
+func (t *tally) rewind(now model.Time) {
+	t.last = min(t.last, now)
+	t.history.rewind(now)
+	for _, table := range t.tables {
+		for _, g := range table.groups {
+			g.history.rewind(now)
+		}
+		if table.others != nil {
+			table.others.history.rewind(now)
+		}
 	}
 }
 

@@ -80,6 +80,9 @@ func (e *Engine) Add(r *model.Record) {
 		e.stray(r)
 	case model.KindCounters:
 		e.count(&r.Counters)
+	case model.KindClock:
+		e.flush()
+		e.newest, e.judged = r.Clock.Time, min(e.judged, r.Clock.Time) // a clock that was set back must not stop the judging
 	case model.KindStop:
 		e.lost = max(e.lost, r.Stop.Lost)
 		e.flush()

@@ -71,6 +71,11 @@ func standardLine(t testing.TB, r *model.Record) []byte {
 			head
 			model.Counters
 		}{h, r.Counters}
+	case model.KindClock:
+		v = struct {
+			head
+			model.Clock
+		}{h, r.Clock}
 	case model.KindStray:
 		v = struct {
 			head

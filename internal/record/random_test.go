@@ -169,6 +169,8 @@ func (r random) record() model.Record {
 			Network: model.Network{NetNS: r.Uint32()}, Interval: time.Duration(r.Int64N(1e10)),
 			Counts: map[string]uint64{"TcpExtListenDrops": r.Uint64(), clean(r.text()): r.Uint64()},
 		}
+	case model.KindClock:
+		rec.Clock = model.Clock{Step: time.Duration(r.Uint64()), Suspended: time.Duration(r.Int64N(1e18))}
 	case model.KindStray:
 		r.fill(reflect.ValueOf(&rec.Teardown.Facts).Elem())
 		r.fill(reflect.ValueOf(&rec.Stray).Elem())
@@ -188,7 +190,7 @@ func (r random) record() model.Record {
 }
 
 func giveTime(r *model.Record, t model.Time) {
-	r.Teardown.Time, r.Loss.Time, r.Start.Time, r.Counters.Time = 0, 0, 0, 0
+	r.Teardown.Time, r.Loss.Time, r.Start.Time, r.Counters.Time, r.Clock.Time = 0, 0, 0, 0, 0
 	switch r.Kind {
 	case model.KindStart:
 		r.Start.Time = t
@@ -196,6 +198,8 @@ func giveTime(r *model.Record, t model.Time) {
 		r.Loss.Time = t
 	case model.KindCounters:
 		r.Counters.Time = t
+	case model.KindClock:
+		r.Clock.Time = t
 	default:
 		r.Teardown.Time = t
 	}

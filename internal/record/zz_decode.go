@@ -15,6 +15,8 @@ func (d *Decoder) line(r *model.Record) {
 		d.lossLine(&r.Loss)
 	case model.KindCounters:
 		d.countersLine(&r.Counters)
+	case model.KindClock:
+		d.clockLine(&r.Clock)
 	case model.KindStart:
 		d.startLine(&r.Start)
 	case model.KindStop:
@@ -30,6 +32,8 @@ func setTime(r *model.Record, t model.Time) {
 		r.Loss.Time = t
 	case model.KindCounters:
 		r.Counters.Time = t
+	case model.KindClock:
+		r.Clock.Time = t
 	case model.KindStart:
 		r.Start.Time = t
 	case model.KindStop:
@@ -130,6 +134,27 @@ func (d *Decoder) networkPeer(v *model.Endpoint) {
 			d.address("network.peer.address", &v.Address)
 		case "port":
 			signed(d, "network.peer.port", &v.Port, 0, math.MaxUint16)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) clockLine(v *model.Clock) {
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "kind":
+			d.skip(0)
+		case "schema":
+			d.str("schema", &d.schema)
+		case "time":
+			d.time("time", &d.when)
+		case "time_unix_nano":
+			d.str("time_unix_nano", &d.unixNano)
+		case "step_ns":
+			signed(d, "step_ns", &v.Step, math.MinInt64, math.MaxInt64)
+		case "suspended_ns":
+			signed(d, "suspended_ns", &v.Suspended, math.MinInt64, math.MaxInt64)
 		default:
 			d.skip(0)
 		}

@@ -27,6 +27,9 @@ func (e *encoder) own(r *model.Record) (whole bool) {
 			e.inStray(&r.Stray)
 			e.close(at, e.empty)
 		}
+	case model.KindClock:
+		e.Clock(&r.Clock)
+		return true
 	case model.KindStop:
 		e.Stop(&r.Stop)
 		return true
@@ -83,6 +86,11 @@ func (e *encoder) inStray(v *model.Stray) {
 	e.timeIf(`"ended_time":`, v.Ended)
 	e.str(`"hit":`, v.Hit)
 	number(e, `"looked_back_ns":`, v.LookedBack)
+}
+
+func (e *encoder) Clock(v *model.Clock) {
+	intIf(e, `"step_ns":`, v.Step)
+	intIf(e, `"suspended_ns":`, v.Suspended)
 }
 
 func (e *encoder) Start(v *model.Start) {

@@ -3,6 +3,7 @@ package summary
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
@@ -90,6 +91,9 @@ type Summary struct {
 	Events   map[string]uint64
 	Unlisted uint64
 	Inferred uint64
+	// ClockSet counts steps of the wall clock; Slept is how long the machine was suspended.
+	ClockSet uint64
+	Slept    time.Duration
 
 	Duration, Blocked Histogram
 	Timeline          Timeline
@@ -130,6 +134,11 @@ func (s *Summary) Add(r *model.Record) {
 		s.CloseFailed++
 	case model.KindLoss:
 		s.loss(&r.Loss)
+	case model.KindClock:
+		if r.Clock.Step != 0 {
+			s.ClockSet++
+		}
+		s.Slept += r.Clock.Suspended
 	case model.KindStart:
 		if s.Recordings++; s.Recordings == 1 {
 			s.Start = r.Start

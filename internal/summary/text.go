@@ -113,6 +113,12 @@ func (p *page) head(s *Summary) {
 	if seconds := span.Seconds(); seconds >= 1 {
 		text += ", " + human.Rate(float64(n)/seconds) + " a second"
 	}
+	if s.ClockSet > 0 {
+		text += "; the clock was set " + human.Count(s.ClockSet) + plural(s.ClockSet, " time", " times")
+	}
+	if s.Slept > 0 {
+		text += "; the machine slept " + human.Duration(s.Slept)
+	}
 	if s.Inferred > 0 {
 		text += fmt.Sprintf("; %s inferred", human.Count(s.Inferred))
 	}

@@ -168,3 +168,18 @@ func TestNamesFit(t *testing.T) {
 		}
 	}
 }
+
+// TestTextSaysThatTheClockWasSet: the span of the recording is not what its times say then.
+func TestTextSaysThatTheClockWasSet(t *testing.T) {
+	s := New()
+	rec := end(rand.New(rand.NewPCG(6, 6)), 1)
+	s.Add(&rec)
+	s.Add(&model.Record{Kind: model.KindClock, Clock: model.Clock{Time: rec.Time(), Step: -5e9, Suspended: 60e9}})
+	var out bytes.Buffer
+	if err := s.Text(&out, TextOptions{Width: 120}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "the clock was set 1 time; the machine slept 1m00s"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, &out)
+	}
+}

@@ -68,6 +68,11 @@ func (c Config) events(t *testing.T) {
 				t.Errorf("counters %+v: want a time and what moved", e.Counters)
 			}
 			continue
+		case model.KindClock:
+			if e.Clock.Time == 0 || e.Clock.Step == 0 && e.Clock.Suspended == 0 {
+				t.Errorf("clock %+v: want a time and what changed", e.Clock)
+			}
+			continue
 		case model.KindStray:
 			if e.Stray.Count == 0 || e.Stray.First == 0 || e.Stray.First > e.Facts.Time {
 				t.Errorf("stray-reset %+v until %v: want a count and an order", e.Stray, e.Facts.Time)
