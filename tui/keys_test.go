@@ -6,31 +6,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/closetrace/closetrace/model"
 )
 
-// keyTests holds one test per binding, by the name of its field.
+// keyTests holds one test per binding, by the name of its field. TestEveryKey runs them.
 var keyTests = map[string]func(*testing.T, *rig){
-	"next": func(t *testing.T, r *rig) {
-		for _, want := range []string{"[3 Causes]", "[4 Processes]", "[5 Peers]", "[6 Open]", "[7 Pairs]", "[1 Findings]", "[2 Stream]"} {
-			r.press("tab")
-			r.shows(want)
-		}
-	},
-	"previous": func(t *testing.T, r *rig) {
-		for _, want := range []string{"[1 Findings]", "[7 Pairs]", "[6 Open]", "[5 Peers]", "[4 Processes]", "[3 Causes]", "[2 Stream]"} {
-			r.press("shift+tab")
-			r.shows(want)
-		}
-	},
+	"next":     showsEachTab("tab", 1),
+	"previous": showsEachTab("shift+tab", -1),
 	"views": func(_ *testing.T, r *rig) {
 		for _, test := range [][3]string{
 			{"3", "[3 Causes]", "unread-data"},
@@ -356,40 +344,4 @@ var keyTests = map[string]func(*testing.T, *rig){
 			t.Error("ctrl+c does not quit while a question is open")
 		}
 	},
-}
-
-func TestEveryKey(t *testing.T) {
-	bindings := reflect.TypeFor[keyMap]()
-	for i := range bindings.NumField() {
-		name := bindings.Field(i).Name
-		t.Run(name, func(t *testing.T) {
-			test := keyTests[name]
-			if test == nil {
-				t.Fatal("the binding has no test")
-			}
-			test(t, newRig(t, 120, 24, demoFeed(), func(c *Config) { c.JSON = toJSON }))
-		})
-	}
-}
-
-func TestKeysAreNotBoundTwice(t *testing.T) {
-	keys := newKeyMap()
-	seen := map[string]string{}
-	helped := 0
-	for _, named := range keys.named() {
-		b := named.key
-		helped++
-		for _, k := range b.Keys() {
-			if other := seen[k]; other != "" && k != "p" && k != "x" { // p goes back in the detail, x ends in Open
-				t.Errorf("%q is bound to %q and %q", k, other, b.Help().Desc)
-			}
-			seen[k] = b.Help().Desc
-		}
-	}
-	if all := reflect.TypeFor[keyMap]().NumField(); helped != all {
-		t.Errorf("%d bindings have a name, of %d", helped, all)
-	}
-	if !key.Matches(keyPress("space"), keys.pause) {
-		t.Error("space does not match the pause")
-	}
 }

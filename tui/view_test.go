@@ -35,8 +35,9 @@ func TestViewIsOneFile(t *testing.T) {
 	r := newRig(t, 120, 24, demoFeed(), nil)
 	v := &countView{}
 	r.s.views = append(r.s.views, v)
-	r.press("8")
-	r.shows("[8 Count]", "ENDS", "400", "s sort")
+	last := fmt.Sprint(len(r.s.views))
+	r.press(last)
+	r.shows("["+last+" Count]", "ENDS", "400", "s sort")
 	r.press("s")
 	r.shows("sorted")
 	r.press("j", "enter")
