@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,7 @@ func newReplay(a *app) *cobra.Command {
 	}
 	flags.choice.flags(c.Flags())
 	flags.span.flags(c.Flags())
-	c.Flags().StringVar(&flags.format, "format", "text", "`FORMAT`: text, json, csv, or pcap-filter (an expression for tcpdump)")
+	c.Flags().StringVar(&flags.format, "format", "text", "`FORMAT`: "+strings.Join(formats, ", ")+"; pcap-filter is an expression for tcpdump")
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "the same as --format json")
 	c.Flags().StringVar(&flags.with, "with", "", "beside each end what this packet `CAPTURE` saw of it, and where the two disagree, as text")
 	c.Flags().BoolVar(&flags.rejudge, "rejudge", false, "judge the facts again and show what changes")

@@ -101,7 +101,7 @@ func nonZero[T int | uint16 | uint32 | uint64](n T) string {
 	return fmt.Sprint(n)
 }
 
-func show[T bool | int | uint32 | uint64 | time.Duration](o model.Opt[T]) string {
+func show[T bool | int | uint8 | uint32 | uint64 | time.Duration](o model.Opt[T]) string {
 	v, known := o.Get()
 	if !known {
 		return ""
