@@ -46,7 +46,7 @@ test-all:           ## all tests, what CI runs
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) test-kernels RUN='$(IN_GUESTS)';; *) \
 		echo "other kernels were not tested; run: make test-kernels (needs qemu-system-x86)";; esac
 
-lint:               ## formatting, vet for three systems, staticcheck and the import table (.golangci.yaml)
+lint:               ## formatting, vet for three systems, staticcheck (.golangci.yaml)
 	@test -z "$$(go tool gofumpt -l $$(git ls-files '*.go'))" || { go tool gofumpt -l $$(git ls-files '*.go'); exit 1; }
 	for os in linux windows darwin; do GOOS=$$os go vet ./... || exit 1; done
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT) run ./...
