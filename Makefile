@@ -6,7 +6,7 @@ GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: quiet run build cross generate check-generated check test test-all lint collector agent-million wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-install clean
+.PHONY: quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -53,6 +53,12 @@ lint:               ## formatting, vet for three systems, staticcheck (.golangci
 
 collector:          ## build/collector, an OpenTelemetry Collector for the tests of closetrace agent
 	cd tools/collector && go build -o $(CURDIR)/build/collector .
+
+check-kubernetes:   ## manifests and chart: what helm makes, and against the types of the Kubernetes API
+	cd tools/kubernetes && go build -o $(CURDIR)/build/helm/ helm.sh/helm/v3/cmd/helm .
+	PATH=$(CURDIR)/build/helm:$$PATH CLOSETRACE_REQUIRE=helm go test -count=1 ./deploy
+	for f in deploy/kubernetes/namespace.yaml deploy/kubernetes/daemonset.yaml; do build/helm/kubernetes <$$f || exit 1; done
+	build/helm/helm template closetrace deploy/helm/closetrace | build/helm/kubernetes
 
 agent-million:      ## a million ends through that Collector, which is killed twice (needs prometheus)
 	CLOSETRACE_ENDS=1000000 CLOSETRACE_REQUIRE=collector,prometheus CLOSETRACE_COLLECTOR=$(CURDIR)/build/collector \
