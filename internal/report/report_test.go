@@ -37,12 +37,20 @@ func TestInChromium(t *testing.T) {
 	b.open(url)
 	b.picture("light")
 	b.works()
+	uncut := func() {
+		t.Helper()
+		if cut := b.eval(`Array.from(document.querySelectorAll(".scroll")).filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 40)).join(" | ")`); cut != "" {
+			t.Errorf("tables are cut: %v", cut)
+		}
+	}
+	uncut()
 	b.look(1280, 900, "dark", "screen")
 	b.picture("dark")
 	b.look(400, 800, "light", "screen")
 	if got := b.eval(`document.documentElement.scrollWidth`).(float64); got > 400 {
 		t.Errorf("on a narrow screen the page is %v wide: %v", got, b.eval(`Array.from(document.querySelectorAll("main *")).filter(e => e.getBoundingClientRect().right > 401 && !e.closest(".scroll")).slice(0, 5).map(e => e.tagName + "." + e.className.baseVal + e.id + e.textContent.slice(0, 30)).join(" | ")`))
 	}
+	uncut()
 	b.picture("narrow")
 	b.look(900, 900, "light", "print")
 	b.picture("print")
