@@ -17,6 +17,9 @@ func (s *screen) pressed(msg tea.KeyPressMsg) tea.Cmd {
 	if s.prompt != nil {
 		return s.pressedPrompt(msg)
 	}
+	if !key.Matches(msg, s.keys.copyJSON) {
+		s.copied = ""
+	}
 	for _, a := range s.actions() {
 		if key.Matches(msg, a.key) {
 			return a.do(s)

@@ -17,6 +17,7 @@ const (
 	askExpr
 	askRecord
 	askWrite
+	askCopy
 	askQuit
 	askEnd
 	askTime
@@ -48,6 +49,9 @@ func (s *screen) ask(q question) {
 	case askWrite:
 		p.input.Prompt = "write to: "
 		p.input.SetValue(s.writeName())
+	case askCopy:
+		p.input.Prompt = "write it to: "
+		p.input.SetValue(s.copyName())
 	case askQuit:
 		p.input.Prompt = "A recording is running. Stop it, keep the file and quit? (y/n) "
 	case askTime:
@@ -147,6 +151,11 @@ func (s *screen) answered() tea.Cmd {
 	case askWrite:
 		s.prompt = nil
 		return s.writeView(value)
+	case askCopy:
+		s.prompt = nil
+		text := s.copied + "\n"
+		s.copied = ""
+		return s.writeText(value, text)
 	case askText, askQuit, askEnd:
 	}
 	s.prompt = nil

@@ -58,6 +58,7 @@ type screen struct {
 	replay *player
 	mouse  bool
 
+	copied   string   // what the last key, y, sent to the terminal
 	exprs    []string // that were asked for, the last one last
 	recalled int      // the one of them that the question shows; beyond them, none
 

@@ -18,14 +18,20 @@ import (
 )
 
 // copyRow copies the selected record, or the text of the selected row, through the
-// terminal (OSC 52), so that it works over ssh.
+// terminal (OSC 52), so that it works over ssh. Pressed once more it asks for a file, for
+// nobody knows whether the terminal took it.
 func (s *screen) copyRow() tea.Cmd {
 	t := s.focus().takeaway(s)
-	if t.row == "" {
+	switch t.row {
+	case "":
 		s.say(t.what)
 		return nil
+	case s.copied:
+		s.ask(askCopy)
+		return nil
 	}
-	s.say(t.what + sentWord)
+	s.copied = t.row
+	s.say(t.what + sentWord + "; " + s.keys.copyJSON.Help().Key + " again writes it to a file")
 	return tea.SetClipboard(t.row)
 }
 
@@ -113,6 +119,26 @@ func peerFilter(k groupKey) string {
 	return "tcp && " + addressField(k.prefix.Addr()) + ".addr == " + peer
 }
 
+// copyName is the name that is proposed for a file of what y copied.
+func (s *screen) copyName() string {
+	name := "closetrace-row-" + inZone(s.wall, s.cfg.Zone).Format("20060102-150405")
+	if strings.HasPrefix(s.copied, "{") {
+		return name + ".json"
+	}
+	return name + ".txt"
+}
+
+// writeText makes a file of text in the folder that w and R write in.
+func (s *screen) writeText(path, text string) tea.Cmd {
+	create := s.cfg.Create
+	return func() tea.Msg {
+		if err := writeNew(path, text, create); err != nil {
+			return doneMsg{err: err}
+		}
+		return doneMsg{text: "wrote " + path}
+	}
+}
+
 // writeName is the name that w proposes.
 func (s *screen) writeName() string {
 	name := "closetrace-" + strings.ToLower(s.focus().title()) + "-" + inZone(s.wall, s.cfg.Zone).Format("20060102-150405")
@@ -134,13 +160,7 @@ func (s *screen) writeView(path string) tea.Cmd {
 		create := s.cfg.Record
 		return func() tea.Msg { return savedMsg{writeRecords(d, path, create)} }
 	}
-	text, create := t.text(), s.cfg.Create
-	return func() tea.Msg {
-		if err := writeNew(path, text, create); err != nil {
-			return doneMsg{err: err}
-		}
-		return doneMsg{text: "wrote " + path}
-	}
+	return s.writeText(path, t.text())
 }
 
 func writeRecords(d *deck, path string, create func(string) (Recorder, error)) doneMsg {
