@@ -176,4 +176,32 @@ type Stop struct {
 	Lost uint64 `json:"lost"`
 	// signal, duration, count, size, rotate, pipe, child-exit, source-ended or error.
 	Reason string `json:"reason"`
+	// What the trace has cost this host until then (Linux).
+	Cost Cost `json:"cost,omitzero"`
+}
+
+// Cost is what a trace has cost its host since it was opened.
+type Cost struct {
+	// How long it had run.
+	Duration Opt[time.Duration] `json:"duration_ns,omitzero"`
+	// Connection ends that the kernel handed over in that time, before the filter.
+	Ends Opt[uint64] `json:"ends,omitzero"`
+	// CPU time of closetrace and its helpers in that time, in user space and in the
+	// kernel; what BPF programs took within other processes is not in it.
+	CPU Opt[time.Duration] `json:"cpu_ns,omitzero"`
+	// Run time of the BPF programs while the kernel measured it: in the first minute.
+	// Absent where it did not: that takes CAP_SYS_ADMIN and Linux 5.8, and reading it in the
+	// sandbox Linux 5.19.
+	BPF Opt[time.Duration] `json:"bpf_ns,omitzero"`
+	// How often they ran meanwhile.
+	BPFRuns Opt[uint64] `json:"bpf_runs,omitzero"`
+	// How long the kernel measured.
+	BPFDuration Opt[time.Duration] `json:"bpf_duration_ns,omitzero"`
+	// Ends of that time.
+	BPFEnds Opt[uint64] `json:"bpf_ends,omitzero"`
+	// Bytes that the kernel holds for the maps, the ring buffer included.
+	Maps uint64 `json:"maps_bytes,omitzero"`
+	// Bytes that closetrace holds for itself: RssAnon, without its program file, the ring
+	// buffer and its helpers.
+	Memory uint64 `json:"memory_bytes,omitzero"`
 }

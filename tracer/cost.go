@@ -35,6 +35,14 @@ func (c *Cost) Time() (sum time.Duration) {
 	return sum
 }
 
+// Runs is how often all programs ran.
+func (c *Cost) Runs() (sum uint64) {
+	for _, p := range c.Programs {
+		sum += p.Runs
+	}
+	return sum
+}
+
 // MeasurePrograms makes the kernel measure all programs of this host until it is
 // closed, which costs two readings of the clock for each run. Since 5.8; it needs
 // CAP_SYS_ADMIN.
@@ -49,14 +57,15 @@ func MeasurePrograms() (io.Closer, error) {
 // copyNumber is what the name of a program's copy ends with (hooksFor).
 var copyNumber = regexp.MustCompile(`_\d+$`)
 
-// Cost reads what the kernel has measured; without [MeasurePrograms] the times are 0.
-func (t *Tracer) Cost() (Cost, error) {
-	var c Cost
+// ProgramCosts reads what the kernel has measured of each program that ran, the most
+// expensive first; without [MeasurePrograms] there is none. Without CAP_BPF it needs
+// Linux 5.19.
+func (t *Tracer) ProgramCosts() ([]ProgramCost, error) {
 	sums := map[string]*ProgramCost{}
 	for name, p := range t.loaded.objects.Programs {
 		stats, err := p.Stats()
 		if err != nil {
-			return c, fmt.Errorf("read the cost of %s: %w", name, err)
+			return nil, fmt.Errorf("read the cost of %s: %w", name, err)
 		}
 		if stats.RunCount == 0 {
 			continue
@@ -68,12 +77,24 @@ func (t *Tracer) Cost() (Cost, error) {
 		sums[name].Time += stats.Runtime
 		sums[name].Runs += stats.RunCount
 	}
+	programs := make([]ProgramCost, 0, len(sums))
 	for _, p := range sums {
-		c.Programs = append(c.Programs, *p)
+		programs = append(programs, *p)
 	}
-	slices.SortFunc(c.Programs, func(a, b ProgramCost) int {
+	slices.SortFunc(programs, func(a, b ProgramCost) int {
 		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Program, b.Program))
 	})
+	return programs, nil
+}
+
+// Cost is [Tracer.ProgramCosts] and the memory of the maps. In the sandbox the latter can't
+// be read.
+func (t *Tracer) Cost() (Cost, error) {
+	var c Cost
+	var err error
+	if c.Programs, err = t.ProgramCosts(); err != nil {
+		return c, err
+	}
 	for name, m := range t.loaded.objects.Maps {
 		info, err := m.Info()
 		if err != nil {

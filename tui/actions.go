@@ -2,9 +2,12 @@ package tui
 
 import (
 	"slices"
+	"time"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/closetrace/closetrace/model"
 )
 
 // pressed does what a key asks for. A question that is open gets it first, then the
@@ -56,7 +59,7 @@ func (s *screen) actions() []action {
 		act(k.write, func(s *screen) { s.ask(askWrite) }),
 		{k.record, (*screen).toggleRecording},
 		act(k.mouse, (*screen).toggleMouse),
-		act(k.help, (*screen).openHelp),
+		{k.help, (*screen).openHelp},
 		{k.quit, (*screen).quit},
 		act(k.sort, func(s *screen) { s.say("this view has one order") }),
 		act(k.reverse, func(s *screen) { s.say("this view has one order") }),
@@ -83,12 +86,32 @@ func (s *screen) moves() []action {
 	}
 }
 
-// openHelp shows all keys.
-func (s *screen) openHelp() {
+// openHelp shows all keys, and asks what the trace costs.
+func (s *screen) openHelp() tea.Cmd {
 	s.help = true
 	s.pages.SetContentLines(s.helpLines())
 	s.pages.GotoTop()
+	if s.cfg.Cost == nil || s.costing {
+		return nil
+	}
+	s.costing = true
+	ask := s.cfg.Cost
+	return func() tea.Msg { return costMsg(ask()) }
 }
+
+// takeCost shows what the trace costs, and asks again as long as the help is open.
+func (s *screen) takeCost(msg costMsg) tea.Cmd {
+	s.cost, s.costing = model.Cost(msg), s.help
+	if !s.help {
+		return nil
+	}
+	s.pages.SetContentLines(s.helpLines())
+	ask := s.cfg.Cost
+	return tea.Tick(costEvery, func(time.Time) tea.Msg { return costMsg(ask()) })
+}
+
+// costEvery is how often the help's line is made anew.
+const costEvery = 2 * time.Second
 
 // noticeTime is how long a notice stands if no key is pressed.
 const noticeTime = 8e9

@@ -7,6 +7,7 @@ import (
 	"charm.land/bubbles/v2/key"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -92,7 +93,7 @@ func (s *screen) helpLines() []string {
 	topics := s.helpTopics()
 	first, second := s.helpColumn(topics[0]), s.helpColumn(topics[1])
 	if s.width < helpWide {
-		return slices.Concat(first, second)
+		return slices.Concat(first, second, s.costLines())
 	}
 	half := s.width / 2
 	lines := make([]string, max(len(first), len(second)))
@@ -104,6 +105,17 @@ func (s *screen) helpLines() []string {
 			lines[i] += blanks(half-ansi.StringWidth(lines[i])) + ansi.Truncate(second[i], half, s.g.dots)
 		}
 	}
+	return append(lines, s.costLines()...)
+}
+
+// costLines say what the trace costs this host, if that is known.
+func (s *screen) costLines() []string {
+	text := human.Cost(&s.cost)
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(ansi.Wrap("Cost "+text, s.width, ""), "\n")
+	lines[0] = s.pal.strong.Styled("Cost") + strings.TrimPrefix(lines[0], "Cost")
 	return lines
 }
 

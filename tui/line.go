@@ -284,5 +284,9 @@ func stopWord(s *model.Stop) string {
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
-	return safetext.Escape(text + "; missed " + human.Count(s.Lost) + " events")
+	text += "; missed " + human.Count(s.Lost) + " events"
+	if cost := human.Cost(&s.Cost); cost != "" {
+		text += "; cost " + cost
+	}
+	return safetext.Escape(text)
 }

@@ -69,6 +69,8 @@ type Config struct {
 	Findings func() []Finding
 	// JSON appends r as one line of JSON.
 	JSON func(b []byte, r *model.Record) []byte
+	// Cost returns what the trace has cost until now; the help shows it.
+	Cost func() model.Cost
 	// Replay says that the records are a recording, which is read to its end
 	// before one moves in it.
 	Replay *Replay

@@ -62,6 +62,9 @@ type screen struct {
 	exprs    []string // that were asked for, the last one last
 	recalled int      // the one of them that the question shows; beyond them, none
 
+	cost    model.Cost // as the help shows it
+	costing bool       // and it is being asked for
+
 	signals chan os.Signal // to stop and to go on
 }
 
@@ -81,6 +84,7 @@ type (
 	}
 	savedMsg struct{ doneMsg }   // and does not read its snapshot any more
 	asideMsg struct{ stop bool } // a signal: stop, or take the terminal again
+	costMsg  model.Cost          // what the trace has cost
 	backMsg  doneMsg             // and the terminal was not ours meanwhile
 )
 
@@ -170,6 +174,8 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case savedMsg:
 		s.releaseSnapshot()
 		s.done(msg.doneMsg)
+	case costMsg:
+		cmd = s.takeCost(msg)
 	case connsMsg:
 		s.conns.take(msg)
 	}

@@ -48,13 +48,13 @@ func TestScreenRecorderLeavesNothing(t *testing.T) {
 	if err := os.WriteFile(fill, make([]byte, 4096), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := beginPart(path, outputs{}, model.Start{}); !errors.Is(err, unix.ENOSPC) {
+	if _, err := beginPart(path, outputs{}, model.Start{}, nil); !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("on a full disk: %v, want ENOSPC", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file is left: %v", err)
 	}
-	if _, err := beginPart(fill, outputs{}, model.Start{}); err == nil || strings.Contains(err.Error(), "--force") {
+	if _, err := beginPart(fill, outputs{}, model.Start{}, nil); err == nil || strings.Contains(err.Error(), "--force") {
 		t.Errorf("of a file that exists: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/session"
+	"github.com/closetrace/closetrace/model"
 )
 
 const recordHelp = `Record teardowns as JSON Lines (schema closetrace/1, docs/record.md).
@@ -105,13 +106,14 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	}
 	defer out.close()
 	flags.options.Folder = out.folder
+	var t *trace
+	flags.options.Cost = func() model.Cost { return t.Cost() } // no file ends before the trace began
 	w, err := record.Create(flags.output, flags.options)
 	if err != nil {
 		return createError(flags.output, err)
 	}
 	service := !hasTerminal() // asked now: by the time of SIGHUP a terminal that is lost is gone
-	t, err := flags.open()
-	if err != nil {
+	if t, err = flags.open(); err != nil {
 		return errors.Join(err, w.Discard())
 	}
 	defer t.Close()
@@ -125,7 +127,7 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	if errors.Is(err, syscall.EPIPE) {
 		err = syscall.EPIPE // the reader has seen enough: not an error
 	}
-	status.finish(err != nil && !errors.Is(err, syscall.EPIPE))
+	status.finish(err != nil && !errors.Is(err, syscall.EPIPE), t.Cost())
 	if lost := status.loss(); lost != nil && flags.strict && err == nil {
 		err = lost
 	} else if lost != nil {

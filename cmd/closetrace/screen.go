@@ -55,7 +55,8 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 		Traced:   t.filter.String(),
 		Notice:   strings.Join(t.flags.warned, "; "),
 		Stop:     func() { cancel(session.Reason("signal")) },
-		Record:   func(path string) (tui.Recorder, error) { return beginPart(path, open.outputs, t.Start()) },
+		Record:   func(path string) (tui.Recorder, error) { return beginPart(path, open.outputs, t.Start(), t.Cost) },
+		Cost:     t.Cost,
 		Create:   open.outputs.create,
 		Keys:     open.keys,
 		OpenNote: open.note,
@@ -134,11 +135,12 @@ func farewell(t *tui.Totals) string {
 }
 
 // beginPart begins a recording on the screen, which has no --force.
-func beginPart(path string, to outputs, start model.Start) (tui.Recorder, error) {
+func beginPart(path string, to outputs, start model.Start, cost func() model.Cost) (tui.Recorder, error) {
 	options, err := to.recording(path)
 	if err != nil {
 		return nil, err
 	}
+	options.Cost = cost
 	p, err := session.BeginPart(path, options, start)
 	if errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("%s exists; choose another name", path)

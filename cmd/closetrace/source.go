@@ -41,6 +41,8 @@ type traceFlags struct {
 	sandbox sandbox.Options
 	box     *sandbox.Box
 	asked   *sandbox.Reader
+	// meter, if set, knows what the trace costs.
+	meter *meter
 	// follow, if set, is the command or process that is traced alone.
 	follow *followed
 	// family, if set, is that process.
@@ -100,7 +102,14 @@ func (t *traceFlags) open() (*trace, error) {
 	if t.follow != nil {
 		o.Found = findings.New()
 	}
-	return &trace{Session: session.New(source, o), source: source, filter: filter, flags: t}, nil
+	if t.meter != nil {
+		o.Cost = t.meter.now
+	}
+	s := session.New(source, o)
+	if t.meter != nil {
+		t.meter.begin(s.Seen)
+	}
+	return &trace{Session: s, source: source, filter: filter, flags: t}, nil
 }
 
 // tell writes what of a trace that has ended could not be read.
@@ -111,7 +120,10 @@ func (t *trace) tell(out io.Writer) {
 	}
 }
 
-func (t *trace) Close() error { return errors.Join(t.source.Close(), t.flags.box.Close()) }
+func (t *trace) Close() error {
+	t.flags.meter.close()
+	return errors.Join(t.source.Close(), t.flags.box.Close())
+}
 
 // lacking is the want of a privilege or of a feature of the kernel.
 type lacking struct{ err error }

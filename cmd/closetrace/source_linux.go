@@ -33,7 +33,9 @@ func openSource(t *traceFlags) (model.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.meter = newMeter(source, t.box.Helpers())
 	if err := t.enter(); err != nil {
+		t.meter.close()
 		source.Close()
 		return nil, err
 	}

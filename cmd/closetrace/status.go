@@ -116,8 +116,8 @@ func (s *status) loss() error {
 }
 
 // finish replaces the line by the summary of the whole recording; after a
-// failure it is also written if nothing was shown before.
-func (s *status) finish(failed bool) {
+// failure it is also written if nothing was shown before. What the trace has cost follows.
+func (s *status) finish(failed bool, cost model.Cost) {
 	close(s.quit)
 	s.done.Wait()
 	if s.live {
@@ -125,6 +125,9 @@ func (s *status) finish(failed bool) {
 	}
 	if s.live || failed {
 		fmt.Fprintln(s.out, s.line(false))
+		if text := human.Cost(&cost); text != "" {
+			fmt.Fprintln(s.out, "cost: "+text)
+		}
 		if n := s.writer.Counts().Unwritten; n > 0 {
 			fmt.Fprintf(s.out, "%s of these lines could not be written\n", human.Count(n))
 		}

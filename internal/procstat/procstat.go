@@ -17,6 +17,7 @@ type Stat struct {
 	Name   string
 	State  byte   // R, S, D, T, Z, X and so on
 	Parent int    // PID; 0 is that of a process without one
+	CPU    uint64 // in ticks, in user space and in the kernel, of all threads
 	Start  uint64 // in ticks since boot
 }
 
@@ -24,6 +25,8 @@ type Stat struct {
 const (
 	state  = 0
 	parent = 4 - 3
+	utime  = 14 - 3
+	stime  = 15 - 3
 	start  = 22 - 3
 )
 
@@ -39,10 +42,14 @@ func Parse(text []byte) (Stat, bool) {
 		return Stat{}, false
 	}
 	s := Stat{Name: string(text[open+1 : end]), State: fields[state][0]}
-	var err, err2 error
-	s.Parent, err = strconv.Atoi(fields[parent])
-	s.Start, err2 = strconv.ParseUint(fields[start], 10, 64)
-	return s, err == nil && err2 == nil
+	var errs [4]error
+	var user, system uint64
+	s.Parent, errs[0] = strconv.Atoi(fields[parent])
+	user, errs[1] = strconv.ParseUint(fields[utime], 10, 64)
+	system, errs[2] = strconv.ParseUint(fields[stime], 10, 64)
+	s.Start, errs[3] = strconv.ParseUint(fields[start], 10, 64)
+	s.CPU = user + system
+	return s, errs == [4]error{}
 }
 
 // Ended reports whether the process has ended and only waits for its parent, or

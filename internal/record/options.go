@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/internal/safefile"
+	"github.com/closetrace/closetrace/model"
 )
 
 // Options says how a recording is written. The zero value writes plain lines
@@ -27,6 +28,8 @@ type Options struct {
 	RotateSize int64
 	RotateAge  time.Duration
 	RotateKeep int
+	// Cost, if set, is what the stop line of each file says of the cost of the trace.
+	Cost func() model.Cost
 	// OnError is told once, from any goroutine, when writing has become
 	// impossible, so that a quiet recording ends too. It must not call the Writer.
 	OnError func(error)

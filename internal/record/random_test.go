@@ -182,6 +182,7 @@ func (r random) record() model.Record {
 		for range r.IntN(5) {
 			rec.Stop.Teardowns[clean(r.text())] = r.Uint64()
 		}
+		r.fill(reflect.ValueOf(&rec.Stop.Cost).Elem())
 	}
 	if rec.Time() == 0 && rec.Kind != model.KindStop {
 		giveTime(&rec, 1795195380123456789)

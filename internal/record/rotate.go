@@ -74,7 +74,7 @@ func (w *Writer) endFile(now model.Time) error {
 		return err
 	}
 	stop := model.Record{Kind: model.KindStop, Stop: model.Stop{Time: now, Reason: "rotate"}}
-	if err := w.add(w.tally.stop(&stop)); err != nil {
+	if err := w.add(w.lastLine(&stop)); err != nil {
 		return err
 	}
 	w.file.stopped = true

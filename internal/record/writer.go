@@ -100,7 +100,7 @@ func (w *Writer) write(r *model.Record) error {
 		w.start = &first
 	}
 	if r.Kind == model.KindStop {
-		r = w.tally.stop(r)
+		r = w.lastLine(r)
 		w.file.stopped = true
 	}
 	err := w.add(r)
@@ -108,6 +108,15 @@ func (w *Writer) write(r *model.Record) error {
 		err = w.rotate()
 	}
 	return err
+}
+
+// lastLine is a stop with what is known at the end of its file.
+func (w *Writer) lastLine(stop *model.Record) *model.Record {
+	stop = w.tally.stop(stop)
+	if w.options.Cost != nil {
+		stop.Stop.Cost = w.options.Cost()
+	}
+	return stop
 }
 
 var errClosed = errors.New("recording is closed")
@@ -235,7 +244,7 @@ func (w *Writer) lastWords(r *model.Record) error {
 		return w.err
 	}
 	w.file.stopped = true
-	if _, err := w.file.write(Append(w.batch[:0], w.tally.stop(r))); err != nil {
+	if _, err := w.file.write(Append(w.batch[:0], w.lastLine(r))); err != nil {
 		w.counts.Unwritten++
 		return w.err
 	}

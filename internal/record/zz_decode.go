@@ -246,6 +246,36 @@ func (d *Decoder) stopLine(v *model.Stop) {
 			signed(d, "lost", &v.Lost, 0, math.MaxUint64)
 		case "reason":
 			d.str("reason", &v.Reason)
+		case "cost":
+			d.cost(&v.Cost)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) cost(v *model.Cost) {
+	d.member = "cost"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "duration_ns":
+			optional(d, "cost.duration_ns", &v.Duration, math.MinInt64, math.MaxInt64)
+		case "ends":
+			optional(d, "cost.ends", &v.Ends, 0, math.MaxUint64)
+		case "cpu_ns":
+			optional(d, "cost.cpu_ns", &v.CPU, math.MinInt64, math.MaxInt64)
+		case "bpf_ns":
+			optional(d, "cost.bpf_ns", &v.BPF, math.MinInt64, math.MaxInt64)
+		case "bpf_runs":
+			optional(d, "cost.bpf_runs", &v.BPFRuns, 0, math.MaxUint64)
+		case "bpf_duration_ns":
+			optional(d, "cost.bpf_duration_ns", &v.BPFDuration, math.MinInt64, math.MaxInt64)
+		case "bpf_ends":
+			optional(d, "cost.bpf_ends", &v.BPFEnds, 0, math.MaxUint64)
+		case "maps_bytes":
+			signed(d, "cost.maps_bytes", &v.Maps, 0, math.MaxUint64)
+		case "memory_bytes":
+			signed(d, "cost.memory_bytes", &v.Memory, 0, math.MaxUint64)
 		default:
 			d.skip(0)
 		}

@@ -131,6 +131,23 @@ func (e *encoder) Stop(v *model.Stop) {
 	e.counts(`"teardowns":`, v.Teardowns)
 	e.uint(`"lost":`, uint64(v.Lost))
 	e.str(`"reason":`, v.Reason)
+	{
+		at := e.open(`"cost":`)
+		e.inCost(&v.Cost)
+		e.close(at, omitEmpty)
+	}
+}
+
+func (e *encoder) inCost(v *model.Cost) {
+	number(e, `"duration_ns":`, v.Duration)
+	number(e, `"ends":`, v.Ends)
+	number(e, `"cpu_ns":`, v.CPU)
+	number(e, `"bpf_ns":`, v.BPF)
+	number(e, `"bpf_runs":`, v.BPFRuns)
+	number(e, `"bpf_duration_ns":`, v.BPFDuration)
+	number(e, `"bpf_ends":`, v.BPFEnds)
+	uintIf(e, `"maps_bytes":`, v.Maps)
+	uintIf(e, `"memory_bytes":`, v.Memory)
 }
 
 func (e *encoder) judgement(v *model.Judgement) {

@@ -39,6 +39,14 @@ func New(o Options) (*Box, error) {
 // Who is the user that the process becomes.
 func (b *Box) Who() Identity { return b.who }
 
+// Helpers are the processes that do the rest, by PID.
+func (b *Box) Helpers() (pids []int) {
+	for _, h := range b.helpers {
+		pids = append(pids, h.pid())
+	}
+	return pids
+}
+
 // Close ends the helpers.
 func (b *Box) Close() error {
 	var errs []error

@@ -8,6 +8,8 @@ type helper struct{}
 
 func (*helper) close() error { return nil }
 
+func (*helper) pid() int { return 0 }
+
 // Reader is for Linux.
 type Reader struct{}
 

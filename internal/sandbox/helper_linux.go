@@ -153,6 +153,8 @@ func passedFile(control []byte) (*os.File, error) {
 	return os.NewFile(uintptr(descriptors[0]), "passed"), nil
 }
 
+func (h *helper) pid() int { return h.command.Process.Pid }
+
 func (h *helper) close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -24,6 +24,8 @@ type Options struct {
 	// Follow, if set, is called when the source is live. It may cancel with a
 	// [Reason]; what it returns is called at the end.
 	Follow func(context.Context, context.CancelCauseFunc, *ledger.Ends) (done func())
+	// Cost, if set, is asked for what the trace costs.
+	Cost func() model.Cost
 	// Found, if set, sees every record.
 	Found *findings.Engine
 }
@@ -43,6 +45,7 @@ type Session struct {
 	rest   atomic.Pointer[ledger.Passing]
 	o      Options
 	stop   model.Stop // the counts so far
+	seen   atomic.Uint64
 	ended  ledger.Ends
 }
 
@@ -64,6 +67,18 @@ func (s *Session) Found() *findings.Engine { return s.o.Found }
 
 // Ends counts what was yielded. It changes while records are yielded, in that goroutine.
 func (s *Session) Ends() *ledger.Ends { return &s.ended }
+
+// Seen counts the connection ends that came from the source, before Options.Rest; any
+// goroutine may ask.
+func (s *Session) Seen() uint64 { return s.seen.Load() }
+
+// Cost is what the trace has cost until now, zero if nobody knows.
+func (s *Session) Cost() model.Cost {
+	if s.o.Cost == nil {
+		return model.Cost{}
+	}
+	return s.o.Cost()
+}
 
 // Failed returns an error if the filter failed on records, which were left out.
 func (s *Session) Failed() error { return s.rest.Load().Failed() }
@@ -110,7 +125,7 @@ func (s *Session) InPlace(ctx context.Context) iter.Seq2[*model.Record, error] {
 			return
 		}
 		stop := s.stop
-		stop.Teardowns = s.ended.ByVerdict()
+		stop.Teardowns, stop.Cost = s.ended.ByVerdict(), s.Cost()
 		stop.Time, stop.Reason = max(last, model.TimeOf(time.Now())), "source-ended"
 		var why Reason
 		if errors.As(context.Cause(ctx), &why) {
@@ -135,8 +150,12 @@ func (s *Session) pass(ctx context.Context, cancel context.CancelCauseFunc, yiel
 		if err != nil {
 			return last, err, false
 		}
-		if r.Kind == model.KindLoss {
+		switch r.Kind {
+		case model.KindLoss:
 			s.stop.Lost += r.Loss.Count
+		case model.KindTeardown:
+			s.seen.Add(1)
+		default:
 		}
 		if !s.rest.Load().Match(r) {
 			continue
