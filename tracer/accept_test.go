@@ -31,7 +31,7 @@ func acceptConnections() error {
 			return errno
 		}
 		fmt.Println(os.Getpid())
-		// The descriptor stays open: who closes it would tell who had it.
+		// The descriptor stays open: closing it would reveal its owner.
 		_ = fd
 	}
 }

@@ -33,7 +33,7 @@ type assembler struct {
 	recent recent
 	strays strays
 	began  ktime // when the trace did
-	// following: only connections of some processes are told.
+	// following: only connections of some processes are reported.
 	following bool
 	unseen    blind
 	ids       ids
@@ -47,7 +47,7 @@ func newAssembler(t translator, session string) *assembler {
 	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, waited: map[*ended]*waiting{}, waits: newWaits(), recent: newRecent(), strays: strays{byTuple: map[tuple]*strayResets{}}}
 }
 
-// attached tells whether every return of close() is traced.
+// attached sets whether every return of close() is traced.
 func (a *assembler) attached(allReturns bool) {
 	if allReturns {
 		a.grace = returnGrace
@@ -102,9 +102,9 @@ func (a *assembler) hold(e *bpf.TraceEnd) {
 	}
 }
 
-// amend adds what came after an end, in the same kernel call or soon after it.
-// What comes too late is dropped: the record has been delivered, or would be if
-// it were this program's turn on a busy machine. The socket may be another's.
+// amend adds what came after an end, in the same kernel call or soon after it. What comes
+// too late is dropped: the record has been delivered, or would have been if a busy
+// machine had let this program run. The socket may by then belong to another connection.
 func (a *assembler) amend(m *message) {
 	h := a.recent.heldBy(m.later.Sock)
 	if h == nil || ktime(m.later.Time) > h.time().add(hold) {
@@ -124,9 +124,8 @@ func (a *assembler) amend(m *message) {
 	}
 }
 
-// descriptorClosed: whoever closes the descriptor of a connection that has
-// ended is who held it: better than the listener's process. What was not read
-// until then is lost.
+// descriptorClosed: whoever closes the descriptor of a connection that has ended held it,
+// which is better evidence than the listener's process. Data not read by then is lost.
 func descriptorClosed(e *bpf.TraceEnd, l *bpf.TraceLater) {
 	e.Flags |= flagDescriptorClosed
 	if model.Call(e.Call) != model.CallDisconnect { // which has emptied the queue
@@ -169,8 +168,8 @@ func (a *assembler) next(kind model.Kind) *model.Facts {
 	return &a.event.Facts
 }
 
-// advance tells that everything sent before at has been read. losses is the
-// kernel's present count. It returns false when emit did.
+// advance takes note that everything sent before at has been read. losses is the kernel's
+// present count. It returns false when emit did.
 func (a *assembler) advance(at ktime, losses uint32, out emit) bool {
 	for {
 		w := a.waits.due(at.add(-a.grace))
@@ -212,8 +211,8 @@ func (a *assembler) releaseUntil(until ktime, losses uint32, out emit) bool {
 	return a.reportStrays(until, out)
 }
 
-// deliver reports a connection end. For a close() whose linger time ran out
-// that is the outcome; the teardown was when the time ran out.
+// deliver reports a connection end. For a close() whose linger time ran out it is the
+// outcome: the teardown was reported when the time ran out.
 func (a *assembler) deliver(h *ended, gap bool, out emit) bool {
 	e, w := &h.end, a.waitOf(h)
 	if w == nil && e.Lingering != 0 && a.hertz != 0 { // the message of its begin was lost

@@ -10,9 +10,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestNothingBeforeLive: while the hooks are attached one after the other some of
-// them see what others do not. What begins or ends then is not followed, and is no
-// event that the kernel failed to show.
+// TestNothingBeforeLive: while the hooks are attached one after the other some of them
+// see what others do not. Connections that begin or end then are not followed, and do not
+// count as lost events.
 func TestNothingBeforeLive(t *testing.T) {
 	if missing := missingCapabilities(); len(missing) > 0 {
 		t.Skip(&PrivilegeError{missing})

@@ -16,9 +16,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// Capture is what the kernel sent during a run of the lab, with the
-// truths of that run: enough to do again, without a kernel, all that user space
-// did.
+// Capture is what the kernel sent during a run of the lab, with the truths of that run:
+// enough to repeat, without a kernel, all that user space did.
 type Capture struct {
 	Kernel   string           `json:"kernel"`
 	Mode     Mode             `json:"mode"`
@@ -32,9 +31,9 @@ type Capture struct {
 	AllReturns bool `json:"all_returns,omitzero"`
 }
 
-// Capture returns what messages, recorded by Record, tell of the results'
-// namespaces, and of others' connections that had the same sockets in memory.
-// The rest of the host is left out.
+// Capture returns what messages, recorded by Record, say of the results' namespaces, and
+// of others' connections that had the same sockets in memory. The rest of the host is
+// left out.
 func (t *Tracer) Capture(messages [][]byte, results []lab.Result) Capture {
 	a := t.asm
 	c := Capture{
@@ -66,7 +65,7 @@ func (m *message) hasEnd() bool {
 		m.kind == bpf.TraceMessageMESSAGE_LEFT
 }
 
-// hasTuple: the message is of no socket that is known.
+// hasTuple: the message names a tuple, because its socket is not known.
 func (m *message) hasTuple() bool {
 	return m.kind == bpf.TraceMessageMESSAGE_RESET_TW || m.kind == bpf.TraceMessageMESSAGE_RESET_GOT_TW ||
 		m.kind == bpf.TraceMessageMESSAGE_STRAY
@@ -89,8 +88,7 @@ func decodeAll(raw [][]byte) []message {
 	return decoded
 }
 
-// ReadCapture reads a capture; it fails if the messages have another layout
-// than today's.
+// ReadCapture reads a capture; it fails if the layout of messages has changed since.
 func ReadCapture(path string) (c Capture, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -114,7 +112,7 @@ func ReadCapture(path string) (c Capture, err error) {
 	return c, nil
 }
 
-// knowBetween corrects what older captures say: that a forged RST is the peer's.
+// knowBetween corrects older captures, which attribute a forged RST to the peer.
 func (c *Capture) knowBetween() {
 	for i := range c.Results {
 		if c.Results[i].Name == "reset-forged" {

@@ -24,9 +24,9 @@ type clock struct {
 }
 
 // adjust takes a new measurement and returns how far the wall clock was set and how long
-// the machine slept: only then CLOCK_BOOTTIME runs and CLOCK_MONOTONIC does not. Small
-// differences are noise and would give one process many start times; they add up until
-// they are none.
+// the machine slept: only during sleep does CLOCK_BOOTTIME run while CLOCK_MONOTONIC
+// stands still. Small differences are noise and would give one process many start times;
+// they are ignored until they add up to more.
 func (c *clock) adjust(fresh clock) (step, slept time.Duration) {
 	wall, boot := time.Duration(fresh.realtime-c.realtime), time.Duration(fresh.boottime-c.boottime)
 	if fresh.spread > int64(clockNoise) || max(wall.Abs(), boot.Abs()) <= clockNoise {
@@ -39,8 +39,8 @@ func (c *clock) adjust(fresh clock) (step, slept time.Duration) {
 	return wall - slept, slept
 }
 
-// setClock follows the wall clock. What has ended since it was last called is still
-// held, so no end is told by a clock that was set before it.
+// setClock follows the wall clock. What has ended since it was last called is still held,
+// so each end is reported by the clock of its time.
 func (t *Tracer) setClock(out emit) bool {
 	step, slept := t.asm.clock.adjust(t.now.measure())
 	if step == 0 && slept == 0 {

@@ -85,8 +85,8 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// TestAdjust: wall-clock time follows steps and sleep, tells them apart, and does not
-// follow noise.
+// TestAdjust: wall-clock time follows steps and sleep, which are distinguished, and
+// ignores noise.
 func TestAdjust(t *testing.T) {
 	const hour = int64(time.Hour)
 	before := clock{realtime: epoch, boottime: epoch - hour}

@@ -28,7 +28,8 @@ const (
 	countersFile = "/net/netstat"
 )
 
-// counted are the counters of which no socket tells, by the names that nstat prints.
+// counted are the counters of events that no socket shows, by the names that nstat
+// prints.
 var counted = map[string]bool{
 	"TcpExtListenOverflows": true, "TcpExtListenDrops": true, "TcpExtEmbryonicRsts": true,
 	"TcpExtTCPReqQFullDrop": true, "TcpExtTCPReqQFullDoCookies": true,
@@ -44,11 +45,11 @@ var counted = map[string]bool{
 }
 
 // oomKills counts processes that the OOM killer has killed, in all control groups (since
-// 4.13: mm/vmstat.c, OOM_KILL). It is the host's, and told with the counters of our own
-// namespace.
+// 4.13: mm/vmstat.c, OOM_KILL). It counts the whole host, and is reported with the
+// counters of our own namespace.
 const oomKills = "VmstatOomKill"
 
-// routine moves whenever segments overtake each other: alone it is no news.
+// routine moves whenever segments overtake each other: alone it is not worth a report.
 const routine = "TcpExtTCPOFOQueue"
 
 // namespace is a network namespace with traced ends. It is read through a process that
@@ -83,7 +84,7 @@ func newNamespaces(only uint32, now ktime) *namespaces {
 }
 
 // survey reads the counters of the namespaces that processes are in, so that what is
-// counted before the first end in one of them is told, too.
+// counted before the first end in one of them is reported, too.
 func (n *namespaces) survey(now ktime) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -116,10 +117,10 @@ func inodeOf(path string) uint64 {
 	return s.Ino
 }
 
-// procOf returns the folder of the process through which s is read, or "". The link
-// to a process's namespace is closed to a trace that gave up its capabilities. Then
-// the file of counters tells: each namespace has one of its own, and if it is neither
-// ours nor one that another number has, it is taken for that of the socket.
+// procOf returns the folder of the process through which s is read, or "". The link to a
+// process's namespace is closed to a trace that gave up its capabilities. Then the file
+// of counters identifies it: each namespace has one of its own, and if it is neither ours
+// nor that of another number, it is taken for that of the socket.
 func (n *namespaces) procOf(s *namespace) string {
 	if s.pid == 0 {
 		return self
@@ -211,7 +212,7 @@ func (s *namespace) read(proc string, now ktime) map[string]uint64 {
 	return moved
 }
 
-// difference returns what moved, and whether something began again: another namespace
+// difference returns what moved, and whether a counter went back: then another namespace
 // has got the number.
 func difference(before, after map[string]uint64) (moved map[string]uint64, again bool) {
 	moved = map[string]uint64{}
@@ -238,7 +239,7 @@ func readCounts(proc string) (map[string]uint64, error) {
 		}
 		parseCounts(text, counts)
 	}
-	if text, err := os.ReadFile(proc + "/net/snmp6"); err == nil { // without IPv6 there is none
+	if text, err := os.ReadFile(proc + "/net/snmp6"); err == nil { // absent without IPv6
 		parsePairs(text, counts)
 	}
 	if text, err := os.ReadFile("/proc/vmstat"); err == nil && proc == self {

@@ -27,8 +27,8 @@ func TestParseCounts(t *testing.T) {
 	}
 }
 
-// TestCountersTellOfAFullQueue checks what is told against what the kernel counted from
-// before the trace began until after it ended.
+// TestCountersTellOfAFullQueue compares what is reported with what the kernel counted
+// from before the trace began until after it ended.
 func TestCountersTellOfAFullQueue(t *testing.T) {
 	before, err := readCounts(self)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestCountersTellOfAFullQueue(t *testing.T) {
 	}
 }
 
-// overflow connects to a listener with room for one that nobody accepts.
+// overflow connects to a listener that accepts nothing and has room for one connection.
 func overflow(t *testing.T) {
 	t.Helper()
 	socket := func() int {

@@ -15,9 +15,9 @@ const (
 	execSlots = 1 << 17 // EXECS, bpf/maps.h
 )
 
-// execCounts reads how often processes have executed a program: bpf/maps.h, execs. Where
-// more PIDs are allowed than there are slots, two can have one, and an exec of one hides
-// the executable of the other if it was not looked up before.
+// execCounts reads how often processes have executed a program: bpf/maps.h, execs. If
+// more PIDs are allowed than there are slots, two processes may share one; an exec of one
+// then hides the executable of the other, unless that was looked up before.
 type execCounts struct {
 	memory io.ReaderAt // of all variables
 	offset uint32

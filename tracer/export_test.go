@@ -10,8 +10,8 @@ import (
 	"github.com/closetrace/closetrace/internal/lab/sourcetest"
 )
 
-// Misses returns how often the kernel did not run a program because another
-// run of it was under way on the same processor.
+// Misses returns how often the kernel did not run a program because it was already
+// running on the same processor.
 func (t *Tracer) Misses() map[string]uint64 {
 	misses := map[string]uint64{}
 	for name, p := range t.loaded.objects.Programs {
@@ -22,8 +22,8 @@ func (t *Tracer) Misses() map[string]uint64 {
 	return misses
 }
 
-// SkippedAndNotCopied returns the programs of which the kernel left out runs, though
-// none must be, and that are loaded only once.
+// SkippedAndNotCopied returns the programs that are loaded only once and of which the
+// kernel skipped runs.
 func (t *Tracer) SkippedAndNotCopied() (names []string) {
 	misses := t.Misses()
 	for _, h := range slices.Concat(core, extra[t.loaded.mode]) {
@@ -68,7 +68,7 @@ func (t *Tracer) InTable() (n int) {
 	return n
 }
 
-// OpenOrSkip starts a trace, or skips the test where the kernel lacks the mode. The
+// OpenOrSkip starts a trace, or skips the test if the kernel lacks the mode. The
 // tracepoint mode must work wherever the tests run as root.
 func OpenOrSkip(t *testing.T, opts Options) *Tracer {
 	t.Helper()

@@ -18,7 +18,7 @@ import (
 // translator turns messages into facts.
 type translator struct {
 	clock   clock
-	hertz   uint32           // CONFIG_HZ, or 0 if it could not be learnt
+	hertz   uint32           // CONFIG_HZ, or 0 if unknown
 	reasons map[uint8]string // enum sk_rst_reason of this kernel, empty before 6.10
 	names   names
 	// Every ICMP error that reaches TCP is seen, by the version of IP.
@@ -133,8 +133,8 @@ func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	t.talk(tcp, e)
 }
 
-// leftTimeWait: the kernel makes no more TIME_WAITs than tcp_max_tw_buckets allows.
-// Where there are so many it is not known whether this was the last.
+// leftTimeWait: the kernel makes no more TIME_WAITs than tcp_max_tw_buckets allows. When
+// there are that many it is not known whether this was the last one made.
 func leftTimeWait(e *bpf.TraceEnd, last model.State, sentRST bool) model.Opt[bool] {
 	wanted := (last == model.FinWait2 || last == model.Closing) && !sentRST && e.Error == 0
 	if wanted && has(e, bpf.TraceFlagFLAG_TW_FULL) {
@@ -161,8 +161,8 @@ func errno(number uint8) string {
 	return unix.ErrnoName(unix.Errno(number))
 }
 
-// fin tells what is known of both FINs. A peer's FIN that comes after the
-// hand-over to a TIME_WAIT minisock (tcp_time_wait) is seen by nobody.
+// fin returns what is known of both FINs. A peer's FIN that comes after the hand-over to
+// a TIME_WAIT minisock (tcp_time_wait) is not seen.
 func fin(e *bpf.TraceEnd, p model.Path) model.FIN {
 	var f model.FIN
 	queued := p.Has(model.FinWait1) || p.Has(model.FinWait2) || p.Has(model.Closing) || p.Has(model.LastAck)
@@ -205,8 +205,8 @@ func volume(e *bpf.TraceEnd, last model.State) model.Bytes {
 	return b
 }
 
-// wiped: ->CLOSE was not shown, and what was read later is what tcp_disconnect()
-// left: no peer, and sequence numbers that mean nothing.
+// wiped: ->CLOSE was not shown, and what was read later had been reset by
+// tcp_disconnect(): no peer, and meaningless sequence numbers.
 func wiped(e *bpf.TraceEnd) bool {
 	return has(e, bpf.TraceFlagFLAG_UNTRACKED) && e.PeerPort == 0
 }
@@ -228,20 +228,20 @@ func acknowledged(e *bpf.TraceEnd, last model.State) uint64 {
 	return e.BytesAcked - min(control, e.BytesAcked)
 }
 
-// closing: the end happened inside the close of the last descriptor, so that
-// what was unread then is thrown away.
+// closing: the end happened inside the close of the last descriptor, so that unread data
+// is discarded.
 func closing(e *bpf.TraceEnd) bool {
 	return has(e, bpf.TraceFlagFLAG_OWNED) && e.Shutdown == 3 &&
 		(model.Holder(e.Holder) == model.HolderClosing || model.Holder(e.Holder) == model.HolderKernel)
 }
 
-// neverAccepted: the listener was closed, nobody can read any more.
+// neverAccepted: the listener was closed, so that no process can read any more.
 func neverAccepted(e *bpf.TraceEnd) bool {
 	return model.Holder(e.Holder) == model.HolderNone && e.Error == 0 && !has(e, bpf.TraceFlagFLAG_OWNED)
 }
 
-// forever is the SO_LINGER time of a close() that waits without end: the kernel
-// takes every negative l_linger for it (sk_setsockopt).
+// forever is the SO_LINGER time of a close() that waits without end: the kernel treats
+// every negative l_linger so (sk_setsockopt).
 const forever = -1
 
 func (t *translator) linger(e *bpf.TraceEnd) model.Linger {

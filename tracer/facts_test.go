@@ -9,8 +9,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestWipedBytes: of a refused connection whose end was not shown, what connect()
-// left in the socket is no data. Measured on 6.18: nothing was ever sent.
+// TestWipedBytes: of a refused connection whose end was not shown, what connect() left in
+// the socket is not counted as data. Measured on 6.18: nothing was ever sent.
 func TestWipedBytes(t *testing.T) {
 	e := bpf.TraceEnd{Unsent: 1, Unacked: 2, Flags: bpf.TraceFlagFLAG_ACTIVE | bpf.TraceFlagFLAG_UNTRACKED | bpf.TraceFlagFLAG_ENDED}
 	if b := volume(&e, model.SynSent); b.Unacked.Known() || b.Unsent.Known() {

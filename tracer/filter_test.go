@@ -14,7 +14,7 @@ import (
 )
 
 // TestFilterInKernel: of connections between two addresses, by IPv4 and from IPv6
-// sockets, the kernel tells the ends whose peer, port or namespace was asked for.
+// sockets, the kernel reports only the ends whose peer, port or namespace was asked for.
 func TestFilterInKernel(t *testing.T) {
 	one, two := netip.MustParseAddr("127.77.1.9"), netip.MustParseAddr("127.78.1.9")
 	tests := map[string]struct {

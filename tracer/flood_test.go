@@ -174,8 +174,8 @@ func inode(info fs.FileInfo) uint32 {
 	return 0
 }
 
-// TestFlood: each of 100,000 connections has two ends, told once each, though
-// the kernel uses the same few sockets again and again.
+// TestFlood: each of 100,000 connections has two ends, each reported once, though the
+// kernel reuses the same few sockets.
 func TestFlood(t *testing.T) {
 	requireRoot(t)
 	count := 100_000
@@ -227,7 +227,7 @@ func floodOf(t *testing.T, mode tracer.Mode, count int) problems {
 	return found
 }
 
-// checkFlood: every end is told once, but for those that the host hid.
+// checkFlood: every end is reported once, except those that the host hid.
 func checkFlood(t *testing.T, made *flooded, told map[model.Network]int, lost map[string]uint64, hidden *hiddenEvents) (found problems) {
 	t.Helper()
 	for where, n := range lost {
@@ -253,7 +253,7 @@ func checkFlood(t *testing.T, made *flooded, told map[model.Network]int, lost ma
 	return found
 }
 
-// tally hands every record of what happens while do runs to each.
+// tally passes each record of what happens while do runs to the function each.
 func tally(t *testing.T, tr *tracer.Tracer, do func(), each func(*model.Record)) {
 	t.Helper()
 	done := make(chan struct{})

@@ -10,9 +10,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestTableFull: more connections are open than are followed. Each end is told all
-// the same, once; those that found no place are not called certain, and the loss
-// is told.
+// TestTableFull: more connections are open than can be followed. Each end is still
+// reported once; those that found no place are not called certain, and the loss is
+// reported.
 func TestTableFull(t *testing.T) {
 	if missing := missingCapabilities(); len(missing) > 0 {
 		t.Skip(&PrivilegeError{missing})

@@ -21,10 +21,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// hiddenEvents is an independent witness of what a host that hides process 1
-// keeps from BPF programs: ftrace is shown it. It records, in an instance of
-// its own, the events of TCP that happen on top of a thread that process 1 has at
-// the start.
+// hiddenEvents is an independent witness of what a host that hides process 1 keeps from
+// BPF programs: ftrace sees it. It records, in an instance of its own, the events of TCP
+// that happen on top of a thread that process 1 has at the start.
 type hiddenEvents struct {
 	pipe int // trace_pipe, which does not block
 	mu   sync.Mutex
@@ -41,8 +40,8 @@ var tcpEvents = []string{
 	"tcp/tcp_send_reset", "tcp/tcp_retransmit_skb",
 }
 
-// watchHidden returns nil where nothing is hidden, or nobody can witness it: then
-// nothing is excused.
+// watchHidden returns nil if nothing is hidden, or nothing can witness it: then nothing
+// is excused.
 func watchHidden(t *testing.T) *hiddenEvents {
 	t.Helper()
 	hides, err := hidesProcesses()
@@ -183,8 +182,8 @@ func (h *hiddenEvents) touch(r *lab.Result) bool {
 	})
 }
 
-// besides counts the ends of which something was hidden, at a server's port,
-// and which were not told.
+// besides counts the ends of which something was hidden, at a server's port, and which
+// were not reported.
 func (h *hiddenEvents) besides(told map[model.Network]int, port int) (n int) {
 	known := map[tuple]bool{}
 	for n := range told {

@@ -16,11 +16,11 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// hidesProcesses reports whether this kernel keeps BPF programs away from the
-// threads of process 1, as some sandboxes do for the process that supervises
-// them. Connections that end in a softirq which interrupts such a thread are
-// then not shown: ftrace sees their events, no program does. (Virtual machine
-// with kernel 6.18, where this was found: all of 116 lost ends.)
+// hidesProcesses reports whether this kernel keeps BPF programs away from the threads of
+// process 1, as some sandboxes do for the process that supervises them. Connections that
+// end in a softirq which interrupts such a thread are then not shown: ftrace sees their
+// events, but BPF programs do not. (Virtual machine with kernel 6.18, where this was
+// found: all of 116 lost ends.)
 var hidesProcesses = sync.OnceValues(func() (bool, error) {
 	before := switchesOfProcessOne()
 	own, one, err := countCalls(time.Second)

@@ -106,9 +106,9 @@ func hoarding(t *testing.T, spaces, each int) {
 	}
 }
 
-// TestHoarderHarmsNobodyElse: a user opens ten times as many connections as the table
-// has entries, from eight namespaces of his own. Others' connections keep their
-// process and their certainty, and it is told who has too many.
+// TestHoarderHarmsNobodyElse: a user opens ten times as many connections as the table has
+// entries, from eight namespaces of his own. Others' connections keep their process and
+// their certainty, and the user with too many is named.
 func TestHoarderHarmsNobodyElse(t *testing.T) {
 	requireRoot(t)
 	const entries, spaces, each, victims = 1200, 8, 750, 60
@@ -143,7 +143,7 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 				unix.Close(client)
 			}()
 		}
-		time.Sleep(1200 * time.Millisecond) // who has too many is told once a second
+		time.Sleep(1200 * time.Millisecond) // the tenants with too many are named once a second
 	})
 	for i := range records {
 		r := &records[i]
@@ -177,8 +177,8 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 	}
 }
 
-// TestUnwantedHaveNoEntry: what the filter excludes takes no room, whichever of its
-// terms does, and what it wants does.
+// TestUnwantedHaveNoEntry: connections that any term of the filter excludes take no
+// entry, the others do.
 func TestUnwantedHaveNoEntry(t *testing.T) {
 	requireRoot(t)
 	for name, options := range map[string]func(port int) tracer.Options{
@@ -228,7 +228,8 @@ func tuples(t *testing.T, listener, port, count int) {
 	}
 }
 
-// TestEntriesAreCounted: whatever ends how and when, the counts are those of the table.
+// TestEntriesAreCounted: however and whenever connections end, the counts are those of
+// the table.
 func TestEntriesAreCounted(t *testing.T) {
 	requireRoot(t)
 	listener, port, err := listenTCP()

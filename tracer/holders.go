@@ -42,26 +42,27 @@ type Holder struct {
 	Connection *HeldConnection
 }
 
-// HeldConnection is a TCP socket, as inet_diag tells of it.
+// HeldConnection is a TCP socket, as inet_diag reports it.
 type HeldConnection struct {
 	Network model.Network
 	State   model.State
-	Cookie  uint64 // 0: nobody asked for it yet
+	Cookie  uint64 // 0: not asked for yet
 	// Receive and Send are the queues in sequence numbers, Unsent the part of Send that
 	// never left.
 	Receive, Send, Unsent uint32
 	Retransmits           uint32
 	// Retries2 and KeepaliveProbes are how many retransmissions and probes may be
-	// unanswered, UserTimeout is TCP_USER_TIMEOUT; 0 is none. A socket's own value goes
-	// before that of its namespace.
+	// unanswered, UserTimeout is TCP_USER_TIMEOUT; 0 is none. A socket's own value takes
+	// precedence over that of its namespace.
 	Retries2, KeepaliveProbes      int
 	KeepaliveInterval, UserTimeout time.Duration
-	// SYNRetries SYNs are sent again that back off (TCP_SYNCNT), and SYNLinear before them that
-	// do not. RTOMax is the most that a timer backs off to; 0 is the kernel's only one.
+	// A SYN is sent again SYNLinear times at equal distances, and then SYNRetries times
+	// with backoff (TCP_SYNCNT). RTOMax is the most that a timer backs off to; 0 is the
+	// kernel's fixed maximum.
 	SYNRetries, SYNLinear int
 	RTOMax                time.Duration
-	// Silent is how long ago a segment came last, Probing how long ago a closed window was
-	// probed first; 0 is not, or not known.
+	// Silent is how long ago a segment came last, Probing how long ago a closed window
+	// was probed first; 0 is never, or unknown.
 	Silent, Probing time.Duration
 }
 
@@ -70,17 +71,17 @@ type HeldConnection struct {
 type Holders struct {
 	program *ebpf.Program
 	link    *link.Iter
-	// marked is a socket of our own with SO_LINGER {1,markSeconds}: it tells how
-	// many jiffies a second has.
+	// marked is a socket of our own with SO_LINGER {1,markSeconds}: it shows how many
+	// jiffies a second has.
 	marked int
 }
 
 const markSeconds = 100
 
-// OpenHolders loads the iterator. It needs CAP_BPF and CAP_PERFMON, or
-// CAP_SYS_ADMIN; the error then matches [fs.ErrPermission]. It matches
-// [errors.ErrUnsupported] where the kernel lacks iterators or BTF, and inside a
-// PID namespace, whose numbers the iterator does not tell.
+// OpenHolders loads the iterator. It needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN; the
+// error then matches [fs.ErrPermission]. It matches [errors.ErrUnsupported] if the kernel
+// lacks iterators or BTF, and inside a PID namespace, whose PIDs the iterator does not
+// report.
 func OpenHolders() (*Holders, error) {
 	if process.InNamespace() {
 		return nil, fmt.Errorf("find holders of sockets inside a PID namespace: %w", errors.ErrUnsupported)
@@ -105,7 +106,7 @@ func OpenHolders() (*Holders, error) {
 	return h, nil
 }
 
-// holdersError tells a want of privilege from a want of the kernel.
+// holdersError distinguishes missing privileges from what the kernel lacks.
 func holdersError(err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
@@ -129,7 +130,7 @@ func markedSocket() (int, error) {
 	return fd, nil
 }
 
-// Read looks at all descriptors once. The socket of this Holders is not told.
+// Read looks at all descriptors once. The socket of this Holders is left out.
 func (h *Holders) Read() ([]Holder, error) {
 	text, err := h.run()
 	if err != nil {
@@ -146,7 +147,7 @@ func (h *Holders) Read() ([]Holder, error) {
 	return h.decode(raw), nil
 }
 
-// iteratorChunk is what the kernel gives at most for one read (bpf_seq_read).
+// iteratorChunk is the most that the kernel returns for one read (bpf_seq_read).
 const iteratorChunk = 32 << 10
 
 func (h *Holders) run() ([]byte, error) {
@@ -252,9 +253,9 @@ func linger2Of(jiffies int32, hertz uint64) int {
 	return int(jiffies) / int(hertz)
 }
 
-// StaysReadable reports whether Read works when all capabilities are gone. So
-// it does since 5.19 (c8644cd0efe7), and before where unprivileged BPF is not
-// disabled; elsewhere CAP_BPF must be kept for it.
+// StaysReadable reports whether Read works when all capabilities are gone. It does since
+// 5.19 (c8644cd0efe7), and before that if unprivileged BPF is not disabled; otherwise
+// CAP_BPF must be kept for it.
 func (h *Holders) StaysReadable() bool {
 	return withOnly(func() error {
 		iterator, err := h.link.Open()

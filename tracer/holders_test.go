@@ -31,8 +31,8 @@ func openHolders(t *testing.T) *Holders {
 	return h
 }
 
-// TestHolders compares what the iterator tells with what the system calls
-// return, for sockets of this process and of a child that inherited them.
+// TestHolders compares what the iterator reports with what the system calls return, for
+// sockets of this process and of a child that inherited them.
 func TestHolders(t *testing.T) {
 	holders := openHolders(t)
 	var files []*os.File
@@ -115,8 +115,8 @@ func optionsOf(t *testing.T, fd int) (h Holder) {
 	return h
 }
 
-// TestHoldersWithoutPrivileges: whether the iterator still reads when all
-// capabilities are gone is the kernel's choice; StaysReadable must know it.
+// TestHoldersWithoutPrivileges: whether the iterator still reads when all capabilities
+// are gone depends on the kernel; StaysReadable must know it.
 func TestHoldersWithoutPrivileges(t *testing.T) {
 	holders := openHolders(t)
 	want := holders.StaysReadable()
@@ -130,7 +130,8 @@ func TestHoldersWithoutPrivileges(t *testing.T) {
 	}
 }
 
-// TestHoldersLimits compares how long a peer is waited for with what the system calls say.
+// TestHoldersLimits compares how long the kernel waits for a peer with what the system
+// calls say.
 func TestHoldersLimits(t *testing.T) {
 	holders := openHolders(t)
 	const rtoMaxMs = 44 // TCP_RTO_MAX_MS, since 6.15

@@ -12,8 +12,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestHoldersAreDecoded: every field of its own; only our marked socket, of SO_LINGER
-// {1,100}, is left out, not its number in another process.
+// TestHoldersAreDecoded: each field has its own value; only our marked socket, with
+// SO_LINGER {1,100}, is left out, not the same descriptor number in another process.
 func TestHoldersAreDecoded(t *testing.T) {
 	self := uint32(os.Getpid())
 	raw := []bpf.SocketsHolding{

@@ -22,10 +22,10 @@ import (
 type hook struct {
 	program string
 	attach  func(*ebpf.Program, *environment) (link.Link, error)
-	// optional hooks may be missing: the facts then say less.
+	// optional hooks may be missing: fewer facts are known then.
 	optional bool
-	// copied programs are loaded and attached several times, because the kernel
-	// does not run one that interrupts itself; see copy_did in bpf/maps.h.
+	// copied programs are loaded and attached several times, because the kernel does not
+	// run a program that interrupts itself; see copy_did in bpf/maps.h.
 	copied interruption
 	// copyOf is the program that this one is the copy of, or empty; number is 2
 	// for the first copy.
@@ -42,7 +42,7 @@ type hook struct {
 // environment is what the hooks need to know of the host.
 type environment struct {
 	cgroup string // mount point of cgroup v2, or ""
-	// types is the kernel's BTF: to index it takes as long as to load all programs.
+	// types is the kernel's BTF: indexing it takes as long as loading all programs.
 	types *btf.Cache
 	// embedded are the programs of this file, read once.
 	embedded func() (*ebpf.CollectionSpec, error)
@@ -127,9 +127,9 @@ const (
 type preemption struct{ functions, tracepoints bool }
 
 // preemptionOf reads it from the kernel's types. A program at a tracepoint can be
-// preempted since those are run under SRCU (a46023d5616e, in 7.0). One at a function
-// only keeps its processor (__bpf_prog_enter, migrate_disable, since 5.11), so on
-// every kernel that preempts: those have preemptible RCU.
+// preempted since they run under SRCU (a46023d5616e, in 7.0). A program at a function
+// only disables migration (__bpf_prog_enter, migrate_disable, since 5.11), so it can be
+// preempted on every kernel with preemption: those have preemptible RCU.
 func preemptionOf(kernel *btf.Spec) preemption {
 	var guard *btf.Typedef
 	return preemption{
@@ -139,14 +139,14 @@ func preemptionOf(kernel *btf.Spec) preemption {
 }
 
 // preemptionOff reports whether a kernel that could preempt was told not to, by
-// preempt=none or voluntary (PREEMPT_DYNAMIC). If debugfs does not tell, it was not.
+// preempt=none or voluntary (PREEMPT_DYNAMIC). If debugfs does not show it, it was not.
 func preemptionOff() bool {
 	modes, err := os.ReadFile("/sys/kernel/debug/sched/preempt")
 	return err == nil && (bytes.Contains(modes, []byte("(none)")) || bytes.Contains(modes, []byte("(voluntary)")))
 }
 
-// copies returns how many copies of a program make it practically certain that
-// one of them can run: two where only softirqs interrupt, more where tasks do too.
+// copies returns how many copies of a program make it practically certain that one of
+// them can run: two if only softirqs interrupt, more if tasks do too.
 func copies(p preemption, by interruption) int {
 	switch {
 	case by != nothing && p.tracepoints, by == inFunctions && p.functions:
@@ -177,25 +177,25 @@ func attachKprobe(symbol string) func(*ebpf.Program, *environment) (link.Link, e
 	}
 }
 
-// fgraphReturn is in the kernel where fprobe, and with it kprobe.multi, stands on
-// the function graph tracer: 4346ba160409 ("fprobe: Rewrite fprobe on
-// function-graph tracer"). fprobe_return(trace, gops, fregs), kernel/trace/fprobe.c.
+// fgraphReturn is a function of kernels whose fprobe, and with it kprobe.multi, is built
+// on the function graph tracer: 4346ba160409 ("fprobe: Rewrite fprobe on function-graph
+// tracer"). fprobe_return(trace, gops, fregs), kernel/trace/fprobe.c.
 const fgraphReturn = "fprobe_return"
 
-// attachKretprobe leaves the number of instances to the kernel: more need a
-// writable tracefs. Closes that wait beyond that number (about ten) are judged by
-// the core's linger rule and the timer; only their exact time is not known.
+// attachKretprobe leaves the number of instances to the kernel: more need a writable
+// tracefs. If more closes wait than that (about ten), the others are judged by the core's
+// linger rule and the timer; only their exact time is not known.
 func attachKretprobe(symbol string) func(*ebpf.Program, *environment) (link.Link, error) {
 	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
 		return link.Kretprobe(symbol, p, nil)
 	}
 }
 
-// attachKretprobeMulti is for kernels with fgraphReturn: returns are kept on the
-// stack of each task, and any number can wait. Older kernels would have two for each
-// processor (fprobe_init_rethook), fewer than a kretprobe. Sessions are not used:
-// their functions have other arguments since 7.0, and a close() that does not
-// linger has nothing to keep for its return.
+// attachKretprobeMulti is for kernels with fgraphReturn: returns are kept on a stack of
+// each task, so that any number can wait. Older kernels have room for two on each
+// processor (fprobe_init_rethook), fewer than a kretprobe. Sessions are not used: their
+// functions have other arguments since 7.0, and a close() that does not linger has
+// nothing to keep for its return.
 func attachKretprobeMulti(symbol string) func(*ebpf.Program, *environment) (link.Link, error) {
 	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
 		return link.KretprobeMulti(p, link.KprobeMultiOptions{Symbols: []string{symbol}})

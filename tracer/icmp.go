@@ -9,8 +9,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// softError returns the error of an attempt to connect that did not end it: what the
-// socket still has, or that of the ICMP error which came for its SYN.
+// softError returns an error that did not end the attempt to connect: what the socket
+// still has, or that of the ICMP error which came for its SYN.
 func softError(e *bpf.TraceEnd) string {
 	if e.SoftError != 0 || e.Icmp == 0 {
 		return errno(e.SoftError)
@@ -29,7 +29,7 @@ func softError(e *bpf.TraceEnd) string {
 // isIPv4: also by an IPv6 socket.
 func isIPv4(e *bpf.TraceEnd) bool { return address(e.Family, &e.Peer).Is4() }
 
-// icmpWatched tells, of an end while connecting, whether every ICMP error about it is
+// icmpWatched returns, for an end while connecting, whether every ICMP error about it is
 // seen, or only those that its socket keeps.
 func (t *translator) icmpWatched(e *bpf.TraceEnd) model.Opt[bool] {
 	if model.State(e.Last) != model.SynSent {
@@ -41,7 +41,7 @@ func (t *translator) icmpWatched(e *bpf.TraceEnd) model.Opt[bool] {
 	return model.Some(t.seesICMP6)
 }
 
-// icmp4Error is tcp_v4_err() with icmp_err_convert; 0 if TCP passes over it.
+// icmp4Error is tcp_v4_err() with icmp_err_convert; 0 if TCP ignores it.
 func icmp4Error(kind, code uint16) unix.Errno {
 	const unreachable, timeExceeded, parameterProblem, fragmentationNeeded = 3, 11, 12, 4
 	table := [...]unix.Errno{
@@ -61,7 +61,7 @@ func icmp4Error(kind, code uint16) unix.Errno {
 	}
 }
 
-// icmp6Error is tcp_v6_err() with icmpv6_err_convert(); 0 if TCP passes over it.
+// icmp6Error is tcp_v6_err() with icmpv6_err_convert(); 0 if TCP ignores it.
 func icmp6Error(kind, code uint16) unix.Errno {
 	const unreachable, timeExceeded, parameterProblem = 1, 3, 4
 	table := [...]unix.Errno{

@@ -26,7 +26,7 @@ func TestIdleTime(t *testing.T) {
 		wires []wireData
 	)
 	records := sourcetest.RecordWhile(t, tr, func() { port, wires = talkAndClose(t) })
-	// A quarter of the jiffy more for what lies between the counter and the capture.
+	// A quarter of a jiffy more for what lies between the counter and the capture.
 	near := func(what string, got, want model.Time) {
 		t.Helper()
 		if off := got.Sub(want).Abs(); got == 0 || off > jiffy+jiffy/4+time.Millisecond {
@@ -66,7 +66,7 @@ func TestIdleTime(t *testing.T) {
 	}
 }
 
-// pause is how long nobody speaks before the client closes.
+// pause is how long the connection is idle before the client closes.
 const pause = 300 * time.Millisecond
 
 // talkAndClose lets a client ask and a server answer, and returns the data on the wire.
@@ -156,7 +156,7 @@ func captureData(t *testing.T, port uint16) func() []wireData {
 }
 
 // awaitStamps: the kernel begins to stamp packets some time after it was asked to
-// (net_enable_timestamp); until then a packet has the time at which it is read.
+// (net_enable_timestamp); until then a packet gets the time at which it is read.
 func awaitStamps(t *testing.T, fd int, packet, control []byte) {
 	t.Helper()
 	probe, err := net.Dial("udp4", "127.0.0.1:9")

@@ -21,7 +21,8 @@ type variable interface {
 	Set(value any) error
 }
 
-// tableLoss is where connections are lost to the trace while their ends are not.
+// tableLoss names the loss of connections that found no place in the table, while their
+// ends are reported.
 const tableLoss = "connection-table"
 
 // lossCounters reads the kernel's loss counters from mapped memory: that needs
@@ -71,8 +72,8 @@ func (l *lossCounters) sum(offset uintptr) uint64 {
 	return total
 }
 
-// moreStrays returns how many resets without a socket were only counted since it
-// was last asked. They are no loss: the record of their number tells of them.
+// moreStrays returns how many resets without a socket were only counted since it was last
+// asked. They are not a loss: a record has their number.
 func (l *lossCounters) moreStrays() uint64 {
 	now := l.sum(unsafe.Offsetof(bpf.TraceCpuCounters{}.StraysMore))
 	n := now - l.strays
@@ -80,8 +81,8 @@ func (l *lossCounters) moreStrays() uint64 {
 	return n
 }
 
-// report emits what was lost since the last report: ends, of which nothing else
-// is told; what would have been added to ends that are told; and so on.
+// report emits what was lost since the last report: ends, which are not reported
+// otherwise; what would have been added to reported ends; and so on.
 func (l *lossCounters) report(at model.Time, out emit) {
 	var c bpf.TraceCpuCounters
 	var later uint64

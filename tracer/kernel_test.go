@@ -11,7 +11,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// fakeVariable is a global variable of the programs that is in none of them.
+// fakeVariable stands for a global variable of the programs.
 type fakeVariable struct {
 	value uint64
 	set   func(value any)
@@ -55,8 +55,8 @@ func (f *fakeCounters) add(cpu int, c bpf.TraceCpuCounters) {
 	a.Ring, a.Table, a.Missed, a.StraysMore = a.Ring+c.Ring, a.Table+c.Table, a.Missed+c.Missed, a.StraysMore+c.StraysMore
 }
 
-// TestLossReport: each kind of loss is told once, as what it is, with the sum over
-// all processors and when it was found.
+// TestLossReport: each kind of loss is reported once, under its own name, with the sum
+// over all processors and the time when it was found.
 func TestLossReport(t *testing.T) {
 	f := &fakeCounters{cpus: 3}
 	l := f.losses()
@@ -93,7 +93,7 @@ func TestLossReport(t *testing.T) {
 	check(report(4), map[string]uint64{"ring-buffer": 5, "late-evidence": 1})
 }
 
-// TestLossReportStops: whoever has stopped listening is told nothing more.
+// TestLossReportStops: a consumer that has stopped gets nothing more.
 func TestLossReportStops(t *testing.T) {
 	f := &fakeCounters{cpus: 1}
 	f.add(0, bpf.TraceCpuCounters{Ring: 1, Table: 1, Missed: 1})
@@ -107,7 +107,7 @@ func TestLossReportStops(t *testing.T) {
 	}
 }
 
-// TestEpoch: the total is what messages carry, 32 bits of it.
+// TestEpoch: messages carry the lower 32 bits of the total.
 func TestEpoch(t *testing.T) {
 	f := &fakeCounters{cpus: 1, total: fakeVariable{value: 1<<32 + 5}}
 	if got := f.losses().epoch(); got != 5 {
@@ -115,7 +115,7 @@ func TestEpoch(t *testing.T) {
 	}
 }
 
-// TestMoreStrays: they are counted since the last time, and are no loss.
+// TestMoreStrays: they are counted since the last time, and are not a loss.
 func TestMoreStrays(t *testing.T) {
 	f := &fakeCounters{cpus: 2}
 	l := f.losses()

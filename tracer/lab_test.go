@@ -92,9 +92,8 @@ func TestLab(t *testing.T) {
 	}
 }
 
-// labOf plays the lab. Only the scenarios of which the host hid something
-// are played again, and what was said of them before must not have been certain if
-// it was wrong.
+// labOf plays the lab. Only the scenarios of which the host hid something are played
+// again; a wrong verdict of the first try must not have been certain.
 func labOf(t *testing.T, mode tracer.Mode) labRun {
 	t.Helper()
 	tr := open(t, tracer.Options{Mode: mode})
@@ -140,7 +139,7 @@ func spin() error {
 	return nil
 }
 
-// unseen says why a field that is true is not told.
+// unseen says why a field that is known to be true is not reported.
 var unseen = map[string]string{
 	"tcp.fin.received":         "TIME_WAIT took over: the peer's FIN, if it comes, is seen by nobody",
 	"outcome.tcp.fin.received": "the same, after the linger time",
@@ -213,7 +212,7 @@ func (run *labRun) showsStrays(f lab.Finding) bool {
 	return false
 }
 
-// checkHooked: what tracepoints do not show of an end, hooks in functions do.
+// checkHooked: hooks in functions show what tracepoints do not.
 func checkHooked(run labRun) (found problems) {
 	for _, p := range pair(run.results, run.records) {
 		if p.end.Hooked && p.outcome == nil && run.capture.Mode != tracer.Tracepoint {
@@ -271,7 +270,7 @@ func median(times []time.Duration) time.Duration {
 	return times[len(times)/2]
 }
 
-// paired is an end with what is told of it in the end.
+// paired is an end with its final records.
 type paired struct {
 	name     string // of the scenario and the end
 	end      lab.End

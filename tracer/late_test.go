@@ -17,9 +17,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestReaderRunsLate: the reader found the ring empty and then waited for a
-// processor, until a lingering close() was back in time and its time was over. What
-// tells that it was back is in the ring by then.
+// TestReaderRunsLate: the reader found the ring empty and then waited for a processor,
+// until a lingering close() was back in time and its time was over. The message of its
+// return is in the ring by then.
 func TestReaderRunsLate(t *testing.T) {
 	const linger = 3 * time.Second // a deaf peer hears 0.2, 0.6 and 1.4 s after the first time
 	tr := OpenOrSkip(t, Options{Mode: Tracepoint})
@@ -73,7 +73,7 @@ func TestReaderRunsLate(t *testing.T) {
 	}
 }
 
-// lateReader is a ring of which it is known when it was found empty.
+// lateReader is a ring that notes when it was found empty.
 type lateReader struct {
 	ring
 	empty func()

@@ -23,7 +23,7 @@ func newOwnListener(objects *ebpf.Collection) *ownListener {
 	return &ownListener{v["hertz_port"], v["hertz100"], v["hertz_monotonic"], v["hertz_boottime"]}
 }
 
-// learnt is what it tells of the kernel; zero if it tells nothing.
+// learnt is what it shows of the kernel; zero if it shows nothing.
 type learnt struct {
 	// hertz is CONFIG_HZ, the unit of sk_lingertime.
 	hertz uint32
@@ -62,7 +62,7 @@ func (l *ownListener) learn(now clocks) (found learnt) {
 }
 
 // ahead returns how far a clock that was read between two readings of another one is
-// ahead of that. Without a time namespace it is not.
+// ahead of that; 0 without a time namespace.
 func ahead(at, before, after int64) int64 {
 	if at >= before && at <= after {
 		return 0
@@ -71,7 +71,7 @@ func ahead(at, before, after int64) int64 {
 }
 
 // clockUnit: offsets of time namespaces are usually whole seconds, and an error here
-// would be one of all times.
+// would shift all times.
 const clockUnit = time.Millisecond
 
 func (now clocks) both() timeNamespace {

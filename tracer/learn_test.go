@@ -40,7 +40,7 @@ func (f *fakeListener) learn(now clocks) learnt {
 }
 
 // TestLearn: CONFIG_HZ is a hundredth of what 100 seconds are in jiffies, and the
-// kernel's clocks are as far ahead as they are. The program is told the port before the
+// kernel's clocks are as far ahead as they are. The program knows the port before the
 // socket listens, and no longer afterwards.
 func TestLearn(t *testing.T) {
 	const day = int64(24 * time.Hour)
@@ -79,7 +79,7 @@ func TestKernelsClocks(t *testing.T) {
 }
 
 // TestInTimeNamespace: ten days off, as in a container that was checkpointed, a trace
-// tells the wall clock's time and the owner's executable.
+// still has the wall clock's time and the owner's executable.
 func TestInTimeNamespace(t *testing.T) {
 	if missing := missingCapabilities(); len(missing) > 0 {
 		t.Skip(&PrivilegeError{missing})

@@ -14,8 +14,8 @@ const (
 	// lingerGrace is how long after SO_LINGER's time a waiting close() counts
 	// as expired although nothing was heard: it has returned by then.
 	lingerGrace = 50 * time.Millisecond
-	// returnGrace is the same where every return of close() is traced: it is
-	// worth waiting for, because then the verdict is certain.
+	// returnGrace is the same if every return of close() is traced: it is worth waiting
+	// for, because then the verdict is certain.
 	returnGrace = 500 * time.Millisecond
 	// waitsMax bounds the table; the oldest entry goes.
 	waitsMax = 65536
@@ -39,8 +39,8 @@ func newWaiting(e *bpf.TraceEnd, hertz uint32) *waiting {
 
 func (w *waiting) reported() bool { return w.id != "" }
 
-// learn takes over what a later message of the same connection says of the
-// wait, and nothing else: the rest is not of the time when it was over.
+// learn takes over what a later message of the same connection says of the wait, and
+// nothing else: the rest was read after the wait.
 func (w *waiting) learn(e *bpf.TraceEnd) {
 	const wait = bpf.TraceFlagFLAG_LEFT | bpf.TraceFlagFLAG_LEFT_DEAD | bpf.TraceFlagFLAG_LEFT_OWNED
 	w.end.Flags = w.end.Flags&^wait | e.Flags&wait
@@ -59,7 +59,7 @@ type waits struct {
 func newWaits() waits { return waits{bySock: map[uint64]*waiting{}} }
 
 func (t *waits) add(e *bpf.TraceEnd, hertz uint32) {
-	if hertz == 0 { // N is not known: the end itself must tell
+	if hertz == 0 { // N is not known: the end itself must show it
 		return
 	}
 	if old := t.bySock[e.Sock]; old != nil {
@@ -130,16 +130,16 @@ func (a *assembler) returned(l *bpf.TraceLater, out emit) bool {
 	return a.expire(w, ktime(l.Time), false, out)
 }
 
-// isReturnOf: by the time of the return the socket may be free, and another
-// connection have its address. That one's close() began after what returned. How
-// long after CloseBegan tcp_close() began says nothing: the thread may have waited
-// for a processor in between.
+// isReturnOf: by the time of the return the socket may be free, and another connection
+// have its address. That one's close() began after what returned. How long after
+// CloseBegan tcp_close() began proves nothing: the thread may have waited for a processor
+// in between.
 func isReturnOf(l *bpf.TraceLater, e *bpf.TraceEnd) bool {
 	return e.Lingering != 0 && ktime(l.Time).add(-microseconds(l.ReturnedUs)) >= ktime(e.CloseBegan)
 }
 
-// expire hands over the facts of a wait as an end of its own, if by them its time ran
-// out; otherwise the wait is over, and the connection's end tells the rest.
+// expire reports a wait as an end of its own if, by its facts, its time ran out;
+// otherwise the wait is over, and the connection's end shows the rest.
 func (a *assembler) expire(w *waiting, at ktime, timer bool, out emit) bool {
 	f := a.next(model.KindTeardown)
 	a.facts(f, &w.end)

@@ -35,8 +35,8 @@ func TestLingerSeconds(t *testing.T) {
 	}
 }
 
-// TestReturnOfClose: which close() a return belongs to, where another connection
-// has had the socket's address.
+// TestReturnOfClose: which close() a return belongs to, if another connection has had the
+// socket's address.
 func TestReturnOfClose(t *testing.T) {
 	const began = 5_000_000_000
 	waiting := &bpf.TraceEnd{Sock: 1, CloseBegan: began, Lingering: 1}

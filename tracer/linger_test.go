@@ -26,9 +26,9 @@ type lingering struct {
 	blocked         model.Opt[time.Duration]
 }
 
-// TestLingerPrompt: an expired linger is told soon after it expired, and how
-// long close() blocked is right: the median of five, for the machine may be an
-// emulated one.
+// TestLingerPrompt: an expired linger is reported soon after it expired, and how long
+// close() blocked is right: the median of five, because the machine may be an emulated
+// one.
 func TestLingerPrompt(t *testing.T) {
 	for _, mode := range tracer.Modes() {
 		t.Run(string(mode), func(t *testing.T) {
@@ -142,8 +142,8 @@ func lingerOnce(t *testing.T) (r lingering) {
 	return r
 }
 
-// TestLingerMany: of closes that wait side by side every one is told, and where
-// the kernel can keep all their returns, each with its own time.
+// TestLingerMany: of closes that wait side by side each is reported; if the kernel can
+// keep all their returns, with its own time.
 func TestLingerMany(t *testing.T) {
 	for _, mode := range []tracer.Mode{tracer.Fentry, tracer.Kprobe} {
 		t.Run(string(mode), func(t *testing.T) {

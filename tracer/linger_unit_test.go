@@ -28,7 +28,7 @@ func lingerEnd(began uint64) bpf.TraceEnd {
 	}
 }
 
-// lingerPlay is an assembler and what it has told.
+// lingerPlay is an assembler and what it has reported.
 type lingerPlay struct {
 	*assembler
 	events []model.Event
@@ -47,8 +47,8 @@ func (p *lingerPlay) end(kind bpf.TraceMessage, e bpf.TraceEnd) {
 	p.message(&message{kind: kind, end: e}, p.out)
 }
 
-// TestTimerOfAWait: a wait of which nothing is heard is over when its time and the
-// grace are, and not before; that is inferred; and its outcome says the same.
+// TestTimerOfAWait: a wait without further messages is over after its time and the grace
+// period, not before; the verdict is inferred, and its outcome says the same.
 func TestTimerOfAWait(t *testing.T) {
 	const began = uint64(5e9)
 	deadline := ktime(began).add(2 * time.Second)
@@ -121,7 +121,7 @@ func TestReturnOfAWait(t *testing.T) {
 }
 
 // TestReturnAfterTheEnd: the return comes when the connection has ended already, and
-// tells how long close() blocked.
+// shows how long close() blocked.
 func TestReturnAfterTheEnd(t *testing.T) {
 	const began = uint64(5e9)
 	p := newLingerPlay()
@@ -137,8 +137,8 @@ func TestReturnAfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestWaitOfAnotherConnection: the socket has another connection, of which a message is
-// not about the wait; and a return without a wait is nobody's.
+// TestWaitOfAnotherConnection: a message of another connection that now has the socket is
+// not about the wait, and a return without a wait is ignored.
 func TestWaitOfAnotherConnection(t *testing.T) {
 	p := newLingerPlay()
 	first, second := lingerEnd(5e9), lingerEnd(6e9)
@@ -151,7 +151,7 @@ func TestWaitOfAnotherConnection(t *testing.T) {
 	if isReturnOf(&bpf.TraceLater{Time: 9e9}, &plain) {
 		t.Error("a close() that did not wait did not return from waiting")
 	}
-	// The message of a wait was lost: its end tells all the same.
+	// The message of a wait was lost: its end reports it all the same.
 	lost := newLingerPlay()
 	e := lingerEnd(5e9)
 	e.Ended, e.LeftUs = 8e9, 2_400_000
@@ -197,7 +197,7 @@ func TestHoldOfResets(t *testing.T) {
 	}
 }
 
-// TestFullTimeWaits: where as many TIME_WAITs are there as may be, a reset of one tells
+// TestFullTimeWaits: when there are as many TIME_WAITs as allowed, a reset of one shows
 // that it was made.
 func TestFullTimeWaits(t *testing.T) {
 	p := newLingerPlay()
@@ -234,8 +234,8 @@ func TestResetReceivedByMinisock(t *testing.T) {
 	}
 }
 
-// TestOwnersOfARun: ends often come in runs of one process; the next one's is not told
-// with what is known of the last.
+// TestOwnersOfARun: ends often come in runs of one process; the end of the next process
+// does not get what is known of the last.
 func TestOwnersOfARun(t *testing.T) {
 	tr := translator{known: map[bpf.TraceOwner]*described{{Tgid: 1, Start: 1}: {executable: "/a"}, {Tgid: 2, Start: 1}: {executable: "/b"}}}
 	for _, c := range []struct {
@@ -252,8 +252,8 @@ func TestOwnersOfARun(t *testing.T) {
 	}
 }
 
-// TestOwnersAreRememberedWhole: what is remembered of a process tells as much as the
-// first look did; of one in a container, whose name may come later, nothing is.
+// TestOwnersAreRememberedWhole: what is remembered of a process is as much as was read at
+// first; a process in a container, whose name may come later, is not remembered.
 func TestOwnersAreRememberedWhole(t *testing.T) {
 	owner := bpf.TraceOwner{Tgid: 9, Start: 5}
 	var first model.Facts
@@ -282,7 +282,7 @@ func TestOwnersAreRememberedWhole(t *testing.T) {
 }
 
 // TestOwnerIsMetWhenItsMessageComes: a process that exits after its last connection is
-// gone when the end is delivered; its executable is told all the same.
+// gone when the end is delivered; its executable is reported all the same.
 func TestOwnerIsMetWhenItsMessageComes(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {

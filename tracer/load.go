@@ -203,8 +203,8 @@ func specFor(hooks []hook, opts Options, env *environment) (*ebpf.CollectionSpec
 	return spec, nil
 }
 
-// configure sets variables of the programs. One that is not there is an error: a
-// filter with a misspelt name would let everything through.
+// configure sets variables of the programs. A missing one is an error: a filter with a
+// misspelt name would let everything through.
 func configure(spec *ebpf.CollectionSpec, variables map[string]any) error {
 	for name, value := range variables {
 		v := spec.Variables[name]
@@ -218,8 +218,8 @@ func configure(spec *ebpf.CollectionSpec, variables map[string]any) error {
 	return nil
 }
 
-// networkOf returns p as a network of IPv6 addresses, of which those of IPv4 are a part
-// (RFC 4291, 2.5.5.2), and its mask; both are zero if there is none.
+// networkOf returns p as an IPv6 network, which IPv4 is a part of (RFC 4291, 2.5.5.2),
+// and its mask; both are zero for no network.
 func networkOf(p netip.Prefix) (network, mask [16]byte) {
 	if !p.IsValid() {
 		return network, mask
@@ -245,9 +245,9 @@ func typedTask() bool {
 // bpfNoPrealloc is BPF_F_NO_PREALLOC, include/uapi/linux/bpf.h.
 const bpfNoPrealloc = 1
 
-// preallocationNeeded: before 6.1 a hash that allocates from a tracing program
-// may deadlock in the allocator, and the kernel warns (check_map_prog_compatibility).
-// The allocator that made it safe came with the type bpf_mem_alloc.
+// preallocationNeeded: before 6.1 a hash that allocates from a tracing program may
+// deadlock in the allocator, and the kernel warns (check_map_prog_compatibility). The
+// type bpf_mem_alloc came with the allocator that made it safe.
 func preallocationNeeded(types *btf.Cache) bool {
 	spec, err := types.Kernel()
 	if err != nil {
@@ -288,7 +288,7 @@ func (l *loaded) Close() error {
 
 func (l *loaded) detach() error {
 	var errs []error
-	if l.objects != nil { // else what ends meanwhile is shown to some programs and not to others
+	if l.objects != nil { // else some programs see what ends meanwhile, and others do not
 		errs = append(errs, l.objects.Variables["live"].Set(false))
 	}
 	for _, attached := range l.links {

@@ -10,9 +10,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// The other end of a connection within this host. The two end within microseconds
-// of each other, or one is what the other's timers left behind. They have one
-// fingerprint, whatever address translation is between them, or each other's tuple.
+// The other end of a connection within this host. The two end within microseconds of each
+// other, or one is what the other's timers left behind. They have the same fingerprint,
+// even across address translation, or each other's tuple.
 
 // mateHash is the same for both ends of a connection.
 func (t *recent) mateHash(e *bpf.TraceEnd) uint64 {
@@ -36,8 +36,8 @@ func (t tuple) reversed() tuple {
 	return tuple{t.peer, t.local, t.peerPort, t.localPort, t.netns}
 }
 
-// mate returns the other end of the connection of e, or nil. It is looked for when e is
-// delivered: what has come late by then counts.
+// mate returns the other end of the connection of e, or nil. It is looked up when e is
+// delivered, so that late messages count.
 func (t *recent) mate(e *ended) *ended {
 	number := t.mates[e.hash%recentMax]
 	for range 64 { // tuples made to collide must not cost more
@@ -81,9 +81,9 @@ func loopback(e *bpf.TraceEnd) bool { return address(e.Family, &e.Local).IsLoopb
 // laterLeast is by how much: an end is noted after what its kernel call has sent.
 const laterLeast = time.Millisecond
 
-// otherEnd hands over what is known of the other end of the connection of e, which ended then.
-// It was still open when this one was reset if it ended after it: who sends a RST ends
-// before it, or is known to have sent it.
+// otherEnd hands over what is known of the other end of the connection of e, which ended
+// then. It was still open when this one was reset if it ended later: an end that sends a
+// RST ends before, or is known to have sent it.
 func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
 	o := a.recent.mate(e)
 	if o == nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // TestPeerIsTheFactsOfTheOtherEnd: the source hands over what the other end did, and
-// nothing of an end that has none.
+// nothing if there is no other end.
 func TestPeerIsTheFactsOfTheOtherEnd(t *testing.T) {
 	second := uint64(time.Second)
 	server := bpf.TraceEnd{

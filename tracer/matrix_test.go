@@ -18,7 +18,7 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// checkAgreement: nothing that two modes both tell differs between them.
+// checkAgreement: what two modes both report is the same.
 func checkAgreement(t *testing.T, runs map[tracer.Mode]labRun) {
 	t.Helper()
 	type telling struct {
@@ -89,7 +89,7 @@ type cell struct {
 	Group    string `json:"group"`
 	Result   string `json:"result"` // right, wrong, not visible, not possible
 	Reason   string `json:"reason,omitempty"`
-	// Untold are facts that are true and not told, though the verdict is right.
+	// Untold are true facts that are not reported, though the verdict is right.
 	Untold []string `json:"untold,omitempty"`
 }
 

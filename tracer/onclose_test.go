@@ -13,8 +13,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestOnCloseIsTheKernelsTable compares what the programs are given with the condition
-// of __tcp_close() (Linux 6.18, net/ipv4/tcp.c), written out: data unread, TCP_REPAIR,
+// TestOnCloseIsTheKernelsTable compares the programs' table with the condition of
+// __tcp_close() (Linux 6.18, net/ipv4/tcp.c), written out: data unread, TCP_REPAIR,
 // SO_LINGER {1,0} and, in FIN_WAIT2, TCP_LINGER2 < 0 end the connection; SO_LINGER waits
 // until FIN_WAIT2, but not while connecting.
 func TestOnCloseIsTheKernelsTable(t *testing.T) {

@@ -11,17 +11,18 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// A connection that was reset, while its other end on this host is still open: then
-// that end did not send the reset. The kernel's table of connections is looked through
-// for it, which takes about 0.3 us for each; at most a hundredth of the time is spent so.
+// A connection that was reset, while its other end on this host is still open: then that
+// end did not send the reset. The programs' table of connections is searched for it,
+// which takes about 0.3 us for each entry; at most a hundredth of the time is spent on
+// it.
 
 const (
 	seekShare = 100
 	seekBatch = 256
 )
 
-// resetAlone returns ends that are to be delivered, were reset by the peer and have no
-// other end that has ended, by the tuple of the other end in any network namespace.
+// resetAlone returns the ends that are due, were reset by the peer, and whose other end
+// has not ended, by the tuple of the other end in any network namespace.
 func (a *assembler) resetAlone(until ktime) (alone map[tuple]*ended) {
 	const answered = bpf.TraceFlagFLAG_RST_REPLY_AFTER | bpf.TraceFlagFLAG_RST_HERE
 	for _, h := range a.held.items[a.held.head:] {

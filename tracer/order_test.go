@@ -14,7 +14,7 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// told is what is told of one end, whatever the order of the messages.
+// told is what is reported of one end, whatever the order of the messages.
 func told(p paired) string {
 	s := judgement(&p.teardown)
 	if p.outcome != nil {
@@ -62,8 +62,7 @@ func checkAnyOrder(c *tracer.Capture, times int) (found problems) {
 	return found
 }
 
-// checkLosses: where messages are lost, nothing that is said for certain is
-// wrong.
+// checkLosses: when messages are lost, no certain verdict is wrong.
 func checkLosses(c *tracer.Capture, times int) (found problems) {
 	r := rand.New(rand.NewPCG(3, 4))
 	certain := 0
@@ -119,9 +118,8 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
-// TestHiddenExcusesNothingCertain: of a try that is not counted, because the host hid
-// something of it, what was certain must be right all the same, and what was inferred
-// need not.
+// TestHiddenExcusesNothingCertain: when a try does not count because the host hid
+// something of it, certain verdicts must still be right; inferred ones need not.
 func TestHiddenExcusesNothingCertain(t *testing.T) {
 	c, err := tracer.ReadCapture("testdata/captures/host-tracepoint.json.gz")
 	if err != nil {

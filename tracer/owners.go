@@ -12,9 +12,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// described is what [process.Owners] told of a process outside containers, whose names
-// may become known later. Nothing else that it tells changes: one look-up instead
-// of five for each end.
+// described is what [process.Owners] returned for a process outside containers, whose
+// names may become known later. The rest never changes, so that one look-up for each end
+// is enough instead of five.
 type described struct {
 	executable, script, commandLine, user, unit string
 	cgroup                                      model.Cgroup
@@ -63,7 +63,7 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 	t.remember(f, &e.Owner)
 }
 
-// remember keeps what was told of a process, if nothing of it can change.
+// remember keeps what was found out about a process, if nothing of it can change.
 func (t *translator) remember(f *model.Facts, o *bpf.TraceOwner) {
 	inContainer := f.Container != (model.Container{}) || f.K8s != (model.K8s{})
 	if o.Start == 0 || f.Cgroup.Path == "" || inContainer {

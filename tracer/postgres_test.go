@@ -87,7 +87,7 @@ func freePort(t *testing.T) int {
 }
 
 // TestPostgresOwner: the owner of a session's connection is its backend, as the server
-// itself tells (pg_backend_pid), and the acceptor is the postmaster; whether the client
+// itself reports (pg_backend_pid), and the acceptor is the postmaster; whether the client
 // ends it, the server (pg_terminate_backend), or a client that is killed.
 func TestPostgresOwner(t *testing.T) {
 	requireRoot(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// TestPreexisting: connections that were open before the trace are told as such,
-// with the process that holds them.
+// TestPreexisting: connections that were open before the trace are reported as such, with
+// the process that holds them.
 func TestPreexisting(t *testing.T) {
 	requireRoot(t)
 	for _, mode := range tracer.Modes() {

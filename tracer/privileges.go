@@ -46,9 +46,9 @@ func (e *PrivilegeError) Error() string {
 // Is implements the interface that errors.Is looks for.
 func (e *PrivilegeError) Is(target error) bool { return target == fs.ErrPermission }
 
-// withOnly calls f on a thread where no capabilities but those to keep, by
-// number, are effective meanwhile. The thread must not stay different, nor end so: to drop privileges
-// on all threads dies where threads disagree (psx.Syscall3).
+// withOnly calls f on a thread where no capabilities but those to keep, by number, are
+// effective meanwhile. The thread must get its capabilities back: dropping privileges on
+// all threads panics if the threads differ (psx.Syscall3).
 func withOnly(f func() error, keep ...int) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

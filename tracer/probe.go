@@ -32,7 +32,7 @@ type ProgramStatus struct {
 // Probe tries each mode, and each of its programs alone, and leaves nothing
 // behind.
 func Probe() []Status {
-	_ = removeMemlock() // before 5.11; without it each program says why it does not load
+	_ = removeMemlock() // before 5.11; if it fails, each program reports why it does not load
 	opts := tiny()
 	env := newEnvironment()
 	var all []Status
@@ -65,9 +65,8 @@ func tiny() Options {
 	return Options{RingSize: uint32(os.Getpagesize()), MaxConnections: 1}.withDefaults()
 }
 
-// tryMode tries what a mode lacks most often, to attach at its first hook, with a program
-// that does nothing: to load all programs and maps for each mode in turn takes ten times
-// as long.
+// tryMode tries what most often fails: to attach a program that does nothing at the
+// mode's first hook. Loading all programs and maps for each mode takes ten times as long.
 func tryMode(mode Mode, env *environment) error {
 	first := extra[mode][0]
 	if first.optional {
@@ -166,7 +165,7 @@ func explain(mode Mode, err error) error {
 // matches [errors.ErrUnsupported].
 var ErrNoKprobes = fmt.Errorf("the kernel has no kprobes: %w", errors.ErrUnsupported)
 
-// withoutKprobes replaces an error by what is behind it.
+// withoutKprobes replaces an error by its cause, that there are no kprobes.
 func withoutKprobes(mode Mode, err error) error {
 	if err != nil && mode == Kprobe && !hasKprobes() {
 		return ErrNoKprobes

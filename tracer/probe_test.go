@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestExplainKprobes: that the kernel has no kprobes is said where its table of
-// symbols lacks what perf makes them with, and not of another error.
+// TestExplainKprobes: the error says that the kernel has no kprobes only if its symbols
+// lack what perf creates them with.
 func TestExplainKprobes(t *testing.T) {
 	symbols, err := os.ReadFile("/proc/kallsyms")
 	if err != nil || !strings.Contains(string(symbols), " do_sys_open") {
@@ -26,7 +26,7 @@ func TestExplainKprobes(t *testing.T) {
 	}
 }
 
-// TestOpenUnknownMode: without its own hooks it would be a trace that tells less.
+// TestOpenUnknownMode: a trace without the hooks of its mode would report less.
 func TestOpenUnknownMode(t *testing.T) {
 	tr, err := Open(Options{Mode: "fentri"})
 	if err == nil {
