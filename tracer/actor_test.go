@@ -131,7 +131,7 @@ func (a *actor) keep(fd int) {
 	a.open = append(a.open, fd)
 }
 
-// hold keeps all connections open until it gets the word to close them.
+// hold keeps all connections open until it is told to close them.
 func (a *actor) hold() {
 	a.say("ready")
 	a.hear()
@@ -261,8 +261,8 @@ func (a *actor) server() {
 	}
 }
 
-// worker accepts what it gets until it gets the word to stop. Workers with odd numbers do
-// not ask for the peer's address, which hides them from the tracer until they close.
+// worker accepts what it gets until told to stop. Odd ones do not ask for the
+// peer's address, which hides them from the tracer until they close.
 func (a *actor) worker() {
 	const listener = 3
 	a.check(unix.SetNonblock(listener, true))

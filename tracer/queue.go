@@ -4,8 +4,8 @@ package tracer
 
 import "github.com/closetrace/closetrace/bpf"
 
-// heldReset is a reset sent or received by TIME_WAIT, which must not overtake the
-// end before it.
+// heldReset is a reset sent or received by TIME_WAIT, which must not be delivered before
+// the end.
 type heldReset struct {
 	later    bpf.TraceLater
 	received bool
@@ -24,8 +24,8 @@ type queue[T any, P interface {
 	free  []P
 }
 
-// next returns an element to fill in before it is pushed. What it held is
-// whatever its last use left.
+// next returns an element to fill in before it is pushed. It still holds what its last
+// use left.
 func (q *queue[T, P]) next() P {
 	n := len(q.free)
 	if n == 0 {
@@ -43,7 +43,7 @@ func (q *queue[T, P]) push(p P) {
 	}
 }
 
-// again lets next return p once more.
+// again gives p back, for next to return.
 func (q *queue[T, P]) again(p P) { q.free = append(q.free, p) }
 
 func (q *queue[T, P]) front() P {

@@ -10,10 +10,10 @@ import (
 )
 
 // ErrRingSleeps is returned by Open on a real-time kernel on which programs at
-// tracepoints must not write to a ring buffer: they run with preemption off, and its
-// lock is one that sleeps when two processors want it. The kernel then reports
-// "scheduling while atomic" and its network stops. Mended by 8b62645b09f8 ("bpf: Use
-// raw_spinlock_t in ringbuf", 6.12), which 6.1 and 6.6 have taken over. It matches
+// tracepoints must not write to a ring buffer: they run with preemption off, and its lock
+// is one that sleeps when two processors want it. The kernel then reports "scheduling
+// while atomic" and its network stops. Fixed by 8b62645b09f8 ("bpf: Use raw_spinlock_t in
+// ringbuf", 6.12), which was backported to 6.1 and 6.6. It matches
 // [errors.ErrUnsupported].
 var ErrRingSleeps = fmt.Errorf("this real-time kernel could hang, because the lock of its BPF ring buffers sleeps; "+
 	"use Linux 6.12, a late 6.1 or 6.6, or a kernel that is not PREEMPT_RT: %w", errors.ErrUnsupported)

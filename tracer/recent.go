@@ -16,15 +16,15 @@ const (
 	recentMax = 32768 // bounds the table; the oldest entry goes
 	// timeWaitFor is TCP_TIMEWAIT_LEN of every kernel.
 	timeWaitFor = 60 * time.Second
-	// recentFor is for how long an end is remembered: a peer that knows nothing of
-	// it may send for minutes.
+	// recentFor is for how long an end is remembered: a peer that does not know may send
+	// for minutes.
 	recentFor = 5 * time.Minute
 )
 
-// recent remembers the connections that ended last, so that a reset for late data
-// finds its connection and is reported with all that is known of it. Every end
-// comes here and next to none is asked for: a ring, chained by hash, takes a third
-// of the time of a map from which the oldest is deleted.
+// recent remembers the connections that ended last, so that a reset for late data finds
+// its connection and is reported with all that is known of it. Every end comes here and
+// almost none is looked up: a ring, chained by hash, takes a third of the time of a map
+// from which the oldest is deleted.
 type recent struct {
 	seed  maphash.Seed
 	heads []uint64 // by the tuple's hash: the number of the last one, counted from 1
@@ -40,7 +40,8 @@ type recent struct {
 }
 
 // ended is a connection that has ended: held at first, for late evidence, then
-// remembered. It has no pointers: the collector need not look at what is remembered.
+// remembered. It has no pointers, so that the garbage collector need not scan what is
+// remembered.
 type ended struct {
 	end   bpf.TraceEnd
 	id    uint64
@@ -53,7 +54,7 @@ type ended struct {
 	waited      bool   // its close() did
 	open        bool   // its other end was found open
 	gap         bool   // events were lost around the end
-	// timeWait: a reset of its TIME_WAIT would be news.
+	// timeWait: a reset of its TIME_WAIT is still to be reported.
 	timeWait bool
 }
 

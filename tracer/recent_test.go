@@ -13,8 +13,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestRecent: what is remembered is the last recentMax, by the whole tuple,
-// once, and for as long as the kernel keeps a TIME_WAIT.
+// TestRecent: the last recentMax ends are remembered, by the whole tuple, once, and for
+// as long as the kernel keeps a TIME_WAIT.
 func TestRecent(t *testing.T) {
 	endOf := func(i int, at ktime) *bpf.TraceEnd {
 		return &bpf.TraceEnd{Family: unix.AF_INET6, LocalPort: uint16(i), Netns: uint32(i >> 16), Ended: uint64(at)}
@@ -77,9 +77,8 @@ func TestChainOfRecentEnds(t *testing.T) {
 	}
 }
 
-// TestResetFromTimeWaitStandsAlone: the outcome has the owner, the tuple and the
-// bytes of its teardown, whatever addresses the socket had, and is the only thing
-// that is told beside the teardown.
+// TestResetFromTimeWaitStandsAlone: the outcome has the owner, the tuple and the bytes of
+// its teardown, whatever addresses the socket had, and is the only other event.
 func TestResetFromTimeWaitStandsAlone(t *testing.T) {
 	second := uint64(time.Second)
 	e := bpf.TraceEnd{

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	lab.Main()
 	processtest.Main()
 	if role := roles[os.Getenv(roleVariable)]; role != nil {
-		// The test that waits for an answer says what is wrong, not go test.
+		// So that the test that waits for an answer fails, and not go test.
 		time.AfterFunc(3*time.Minute, func() { panic("the role did not end") })
 		if err := role(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 // command returns a process of this test binary in a role.
 func command(role string, arguments ...string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", arguments...)
-	// Without asynchronous preemption no signal of the Go runtime ends a wait.
+	// Without asynchronous preemption no signal of the Go runtime interrupts a wait.
 	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GODEBUG=asyncpreemptoff=1")
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -73,7 +73,7 @@ func answer(t *testing.T, cmd *exec.Cmd, to any) {
 	}
 }
 
-// requireRoot skips where namespaces can't be made.
+// requireRoot skips the test if namespaces can't be made.
 func requireRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 && !required("bpf") {
@@ -109,7 +109,7 @@ func dialTCP(from [4]byte, port int) (int, error) {
 		return 0, err
 	}
 	if from != [4]byte{} {
-		// The port is chosen with the connection: each address has all ports.
+		// The port is chosen by connect(), so that each address has all ports.
 		if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 			return 0, err
 		}

@@ -140,7 +140,7 @@ func TestEndOfTrace(t *testing.T) {
 	}
 }
 
-// TestLossInARound: a loss is told in the round in which it is found, between what
+// TestLossInARound: a loss is reported in the round in which it is found, between what
 // came before and after it.
 func TestLossInARound(t *testing.T) {
 	p := newPlayed(t)
@@ -158,7 +158,7 @@ func TestLossInARound(t *testing.T) {
 	}
 }
 
-// TestBusyRing: in a ring that is never found empty, time is that of the messages.
+// TestBusyRing: if the ring is never found empty, time is that of the messages.
 func TestBusyRing(t *testing.T) {
 	p := newPlayed(t)
 	var messages [][]byte
@@ -176,8 +176,8 @@ func TestBusyRing(t *testing.T) {
 	}
 }
 
-// TestStepInATrace: a step of the wall clock, or sleep, is a line of its own, and all that
-// is told after it has the new time, though the step was within a full ring.
+// TestStepInATrace: a step of the wall clock, or sleep, is a line of its own, and all
+// that is reported after it has the new time, though the step was within a full ring.
 func TestStepInATrace(t *testing.T) {
 	const hour = int64(time.Hour)
 	for name, c := range map[string]struct {

@@ -22,7 +22,7 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// counted is what a tracer in its sandbox still saw, and what it could do beside.
+// counted is what a tracer in its sandbox still saw, and what else it could do.
 type counted struct {
 	Teardowns, Lost, Refused int
 	Allowed                  []string
@@ -142,9 +142,9 @@ func shortConnections(times int) error {
 	return nil
 }
 
-// TestSandbox: events and losses come through in the sandbox, also where the bpf
-// system call asks for capabilities each time (before 5.19), and everything that a
-// decoder with a flaw might be made to do is refused.
+// TestSandbox: events and losses come through in the sandbox, also where the bpf system
+// call asks for capabilities each time (before 5.19), and everything that a decoder with
+// a flaw might be exploited for is refused.
 func TestSandbox(t *testing.T) {
 	requireRoot(t)
 	folder, err := os.MkdirTemp("", "everybody")

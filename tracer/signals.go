@@ -14,8 +14,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// signals are who was told to end last, read from the map's memory: that needs no
-// capability and no system call.
+// signals are the processes that were signalled last, read from the map's memory: that
+// needs no capability and no system call.
 type signals struct {
 	memory io.ReaderAt
 	slots  int64
@@ -25,7 +25,7 @@ type signals struct {
 const signalledFor = 5 * time.Second
 
 // openSignals begins to watch signals, as long as l is open. It returns nil where that is
-// not possible, and adds it to what l misses.
+// not possible, and adds it to l's missing hooks.
 func openSignals(l *loaded, env *environment) *signals {
 	s, err := watchSignals(l, env)
 	if err != nil {

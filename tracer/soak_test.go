@@ -24,7 +24,7 @@ import (
 )
 
 // soakRate is how many ends a second the generator is to make; CLOSETRACE_SOAK_RATE
-// says fewer on a machine that has other work.
+// lowers it on a busy machine.
 func soakRate() int {
 	if rate, err := strconv.Atoi(os.Getenv("CLOSETRACE_SOAK_RATE")); err == nil {
 		return rate
@@ -158,7 +158,7 @@ func (g *generator) generate(until time.Time) {
 	crowds.Wait()
 }
 
-// soaked is what is measured once a second: since the start, unless said otherwise.
+// soaked is what is measured once a second, since the start unless noted.
 type soaked struct {
 	times       []time.Duration
 	memory      []float64 // MB, at that time
@@ -209,8 +209,8 @@ func (s *soaked) check(t *testing.T) {
 	line("processor time for each end", "us", times, costs, costs[0]/2+5)
 }
 
-// slope is the growth of a series a minute, by least squares over its second half: the
-// first fills what is remembered.
+// slope is the growth of a series a minute, by least squares over its second half,
+// because the first fills the caches.
 func slope(times []time.Duration, values []float64) float64 {
 	times, values = times[len(times)/2:], values[len(values)/2:]
 	var n, sx, sy, sxx, sxy float64
@@ -237,9 +237,9 @@ func resident() float64 {
 }
 
 // TestSoak runs for the time that CLOSETRACE_SOAK says (make soak: one hour; CI: two
-// minutes): floods in namespaces and control groups that come and go, an adversary
-// that fills the map, a reader that stops at random. Every end that the generators made
-// is told or counted as lost, none twice; memory, descriptors and the processor time for
+// minutes): floods in namespaces and control groups that come and go, an adversary that
+// fills the map, a reader that stops at random. Every end that the generators made is
+// reported or counted as lost, none twice; memory, descriptors and the processor time for
 // each end stay flat.
 func TestSoak(t *testing.T) {
 	duration, err := time.ParseDuration(os.Getenv("CLOSETRACE_SOAK"))

@@ -32,7 +32,7 @@ func sshd(t *testing.T) (port, server int, ssh func(command string) *exec.Cmd) {
 		}
 		programs[name] = path
 	}
-	if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // where its child before the login is shut in
+	if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // the chroot of its child before the login
 		t.Fatal(err)
 	}
 	dir := t.TempDir()

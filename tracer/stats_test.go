@@ -21,13 +21,13 @@ import (
 // verified finds the summary in the verifier's log.
 var verified = regexp.MustCompile(`processed (\d+) insns[^\n]*`)
 
-// verifierTable has, a line each, a kernel's series, a program and the instructions
-// that the verifier of that kernel went through: make verifier-table writes it.
+// verifierTable has a line for each kernel series and program, with the instructions that
+// the verifier processed; make verifier-table writes it.
 const verifierTable = "testdata/verifier.txt"
 
-// TestVerifierStats compares how much work each program makes for the kernel's verifier
-// with the committed table, so that growth is seen in review. The limit of the kernel is
-// a million instructions for each.
+// TestVerifierStats compares how many instructions the kernel's verifier processes for
+// each program with the committed table, so that growth is seen in review. The limit of
+// the kernel is a million instructions for each.
 func TestVerifierStats(t *testing.T) {
 	if missing := missingCapabilities(); len(missing) > 0 {
 		t.Skip(&PrivilegeError{missing})
@@ -103,7 +103,7 @@ func inCore(h hook) bool {
 	return slices.ContainsFunc(core, func(c hook) bool { return c.program == h.program })
 }
 
-// verifierStats returns 0 where the kernel does not take the program.
+// verifierStats returns 0 if the kernel refuses the program.
 func verifierStats(t *testing.T, name string) int {
 	t.Helper()
 	spec, err := bpf.LoadTrace()

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// strayWindow is in which the resets for one connection are one record.
+	// strayWindow is the time in which the resets for one connection make one record.
 	strayWindow = time.Second
-	// strayMax bounds how many connections are told apart in that time; the
-	// kernel's programs have a bound of their own (STRAYS, bpf/maps.h).
+	// strayMax bounds how many connections are distinguished in that time; the kernel's
+	// programs have a bound of their own (STRAYS, bpf/maps.h).
 	strayMax = 256
 )
 
@@ -89,7 +89,7 @@ func (a *assembler) stray(r *strayResets, out emit) bool {
 	l := &r.first
 	was := a.recent.find(r.tuple, ktime(l.Time))
 	if was == nil && a.following {
-		return true // that of a process which is not followed
+		return true // its process is not followed
 	}
 	f := a.next(model.KindStray)
 	f.Time = a.clock.time(r.last)

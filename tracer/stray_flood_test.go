@@ -52,9 +52,9 @@ func floodClosed() error {
 	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
-// TestStrayFlood: of resets for ever new connections a bounded number is told one by
-// one, and the others by their number: all together as many as the kernel counted.
-// None of it is a loss, or takes room from ends.
+// TestStrayFlood: when resets go to ever new connections, a bounded number is reported
+// individually, and the others are counted: together as many as the kernel counted. None
+// is a loss, or takes room from ends.
 func TestStrayFlood(t *testing.T) {
 	requireRoot(t)
 	tr := open(t, tracer.Options{})

@@ -86,7 +86,7 @@ func TestStrays(t *testing.T) {
 	}
 }
 
-// TestStraysFollowing: who follows a process is told of its connections only.
+// TestStraysFollowing: a trace that follows a process reports its connections only.
 func TestStraysFollowing(t *testing.T) {
 	a := newAssembler(translator{}, "s")
 	a.following = true
@@ -99,7 +99,7 @@ func TestStraysFollowing(t *testing.T) {
 	}
 }
 
-// TestStraysAreBounded: of a flood from ever new ports a bounded number is kept, and
+// TestStraysAreBounded: in a flood from ever new ports a bounded number is kept, and
 // every reset is counted once.
 func TestStraysAreBounded(t *testing.T) {
 	a := newAssembler(translator{}, "s")

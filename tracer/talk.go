@@ -9,7 +9,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// talk tells what was said before the end, and how well it went.
+// talk fills in what was exchanged before the end, and how well it went.
 func (t *translator) talk(tcp *model.TCP, e *bpf.TraceEnd) {
 	if !has(e, bpf.TraceFlagFLAG_ENDED) || wiped(e) {
 		return
@@ -49,9 +49,9 @@ func (t *translator) jiffies(n uint32) time.Duration {
 }
 
 // lastWords: when data was last sent and received. lsndtime and lrcvtime begin as the
-// time of the handshake, so that they count only if there was data. Where
-// retransmissions go on they have overwritten lsndtime; the first of them is as near
-// as can be told to when the data was new.
+// time of the handshake, so that they count only if there was data. Retransmissions
+// overwrite lsndtime; the time of the first one is then the best estimate of when the
+// data was sent first.
 func (t *translator) lastWords(tcp *model.TCP, e *bpf.TraceEnd) {
 	if e.Quiet == 0 || t.hertz == 0 {
 		return
@@ -87,9 +87,9 @@ func unackedWait(e *bpf.TraceEnd) model.Opt[time.Duration] {
 	return model.Some(time.Duration(e.UnackedMs) * time.Millisecond)
 }
 
-// fullSizeAcked: the kernel keeps no sizes of what was acknowledged. Some segment was
-// of full size if the average was beyond all smaller sizes, and none was if all
-// together had fewer bytes, while more are under way.
+// fullSizeAcked: the kernel does not keep the sizes of acknowledged segments. At least
+// one was of full size if the average is larger than any smaller size, and none was if
+// all together had fewer bytes, while more are under way.
 func fullSizeAcked(tcp *model.TCP, e *bpf.TraceEnd) model.Opt[bool] {
 	acked, known := tcp.Bytes.Sent.Get()
 	mss, underWay := uint64(e.Mss), uint64(e.Unacked)-min(uint64(e.Unsent), uint64(e.Unacked))
@@ -106,10 +106,10 @@ func fullSizeAcked(tcp *model.TCP, e *bpf.TraceEnd) model.Opt[bool] {
 }
 
 // fingerprint goes back from the next sequence numbers by what was counted since the
-// initial ones: of the 64-bit counters only the lower half matters, so that it is
-// right after more than 4 GiB too. bytes_acked has the SYN of an active opener, and
-// bytes_received has no SYN (tcp_snd_una_update, tcp_rcv_nxt_update). Whose SYN it was
-// is not known of connections that are older than the trace.
+// initial ones: of the 64-bit counters only the lower half matters, so that it is right
+// beyond 4 GiB. bytes_acked has the SYN of an active opener, and bytes_received has no
+// SYN (tcp_snd_una_update, tcp_rcv_nxt_update). Whose SYN it was is not known of
+// connections that are older than the trace.
 func fingerprint(e *bpf.TraceEnd) model.Fingerprint {
 	active, passive := has(e, bpf.TraceFlagFLAG_ACTIVE), has(e, bpf.TraceFlagFLAG_PASSIVE)
 	if active == passive || has(e, bpf.TraceFlagFLAG_UNTRACKED|bpf.TraceFlagFLAG_REPAIR) || e.RcvNxt == 0 {

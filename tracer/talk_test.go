@@ -57,8 +57,8 @@ func TestFullSizeAcked(t *testing.T) {
 	}
 }
 
-// TestLastWords: a request that died counts from when it was new, not from its last
-// retransmission, and what was acknowledged last decides within one jiffy.
+// TestLastWords: a request that was never answered counts from when it was sent first,
+// not from its last retransmission; within one jiffy, what was acknowledged last decides.
 func TestLastWords(t *testing.T) {
 	tr := translator{hertz: 250}
 	const second = 250 // jiffies

@@ -63,9 +63,10 @@ func OpenSockets() (n uint64) {
 }
 
 const (
-	// refusedEvery is how often is told who has more connections than his share.
+	// refusedEvery is how often tenants with more connections than their share are
+	// reported.
 	refusedEvery = time.Second
-	// refusedMax of them are told one by one, those with most.
+	// refusedMax tenants are reported individually, those with most.
 	refusedMax = 16
 )
 

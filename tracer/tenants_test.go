@@ -40,8 +40,8 @@ func (p *tenantPlay) told(at ktime, final bool) []model.Loss {
 	return p.losses
 }
 
-// TestRefusedAreTold: each tenant once a second with what came since, and at the end
-// at once.
+// TestRefusedAreTold: each tenant is reported once a second with what came since, and at
+// the end at once.
 func TestRefusedAreTold(t *testing.T) {
 	p := newTenantPlay(8)
 	if got := p.told(ktime(time.Minute), false); len(got) != 0 {
@@ -100,7 +100,7 @@ func TestConnectionsFor(t *testing.T) {
 		"MemTotal:       16777216 kB\nMemFree: 1 kB\n": 131072,
 		"MemTotal:        1048576 kB\n":                65536,
 		"MemTotal:     1056768000 kB\n":                1 << 20,
-		"MemTotal: 18446744073709551615 kB\n":          65536, // no number that a host has
+		"MemTotal: 18446744073709551615 kB\n":          65536, // more than any host has
 		"":                                             65536, "MemTotal:": 65536, "MemTotal: x kB": 65536,
 	} {
 		if got := connectionsFor(meminfo); got != want {

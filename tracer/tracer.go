@@ -29,22 +29,22 @@ type Options struct {
 	NetNS uint32
 	Port  uint16
 	Peer  netip.Prefix
-	// PID follows one process and all that it and its children start: only
-	// connections that one of them owns or closes are told. 0 is no filter.
+	// PID follows one process and all that it and its children start: only connections
+	// that one of them owns or closes are reported. 0 is no filter.
 	PID uint32
 	// RingSize is the ring buffer's size in bytes, a power of two of at least a
 	// page; 0 is 32 MiB, room for 135,000 ends.
 	RingSize uint32
 	// MaxConnections is how many open connections are followed; 0 is
-	// DefaultMaxConnections. A tenant, a user in a network namespace, gets an entry
-	// while he has less than twice of what is free. Of other connections the ends are
-	// reported without what happened before them.
+	// DefaultMaxConnections. A tenant, a user in a network namespace, gets an entry while
+	// he has less than twice of what is free. For other connections the ends are reported
+	// without what happened before them.
 	MaxConnections uint32
 	// Poll is how often the ring is read; 0 is 50 ms.
 	Poll time.Duration
 	// CommandLine: report the owner's command line too. It may hold secrets.
 	CommandLine bool
-	// Reader, if set, reads of processes what this process may not after the start.
+	// Reader, if set, reads about processes what this process may not after the start.
 	Reader process.Reader
 }
 
@@ -70,7 +70,7 @@ type Tracer struct {
 	tenants *tenants
 	asm     *assembler
 	started model.Time
-	// seekFrom is when the table of connections may be looked through again.
+	// seekFrom is when the table of connections may be searched again.
 	seekFrom ktime
 
 	closeOnce sync.Once
@@ -93,10 +93,9 @@ var _ model.Source = (*Tracer)(nil)
 // for each mode why.
 var ErrNoMode = errors.New("no back end works on this host")
 
-// Open loads the programs and attaches them. When it returns, every hook is
-// live and connections that were open before are known. It needs CAP_BPF,
-// CAP_PERFMON and, for the begin of close() in tracepoint mode, CAP_NET_ADMIN;
-// or CAP_SYS_ADMIN.
+// Open loads the programs and attaches them. When it returns, every hook is live and
+// connections that were open before are known. It needs CAP_BPF, CAP_PERFMON and, for the
+// beginning of close() in tracepoint mode, CAP_NET_ADMIN; or CAP_SYS_ADMIN.
 func Open(opts Options) (_ *Tracer, err error) {
 	opts = opts.withDefaults()
 	if missing := missingCapabilities(); len(missing) > 0 {
@@ -240,7 +239,7 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 		return err
 	}
 	// The ring was empty some time ago: this thread may have waited for a processor
-	// since. What was sent meanwhile is no news that did not come.
+	// since. What was sent meanwhile is still in the ring, not missing.
 	now := t.now.monotonic()
 	t.reader.SetDeadline(time.Now())
 	if more, err := t.readOut(out); err != nil || !more {

@@ -25,7 +25,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// TestOpenWithoutCapabilities: what is missing is told by name, before anything fails.
+// TestOpenWithoutCapabilities: missing capabilities are named before anything fails.
 func TestOpenWithoutCapabilities(t *testing.T) {
 	err := withOnly(func() error {
 		tr, err := Open(Options{})

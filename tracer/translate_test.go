@@ -42,8 +42,8 @@ func translated(change func(*bpf.TraceEnd)) model.Facts {
 	return f
 }
 
-// TestFlagsBecomeFacts: each bit of the kernel's message moves its own fact, and no
-// bit that is not set does.
+// TestFlagsBecomeFacts: each bit of the kernel's message sets its own fact, and a bit
+// that is not set sets none.
 func TestFlagsBecomeFacts(t *testing.T) {
 	for name, c := range map[string]struct {
 		flag bpf.TraceFlag
@@ -91,7 +91,7 @@ func TestFlagsBecomeFacts(t *testing.T) {
 	}
 }
 
-// TestStatesBecomeFacts: what the last state says of FIN, bytes and TIME_WAIT.
+// TestStatesBecomeFacts: what the last state says about FIN, bytes and TIME_WAIT.
 func TestStatesBecomeFacts(t *testing.T) {
 	at := func(last model.State, flags bpf.TraceFlag) model.TCP {
 		return translated(func(e *bpf.TraceEnd) {
@@ -171,7 +171,7 @@ func TestNumbersBecomeFacts(t *testing.T) {
 	}
 }
 
-// TestUnreadIsLostWhenNobodyCanRead: the ways in which nobody can read any more.
+// TestUnreadIsLostWhenNobodyCanRead: the ways in which no process can read any more.
 func TestUnreadIsLostWhenNobodyCanRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*bpf.TraceEnd)
@@ -201,8 +201,8 @@ func TestUnreadIsLostWhenNobodyCanRead(t *testing.T) {
 	}
 }
 
-// TestLateMessagesAmend: what is sent after an end, within the hold, belongs to it;
-// each kind says its own, and what comes later belongs to nothing.
+// TestLateMessagesAmend: what is sent after an end, within the hold, belongs to it; each
+// kind adds its own fact, and what comes later is dropped.
 func TestLateMessagesAmend(t *testing.T) {
 	const at = uint64(10e9)
 	end := bpf.TraceEnd{Sock: 7, Family: unix.AF_INET, Ended: at, Path: states(model.Established, model.Closed), Flags: bpf.TraceFlagFLAG_ENDED}
@@ -289,7 +289,7 @@ func TestForkIsSettled(t *testing.T) {
 	}
 }
 
-// TestWaitIsLearnt: a later message of a waiting close() tells of the wait, whole.
+// TestWaitIsLearnt: a later message of a waiting close() describes the whole wait.
 func TestWaitIsLearnt(t *testing.T) {
 	w := newWaiting(&bpf.TraceEnd{Lingertime: 300, CloseBegan: 1000, Lingering: 1}, 100)
 	if w.deadline != ktime(1000).add(3*time.Second) {

@@ -13,16 +13,16 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// watched is a program that somebody else may detach: that is possible for links to
+// watched is a program that other processes may detach: that is possible for links to
 // control groups only (bpf_link_ops.detach), not for those to tracepoints and functions.
 type watched struct {
 	program string
-	info    *os.File // what /proc tells of the link: that needs no capability
+	info    *os.File // what /proc shows of the link, without a capability
 	again   func() (link.Link, error)
 	gone    bool
 }
 
-// watch returns what l is watched by, or nil if nobody can detach it.
+// watch returns what watches l, or nil if l cannot be detached.
 func watch(program string, l link.Link, again func() (link.Link, error)) *watched {
 	descriptor, ok := l.(interface{ FD() int })
 	if !ok {
@@ -49,7 +49,7 @@ func (w *watched) text() ([]byte, error) {
 	return b[:n], err
 }
 
-// detached: bpf_cgroup_link_show_fdinfo() tells the group 0 then.
+// detached: bpf_cgroup_link_show_fdinfo() shows group 0 then.
 func (w *watched) detached() bool {
 	text, err := w.text()
 	return err == nil && bytes.Contains(text, []byte("cgroup_id:\t0\n"))
@@ -59,7 +59,7 @@ func (w *watched) detached() bool {
 type blind struct{ from, until ktime } // until 0: still
 
 // hid reports whether something of how a connection ended may not have been seen. A
-// close() that was not seen shows by its FIN.
+// close() that was missed is known by its FIN.
 func (b *blind) hid(e *bpf.TraceEnd) bool {
 	if b.from == 0 || ktime(e.Ended) <= b.from {
 		return false

@@ -39,8 +39,8 @@ func detach(t *testing.T, tr *Tracer, program string) {
 	t.Skipf("%s is attached by no link", program)
 }
 
-// TestDetachedFromOutside: it is told that somebody has detached a program; what ended
-// meanwhile is inferred; and it is attached again where the trace still may.
+// TestDetachedFromOutside: a loss reports that a program was detached; what ended
+// meanwhile is inferred; and it is attached again if the trace still may.
 func TestDetachedFromOutside(t *testing.T) {
 	for name, may := range map[string]bool{"attached again": true, "no longer allowed": false} {
 		tr := OpenOrSkip(t, Options{Mode: Tracepoint})

@@ -11,14 +11,13 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// counters are what the kernel counts of aborts.
+// counters are the kernel's counters of aborts.
 var counters = []string{
 	"TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnTimeout", "TCPAbortOnLinger", "TCPAbortOnMemory",
 }
 
-// checkWitnesses checks what is told against what the packet capture and the
-// kernel's counters of each scenario's namespace say. They know nothing of the
-// scripts' truths.
+// checkWitnesses compares what is reported with the packet capture and the kernel's
+// counters of each scenario's namespace. They are independent of the scripts' truths.
 func checkWitnesses(run labRun) (found problems) {
 	netns := map[uint32]*lab.Result{}
 	for i := range run.results {
@@ -61,8 +60,8 @@ func checkWitnesses(run labRun) (found problems) {
 	return found
 }
 
-// checkFingerprints checks the fingerprints against the numbers of the SYNs that were
-// captured, and those of both ends against each other.
+// checkFingerprints compares the fingerprints with the numbers of the captured SYNs, and
+// those of both ends with each other.
 func checkFingerprints(run labRun, netns map[uint32]*lab.Result, found *problems) {
 	type side struct{ scenario, label string }
 	told, compared := map[side]paired{}, 0
@@ -105,8 +104,8 @@ func numbers32(r *lab.Result, from, to netip.AddrPort) (all []uint32) {
 	return all
 }
 
-// happenedIn: before, the number of the namespace may have been that of another
-// program's, and its last records come while this run begins.
+// happenedIn: the number of the namespace may have been another program's before, whose
+// last records come while this run begins.
 func happenedIn(record *model.Record, r *lab.Result) bool {
 	return record.Time() >= model.TimeOf(r.Start)
 }
@@ -123,14 +122,14 @@ func direction(r *lab.Result, from, to netip.AddrPort) (w wire) {
 	return w
 }
 
-// againstPackets: a FIN or RST that is told was on the wire, and a FIN on the
-// wire is told. Only the capture sees the RST of a host that no longer knows the
-// connection, of TIME_WAIT, of a listener, and RSTs that were not believed (RFC
-// 5961): that one was on the wire proves nothing.
+// againstPackets: a reported FIN or RST was on the wire, and a FIN on the wire is
+// reported. Only the capture sees the RST of a host that no longer knows the connection,
+// of TIME_WAIT, of a listener, and RSTs that were not accepted (RFC 5961): a RST on the
+// wire proves nothing.
 func againstPackets(p paired, r *lab.Result) (wrong []string) {
 	told := p.teardown
 	if p.outcome != nil && told.Verdict == model.LingerTimeout {
-		told = *p.outcome // it tells of the whole
+		told = *p.outcome // it covers the whole
 	}
 	out, in := direction(r, p.end.Local, p.end.Peer), direction(r, p.end.Peer, p.end.Local)
 	claim := func(what string, told model.Opt[bool], seen bool) {

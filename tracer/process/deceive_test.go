@@ -9,9 +9,9 @@ import (
 	"github.com/closetrace/closetrace/tracer/process/processtest"
 )
 
-// TestDelegated: a user who has a part of the tree, as systemd gives it, makes a
-// path like that of a pod. It is marked, and gets no name of a pod that is there;
-// the same path below root's folders is believed.
+// TestDelegated: a user who has a part of the tree, as systemd gives it, makes a path
+// like that of a pod. It is marked, and does not get the name of a pod that exists; the
+// same path below root's folders is believed.
 func TestDelegated(t *testing.T) {
 	const user = 12345
 	pod := "/kubepods/besteffort/pod" + processtest.PodUID + "/" + processtest.ContainerID

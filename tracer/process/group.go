@@ -39,7 +39,7 @@ func NewGroup(name string) (*Group, error) {
 	switch err := os.Mkdir(g.directory, 0o755); {
 	case err == nil:
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
-		why := errors.Unwrap(err) // without the folder, which nobody need know
+		why := errors.Unwrap(err) // without the folder, which is of no interest
 		return nil, fmt.Errorf("a command is followed in a control group of its own: run closetrace with sudo or as systemd-run --user --scope, or start the command and use --pid: %w", why)
 	default:
 		return nil, fmt.Errorf("make a control group: %w", err)
@@ -78,8 +78,7 @@ func move(pid int, group string) error {
 // removePatience is how long Close waits for processes that are ending.
 const removePatience = time.Second
 
-// Close removes the group. Processes that still run in it go on in the group
-// of this process.
+// Close removes the group. Processes that still run in it are moved to the parent group.
 func (g *Group) Close() error {
 	events, err := os.Open(filepath.Join(g.directory, "cgroup.events"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -89,8 +88,8 @@ func (g *Group) Close() error {
 	}
 	defer events.Close()
 	for deadline := time.Now().Add(removePatience); ; {
-		// Poll tells of what changes after this: "populated", when the last process
-		// has gone (cgroup-v2.rst, "Un-populated Notification").
+		// Poll reports what changes after this: "populated", when the last process has
+		// gone (cgroup-v2.rst, "Un-populated Notification").
 		_, _ = events.ReadAt(make([]byte, 64), 0)
 		err := unix.Rmdir(g.directory)
 		if err == nil || errors.Is(err, unix.ENOENT) {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestGroupClose: a group goes as soon as nobody is in it, and who still runs there
-// goes on in the group above.
+// TestGroupClose: a group is removed as soon as it is empty; processes that still run are
+// moved to the group above.
 func TestGroupClose(t *testing.T) {
 	for name, process := range map[string]struct {
 		runs   bool

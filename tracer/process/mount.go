@@ -19,7 +19,7 @@ func cgroup2MountIn(text string) string {
 	part := ""
 	for line := range strings.Lines(text) {
 		before, after, ok := strings.Cut(line, " - ")
-		fields := strings.Split(before, " ") // of blanks in paths only some are escaped
+		fields := strings.Split(before, " ") // only some blanks in paths are escaped
 		if !ok || !strings.HasPrefix(after, "cgroup2 ") || len(fields) < 5 {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// podNames is what a node's files tell of one container.
+// podNames is what a node's files say about one container.
 type podNames struct {
 	pod, namespace, container string
 }
@@ -34,8 +34,8 @@ type nodeFiles struct {
 
 type containerKey struct{ id, pod string }
 
-// knownNames is what was found; nothing is looked for again after a while,
-// because a runtime may write its files after the container's first connection.
+// knownNames is what was found; names that were not found are looked for again after a
+// while, because a runtime may write its files after the container's first connection.
 type knownNames struct {
 	podNames
 	until time.Time // zero: for ever

@@ -17,17 +17,17 @@ const (
 	// lookEvery is how often the host's count of kills is read, lookAtKill after a SIGKILL.
 	lookEvery  = time.Second
 	lookAtKill = 10 * time.Millisecond
-	// killFor is for how long a kill is taken for that of a process which ended by SIGKILL.
+	// killFor is how long a kill may explain the end of a process by SIGKILL.
 	killFor = 3 * time.Second
 )
 
-// kills are the OOM killer's, by memory control group. A group's counter begins at 0 and
-// moves before the signal is sent (__oom_kill_process, mm/oom_kill.c). That of the whole
-// host is read each second; only when it has moved are all groups looked through for the
-// one. Both files may be read by everybody.
+// kills counts those of the OOM killer, by memory control group. A group's counter begins
+// at 0 and moves before the signal is sent (__oom_kill_process, mm/oom_kill.c). The
+// host's counter is read each second; only when it has moved are all groups searched.
+// Both files are readable by everybody.
 type kills struct {
 	root   string // the hierarchy with the memory controller
-	file   string // what has the counter: in v2 with the groups below
+	file   string // the file with the counter; in v2 it includes the groups below
 	vmstat string
 	host   uint64
 	counts map[string]uint64 // by the group's folder
@@ -97,8 +97,8 @@ func (k *kills) scan() {
 	})
 }
 
-// killed reports whether the OOM killer has killed in a group just now; it is not known of
-// a group that is gone.
+// killed reports whether the OOM killer has just killed in a group; unknown if the group
+// is gone.
 func (k *kills) killed(path string) (moved model.Opt[bool]) {
 	if k.root == "" || path == "" {
 		return moved

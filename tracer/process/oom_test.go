@@ -11,8 +11,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestKillsAreOfTheirGroup: only the group whose own counter has moved is told of, for three
-// seconds; nothing is known of one that is gone.
+// TestKillsAreOfTheirGroup: only the group whose own counter has moved is reported, for
+// three seconds; nothing is known of a group that is gone.
 func TestKillsAreOfTheirGroup(t *testing.T) {
 	root := t.TempDir()
 	write := func(path, text string) {
@@ -38,7 +38,7 @@ func TestKillsAreOfTheirGroup(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", group, got, want)
 		}
 	}
-	check("/a", model.Some(false)) // its kills were long before
+	check("/a", model.Some(false)) // its kills are old
 	write("vmstat", "oom_kill 5\n")
 	write("g/b/memory.events", "oom_kill 1\n")
 	write("g/new/memory.events", "oom_kill 1\n")

@@ -16,30 +16,30 @@ import (
 type Options struct {
 	// CommandLine: read command lines too. They often hold secrets.
 	CommandLine bool
-	// Lazy: read about a process when it is first asked for, not all of them at
-	// once. For those who keep their privileges.
+	// Lazy: read about a process when it is first asked for, not about all at once. For
+	// programs that keep their privileges.
 	Lazy bool
-	// BootAhead is how far CLOCK_BOOTTIME of the kernel is ahead of that of this
-	// process, in a time namespace: /proc tells start times by the latter.
+	// BootAhead is how far CLOCK_BOOTTIME of the kernel is ahead of that of this process,
+	// in a time namespace: /proc has start times by the latter.
 	BootAhead time.Duration
-	// Execs, if set, returns a number that another one replaces whenever a process
-	// executes a program.
+	// Execs, if set, returns a number that changes whenever the process executes a
+	// program.
 	Execs func(pid int) uint64
 	// Reader, if set, reads what this process may not.
 	Reader Reader
 }
 
-// Reader reads of processes and containers what takes privileges that a trace gives
+// Reader reads about processes and containers what needs privileges that a trace gives
 // up. It may be used by any goroutine.
 type Reader interface {
 	Executable(pid int) (string, error)
 	Names(id, runtime, podUID string) (pod, namespace, container string)
 }
 
-// Owners tells what the kernel's messages do not say about a process: its
-// executable, its user's name, its control group, container, pod and unit. It
-// reads /proc and the cgroup file system, and remembers. Nothing is said of a
-// process that is not certainly the one asked for: see [Owners.Describe].
+// Owners knows what the kernel's messages do not say about a process: its executable, its
+// user's name, its control group, container, pod and unit. It reads /proc and the cgroup
+// file system, and remembers. Nothing is said of a process that is not certainly the one
+// asked for: see [Owners.Describe].
 //
 // It may be used by one goroutine at a time.
 type Owners struct {
@@ -63,9 +63,9 @@ const (
 	usersMax    = 4096
 )
 
-// NewOwners also reads what is known of all processes that run now, unless
-// opts.Lazy is set: of other users' processes the executable can only be read
-// with CAP_SYS_PTRACE, which a trace gives up: then Options.Reader does.
+// NewOwners also reads what is known of all processes that run now, unless opts.Lazy is
+// set: the executables of other users' processes can only be read with CAP_SYS_PTRACE,
+// which a trace gives up: Options.Reader reads them later.
 func NewOwners(opts Options) *Owners {
 	o := &Owners{
 		opts: opts, tree: newCgroupTree(Cgroup2Mount()), files: newNodeFiles(""),
@@ -99,19 +99,19 @@ func (o *Owners) learnAll() {
 	}
 }
 
-// Meet reads what there is to know of a process while it lives, so that
-// [Owners.Describe] can tell of it when it has gone. The arguments are those of
-// Describe, and the start time is known.
+// Meet reads what there is to know of a process while it lives, so that [Owners.Describe]
+// can describe it when it has gone. The arguments are those of Describe, and the start
+// time is known.
 func (o *Owners) Meet(pid int, name string, started, cgroup, execs uint64) {
 	o.details(o.program(pid, started, name, execs))
 	o.tree.path(cgroup, pid)
 }
 
-// Describe fills in what is known of f.Process, which is named by its PID and
-// its name. started is its start time in nanoseconds since boot and cgroup the
-// id of its cgroup v2; 0 is unknown. execs is what Options.Execs was then. Where the start time is not known, or the
-// process has gone or has executed another program since, what only /proc
-// tells stays empty: a PID alone proves nothing.
+// Describe fills in what is known of f.Process, which is named by its PID and its name.
+// started is its start time in nanoseconds since boot and cgroup the id of its cgroup v2;
+// 0 is unknown. execs is what Options.Execs was then. Where the start time is not known,
+// or the process has gone or has executed another program since, what only /proc knows
+// stays empty: a PID alone proves nothing.
 func (o *Owners) Describe(f *model.Facts, started, cgroup, execs uint64) {
 	if f.Process.PID == 0 {
 		return
@@ -137,7 +137,7 @@ func (o *Owners) program(pid int, started uint64, name string, execs uint64) pro
 func (o *Owners) place(f *model.Facts, d *details, cgroup uint64) {
 	path, ok := o.tree.path(cgroup, f.Process.PID)
 	made := o.tree.made[cgroup]
-	if cgroup == 0 { // not told by the kernel: where the process is now
+	if cgroup == 0 { // not reported by the kernel: where the process is now
 		path, ok = d.unified, d.unified != "" && !strings.HasPrefix(d.unified, "/..")
 		made = ok && o.tree.mount != "" && o.tree.userMade(path)
 	}
@@ -183,8 +183,8 @@ func remembered[K comparable, V any](m map[K]V, most int, key K, read func(K) V)
 	return v
 }
 
-// details returns what is remembered or can be read of a process. That nothing
-// could be read is remembered as well: a process that is gone does not return.
+// details returns what is remembered or can be read of a process. If nothing could be
+// read, that is remembered as well: a process that is gone does not return.
 func (o *Owners) details(p program) details {
 	if d, ok := o.young[p]; ok {
 		return d

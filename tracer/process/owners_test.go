@@ -105,8 +105,8 @@ func TestDescribeRemembers(t *testing.T) {
 	}
 }
 
-// TestFirstProcess: the first process of a small machine starts in the first tick
-// after boot; that is not the start time of a process whose own is unknown.
+// TestFirstProcess: the first process of a small machine starts in the first tick after
+// boot; that must not be taken for an unknown start time.
 func TestFirstProcess(t *testing.T) {
 	o := NewOwners(Options{Lazy: true})
 	o.young[program{1, 0, "init", 0}] = details{executable: "/sbin/init", memberships: memberships{unified: "/init.scope"}}
@@ -119,8 +119,8 @@ func TestFirstProcess(t *testing.T) {
 	}
 }
 
-// TestContainerOfLegacyGroups: with cgroup v1 the first hierarchy that tells anything
-// counts, and only if cgroup v2 tells nothing.
+// TestContainerOfLegacyGroups: with cgroup v1 the first hierarchy that names a container
+// counts, and only if cgroup v2 names none.
 func TestContainerOfLegacyGroups(t *testing.T) {
 	for _, c := range []struct {
 		groups          memberships
@@ -141,7 +141,7 @@ func TestContainerOfLegacyGroups(t *testing.T) {
 	}
 }
 
-// TestUserName: of a process in a container our table would name another user.
+// TestUserName: for a process in a container our user table would name another user.
 func TestUserName(t *testing.T) {
 	root, err := user.LookupId("0")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// place is what the path of a control group tells about who runs in it.
+// place is what the path of a control group says about who runs in it.
 type place struct {
 	container model.Container
 	podUID    string
@@ -24,10 +24,10 @@ var runtimes = map[string]string{
 	"libpod":         "podman",
 }
 
-// placeOf reads a path of the kinds that kubelet (systemd and cgroupfs
-// drivers, kind), containerd, CRI-O, Docker, Podman, LXC, systemd-nspawn and
-// systemd make. The innermost container counts: that is where the process
-// lives, be it inside another one.
+// placeOf reads a path of the kinds that kubelet (systemd and cgroupfs drivers, kind),
+// containerd, CRI-O, Docker, Podman, LXC, systemd-nspawn and systemd make. The innermost
+// container counts: the process lives there, even if that container is inside another
+// one.
 func placeOf(path string) place {
 	var p place
 	elements := strings.Split(path, "/")
@@ -97,9 +97,9 @@ func isHex(s string) bool {
 	return s != ""
 }
 
-// podOf returns the UID of an element kubepods-burstable-podUID.slice or
-// podUID. In slices systemd wants underscores for the UID's dashes; the UID of
-// a static pod is a hash of 32 digits.
+// podOf returns the UID of an element kubepods-burstable-podUID.slice or podUID. In
+// slices systemd replaces the UID's dashes by underscores; the UID of a static pod is a
+// hash of 32 digits.
 func podOf(element string) string {
 	element, _, _ = strings.Cut(element, ":")
 	name, slice := strings.CutSuffix(element, ".slice")

@@ -21,7 +21,7 @@ func TestPlaceOf(t *testing.T) {
 	}
 }
 
-// FuzzPlaceOf: what is said of a path is in the path, and an id is never half.
+// FuzzPlaceOf: everything returned is in the path, and an id is never cut.
 func FuzzPlaceOf(f *testing.F) {
 	for _, l := range processtest.Layouts() {
 		f.Add(l.Path)

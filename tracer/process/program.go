@@ -70,14 +70,14 @@ func Parents() map[int]int {
 // initialPIDNamespace is PROC_PID_INIT_INO of include/linux/proc_ns.h.
 const initialPIDNamespace = "4026531836"
 
-// InNamespace reports whether this process is in a PID namespace other than the
-// host's: the numbers that the kernel's messages have are others there.
+// InNamespace reports whether this process is in a PID namespace other than the host's:
+// PIDs in the kernel's messages differ from its own there.
 func InNamespace() bool {
 	link, err := os.Readlink("/proc/self/ns/pid")
 	return err == nil && !strings.HasSuffix(link, ":["+initialPIDNamespace+"]")
 }
 
-// details is what /proc alone tells of a process.
+// details is what only /proc knows about a process.
 type details struct {
 	executable  string
 	script      string
@@ -85,8 +85,8 @@ type details struct {
 	memberships
 }
 
-// read returns the details of p, if p still runs. What was read while another
-// program took its place is thrown away.
+// read returns the details of p, if p still runs. What was read while another program
+// took its place is discarded.
 func (p program) read(opts *Options) (details, bool) {
 	if !p.runs(opts) {
 		return details{}, false

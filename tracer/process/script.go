@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// interpreter matches programs whose name says nothing of what they do.
+// interpreter matches programs whose name does not show what they run.
 var interpreter = regexp.MustCompile(`^(java|python|pypy|perl|ruby|node|nodejs|php|lua|dotnet|sh|bash|dash)[0-9.]*$`)
 
 // Options of interpreters, each as their manual pages have it.
@@ -20,8 +20,8 @@ var (
 )
 
 // scriptOf returns what an interpreter with these arguments runs, "" if that is no file,
-// module or class, or if the program is no interpreter. All other arguments are left
-// alone: they often hold secrets.
+// module or class, or if the program is no interpreter. All other arguments are left out:
+// they often hold secrets.
 func scriptOf(arguments []string) string {
 	if len(arguments) < 2 || !interpreter.MatchString(path.Base(arguments[0])) {
 		return ""

@@ -30,8 +30,8 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// TestScriptOfProcess: the kernel puts the interpreter before a script that was started by
-// its name.
+// TestScriptOfProcess: the kernel puts the interpreter before the name of a script that
+// was executed directly.
 func TestScriptOfProcess(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "order-worker-emea")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho\nread line\n"), 0o700); err != nil {

@@ -25,9 +25,9 @@ const (
 type cgroupTree struct {
 	mount string // "" if cgroup v2 is not mounted
 	paths map[uint64]string
-	// made are those of paths that a user could have made.
+	// made are the cgroups whose paths a user could have made.
 	made map[uint64]bool
-	// gone are ids that a walk did not find which began after they were in use.
+	// gone are ids that were in use before a walk began that did not find them.
 	gone   map[uint64]bool
 	walked time.Time
 	now    func() time.Time
@@ -89,9 +89,9 @@ func (t *cgroupTree) learn(id uint64, path string) {
 	}
 }
 
-// userMade reports whether somebody else than root may make folders in one above
-// path, and so chose a name in it: a part of the tree is delegated to users (systemd
-// does so for each that logs in). What is not there any more may have been.
+// userMade reports whether a user other than root may create folders in an ancestor of
+// path, and so may have chosen a name in it: a part of the tree is delegated to users
+// (systemd does so for each that logs in). A folder that is gone may have been one.
 func (t *cgroupTree) userMade(path string) bool {
 	const writeOfOthers = 0o022
 	at := t.mount

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cgroup makes a control group at a path below the mount of cgroup v2, and
-// removes what it made when the test ends. Where that can't be done the test is
-// skipped, unless it is run to show what needs it.
+// Cgroup makes a control group at a path below the mount of cgroup v2, and removes what
+// it made when the test ends. If that can't be done the test is skipped, unless
+// CLOSETRACE_REQUIRE wants it.
 func Cgroup(t *testing.T, mount, path string) (id uint64, directory *os.File) {
 	t.Helper()
 	if mount == "" {
@@ -48,8 +48,8 @@ func Cgroup(t *testing.T, mount, path string) (id uint64, directory *os.File) {
 	return info.Sys().(*syscall.Stat_t).Ino, directory
 }
 
-// skip skips a test for want of a privilege, unless CLOSETRACE_REQUIRE says that
-// it is there.
+// skip skips a test that lacks a privilege, unless CLOSETRACE_REQUIRE says that it is
+// there.
 func skip(t *testing.T, why string) {
 	t.Helper()
 	if strings.Contains(os.Getenv("CLOSETRACE_REQUIRE"), "bpf") {

@@ -14,7 +14,7 @@ const (
 	StaticPodUID = "5b7d9f1a2c4e6b8d0f1a3c5e7b9d1f3a"
 )
 
-// Place is what the path of a control group tells about who runs in it.
+// Place is what the path of a control group says about who runs in it.
 type Place struct {
 	Container model.Container
 	PodUID    string
@@ -24,7 +24,7 @@ type Place struct {
 // PlaceOf returns what facts say of it.
 func PlaceOf(f *model.Facts) Place { return Place{f.Container, f.K8s.Pod.UID, f.Systemd.Unit} }
 
-// Layout is a path of a control group as a runtime makes it, and what it tells.
+// Layout is a path of a control group as a runtime makes it, and what it says.
 type Layout struct {
 	Name string
 	Path string
@@ -41,10 +41,9 @@ func container(runtime string) model.Container {
 	return model.Container{ID: ContainerID, Runtime: runtime}
 }
 
-// Layouts returns those of the eleven kinds that ecosystem studies of nodes found,
-// and more.
-// Sources: the documentation and the code of kubelet (cgroup_manager_linux.go),
-// CRI-O, containerd, Docker, Podman, LXC and systemd.
+// Layouts returns the layouts of eleven kinds that surveys of nodes found, and more.
+// Sources: the documentation and the code of kubelet (cgroup_manager_linux.go), CRI-O,
+// containerd, Docker, Podman, LXC and systemd.
 func Layouts() []Layout {
 	under := strings.ReplaceAll(PodUID, "-", "_")
 	return []Layout{

@@ -27,9 +27,9 @@ func Main() {
 	}
 }
 
-// Sleeper starts a process that does nothing, a copy of the test program because
-// a guest has no other, and returns its PID when it is known by its own name. c
-// says what is special about it; the zero value works. It ends with the test.
+// Sleeper starts a process that does nothing, a copy of the test program because a guest
+// has no other, and returns its PID when it is known by its own name. c says what is
+// special about it; the zero value works. The process ends with the test.
 func Sleeper(t *testing.T, c *exec.Cmd) (pid int) {
 	t.Helper()
 	c.Path = "/proc/self/exe"
@@ -49,7 +49,7 @@ func Sleeper(t *testing.T, c *exec.Cmd) (pid int) {
 	return c.Process.Pid
 }
 
-// StartTicks reads when a process started, in hundredths of a second since boot,
+// StartTicks reads when a process started, in hundredths of a second since boot, in
 // another way than the code under test.
 func StartTicks(t *testing.T, pid int) uint64 {
 	t.Helper()
@@ -65,7 +65,7 @@ func StartTicks(t *testing.T, pid int) uint64 {
 	return ticks
 }
 
-// await looks again until the kernel has done what has no event.
+// await polls until the kernel has done something for which there is no event.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); !done(); time.Sleep(time.Millisecond) {
