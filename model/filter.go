@@ -76,7 +76,7 @@ func (f *Filter) Match(r *Record) bool {
 		return true
 	}
 	switch r.Kind {
-	case KindUnknown, KindStart, KindLoss, KindCounters, KindClock, KindStop:
+	case KindUnknown, KindStart, KindLoss, KindCounters, KindClock, KindTable, KindStop:
 		return true
 	case KindTeardown, KindOutcome, KindCloseFailed, KindStray:
 	}

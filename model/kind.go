@@ -13,6 +13,7 @@ const (
 	KindCounters                // what TCP counted in a network namespace since the last such line of it
 	KindStray                   // RSTs that this host sent, in a second, for one connection that it does not have (Linux)
 	KindClock                   // the wall clock was set, or the machine slept (Linux): lines after this one have times by the clock as it is now
+	KindTable                   // how full the table of the connections that are followed is, before one is refused (Linux)
 	KindStop                    // last line
 )
 
@@ -26,6 +27,7 @@ var kindNames = []string{
 	KindCounters:    "counters",
 	KindStray:       "stray-reset",
 	KindClock:       "clock",
+	KindTable:       "table",
 	KindStop:        "stop",
 }
 

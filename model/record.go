@@ -56,6 +56,7 @@ type Event struct {
 	Counters Counters
 	Stray    Stray
 	Clock    Clock
+	Table    Table
 }
 
 // Loss says that events were dropped.
@@ -92,6 +93,24 @@ type Clock struct {
 	Suspended time.Duration `json:"suspended_ns,omitzero"`
 }
 
+// Table says how full the table of the open connections that are followed is, and who
+// has most of it: when it is half full, and again with each eighth, so that it can be
+// made larger before a connection is refused. A tenant gets two thirds of it at most.
+type Table struct {
+	Time Time `json:"-"`
+	// Open connections that are followed.
+	Held uint64 `json:"held,omitzero"`
+	// How many can be, --max-connections.
+	Max uint64 `json:"max,omitzero"`
+	// How many of them the tenant has who has most.
+	Most uint64 `json:"most,omitzero"`
+	// The network namespace of those; absent for all that a user has made.
+	NetNS uint32 `json:"netns,omitzero"`
+	// User ID of their sockets, or of who made their namespaces. Of those from 65536 on
+	// the first of its 65,536.
+	UID Opt[uint32] `json:"uid,omitzero"`
+}
+
 // Record is one line of a recording and one message to a screen. Kind says
 // which of the other fields are set.
 type Record struct {
@@ -107,6 +126,7 @@ type Record struct {
 	Counters Counters `kinds:"counters"`
 	Stray    Stray    `json:"stray" kinds:"stray-reset"`
 	Clock    Clock    `kinds:"clock"`
+	Table    Table    `kinds:"table"`
 	Start    Start    `kinds:"start"`
 	Stop     Stop     `kinds:"stop"`
 }
@@ -124,6 +144,8 @@ func (r *Record) Time() Time {
 		return r.Counters.Time
 	case KindClock:
 		return r.Clock.Time
+	case KindTable:
+		return r.Table.Time
 	case KindUnknown, KindTeardown, KindOutcome, KindCloseFailed, KindStray:
 	}
 	return r.Teardown.Time
@@ -174,6 +196,8 @@ type Stop struct {
 	Teardowns map[string]uint64 `json:"teardowns"`
 	// All losses that were counted.
 	Lost uint64 `json:"lost"`
+	// The table of connections when it was fullest, if it ever was half full.
+	Table Table `json:"table,omitzero"`
 	// signal, duration, count, size, rotate, pipe, child-exit, source-ended or error.
 	Reason string `json:"reason"`
 	// What the trace has cost this host until then (Linux).

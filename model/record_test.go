@@ -43,6 +43,10 @@ func TestJudgeEvent(t *testing.T) {
 			Event{Kind: KindClock, Clock: Clock{Time: 7, Step: -3}},
 			func(r Record) bool { return r.Time() == 7 && r.Clock.Step == -3 && r.Teardown.ID == "" },
 		},
+		"a table that fills is passed on": {
+			Event{Kind: KindTable, Table: Table{Time: 7, Held: 3}},
+			func(r Record) bool { return r.Time() == 7 && r.Table.Held == 3 && r.Teardown.ID == "" },
+		},
 		"the cause of the other end is judged by its own facts": {
 			Event{Kind: KindTeardown, Facts: linger, Peer: &reset},
 			func(r Record) bool {

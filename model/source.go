@@ -62,12 +62,12 @@ func JudgeEvent(e *Event) Record {
 
 // judge makes r the record for e. Start and stop are not judged, and stay as they are.
 func (r *Record) judge(e *Event) {
-	r.Kind, r.Retracts, r.Error, r.Loss, r.Counters, r.Stray, r.Clock = e.Kind, false, "", Loss{}, e.Counters, e.Stray, e.Clock
+	r.Kind, r.Retracts, r.Error, r.Loss, r.Counters, r.Stray, r.Clock, r.Table = e.Kind, false, "", Loss{}, e.Counters, e.Stray, e.Clock, e.Table
 	t := &r.Teardown
 	switch e.Kind {
 	case KindLoss:
 		*t, r.Loss = Teardown{}, e.Loss
-	case KindCounters, KindClock:
+	case KindCounters, KindClock, KindTable:
 		*t = Teardown{}
 	case KindCloseFailed, KindStray:
 		t.Facts, t.Judgement, r.Error = e.Facts, Judgement{}, e.Error

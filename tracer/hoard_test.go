@@ -121,6 +121,7 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 	var held, taken uint64
 	var told model.Loss
 	certain, ends := 0, 0
+	warned := model.Table{}
 	records := collect(t, tr, func() {
 		hoarding(t, spaces, each)
 		held, taken = tr.Entries(hoarder)
@@ -149,6 +150,11 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 		r := &records[i]
 		n := &r.Teardown.Network
 		switch {
+		case r.Kind == model.KindTable && warned.Max == 0:
+			warned = r.Table
+			if told.Count > 0 {
+				t.Error("it was told that the table fills after somebody was refused")
+			}
 		case r.Kind == model.KindLoss && r.Loss.UID.Is(hoarder):
 			told.Count += r.Loss.Count
 			told.Held, told.Max, told.NetNS, told.Where = r.Loss.Held, r.Loss.Max, r.Loss.NetNS, r.Loss.Where
@@ -165,6 +171,9 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 	}
 	if ends != 2*victims || certain != ends {
 		t.Errorf("%d ends of others, %d of them certain and with their process, want %d", ends, certain, 2*victims)
+	}
+	if !warned.UID.Is(hoarder) || warned.Held < entries/2 || warned.Most < entries/3 {
+		t.Errorf("told of the table as %+v, want that the user fills it", warned)
 	}
 	t.Logf("the user holds %d of %d entries: %+v", held, taken, told)
 	if share := uint64(entries * 2 / 3); held > share || held < share*9/10 {

@@ -46,22 +46,6 @@ func connectionsFor(meminfo string) uint32 {
 	return uint32(min(max(total<<10/memoryPerEntry, leastConnections), mostConnections))
 }
 
-// OpenSockets returns how many TCP sockets are in use in this network namespace.
-func OpenSockets() (n uint64) {
-	for file, name := range map[string]string{"sockstat": "TCP:", "sockstat6": "TCP6:"} {
-		text, err := os.ReadFile("/proc/net/" + file)
-		if err != nil {
-			continue // without IPv6 there is no second
-		}
-		_, rest, _ := strings.Cut(string(text), name+" inuse ")
-		if words := strings.Fields(rest); len(words) > 0 {
-			inUse, _ := strconv.ParseUint(words[0], 10, 64)
-			n += inUse
-		}
-	}
-	return n
-}
-
 const (
 	// refusedEvery is how often tenants with more connections than their share are
 	// reported.
@@ -78,6 +62,7 @@ type tenants struct {
 	all    []bpf.TraceTenant
 	told   []bpf.TraceTenant // as all was when it was last told
 	at     ktime
+	part   uint64 // of the table that was told to be full
 }
 
 const tenantSize = int(unsafe.Sizeof(bpf.TraceTenant{}))
@@ -91,14 +76,41 @@ func (t *tenants) read(into []bpf.TraceTenant) bool {
 	return err == nil
 }
 
-// report emits whose connections found no place since the last time, at most once a
+// The table is told of when it is half full: nobody is refused before. Then again with
+// each eighth more, and once it is not even a third full.
+const (
+	fillParts = 8
+	fillFirst = fillParts / 2
+)
+
+// fill emits how full the table is when that is news.
+func (t *tenants) fill(at model.Time, out emit) bool {
+	held, most := t.all[0].Open, uint64(t.max)
+	part := held * fillParts / max(most, 1)
+	switch {
+	case held < most/3 && t.part > 0:
+		t.part = 0
+	case part >= fillFirst && part > t.part && t.read(t.all):
+		t.part = part
+	default:
+		return true
+	}
+	table := model.Table{Time: at, Held: held, Max: most}
+	if t.part > 0 {
+		who := slices.MaxFunc(t.all[1:], func(a, b bpf.TraceTenant) int { return cmp.Compare(a.Open, b.Open) })
+		table.Most, table.NetNS, table.UID = who.Open, uint32(who.Who>>32), model.Some(uint32(who.Who))
+	}
+	return out(&model.Event{Kind: model.KindTable, Table: table})
+}
+
+// report emits how full the table is, and whose connections found no place since the last time, at most once a
 // second, but at the end.
 func (t *tenants) report(now ktime, at model.Time, final bool, out emit) {
 	if t == nil || !final && time.Duration(now-t.at) < refusedEvery {
 		return
 	}
 	t.at = now
-	if !t.read(t.all[:1]) || t.all[0].Refused == t.told[0].Refused || !t.read(t.all) {
+	if !t.read(t.all[:1]) || !t.fill(at, out) || t.all[0].Refused == t.told[0].Refused || !t.read(t.all) {
 		return
 	}
 	losses := t.refused()

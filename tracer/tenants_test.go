@@ -4,6 +4,7 @@ package tracer
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -17,6 +18,7 @@ type tenantPlay struct {
 	slots []bpf.TraceTenant
 	*tenants
 	losses []model.Loss
+	tables []model.Table
 }
 
 func newTenantPlay(slots int) *tenantPlay {
@@ -34,7 +36,12 @@ func (p *tenantPlay) refuse(slot int, who, n uint64) {
 func (p *tenantPlay) told(at ktime, final bool) []model.Loss {
 	p.losses = nil
 	p.report(at, model.Time(at), final, func(e *model.Event) bool {
-		p.losses = append(p.losses, e.Loss)
+		switch e.Kind {
+		case model.KindTable:
+			p.tables = append(p.tables, e.Table)
+		default:
+			p.losses = append(p.losses, e.Loss)
+		}
 		return true
 	})
 	return p.losses
@@ -106,5 +113,35 @@ func TestConnectionsFor(t *testing.T) {
 		if got := connectionsFor(meminfo); got != want {
 			t.Errorf("%q: got %d, want %d", meminfo, got, want)
 		}
+	}
+}
+
+// TestTableFills: how full the table is, and who has most of it, is told before anybody
+// can be refused, again with each eighth, and when there is room again.
+func TestTableFills(t *testing.T) {
+	p := newTenantPlay(8)
+	now := ktime(time.Minute)
+	p.slots[2].Who, p.slots[5].Who = 7<<32|1000, 2000
+	for _, step := range []struct {
+		all, most uint64
+		want      int // lines so far
+	}{
+		{499, 400, 0}, {500, 401, 1}, {624, 401, 1}, {630, 402, 2}, {500, 300, 2}, {400, 300, 2}, {332, 300, 3}, {333, 300, 3}, {510, 300, 4},
+	} {
+		p.slots[0].Open, p.slots[2].Open, p.slots[5].Open = step.all, step.most, step.all-step.most
+		now = now.add(time.Second)
+		p.told(now, false)
+		if len(p.tables) != step.want {
+			t.Fatalf("%d of 1000 entries: %d lines so far, want %d", step.all, len(p.tables), step.want)
+		}
+	}
+	want := []model.Table{
+		{Time: model.Time(time.Minute + 2*time.Second), Held: 500, Max: 1000, Most: 401, NetNS: 7, UID: model.Some[uint32](1000)},
+		{Time: model.Time(time.Minute + 4*time.Second), Held: 630, Max: 1000, Most: 402, NetNS: 7, UID: model.Some[uint32](1000)},
+		{Time: model.Time(time.Minute + 7*time.Second), Held: 332, Max: 1000},
+		{Time: model.Time(time.Minute + 9*time.Second), Held: 510, Max: 1000, Most: 300, NetNS: 7, UID: model.Some[uint32](1000)},
+	}
+	if !slices.Equal(p.tables, want) {
+		t.Errorf("got %+v, want %+v", p.tables, want)
 	}
 }

@@ -109,6 +109,9 @@ func (s *screen) loudWords() string {
 	if s.sum.lost > 0 {
 		words = append(words, s.pal.loud.Styled(" "+s.g.warning+" MISSED "+human.Count(s.sum.lost)+" "))
 	}
+	if t := &s.sum.table; t.Max > 0 && t.Held*2 >= t.Max {
+		words = append(words, s.pal.loud.Styled(fmt.Sprintf(" TABLE %d %% FULL ", t.Held*100/t.Max)))
+	}
 	switch {
 	case s.sum.err != nil:
 		words = append(words, s.pal.loud.Styled(" SOURCE FAILED "))

@@ -114,7 +114,7 @@ func lineBody(r *model.Record, p *palette, g *glyphs) []string {
 		return append([]string{
 			p.strong.Styled(left(g.warning+" stray-reset", lineVerdict, g.dots)), left(strayReason(r), lineCause, g.dots),
 		}, append(lineWho(&r.Teardown.Facts, g), strayWord(r, g))...)
-	case model.KindLoss, model.KindCounters, model.KindClock, model.KindStart, model.KindStop:
+	case model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStart, model.KindStop:
 		return strings.Split(noticeWord(r, p, g), " ")
 	case model.KindUnknown:
 	}
@@ -217,6 +217,21 @@ func setClockWord(c *model.Clock) string {
 	return strings.Join(parts, ", ") + ": times from here on are by the clock as it is now"
 }
 
+// TableWord says how full the table of connections is, and who fills it.
+func TableWord(t *model.Table) string {
+	text := fmt.Sprintf("the table of connections is %d %% full (%s of %s)", t.Held*100/max(t.Max, 1), human.Count(t.Held), human.Count(t.Max))
+	if uid, known := t.UID.Get(); known {
+		text += fmt.Sprintf(", %s of uid %d", human.Count(t.Most), uid)
+		if t.NetNS != 0 {
+			text += fmt.Sprintf(" in netns %d", t.NetNS)
+		} else {
+			text += " in namespaces of its own"
+		}
+		text += "; a larger --max-connections follows more"
+	}
+	return text
+}
+
 // unfollowedWord says whose connections have found no place in the table.
 func unfollowedWord(l *model.Loss) string {
 	text := human.Count(l.Count) + " new connections"
@@ -245,6 +260,8 @@ func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 			g.warning, human.Count(r.Loss.Count), safetext.Escape(r.Loss.Where)))
 	case model.KindCounters:
 		return p.faint.Styled(g.note + " " + countersWord(&r.Counters))
+	case model.KindTable:
+		return p.strong.Styled(g.note + " " + TableWord(&r.Table))
 	case model.KindClock:
 		return p.strong.Styled(g.note + " " + setClockWord(&r.Clock))
 	case model.KindStart:
@@ -287,6 +304,9 @@ func stopWord(s *model.Stop) string {
 	text += "; missed " + human.Count(s.Lost) + " events"
 	if cost := human.Cost(&s.Cost); cost != "" {
 		text += "; cost " + cost
+	}
+	if s.Table.Max > 0 {
+		text += "; at most, " + TableWord(&s.Table)
 	}
 	return safetext.Escape(text)
 }

@@ -157,6 +157,13 @@ func TestLine(t *testing.T) {
 				"their ends are told without process (--max-connections)",
 		},
 		{
+			"a table that fills", func(r *model.Record) {
+				*r = model.Record{Kind: model.KindTable, Table: model.Table{Time: at, Held: 40960, Max: 65536, Most: 40000, UID: model.Some[uint32](1000)}}
+			},
+			LineOptions{},
+			"17:23:00.123456 • the table of connections is 62 % full (40,960 of 65,536), 40,000 of uid 1000 in namespaces of its own; a larger --max-connections follows more",
+		},
+		{
 			"a clock that was set back after a sleep", func(r *model.Record) {
 				*r = model.Record{Kind: model.KindClock, Clock: model.Clock{Time: at, Step: -time.Hour, Suspended: 90 * time.Second}}
 			},

@@ -12,7 +12,8 @@ type summary struct {
 	all      uint64     // ends, over everything
 	asked    uint64     // records that the query was asked about
 	lost     uint64     // events that the source lost
-	rate     float64    // ends per second, over everything
+	table    model.Table
+	rate     float64 // ends per second, over everything
 	first    model.Time
 	curves   [model.NumVerdicts][]uint64
 	per      int // seconds in one column of the curves
@@ -35,7 +36,7 @@ const maxCurve = 120
 
 func (s *summary) take(d *deck, now model.Time, cells int) {
 	s.counts, s.all = d.shown.counts, d.all.counts.total()
-	s.lost, s.first = d.all.lost, d.all.first
+	s.lost, s.first, s.table = d.all.lost, d.all.first, d.all.table
 	s.asked, s.end = d.journal.next-d.since, d.journal.next
 	s.matching, s.partial = d.match != nil, d.partial
 	s.rate = rate(d.all, now)

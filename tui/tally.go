@@ -12,6 +12,7 @@ type tally struct {
 	counts      perVerdict
 	lost        uint64 // events that the source lost
 	lostBytes   uint64
+	table       model.Table // of connections, as it was last told
 	first, last model.Time
 	history     history
 	tables      []*table // one for each of groupings
@@ -64,6 +65,8 @@ func (t *tally) add(r *model.Record) {
 		t.outcome(r)
 	case model.KindLoss:
 		t.lost += r.Loss.Count
+	case model.KindTable:
+		t.table = r.Table
 	case model.KindClock:
 		t.rewind(r.Clock.Time)
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindStray, model.KindStop:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/privilege"
 	"github.com/closetrace/closetrace/internal/sandbox"
+	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/tracer"
 )
 
@@ -65,7 +66,7 @@ func hostChecks(host *tracer.Host) []check {
 			Name: "RST reasons", OK: host.Reasons > 0, Detail: fmt.Sprintf("the kernel names %d", host.Reasons), Optional: true,
 			Advice: "the kernel names none (before 6.10); verdicts do not need them",
 		},
-		tableCheck(tracer.DefaultMaxConnections(), tracer.OpenSockets()),
+		tableCheck(tracer.DefaultMaxConnections(), sockets.Count),
 	}
 	return checks
 }
@@ -79,14 +80,22 @@ func typesCheck(err error) check {
 }
 
 // tableCheck compares what is open with what can be followed. One tenant gets two
-// thirds at most.
-func tableCheck(entries uint32, open uint64) check {
-	return check{
-		Name: "connections", OK: open < uint64(entries)*2/3, Optional: true,
-		Detail: fmt.Sprintf("%d can be followed, %d TCP sockets are open in this network namespace", entries, open),
-		Advice: fmt.Sprintf("WARNING: only %d can be followed, and %d TCP sockets are open in this network namespace; use --max-connections %d",
-			entries, open, 2*open),
+// thirds at most, so that somebody may be refused once it is half full.
+func tableCheck(entries uint32, count func() (sockets.Crowd, error)) check {
+	c := check{Name: "connections", OK: true, Optional: true}
+	crowd, err := count()
+	if err != nil {
+		c.Detail = fmt.Sprintf("%d can be followed; what is open could not be counted: %v", entries, err)
+		return c
 	}
+	c.Detail = fmt.Sprintf("%d can be followed, %d TCP sockets are open", entries, crowd.Open)
+	if crowd.Most > 0 {
+		c.Detail += fmt.Sprintf(", %d of them of uid %d in netns %d", crowd.Most, crowd.UID, crowd.NetNS)
+	}
+	if crowd.Open >= uint64(entries)/2 {
+		c.OK, c.Advice = false, fmt.Sprintf("WARNING: %s; use --max-connections %d", c.Detail, 2*crowd.Open)
+	}
+	return c
 }
 
 // programCheck looks at who may use the capabilities of this program's file.

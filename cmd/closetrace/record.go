@@ -128,6 +128,9 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 		err = syscall.EPIPE // the reader has seen enough: not an error
 	}
 	status.finish(err != nil && !errors.Is(err, syscall.EPIPE), t.Cost())
+	if crowded := status.crowded(); crowded != "" {
+		fmt.Fprintf(a.stderr, "closetrace: %s\n", crowded)
+	}
 	if lost := status.loss(); lost != nil && flags.strict && err == nil {
 		err = lost
 	} else if lost != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tui"
 )
 
 // status is the line on standard error that a recording keeps up to date, if
@@ -28,7 +29,8 @@ type status struct {
 	mu    sync.Mutex
 	ends  [model.NumVerdicts]uint64
 	lost  uint64
-	shown uint64 // the total when the line was last written
+	table model.Table // of connections, when it was fullest
+	shown uint64      // the total when the line was last written
 	quit  chan struct{}
 	done  sync.WaitGroup
 }
@@ -51,8 +53,11 @@ func (s *status) add(r *model.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ends = s.ended.Verdicts()
-	if r.Kind == model.KindLoss {
+	switch {
+	case r.Kind == model.KindLoss:
 		s.lost += r.Loss.Count
+	case r.Kind == model.KindTable && r.Table.Held > s.table.Held:
+		s.table = r.Table
 	}
 }
 
@@ -100,6 +105,16 @@ func (s *status) line(rate bool) string {
 	fmt.Fprintf(&b, ", %s lost, %s, %s", human.Count(s.lost),
 		human.Bytes(uint64(s.writer.Counts().Bytes)), time.Since(s.began).Truncate(time.Second))
 	return b.String()
+}
+
+// crowded says that the table of connections was at least half full, and who filled it.
+func (s *status) crowded() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.table.Max == 0 {
+		return ""
+	}
+	return "at most, " + tui.TableWord(&s.table)
 }
 
 // errLost is matched by the error of a recording that lacks something.

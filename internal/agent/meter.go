@@ -144,7 +144,7 @@ func (m *meter) record(r *model.Record, isNew, detail bool) {
 		for name, n := range r.Counters.Counts { // names of the tracer's own list
 			m.tcp.WithLabelValues(name).Add(float64(n))
 		}
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindClock, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindClock, model.KindTable, model.KindStop:
 	}
 }
 

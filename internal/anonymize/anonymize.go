@@ -91,7 +91,7 @@ func (k *Key) walk(v reflect.Value, name string) {
 		*p = k.addresses.replace(*p)
 		return
 	case *model.Opt[uint32]:
-		if uid, known := p.Get(); known && (name == "User.ID" || name == "Loss.UID") {
+		if uid, known := p.Get(); known && (name == "User.ID" || name == "Loss.UID" || name == "Table.UID") {
 			*p = model.Some(k.number(uid))
 		}
 		return

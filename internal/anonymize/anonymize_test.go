@@ -85,7 +85,7 @@ func (m *marker) fill(v reflect.Value, name string) {
 		return
 	case *model.Opt[uint32]:
 		*p = model.Some(3_100_000_000 + m.n)
-		if name == "User.ID" || name == "Loss.UID" {
+		if name == "User.ID" || name == "Loss.UID" || name == "Table.UID" {
 			m.marks = append(m.marks, fmt.Sprint(3_100_000_000+m.n))
 		}
 		return
@@ -127,7 +127,7 @@ func (m *marker) fill(v reflect.Value, name string) {
 func TestNothingIsLeft(t *testing.T) {
 	for _, kind := range []model.Kind{
 		model.KindStart, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindLoss,
-		model.KindCounters, model.KindStray, model.KindStop,
+		model.KindCounters, model.KindTable, model.KindStray, model.KindStop,
 	} {
 		var r model.Record
 		m := &marker{}

@@ -86,7 +86,7 @@ func (e *Engine) Add(r *model.Record) {
 	case model.KindStop:
 		e.lost = max(e.lost, r.Stop.Lost)
 		e.flush()
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindTable:
 	}
 }
 

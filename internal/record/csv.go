@@ -29,7 +29,7 @@ func NewCSV(w io.Writer) *CSV { return &CSV{w: csv.NewWriter(w)} }
 func (c *CSV) Write(r *model.Record) error {
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
-	case model.KindUnknown, model.KindStart, model.KindLoss, model.KindCounters, model.KindClock, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStop:
 		return nil
 	}
 	if err := c.head(); err != nil {

@@ -76,6 +76,11 @@ func standardLine(t testing.TB, r *model.Record) []byte {
 			head
 			model.Clock
 		}{h, r.Clock}
+	case model.KindTable:
+		v = struct {
+			head
+			model.Table
+		}{h, r.Table}
 	case model.KindStray:
 		v = struct {
 			head

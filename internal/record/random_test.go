@@ -171,6 +171,8 @@ func (r random) record() model.Record {
 		}
 	case model.KindClock:
 		rec.Clock = model.Clock{Step: time.Duration(r.Uint64()), Suspended: time.Duration(r.Int64N(1e18))}
+	case model.KindTable:
+		r.fill(reflect.ValueOf(&rec.Table).Elem())
 	case model.KindStray:
 		r.fill(reflect.ValueOf(&rec.Teardown.Facts).Elem())
 		r.fill(reflect.ValueOf(&rec.Stray).Elem())
@@ -179,6 +181,10 @@ func (r random) record() model.Record {
 	case model.KindStop:
 		// A year that nanoseconds hold in part is not read, see inRange.
 		rec.Stop = model.Stop{Time: model.Time(r.Int64N(9e18)), Teardowns: map[string]uint64{}, Lost: r.Uint64(), Reason: r.text()}
+		if r.IntN(2) == 0 {
+			r.fill(reflect.ValueOf(&rec.Stop.Table).Elem())
+			rec.Stop.Table.Time = 0 // it has none of its own
+		}
 		for range r.IntN(5) {
 			rec.Stop.Teardowns[clean(r.text())] = r.Uint64()
 		}
@@ -191,7 +197,7 @@ func (r random) record() model.Record {
 }
 
 func giveTime(r *model.Record, t model.Time) {
-	r.Teardown.Time, r.Loss.Time, r.Start.Time, r.Counters.Time, r.Clock.Time = 0, 0, 0, 0, 0
+	r.Teardown.Time, r.Loss.Time, r.Start.Time, r.Counters.Time, r.Clock.Time, r.Table.Time = 0, 0, 0, 0, 0, 0
 	switch r.Kind {
 	case model.KindStart:
 		r.Start.Time = t
@@ -201,6 +207,8 @@ func giveTime(r *model.Record, t model.Time) {
 		r.Counters.Time = t
 	case model.KindClock:
 		r.Clock.Time = t
+	case model.KindTable:
+		r.Table.Time = t
 	default:
 		r.Teardown.Time = t
 	}

@@ -24,7 +24,7 @@ func Rejudge(r *model.Record) (now model.Record, changed bool) {
 		now = model.JudgeEvent(&model.Event{Kind: r.Kind, Facts: t.Facts})
 		now.Teardown.PeerCause = t.PeerCause
 		return now, true
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindClock, model.KindStray, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:
 	}
 	return now, false
 }

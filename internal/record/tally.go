@@ -34,7 +34,7 @@ func (t *tally) add(r *model.Record, end int) line {
 		l = t.outcome(r, l)
 	case model.KindLoss:
 		l.lost = r.Loss.Count
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindStray, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:
 	}
 	t.lost += l.lost
 	if l.counts {

@@ -17,6 +17,8 @@ func (d *Decoder) line(r *model.Record) {
 		d.countersLine(&r.Counters)
 	case model.KindClock:
 		d.clockLine(&r.Clock)
+	case model.KindTable:
+		d.tableLine(&r.Table)
 	case model.KindStart:
 		d.startLine(&r.Start)
 	case model.KindStop:
@@ -34,6 +36,8 @@ func setTime(r *model.Record, t model.Time) {
 		r.Counters.Time = t
 	case model.KindClock:
 		r.Clock.Time = t
+	case model.KindTable:
+		r.Table.Time = t
 	case model.KindStart:
 		r.Start.Time = t
 	case model.KindStop:
@@ -161,6 +165,33 @@ func (d *Decoder) clockLine(v *model.Clock) {
 	}
 }
 
+func (d *Decoder) tableLine(v *model.Table) {
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "kind":
+			d.skip(0)
+		case "schema":
+			d.str("schema", &d.schema)
+		case "time":
+			d.time("time", &d.when)
+		case "time_unix_nano":
+			d.str("time_unix_nano", &d.unixNano)
+		case "held":
+			signed(d, "held", &v.Held, 0, math.MaxUint64)
+		case "max":
+			signed(d, "max", &v.Max, 0, math.MaxUint64)
+		case "most":
+			signed(d, "most", &v.Most, 0, math.MaxUint64)
+		case "netns":
+			signed(d, "netns", &v.NetNS, 0, math.MaxUint32)
+		case "uid":
+			optional(d, "uid", &v.UID, 0, math.MaxUint32)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
 func (d *Decoder) startLine(v *model.Start) {
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		switch string(key) {
@@ -244,10 +275,32 @@ func (d *Decoder) stopLine(v *model.Stop) {
 			d.counts("teardowns", &v.Teardowns)
 		case "lost":
 			signed(d, "lost", &v.Lost, 0, math.MaxUint64)
+		case "table":
+			d.table(&v.Table)
 		case "reason":
 			d.str("reason", &v.Reason)
 		case "cost":
 			d.cost(&v.Cost)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) table(v *model.Table) {
+	d.member = "table"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "held":
+			signed(d, "table.held", &v.Held, 0, math.MaxUint64)
+		case "max":
+			signed(d, "table.max", &v.Max, 0, math.MaxUint64)
+		case "most":
+			signed(d, "table.most", &v.Most, 0, math.MaxUint64)
+		case "netns":
+			signed(d, "table.netns", &v.NetNS, 0, math.MaxUint32)
+		case "uid":
+			optional(d, "table.uid", &v.UID, 0, math.MaxUint32)
 		default:
 			d.skip(0)
 		}

@@ -30,6 +30,9 @@ func (e *encoder) own(r *model.Record) (whole bool) {
 	case model.KindClock:
 		e.Clock(&r.Clock)
 		return true
+	case model.KindTable:
+		e.Table(&r.Table)
+		return true
 	case model.KindStop:
 		e.Stop(&r.Stop)
 		return true
@@ -93,6 +96,14 @@ func (e *encoder) Clock(v *model.Clock) {
 	intIf(e, `"suspended_ns":`, v.Suspended)
 }
 
+func (e *encoder) Table(v *model.Table) {
+	uintIf(e, `"held":`, v.Held)
+	uintIf(e, `"max":`, v.Max)
+	uintIf(e, `"most":`, v.Most)
+	uintIf(e, `"netns":`, v.NetNS)
+	number(e, `"uid":`, v.UID)
+}
+
 func (e *encoder) Start(v *model.Start) {
 	{
 		at := e.open(`"tool":`)
@@ -130,12 +141,25 @@ func (e *encoder) inOS(v *model.OS) {
 func (e *encoder) Stop(v *model.Stop) {
 	e.counts(`"teardowns":`, v.Teardowns)
 	e.uint(`"lost":`, uint64(v.Lost))
+	{
+		at := e.open(`"table":`)
+		e.inTable(&v.Table)
+		e.close(at, omitEmpty)
+	}
 	e.str(`"reason":`, v.Reason)
 	{
 		at := e.open(`"cost":`)
 		e.inCost(&v.Cost)
 		e.close(at, omitEmpty)
 	}
+}
+
+func (e *encoder) inTable(v *model.Table) {
+	uintIf(e, `"held":`, v.Held)
+	uintIf(e, `"max":`, v.Max)
+	uintIf(e, `"most":`, v.Most)
+	uintIf(e, `"netns":`, v.NetNS)
+	number(e, `"uid":`, v.UID)
 }
 
 func (e *encoder) inCost(v *model.Cost) {

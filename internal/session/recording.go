@@ -61,7 +61,7 @@ func (r *Part) Write(rec *model.Record) error {
 		return nil
 	case model.KindLoss:
 		r.lost += rec.Loss.Count
-	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindStray:
+	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray:
 	}
 	return r.Writer.Write(rec)
 }

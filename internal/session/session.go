@@ -155,6 +155,10 @@ func (s *Session) pass(ctx context.Context, cancel context.CancelCauseFunc, yiel
 			s.stop.Lost += r.Loss.Count
 		case model.KindTeardown:
 			s.seen.Add(1)
+		case model.KindTable:
+			if r.Table.Held > s.stop.Table.Held {
+				s.stop.Table = r.Table
+			}
 		default:
 		}
 		if !s.rest.Load().Match(r) {

@@ -150,7 +150,7 @@ func (s *Summary) Add(r *model.Record) {
 			s.Unlisted += r.Stop.Lost - s.lossLines
 		}
 		s.lossLines = 0
-	case model.KindUnknown, model.KindCounters, model.KindStray:
+	case model.KindUnknown, model.KindCounters, model.KindTable, model.KindStray:
 	}
 }
 

@@ -73,6 +73,11 @@ func (c Config) events(t *testing.T) {
 				t.Errorf("clock %+v: want a time and what changed", e.Clock)
 			}
 			continue
+		case model.KindTable:
+			if e.Table.Time == 0 || e.Table.Max == 0 {
+				t.Errorf("table %+v: want a time and a size", e.Table)
+			}
+			continue
 		case model.KindStray:
 			if e.Stray.Count == 0 || e.Stray.First == 0 || e.Stray.First > e.Facts.Time {
 				t.Errorf("stray-reset %+v until %v: want a count and an order", e.Stray, e.Facts.Time)
