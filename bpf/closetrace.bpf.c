@@ -76,8 +76,8 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 }
 
 /*
- * A retransmission is a chance to look whether a close() still waits: the only
- * sample that tracepoints give between its begin and the FIN's acknowledgement.
+ * A retransmission is a chance to see whether a close() still waits: the only
+ * sample that tracepoints give between its beginning and the FIN's acknowledgement.
  */
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(retransmit_skb, struct sock *sk)

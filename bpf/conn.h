@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The life of a connection, as the programs tell it. */
+/* The life of a connection, as the programs record it. */
 #pragma once
 
 static __always_inline __u32 us_since(__u64 begin)
@@ -33,8 +33,8 @@ static __always_inline struct end *find(struct sock *sk)
 }
 
 /*
- * A new entry, for a socket that has none; its tenant may have its share already, and
- * another processor may have been faster.
+ * A new entry, for a socket that has none. The tenant may already have its share,
+ * or another processor may have been faster.
  */
 static __always_inline struct end *insert(bool typed, struct sock *sk, const struct end *fresh,
 					  bool born)
@@ -95,7 +95,7 @@ static __always_inline bool wanted_peer(const __u8 *address, __u8 family)
 		 (low ^ filter_peer[1]) & filter_mask[1]);
 }
 
-/* What is not known yet, as the port of a socket that is connecting, may be wanted. */
+/* A value not known yet, like the port of a connecting socket, may be one that is wanted. */
 static __always_inline bool may_be_wanted(bool typed, struct sock *sk)
 {
 	struct tcp_sock *tp = (void *)sk;
@@ -216,9 +216,9 @@ static __always_inline void read_linger(bool typed, struct end *conn, struct soc
 }
 
 /*
- * close() of the last descriptor begins: cgroup/sock_release, tcp_close, or
- * the first state change inside it. A FIN that shutdown() sent stays its
- * caller's, unless this close waits or aborts.
+ * close() of the last descriptor begins: cgroup/sock_release, tcp_close, or the
+ * first state change inside it. A FIN that shutdown() sent stays attributed to its
+ * caller, unless this close waits or aborts.
  */
 static __always_inline void close_begins(bool typed, struct end *conn, struct tcp_sock *tp,
 					 __u32 state)
@@ -265,9 +265,9 @@ static __always_inline void wait_ends(struct end *conn, struct sock *sk, __u32 n
 }
 
 /*
- * tcp_snd_wnd_test(): the peer had room for the next segment. If it was not sent
- * all the same, this host could not send: its firewall dropped it, or there was no
- * route; tcp_check_probe_timer() then counts probes, like for a closed window.
+ * tcp_snd_wnd_test(): the peer had room for the next segment. If it was still not
+ * sent, this host could not send: its firewall dropped it, or there was no route;
+ * tcp_check_probe_timer() then counts probes, as for a closed window.
  */
 static __always_inline bool window_open(struct tcp_sock *tp)
 {
@@ -277,7 +277,7 @@ static __always_inline bool window_open(struct tcp_sock *tp)
 	return unsent && (__s32)(tp->snd_una + tp->snd_wnd - tp->snd_nxt - segment) >= 0;
 }
 
-/* X->CLOSE: everything is still intact here, and no longer at tcp_destroy_sock. */
+/* X->CLOSE: everything is still intact here, but not at tcp_destroy_sock. */
 static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u32 old)
 {
 	struct inet_connection_sock *icsk = &tp->inet_conn;

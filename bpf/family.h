@@ -4,8 +4,8 @@
 
 /*
  * kernel_clone(), in the context of the parent and before the child runs. A PID
- * keeps its mark after the process has ended, because its last connections may
- * end later; whoever gets the PID next is marked anew. Loaded only to follow.
+ * keeps its mark after the process has ended, because its last connections may end
+ * later; the next process with this PID is marked anew. Loaded only to follow.
  */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(fork, struct task_struct *parent, struct task_struct *child)

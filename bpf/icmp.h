@@ -29,8 +29,8 @@ struct quote {
 
 /*
  * tcp_v4_err() only sets sk_err_soft while the socket is locked, and no tracepoint
- * tells: the answer of a firewall or a router on this host comes while connect()
- * still sends. getsockopt(SO_ERROR) clears it, so that at close() nothing is left.
+ * shows it: the answer of a firewall or router on this host comes while connect()
+ * still sends. getsockopt(SO_ERROR) clears it, so that nothing is left at close().
  */
 static __always_inline void icmp_about(struct sk_buff *skb, void *segment, __u8 type, __u8 code)
 {

@@ -16,7 +16,7 @@ int BPF_KRETPROBE(kretprobe_close)
 	return 0;
 }
 
-/* Where fprobe has no instances to run out of; see attachKretprobe. */
+/* Used if fprobe has no limit of instances; see attachKretprobeMulti. */
 SEC("kretprobe.multi/tcp_close")
 int BPF_KRETPROBE(kretprobe_multi_close)
 {
@@ -26,9 +26,9 @@ int BPF_KRETPROBE(kretprobe_multi_close)
 
 /*
  * inet_accept() > sock_graft() > security_sock_graft(sk, parent), in the process
- * that accepts. Better than the return of inet_csk_accept(): a kretprobe has
- * about ten instances, and every thread that waits in accept() holds one. Needs
- * CONFIG_SECURITY_NETWORK, as all distributions have it.
+ * that accepts. Better than the return of inet_csk_accept(): a kretprobe has about
+ * ten instances, and every thread that waits in accept() holds one. Needs
+ * CONFIG_SECURITY_NETWORK, which all distributions set.
  */
 SEC("kprobe/security_sock_graft")
 int BPF_KPROBE(kprobe_graft, struct sock *child)
@@ -37,7 +37,7 @@ int BPF_KPROBE(kprobe_graft, struct sock *child)
 	return 0;
 }
 
-/* Where there is no security_sock_graft. */
+/* Used if there is no security_sock_graft. */
 SEC("kretprobe/inet_csk_accept")
 int BPF_KRETPROBE(kretprobe_accept, struct sock *child)
 {

@@ -66,8 +66,8 @@ static __always_inline bool untouched(struct tcp_sock *tp)
 /*
  * kernel_clone(), in the context of the parent and before the child runs. A thread
  * that accepts and then forks before a byte was read or written has made the child
- * to serve the connection: sshd, PostgreSQL, inetd. Its own copy it closes at once,
- * which no event shows. Who closes the last copy proves or disproves it.
+ * to serve the connection: sshd, PostgreSQL, inetd. It closes its own copy at once,
+ * which no event shows. Which process closes the last copy proves or disproves it.
  */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(inherit, struct task_struct *parent, struct task_struct *child)
@@ -97,8 +97,8 @@ int BPF_PROG(inherit, struct task_struct *parent, struct task_struct *child)
 
 /*
  * LISTEN->CLOSE: the children that nobody accepted are ended next, by the same
- * thread (inet_csk_listen_stop). What calls tcp_disconnect on a listener with an
- * open descriptor is not told: shutdown() or connect(AF_UNSPEC).
+ * thread (inet_csk_listen_stop). Which call disconnects a listener with an open
+ * descriptor is not known: shutdown() or connect(AF_UNSPEC).
  */
 static __always_inline void stops_listening(struct sock *sk)
 {

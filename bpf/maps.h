@@ -16,10 +16,10 @@ const volatile __u8 on_close[16 * CLOSE_MARKS] = {0};
 const volatile bool typed_task = false; /* bpf_get_current_task_btf() is offered: since 5.15 */
 
 /*
- * Every connection, from SYN to tcp_destroy_sock; the programs at those two
- * ends insert and delete. Keyed by the address of the socket, never by the
- * tuple: addresses are reused at once, so that a new connection replaces the
- * value whatever is there. Sized by package tracer.
+ * Every connection, from SYN to tcp_destroy_sock; the programs at those two ends
+ * insert and delete. Keyed by the address of the socket, never by the tuple:
+ * addresses are reused at once, so that a new connection overwrites whatever value
+ * is there. Sized by package tracer.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -57,17 +57,17 @@ static __always_inline bool is_followed(__u32 tgid)
 
 /*
  * How often the process with a PID has executed a program since the trace began, or
- * another one with the same slot: user space compares it with what an owner had, before
- * it believes what /proc tells of a program. Mapped into user space: reading needs no
- * capability.
+ * another one with the same slot: user space compares it with what an owner had,
+ * before it believes what /proc says about a program. Mapped into user space:
+ * reading needs no capability.
  */
 enum { EXECS = 1 << 17 };
 __u32 execs[EXECS];
 
 /*
  * What an entry begins as: [0] for a new connection, the others for one that is
- * older than the trace, by its state. They are here and not on the stack because
- * the verifier keeps an account of every eight bytes of that.
+ * older than the trace, by its state. They are not on the stack because the
+ * verifier tracks every eight bytes of that.
  */
 #define OLDER(state) [state] = { .flags = FLAG_PREEXISTING, .path = state }
 
@@ -87,7 +87,7 @@ struct listener {
 	__u64 ambiguous; /* SO_REUSEPORT listeners of several processes */
 };
 
-/* Who listens; least recently used goes: its entries are hints only. */
+/* Who listens; the least recently used entry goes: all are hints only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -151,10 +151,10 @@ struct {
 } counters SEC(".maps");
 
 /*
- * Set while all programs are attached: before and after, nothing is followed. One
- * after the other they would see a reset's end and not the reset, or an end and not
- * what frees the socket, and on a busy machine to attach takes seconds. Detached one
- * after the other, they would tell of events that were missed.
+ * Set while all programs are attached: before and after, nothing is followed. They
+ * attach one by one, on a busy machine for seconds: until all are live they could
+ * see a close but miss its RST, or an end but not the freeing of its socket. While
+ * they are detached one by one, they would report missed events.
  */
 bool live;
 
@@ -204,12 +204,12 @@ static __always_inline void lost_entry(void)
 /*
  * The kernel does not run a program that interrupts itself: a softirq while a
  * system call changes a state; since 7.x, where tracepoints are preemptible, also
- * another task, for as long as the first one waits (__bpf_trace_run,
- * 05b24ff9b2cf). Keeping interrupts away is of no use: they come before the
- * program has returned. Programs that must see every event are therefore loaded
- * several times: while one is interrupted the next works. Usually all are run,
- * and the others find here that the first has worked. Where an interruption
- * spoilt the note another one works again, which must do no harm.
+ * another task, for as long as the first one waits (__bpf_trace_run, 05b24ff9b2cf).
+ * Disabling interrupts would not help: they come back before the program has
+ * returned. Programs that must see every event are therefore loaded several times:
+ * while one is interrupted the next works. Usually all run, and the others find
+ * here that the first has worked. If an interruption has overwritten the note,
+ * another one works again, which must do no harm.
  */
 static __always_inline bool copy_did(void *sk, __u64 event)
 {
@@ -247,7 +247,7 @@ static __always_inline bool stray_allowed(void)
 	return false;
 }
 
-/* An event was not seen all the same. */
+/* An event was still not seen. */
 static __always_inline void missed_event(void)
 {
 	struct cpu_counters *c = count();

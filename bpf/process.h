@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* What fentry and kprobe mode share: the calls of processes, begin and end. */
+/* What fentry and kprobe mode share: the beginning and return of system calls. */
 #pragma once
 
 struct closing {
@@ -103,8 +103,8 @@ static __always_inline void reset_by(bool typed, struct sock *sk, struct sk_buff
 }
 
 /*
- * tcp_send_active_reset() in a live state: the kernel gives the connection up.
- * Where no segment can be allocated no RST leaves, and no tracepoint tells.
+ * tcp_send_active_reset() in a live state: the kernel gives the connection up. If
+ * no segment can be allocated no RST leaves, and no tracepoint shows it.
  */
 static __always_inline void gives_up(bool typed, struct sock *sk)
 {

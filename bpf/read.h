@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Reading the kernel's structures. Where the verifier knows the pointer's type
- * (tp_btf, fentry, iterators) a field is loaded directly, elsewhere by a probe
- * read: `typed` is a constant, so that only one of the two is compiled. Pointers
- * are read by probes everywhere: for each load of one the verifier of newer
- * kernels goes through the names of all the kernel's types (btf_find_by_name_kind),
- * most of a millisecond, which was three fifths of the time that a start took.
+ * Reading the kernel's structures. If the verifier knows the pointer's type
+ * (tp_btf, fentry, iterators), a field is loaded directly, else by a probe read:
+ * `typed` is a constant, so that only one of the two is compiled. Pointers are read
+ * by probes everywhere: for each load of a pointer the verifier of newer kernels
+ * searches the names of all the kernel's types (btf_find_by_name_kind), for most of
+ * a millisecond: three fifths of the time to start.
  */
 #pragma once
 
@@ -97,7 +97,7 @@ static __always_inline void read_owner(struct owner *owner, struct task_struct *
 	owner->execs = execs[owner->tgid % EXECS];
 }
 
-/* The same of the current task: what a helper knows need not be read by probes. */
+/* The same for the current task: what a helper returns need not be read by probes. */
 static __always_inline void read_current(struct owner *owner)
 {
 	read_leader(owner, current_task());
@@ -107,7 +107,7 @@ static __always_inline void read_current(struct owner *owner)
 	owner->execs = execs[owner->tgid % EXECS];
 }
 
-/* Only where the socket is owned: `current` is then its user. */
+/* Only if the socket is owned: `current` is then its user. */
 static __always_inline void set_owner(struct end *conn, __u8 source)
 {
 	if (flags_of(current_task()) & PF_KTHREAD)
@@ -116,7 +116,7 @@ static __always_inline void set_owner(struct end *conn, __u8 source)
 	conn->source = source;
 }
 
-/* A listener's process is only a guess, so that anything seen is better. */
+/* A listener's process is only a guess: any process seen is better. */
 static __always_inline bool guessed(const struct end *conn)
 {
 	return conn->source == SOURCE_NONE || conn->source == SOURCE_LISTENER;
@@ -203,8 +203,8 @@ struct inet_timewait_death_row___count {
 /*
  * inet_twsk_alloc() makes no TIME_WAIT beyond tcp_max_tw_buckets, and
  * tcp_time_wait() then only ends the connection. Afterwards the last that was made
- * looks the same. Typed, the pointer too: every second end comes here, and probes
- * took 100 ns.
+ * looks the same. The pointer is typed, too: every second end comes here, and
+ * probes took 100 ns.
  */
 static __always_inline bool time_waits_full(struct sock *sk)
 {
@@ -223,8 +223,8 @@ static __always_inline bool time_waits_full(struct sock *sk)
 }
 
 /*
- * The peer is behind another interface than lo. One that address translation has
- * moved to this host is told by its MSS: only lo has one so large.
+ * The peer is behind another interface than lo. One that address translation
+ * redirected to this host is recognised by its MSS: only lo has one so large.
  */
 static __always_inline bool peer_elsewhere(struct sock *sk)
 {

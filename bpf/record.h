@@ -120,7 +120,7 @@ struct closer {
  */
 struct end {
 	enum message message;
-	__u32 lost; /* losses so far, so that a gap around this end shows */
+	__u32 lost; /* losses so far, so that a gap around this end is visible */
 	__u64 sock; /* address of struct sock: identity until it is freed */
 	__u64 started;
 	__u64 first_fin;
@@ -131,7 +131,7 @@ struct end {
 	__u64 bytes_received;
 	__u64 bytes_sent; /* payload, retransmissions included */
 	__u64 bytes_retrans;
-	__u64 quiet; /* when the ages below were read: the begin of the end */
+	__u64 quiet; /* when the ages below were read: the beginning of the end */
 	struct owner owner;
 	struct closer closer;
 	__u8 local[16];
@@ -175,7 +175,7 @@ struct end {
 	__u8 timer_probes;
 	__u8 holder;
 	__u8 source;
-	__u8 call; /* 0 with a closer: a call that ends in tcp_disconnect, which is not told */
+	__u8 call; /* 0 with a closer: a call that ends in tcp_disconnect; which one is not known */
 	__u8 signal;
 	__u8 family;
 	__u8 last; /* state left for CLOSE */
@@ -187,8 +187,8 @@ struct end {
 	__u8 lingering; /* close() waits */
 	__u8 skipped;   /* it does not, although SOCK_LINGER says so */
 	__u8 returned;  /* returned_us is set */
-	__u8 reported;  /* the last error of which the application was told while open */
-	__u8 last_word; /* this end said something after the peer's last data */
+	__u8 reported;  /* the last error reported to the application while open */
+	__u8 last_word; /* this end sent something after the peer's last data */
 	__u16 icmp; /* type and code of an ICMP error about the SYN */
 	__u8 syn_data; /* data in the SYN was acknowledged */
 	__u8 pad[3];

@@ -14,9 +14,9 @@ static __always_inline bool syn_unsent(struct tcp_sock *tp)
 }
 
 /*
- * Something was given to the firewall and did not leave: __tcp_transmit_skb() counts
- * data before it fails (bytes_sent, since 4.19). TCP_CORK, MSG_MORE and pacing hold
- * data back too, but do not try; a FIN alone is not held back. An active opener's
+ * Something passed to the firewall did not leave: __tcp_transmit_skb() counts data
+ * before it fails (bytes_sent, since 4.19). TCP_CORK, MSG_MORE and pacing hold data
+ * back too, but do not try; a FIN alone is not held back. An active opener's
  * bytes_acked has its SYN.
  */
 static __always_inline bool rejected(const struct end *conn, struct tcp_sock *tp, __u8 state)
@@ -33,11 +33,11 @@ static __always_inline bool rejected(const struct end *conn, struct tcp_sock *tp
  * firewall answers what it rejects in OUTPUT (nf_send_reset). tcp_transmit_skb()
  * then fails and the segment counts as unsent: with nothing under way, and room in
  * the peer's window, there is nothing that the peer could have answered; RSTs that
- * its close() sends have timestamps, unless one of both hosts uses none. Where it
- * rejects an acknowledgement or a probe, the RST came by lo to a socket whose peer
- * is elsewhere: in ESTABLISHED the socket keeps the route of the segment
- * (tcp_rcv_established). One that had to wait for the socket's lock has none any
- * more (tcp_add_backlog), and the route before it is gone if that had another
+ * its close() sends have timestamps, unless one of the hosts does not use them. If
+ * it rejects an acknowledgement or a probe, the RST came by lo to a socket whose
+ * peer is elsewhere: in ESTABLISHED the socket keeps the route of the segment
+ * (tcp_rcv_established). A segment that had to wait for the socket's lock has lost
+ * its route (tcp_add_backlog), and the route before it is gone if that had another
  * interface, or if routes have changed (tcp_v4_do_rcv).
  */
 static __always_inline bool made_here(const struct end *conn, struct sock *sk, __u8 state)
@@ -151,9 +151,9 @@ static __always_inline void emit_minisock(struct sock *sk, __u32 message, __u8 r
 }
 
 /*
- * tcp_v4_rcv() > tcp_timewait_state_process(): a segment for a minisock. A RST
- * ends one that waits for the peer's FIN: its application closed without reading
- * all, or was killed. In TIME_WAIT proper there is nothing left to lose.
+ * tcp_v4_rcv() > tcp_timewait_state_process(): a segment for a minisock. A RST ends
+ * one that waits for the peer's FIN: its application closed without reading all, or
+ * was killed. In TIME_WAIT proper no data can be lost any more.
  */
 static __always_inline void minisock_receives(struct sock *sk, struct sk_buff *skb)
 {
@@ -175,8 +175,8 @@ static __always_inline void minisock_receives(struct sock *sk, struct sk_buff *s
 }
 
 /*
- * tcp_v4_send_reset(sk, skb) before 6.10: the tracepoint tells only of full
- * sockets there.
+ * tcp_v4_send_reset(sk, skb) before 6.10: the tracepoint reports only full sockets
+ * there.
  */
 static __always_inline void function_sends_reset(struct sock *sk, struct sk_buff *skb)
 {
@@ -187,9 +187,9 @@ static __always_inline void function_sends_reset(struct sock *sk, struct sk_buff
 }
 
 /*
- * A raw tracepoint: since 6.10 sk may be NULL or a minisock, and tp_btf would
- * need a kernel that tells the verifier so (raw_tp_null_args). The reason is
- * the third argument since then.
+ * A raw tracepoint: since 6.10 sk may be NULL or a minisock, and tp_btf would need
+ * a kernel whose verifier knows that (raw_tp_null_args). The reason is the third
+ * argument since then.
  */
 SEC("raw_tp/tcp_send_reset")
 int send_reset(struct bpf_raw_tracepoint_args *ctx)

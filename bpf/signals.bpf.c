@@ -2,9 +2,9 @@
 
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Which processes were told to end, and by whom: a supervisor's time limit is a signal
- * after which the worker closes its connections by itself. It is an object of its own:
- * nothing of it runs at an end, and where it can't be loaded the ends say less.
+ * Which processes were signalled to end, and by whom: a supervisor enforces its timeout
+ * by a signal, after which the worker closes its connections itself. This is a separate
+ * object: nothing of it runs at an end, and if it can't be loaded the ends say less.
  */
 #include "kernel.h"
 
@@ -19,8 +19,8 @@ struct told {
 };
 
 /*
- * The last two signals that others sent to a process: one that does not end soon enough is
- * killed. User space reads the map's memory.
+ * The last two signals from others to a process: one that does not end soon enough
+ * is killed. User space reads the map's memory.
  */
 struct signalled {
 	struct told last;
@@ -30,8 +30,8 @@ struct signalled {
 };
 
 enum {
-	SIGNALLED = 4096, /* slots; who shares one with another takes it over */
-	/* SIGINT, SIGQUIT, SIGABRT, SIGKILL and SIGTERM: what a supervisor ends a worker by. */
+	SIGNALLED = 4096, /* slots; of two processes that share one, the later takes it over */
+	/* SIGINT, SIGQUIT, SIGABRT, SIGKILL, SIGTERM: by these a supervisor ends a worker. */
 	ENDING = 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9 | 1 << 15,
 };
 

@@ -2,9 +2,9 @@
 
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Who holds which socket now, with its SO_LINGER and its connection: one iterator over all
- * descriptors of all processes, for the list of open connections. It is an
- * object of its own, so that a list loads nothing of the trace.
+ * Who holds which socket now, with its SO_LINGER and its connection: one iterator
+ * over all descriptors of all processes, for the list of open connections. It is a
+ * separate object, so that a list loads nothing of the trace.
  */
 #include "kernel.h"
 
@@ -35,9 +35,9 @@ static __always_inline void read_options(struct holding *h, struct sock *sk)
 }
 
 /*
- * How long a silent peer is waited for: keepalive_probes() and keepalive_intvl_when()
- * in include/net/tcp.h, tcp_write_timeout() and tcp_probe_timer() in net/ipv4/tcp_timer.c.
- * The sysctls were int until 5.13; the first byte has the value.
+ * How long the kernel waits for a silent peer: keepalive_probes() and
+ * keepalive_intvl_when() in include/net/tcp.h, tcp_write_timeout() and tcp_probe_timer()
+ * in net/ipv4/tcp_timer.c. The sysctls were int until 5.13; the first byte has the value.
  */
 static __always_inline void read_limits(struct holding *h, struct sock *sk)
 {
@@ -69,7 +69,7 @@ struct sock_common___cookie {
 	atomic64_t skc_cookie;
 } __attribute__((preserve_access_index));
 
-/* What inet_diag_msg_common_fill() and tcp_diag_get_info() tell of a connection. */
+/* What inet_diag_msg_common_fill() and tcp_diag_get_info() report of a connection. */
 static __always_inline void read_connection(struct holding *h, struct sock *sk, __u16 family)
 {
 	struct sock_common___cookie *common = (void *)sk;

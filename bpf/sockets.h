@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* What the iterator over descriptors tells; bpf2go makes the Go type from it. */
+/* What the iterator over descriptors reports; bpf2go makes the Go type from it. */
 #pragma once
 
 /* One descriptor that refers to an IPv4 or IPv6 socket. */
@@ -28,7 +28,7 @@ struct holding {
 	__u32 send;
 	__u32 unsent;
 	__u32 retransmits;
-	__u64 cookie;     /* 0: none was asked for yet */
+	__u64 cookie;     /* 0: not asked for yet */
 	__u8 local[16];   /* IPv4 in the first 4 bytes */
 	__u8 peer[16];
 	__u32 keepalive_interval; /* jiffies */

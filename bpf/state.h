@@ -27,7 +27,7 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 		forget(conn);
 	if (!may_be_wanted(true, sk))
 		return;
-	/* Nobody else knows the socket yet: it may be filled in in its place. */
+	/* Nobody else knows the socket yet: its entry may be filled in in place. */
 	conn = insert(true, sk, &blank[0], true);
 	if (!conn)
 		return;
@@ -99,8 +99,8 @@ static __always_inline bool never_sent(struct sock *sk, struct tcp_sock *tp, int
 }
 
 /*
- * __inet_hash_connect() found no port (EADDRNOTAVAIL): it returns with none only
- * where none was bound before. A want of memory for the port's bucket (ENOMEM)
+ * __inet_hash_connect() found no port (EADDRNOTAVAIL): it returns without a port
+ * only if none was bound before. Lack of memory for the port's bucket (ENOMEM)
  * looks the same.
  */
 static __always_inline void no_port(struct end *conn, struct tcp_sock *tp)
@@ -129,7 +129,7 @@ static __always_inline void end(struct end *conn, struct tcp_sock *tp, int old)
 	emit(conn, MESSAGE_END);
 }
 
-/* It found no place in the table: what the socket itself still tells, and no more. */
+/* The connection found no place in the table: only what the socket itself still shows. */
 static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, int old)
 {
 	struct end *conn;
@@ -159,10 +159,10 @@ static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, 
 }
 
 /*
- * tcp_set_state(), before sk_state changes; also called with old == new by
- * every close() in a live state (tcp_close_state). In process context for
- * system calls, in softirq for segments and timers; `current` means something
- * only where the socket is owned. Since 4.16.
+ * tcp_set_state(), before sk_state changes; also called with old == new by every
+ * close() in a live state (tcp_close_state). In process context for system calls,
+ * in softirq for segments and timers; `current` means something only if the socket
+ * is owned. Since 4.16.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, struct sock *sk, int old, int new)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* What was said before the end. All of it is read when an end begins or has come. */
+/* What was exchanged before the end. All is read when an end begins or has come. */
 #pragma once
 
 /* tcp_jiffies32 */
@@ -27,8 +27,8 @@ static __always_inline __u32 stalled_ms(bool typed, struct tcp_sock *tp)
 }
 
 /*
- * How long the oldest segment under way has been so, in ms. The list is by the time
- * of sending; tcp_write_queue_purge() empties it before most ->CLOSE.
+ * How long the oldest segment has been under way, in ms. The list is ordered by the
+ * time of sending; tcp_write_queue_purge() empties it before most ->CLOSE.
  */
 static __always_inline __u32 under_way_ms(struct tcp_sock *tp)
 {
@@ -49,8 +49,8 @@ static __always_inline __u32 under_way_ms(struct tcp_sock *tp)
 
 /*
  * This end has the last word: something of its own is not acknowledged, or the peer
- * has acknowledged something after its own last data. snd_wl1 is the sequence number
- * of the segment that last did (tcp_ack), for data that of its begin.
+ * has acknowledged something after its own last data. snd_wl1 is the sequence
+ * number of the segment that last did (tcp_ack), for data that of its beginning.
  */
 static __always_inline bool last_word(bool typed, struct tcp_sock *tp)
 {
@@ -63,7 +63,7 @@ static __always_inline bool last_word(bool typed, struct tcp_sock *tp)
 	       GET(typed, tp, snd_wl1) == end;
 }
 
-/* The first FIN, close(), a RST or the end: what comes later is of the closing. */
+/* The first FIN, close(), a RST or the end: what comes later belongs to the closing. */
 static __always_inline void falls_quiet(bool typed, struct end *conn, struct tcp_sock *tp)
 {
 	__u32 now = jiffies32();

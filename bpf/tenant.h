@@ -2,13 +2,13 @@
 /*
  * Who fills the map of connections. One tenant must not take the others' places: it
  * gets a new one only while it has less than twice of what is free (the dynamic
- * threshold of switches that share memory, Choudhury and Hahne 1998). One that wants
- * all gets two thirds; whoever has little always finds room.
+ * threshold of switches that share memory, Choudhury and Hahne 1998). One that
+ * wants all gets two thirds; a tenant with few always finds room.
  */
 #pragma once
 
 const volatile __u32 capacity = 65536; /* of conns */
-const volatile __u64 tenant_seed = 0;  /* so that nobody chooses whom he meets in a slot */
+const volatile __u64 tenant_seed = 0;  /* so that nobody chooses whom he shares a slot with */
 
 enum { TENANTS = 4096, TENANT_TRIES = 4 };
 
@@ -19,8 +19,8 @@ struct tenant {
 };
 
 /*
- * [0] is all together. A slot is anybody's while it has no entries. Two that take one
- * at the same time share it; each entry knows its slot, so that counts stay right.
+ * [0] is all together. A slot without entries is free. Two tenants that take one at
+ * the same time share it; each entry knows its slot, so that counts stay right.
  * Mapped into user space: reading them needs no capability.
  */
 struct {
@@ -32,7 +32,7 @@ struct {
 } tenants SEC(".maps");
 
 /*
- * Who made the outermost of a namespace's user namespaces: everybody may make network
+ * Who made the outermost of a namespace's user namespaces: any user may make network
  * namespaces inside his own, as many as he wants. 0: root did, or there is none.
  */
 static __always_inline __u32 maker_of(bool typed, struct net *net)
@@ -49,7 +49,7 @@ static __always_inline __u32 maker_of(bool typed, struct net *net)
 	return BPF_CORE_READ(ns, owner.val);
 }
 
-/* Of the uids that root lends users by the 65,536 (subuid(5)) each is as good as the others. */
+/* Root lends users uids by the 65,536 (subuid(5)): each such range is one user's. */
 static __always_inline __u32 lender(__u32 uid)
 {
 	return uid < 0x10000 ? uid : uid & 0xffff0000;
@@ -123,7 +123,7 @@ static __always_inline void entry_gone(__u32 slot)
 	__sync_fetch_and_add(&t->open, -1);
 }
 
-/* Its end is told all the same, and counts as less certain; that of no other does. */
+/* Its end is still reported, as less certain; other connections' ends keep their certainty. */
 static __always_inline void entry_refused(__u32 slot)
 {
 	struct tenant *all = tenant_at(0), *t = tenant_at(slot);

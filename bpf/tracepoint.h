@@ -4,7 +4,7 @@
 
 /*
  * inet_release(), in process context, at the last close of every user socket,
- * before the protocol's close: the exact begin of close(), with all values.
+ * before the protocol's close: the exact beginning of close(), with all values.
  * Needs a cgroup v2 mount. Since 5.9.
  */
 SEC("cgroup/sock_release")
@@ -54,7 +54,7 @@ int getpeername6(struct bpf_sock_addr *ctx)
 	return use(ctx);
 }
 
-/* An event came between the attach and the search, and did not tell the owner; or
+/* An event came between attach and search, and did not show the owner; or
  * another descriptor of the socket was found. */
 static __always_inline bool found(struct sock *sk, const struct end *fresh)
 {
@@ -68,8 +68,8 @@ static __always_inline bool found(struct sock *sk, const struct end *fresh)
 }
 
 /*
- * Run once, after the attach: sockets that are older, with the process that
- * holds them. BPF_NOEXIST: what the other programs have learnt meanwhile wins.
+ * Run once, after the attach: sockets older than that, with the process that holds
+ * them. BPF_NOEXIST: what the other programs have learnt meanwhile wins.
  */
 SEC("iter/task_file")
 int task_file(struct bpf_iter__task_file *ctx)
