@@ -10,8 +10,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// pressed does what a key asks for. A question that is open gets it first, then the
-// help, then the detail or the view, then the screen.
+// pressed does what a key asks for. An open question gets it first, then the help, then
+// the detail or the view, then the screen.
 func (s *screen) pressed(msg tea.KeyPressMsg) tea.Cmd {
 	if key.Matches(msg, s.keys.kill) {
 		return tea.Quit
@@ -110,10 +110,10 @@ func (s *screen) takeCost(msg costMsg) tea.Cmd {
 	return tea.Tick(costEvery, func(time.Time) tea.Msg { return costMsg(ask()) })
 }
 
-// costEvery is how often the help's line is made anew.
+// costEvery is how often the help's line is updated.
 const costEvery = 2 * time.Second
 
-// noticeTime is how long a notice stands if no key is pressed.
+// noticeTime is how long a notice stays if no key is pressed.
 const noticeTime = 8e9
 
 // say shows a notice.

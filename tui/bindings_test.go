@@ -30,7 +30,7 @@ func TestKeysAreNotBoundTwice(t *testing.T) {
 		b := named.key
 		helped++
 		for _, k := range b.Keys() {
-			if other := seen[k]; other != "" && k != "p" && k != "x" { // p goes back in the detail, x ends in Open
+			if other := seen[k]; other != "" && k != "p" && k != "x" { // in the detail p goes back, in Open x ends a connection
 				t.Errorf("%q is bound to %q and %q", k, other, b.Help().Desc)
 			}
 			seen[k] = b.Help().Desc

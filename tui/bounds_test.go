@@ -57,8 +57,8 @@ func TestGroupsAreBounded(t *testing.T) {
 	}
 }
 
-// TestQueryIsPartOfWhatItWasAskedAbout: a query that all match has as many ends as
-// it was asked about, also when many of them are no longer kept.
+// TestQueryIsPartOfWhatItWasAskedAbout: a query that every end matches has as many ends
+// as it was asked about, even when many of them are no longer kept.
 func TestQueryIsPartOfWhatItWasAskedAbout(t *testing.T) {
 	d := newDeck(1000)
 	add := func(n int) {

@@ -7,7 +7,7 @@ import "strings"
 type column struct {
 	title   string
 	min     int  // below this it is left out
-	ideal   int  // more than this it does not need
+	ideal   int  // more than this is not needed
 	rank    int  // the lowest is the last to be left out
 	late    bool // gets more than min only after all others
 	numeric bool

@@ -2,7 +2,8 @@ package tui
 
 import "testing"
 
-// TestExpressionPrompt: tab completes a field's name, up and down bring what was asked for.
+// TestExpressionPrompt: tab completes a field's name, up and down bring earlier
+// expressions.
 func TestExpressionPrompt(t *testing.T) {
 	r := newRig(t, 120, 24, demoFeed(), nil)
 	r.press("f")

@@ -50,8 +50,8 @@ func (d *deck) count(seq uint64) {
 	d.hits.insert(d.rowOf(r), seq)
 }
 
-// rowOf returns the place of a new record among the hits: the end, but for resets without
-// a connection, which are gathered for a second before they are reported.
+// rowOf returns the place of a new record among the hits: the last, except for resets
+// without a connection, which are gathered for a second before they are reported.
 func (d *deck) rowOf(r *model.Record) int {
 	i := d.hits.len()
 	if r.Kind != model.KindStray {
@@ -63,8 +63,8 @@ func (d *deck) rowOf(r *model.Record) int {
 	return i
 }
 
-// passes reports whether the query chooses r: an outcome whose teardown t counted
-// belongs to it.
+// passes reports whether the query chooses r, or the teardown that t counted and r, an
+// outcome, belongs to.
 func (d *deck) passes(r *model.Record, t *tally) bool {
 	return d.match == nil || d.match(r) || t.knows(r)
 }

@@ -17,7 +17,7 @@ type detail struct {
 	rec     model.Record
 	related related
 	looked  model.Time // when related was looked for
-	width   int        // that the story was told for
+	width   int        // that the story was laid out for
 	follow  bool       // the stream followed the newest when it was opened
 	pages   viewport.Model
 }
@@ -112,7 +112,8 @@ func (s *screen) neighbour(n int) {
 	}
 }
 
-// rows implements [view]: it tells the story again when the room or what is known changed.
+// rows implements [view]: it lays the story out again when the room or what is known has
+// changed.
 func (t *detail) rows(s *screen, d *deck, height int) {
 	width := s.width
 	if s.width >= wideDetail {

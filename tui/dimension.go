@@ -138,8 +138,8 @@ func processTitle(k *groupKey, width int, g *glyphs) string {
 	return titled(name, safetext.Escape(k.script), pid, width, g)
 }
 
-// titled puts a name, the script that it runs and [pid] into width columns: what tells two
-// apart stays longest.
+// titled puts a name, the script that it runs and [pid] into width columns: the part that
+// distinguishes two names is cut last.
 func titled(name, script, pid string, width int, g *glyphs) string {
 	if script == "" && pid != "" {
 		return cutTail(name, pid, width, g.dots)

@@ -8,8 +8,8 @@ import (
 	"github.com/closetrace/closetrace/internal/safetext"
 )
 
-// askEnd asks whether the selected connection is to be ended: that very one,
-// whatever the list shows when the answer comes.
+// askEnd asks whether to end the selected connection: that one, whatever the list shows
+// when the answer comes.
 func (s *screen) askEnd() {
 	c := s.conns.current()
 	switch {
@@ -24,7 +24,7 @@ func (s *screen) askEnd() {
 	s.prompt.input.Prompt = c.question(s.g)
 }
 
-// question names the connection, what it is in and whose it is.
+// question names the connection, its state and its process.
 func (c *OpenConn) question(g *glyphs) string {
 	text := fmt.Sprintf("End %s %s %s, %s", c.Network.Local.AddrPort(), g.arrow, c.Network.Peer.AddrPort(), c.State)
 	if c.Process.PID != 0 {

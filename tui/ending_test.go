@@ -14,7 +14,7 @@ func openEndpoint(text string) model.Endpoint {
 	return model.Endpoint{Address: a.Addr(), Port: a.Port()}
 }
 
-// someOpen are connections as internal/sockets tells them.
+// someOpen are connections as internal/sockets returns them.
 func someOpen() []OpenConn {
 	return []OpenConn{
 		{

@@ -26,7 +26,7 @@ func newFindingStory(f Finding) *findingStory {
 	return &findingStory{finding: f, pages: viewport.New()}
 }
 
-// rows tells the story again: numbers grow while it is read.
+// rows lays the story out again: numbers grow while it is read.
 func (t *findingStory) rows(s *screen, d *deck, height int) {
 	if !slices.Equal(t.looked, t.finding.Evidence) {
 		t.looked, t.ends = slices.Clone(t.finding.Evidence), findEnds(d, t.finding.Evidence)

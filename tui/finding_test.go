@@ -79,7 +79,7 @@ func demoEnd(id string) *model.Teardown {
 	panic("no end " + id)
 }
 
-// TestFindingsMayBeMissing: none yet, and nobody who looks for them.
+// TestFindingsMayBeMissing: none found yet, and no search for them.
 func TestFindingsMayBeMissing(t *testing.T) {
 	r := newRig(t, 80, 24, demoFeed(), func(c *Config) { c.Findings = func() []Finding { return nil } })
 	r.press("1", "enter", "j", "y", "n")

@@ -151,7 +151,7 @@ func TestFlood(t *testing.T) {
 	})
 	median, worst := m.answers[len(m.answers)/2], m.answers[len(m.answers)-1]
 	t.Logf("%d ends: %.1f %% of a processor, %.1f kB/s, %d MB; keys answered after %v, at worst %v", m.sent, m.cpu*100, m.rate, m.memory/1000, median, worst)
-	if m.memory > 250_000 { // two journals of 60 MB, and what the collector lets lie
+	if m.memory > 250_000 { // two journals of 60 MB, and garbage not collected yet
 		t.Errorf("%d kB of memory, want 250000", m.memory)
 	}
 	if m.sent < 500_000 {
@@ -165,8 +165,8 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// missed reports a figure that depends on what else the machine does. It fails
-// the test where CLOSETRACE_TIMING is set, on a machine that does nothing else.
+// missed reports a figure that depends on what else the machine does. It fails the test
+// only if CLOSETRACE_TIMING is set, on a machine that does nothing else.
 func missed(t *testing.T, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CLOSETRACE_TIMING") != "" {
@@ -193,8 +193,8 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// TestNothingIsMissed: a terminal that takes nothing holds the screen, and
-// not the intake.
+// TestNothingIsMissed: a terminal that takes nothing blocks the screen, but not the
+// intake.
 func TestNothingIsMissed(t *testing.T) {
 	var out stuckWriter
 	var d counter

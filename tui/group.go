@@ -35,7 +35,7 @@ func ownerName(f *model.Facts) (name, script string) {
 	case p.Script != "":
 		script = path.Base(p.Script)
 		if strings.HasPrefix(script, p.Name) {
-			return script, "" // it was started by its name
+			return script, "" // it was started by its own name
 		}
 	case len(p.Name) == commMax:
 		if file := path.Base(p.Executable.Path); strings.HasPrefix(file, p.Name) {

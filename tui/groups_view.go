@@ -181,7 +181,7 @@ func (s *screen) groupCell(row *groupRow, by dimension, col, width int) string {
 	}
 }
 
-// orDot writes a number; none is a dot, so that what is there is seen.
+// orDot writes a number; none is a dot, so that numbers stand out.
 func (s *screen) orDot(n uint64, write func(uint64) string) string {
 	if n == 0 {
 		return s.g.zero

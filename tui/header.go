@@ -32,8 +32,8 @@ func (s *screen) header() []string {
 	return lines
 }
 
-// statusLine tells where the records come from, how long, how many. What is
-// loud is at its right end, and is the last to be cut.
+// statusLine shows where the records come from, for how long, how many. What is loud is
+// at its right end, and is cut last.
 func (s *screen) statusLine() string {
 	loud := s.loudWords()
 	loudWidth := ansi.StringWidth(loud)
@@ -121,8 +121,8 @@ func (s *screen) loudWords() string {
 	return strings.Join(words, " ")
 }
 
-// tabLine names the views; the one that is shown is in brackets, so that it
-// can be told without colour.
+// tabLine names the views; the one that is shown is in brackets, so that it stands out
+// without colour.
 func (s *screen) tabLine() string {
 	state, room := s.viewState(), s.tabRoom()
 	line := ""
@@ -185,7 +185,7 @@ func (s *screen) tabs(room int) []tab {
 	return nil
 }
 
-// pauseWord tells that the view stands still, and how much came in meanwhile.
+// pauseWord says that the view stands still, and how much came in meanwhile.
 func (s *screen) pauseWord() string {
 	if !s.paused() {
 		return ""
@@ -271,7 +271,7 @@ func (s *screen) curveGrid(columns int) []string {
 	return lines
 }
 
-// filterLine tells what is chosen, and how much of all that is.
+// filterLine shows what is chosen, and how much of all that is.
 func (s *screen) filterLine() string {
 	var parts []string
 	if sc := s.query.scope; sc != nil {

@@ -140,7 +140,7 @@ func (r *helpRow) names() string {
 		names = append(names, strings.ReplaceAll(strings.ReplaceAll(b.Help().Key, "ctrl+", "^"), "shift+", "S-"))
 	}
 	text := strings.Join(names, " ")
-	if len(text) >= helpKeys { // all but the last: it is said beside
+	if len(text) >= helpKeys { // all but the last: it stands beside
 		text = strings.Join(names[:len(names)-1], " ")
 	}
 	return text

@@ -42,9 +42,8 @@ func (in *intake) run(records iter.Seq2[model.Record, error], leave <-chan struc
 	in.end(nil)
 }
 
-// add does not let r escape, so that the caller need not allocate it: the
-// recorder gets the journal's copy, which stays until as many records more
-// have come as are kept.
+// add does not let r escape, so that the caller need not allocate it: the recorder gets
+// the journal's copy, which stays until as many more records have come as are kept.
 func (in *intake) add(r *model.Record) {
 	in.recording.write(in.keep(r))
 }

@@ -82,8 +82,8 @@ func (j *journal) snapshot() journal {
 // release says that a snapshot is not read any more.
 func (j *journal) release() { j.held = max(j.held-1, 0) }
 
-// numbers is a queue of sequence numbers, which ascend but for those of resets that were
-// reported late: these stand at most maxLate places further ahead.
+// numbers is a queue of sequence numbers. They ascend, except those of resets that were
+// reported late, which stand at most maxLate places further ahead.
 type numbers struct {
 	all  []uint64
 	head int

@@ -82,8 +82,8 @@ func newKeyMap() keyMap {
 	return k
 }
 
-// footer returns the keys that matter most where the user is: those that leave and
-// record first, for what has no room at the right is left out.
+// footer returns the keys that matter most where the user is: those that leave and record
+// first, because what does not fit at the right is left out.
 func (s *screen) footer() []key.Binding {
 	k := &s.keys
 	if s.help {
@@ -110,7 +110,7 @@ func (s *screen) footer() []key.Binding {
 }
 
 // rebind gives actions other keys, by the names of the fields of keyMap. A key that two
-// actions would have in the same place is an error.
+// actions would share in the same place is an error.
 func (k *keyMap) rebind(keys map[string][]string) error {
 	known := actionNames()
 	for name, pressed := range keys {

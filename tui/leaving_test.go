@@ -6,8 +6,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// TestLeaveAtEnd: the screen goes with the followed command, but not from under
-// somebody who looks at something.
+// TestLeaveAtEnd: the screen ends with the followed command, unless the user is looking
+// at something.
 func TestLeaveAtEnd(t *testing.T) {
 	for _, c := range []struct {
 		name  string

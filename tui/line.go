@@ -22,8 +22,8 @@ type LineOptions struct {
 	ASCII bool           // no character outside of ASCII, except from names
 	Date  bool           // the date before the time of day
 	Zone  *time.Location // of the times; nil is UTC
-	// Width is the number of columns of a terminal: what is wider goes on between two
-	// columns, in lines that are indented. 0 is any.
+	// Width is the number of columns of a terminal: wider records wrap between two
+	// columns, onto indented lines. 0 is no limit.
 	Width int
 }
 
@@ -53,7 +53,7 @@ func LineHeader(o LineOptions) string {
 	))
 }
 
-// folded puts columns one after the other into lines of at most width columns.
+// folded joins columns into lines of at most width columns.
 func folded(width int, columns ...string) string {
 	full := strings.TrimRight(strings.Join(columns, " "), " ")
 	if width == 0 || ansi.StringWidth(full) <= width {
@@ -159,7 +159,7 @@ func lineWho(f *model.Facts, g *glyphs) []string {
 
 func padded(s string) string { return s + blanks(lineEndpoint-len(s)) }
 
-// outcomeWord tells a later record of an end from its teardown.
+// outcomeWord distinguishes a later record of an end from its teardown.
 func outcomeWord(r *model.Record, g *glyphs) string {
 	if r.Retracts {
 		return g.later + " takes back the verdict of " + safetext.Escape(r.Teardown.ID)
@@ -167,7 +167,7 @@ func outcomeWord(r *model.Record, g *glyphs) string {
 	return g.later + " later, of " + safetext.Escape(r.Teardown.ID)
 }
 
-// lossesWord tells the bytes that were lost and how long close() waited.
+// lossesWord says how many bytes were lost and how long close() waited.
 func lossesWord(t *model.Teardown) string {
 	var parts []string
 	if n := t.TCP.Bytes.Unacked.Or(0); n > 0 {
@@ -182,7 +182,7 @@ func lossesWord(t *model.Teardown) string {
 	return strings.Join(parts, ", ")
 }
 
-// pauseWord tells how long the connection was idle or half-closed.
+// pauseWord says how long the connection was idle or half-closed.
 func pauseWord(f *model.Facts) string {
 	var parts []string
 	if d := f.WasIdle(); d > 0 {
@@ -232,7 +232,7 @@ func TableWord(t *model.Table) string {
 	return text
 }
 
-// unfollowedWord says whose connections have found no place in the table.
+// unfollowedWord says whose connections found no place in the table.
 func unfollowedWord(l *model.Loss) string {
 	text := human.Count(l.Count) + " new connections"
 	if uid, known := l.UID.Get(); known {

@@ -240,7 +240,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// TestLineFolds: on a terminal that is too narrow no column is broken or lost.
+// TestLineFolds: on a narrow terminal no column is broken or lost.
 func TestLineFolds(t *testing.T) {
 	r := teardown()
 	r.Teardown.TCP.Bytes.Unacked, r.Teardown.CloseBlocked = model.Some(uint64(5)), model.Some(time.Second)

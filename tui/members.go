@@ -14,9 +14,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// unsaid returns what t has beside what the story says in words, under the names
-// that recordings use: whatever [model.TCP] gets in future is shown without a change
-// here.
+// unsaid returns the members of t for which the story has no words, under the names that
+// recordings use: a field added to [model.TCP] is shown without a change here.
 func unsaid(t model.TCP) (list [][2]string) {
 	t.Role, t.Path, t.Error, t.FIN, t.RST = 0, model.Path{}, "", model.FIN{}, model.RST{}
 	t.Bytes = model.Bytes{Retransmitted: t.Bytes.Retransmitted}
@@ -45,9 +44,8 @@ func spoken(name, value string) [2]string {
 	return [2]string{strings.TrimSuffix(name, "_time"), strings.Trim(value, `"`)}
 }
 
-// factsOf returns the members of a part of the model, under the names that
-// recordings use: whatever [model.Evidence], for one, gets in future is shown without
-// a change here.
+// factsOf returns the members of a part of the model, under the names that recordings
+// use: a field added to [model.Evidence], for example, is shown without a change here.
 func factsOf(e any) [][2]string {
 	data, err := json.Marshal(e)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestNamesThatSayNothing: processes of one name are told apart by the script that they
-// run or by their program file, in the stream and in the grouped view, at 80 columns.
+// TestNamesThatSayNothing: processes with the same name are distinguished by the script
+// that they run or by their program file, in the stream and in the grouped view, at 80
+// columns.
 func TestNamesThatSayNothing(t *testing.T) {
 	owners := []model.Process{
 		{Name: "python3", Script: "/srv/orders/import-worker.py"},

@@ -17,8 +17,8 @@ import (
 
 // OpenConn is one connection that is open now.
 type OpenConn struct {
-	// Facts are those that are known before the end; filters ask them. The ID names
-	// the very connection, also when another one has its addresses.
+	// Facts are those that are known before the end; filters ask them. The ID identifies
+	// one connection, never a later one with the same addresses.
 	model.Facts
 	Where   string // pod, container or unit
 	NetNS   string // the name of its network namespace; "" where it has none

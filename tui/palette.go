@@ -68,9 +68,9 @@ func glyphsFor(ascii bool) *glyphs {
 	return &unicodeGlyphs
 }
 
-// Foreground colours are SGR 30 to 37 and 90 to 97 (ECMA-48 8.3.117, aixterm).
-// In the default colours of xterm each has a contrast of at least 3 on its
-// background; green and cyan have not on white, blue has not on black.
+// Foreground colours are SGR 30 to 37 and 90 to 97 (ECMA-48 8.3.117, aixterm). In the
+// default colours of xterm each has a contrast of at least 3 on its background; green and
+// cyan do not on white, nor blue on black.
 var (
 	darkPalette = palette{
 		verdict: [...]ansi.Style{
@@ -96,7 +96,7 @@ var (
 		faint: ansi.NewStyle(2), strong: ansi.NewStyle(1), loud: ansi.NewStyle(1, 7, 31),
 		key: ansi.NewStyle(1), selected: ansi.NewStyle(7), match: ansi.NewStyle(1, 34),
 	}
-	// monoPalette tells rows and headings apart without colour (NO_COLOR).
+	// monoPalette distinguishes rows and headings without colour (NO_COLOR).
 	monoPalette = palette{
 		strong: ansi.NewStyle(1), loud: ansi.NewStyle(1, 7), key: ansi.NewStyle(1),
 		selected: ansi.NewStyle(7), match: ansi.NewStyle(4),

@@ -8,8 +8,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// Prose lays blocks of an explanation out in lines of at most width columns.
-// Commands are indented, and not broken: they are there to be copied.
+// Prose lays blocks of an explanation out in lines of at most width columns. Commands are
+// indented, and not broken: so that they can be copied.
 func Prose(blocks []model.Block, width int) (lines []string) {
 	for i, b := range blocks {
 		if i > 0 {

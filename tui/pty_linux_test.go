@@ -149,7 +149,7 @@ func (p *terminal) live(records iter.Seq2[model.Record, error], cfg Config) <-ch
 	return done
 }
 
-// waiting is a source that has nothing to say until it is stopped.
+// waiting is a source without records until it is stopped.
 func waiting() (iter.Seq2[model.Record, error], func()) {
 	stop := make(chan struct{})
 	return func(func(model.Record, error) bool) { <-stop }, sync.OnceFunc(func() { close(stop) })
@@ -228,8 +228,8 @@ func TestProgramOnATerminal(t *testing.T) {
 	p.until("the alternate screen is left", func() bool { return !p.screen.IsAltScreen() })
 }
 
-// TestLeaving: quitting stops the source, waits for what it still has, and
-// closes the recording.
+// TestLeaving: quitting stops the source, delivers what it still has, and closes the
+// recording.
 func TestLeaving(t *testing.T) {
 	p := openTerminal(t, 80, 24, true)
 	d := &disk{}

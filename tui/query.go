@@ -126,7 +126,7 @@ func (w *words) match(r *model.Record) bool {
 	}
 	t := &r.Teardown
 	if len(w.wanted) == 1 && len(w.unwanted) == 0 && strings.EqualFold(w.wanted[0], t.ID) {
-		return true // a whole ID, and no part of one: those are hexadecimal words
+		return true // a whole ID, not a part of one: parts look like hexadecimal words
 	}
 	w.fill(&t.Facts, r.Kind.String(), t.Verdict.String(), t.Cause.String(), t.Initiator.String(), t.Terminator.String(), r.Error)
 	return w.inBuffer()

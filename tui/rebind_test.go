@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRebind: keys are the user's, by the names of the actions; what would be ambiguous
-// or is misspelt is an error that says what to do.
+// TestRebind: keys are the user's, by the names of the actions; an ambiguous or misspelt
+// name is an error that says what to do.
 func TestRebind(t *testing.T) {
 	r := newRig(t, 120, 24, demoFeed(), nil)
 	if err := r.s.keys.rebind(map[string][]string{"bad": {"b"}, "pause": {"space"}}); err != nil {
@@ -42,8 +42,8 @@ func TestActionsAreNamed(t *testing.T) {
 	}
 }
 
-// TestTracedStays: what the records passed before they came here is seen, and esc does not
-// hide it.
+// TestTracedStays: the filter that records passed before they came here is shown, and esc
+// does not remove it.
 func TestTracedStays(t *testing.T) {
 	r := newRig(t, 80, 24, demoFeed(), func(c *Config) { c.Traced = `process.name == "redis"` })
 	for range 3 {

@@ -234,7 +234,7 @@ func errTime(err error) error {
 	return nil
 }
 
-// toggle plays or stops; from the end it begins anew.
+// toggle plays or stops; at the end it starts again.
 func (p *player) toggle(s *screen) {
 	if !p.loaded {
 		return

@@ -97,7 +97,7 @@ func TestReplayPlays(t *testing.T) {
 		r.tick(frame)
 	}
 	r.at(400, records)
-	r.press("space") // from the end it begins anew
+	r.press("space") // at the end it starts again
 	r.shows("0/400")
 }
 
@@ -124,8 +124,8 @@ func TestReplayEqualsLive(t *testing.T) {
 	}
 }
 
-// TestLongReplay: of a recording that is longer than what is kept, the last
-// part can be moved in, and the screen says so.
+// TestLongReplay: if a recording is longer than what is kept, only its last part can be
+// navigated, and the screen says so.
 func TestLongReplay(t *testing.T) {
 	records := feed(5000, at, time.Millisecond)
 	r := newReplay(t, records, func(c *Config) { c.Keep = 1000 })

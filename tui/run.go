@@ -41,8 +41,8 @@ type Config struct {
 	Zone *time.Location
 	// Filter is the expression that is set at first.
 	Filter string
-	// Traced is the expression that the records passed before they came here: nothing
-	// on the screen takes it back.
+	// Traced is the expression that the records passed before they came here: nothing on
+	// the screen removes it.
 	Traced string
 	// Notice is what the user must know first; it stands until a key is pressed.
 	Notice string
@@ -52,11 +52,11 @@ type Config struct {
 	Keys map[string][]string
 	// Keep is how many records are kept; 0 is DefaultKeep. Counts go on beyond.
 	Keep int
-	// Stop ends the sequence of records. It is called when the user leaves, and
-	// is needed where the sequence may wait for records.
+	// Stop ends the sequence of records. It is called when the user leaves, and is needed
+	// if the sequence may wait for records.
 	Stop func()
-	// Record makes a file for records; the path decides about its format. It
-	// must not replace a file.
+	// Record makes a file for records; the path decides its format. It must not replace a
+	// file.
 	Record func(path string) (Recorder, error)
 	// Create makes a file for text, and must not replace one.
 	Create func(path string) (*os.File, error)
@@ -64,20 +64,21 @@ type Config struct {
 	RecordTo string
 	// Explain returns what a cause means and what to check next.
 	Explain func(model.Cause) model.Explanation
-	// Findings returns what was found among the records, the most harmful first; the screen
-	// calls it with each tick and only reads what it returns. Nil if nobody looks for them.
+	// Findings returns what was found among the records, the most harmful first; the
+	// screen calls it with each tick and only reads what it returns. Nil if they are not
+	// looked for.
 	Findings func() []Finding
 	// JSON appends r as one line of JSON.
 	JSON func(b []byte, r *model.Record) []byte
 	// Cost returns what the trace has cost until now; the help shows it.
 	Cost func() model.Cost
-	// Replay says that the records are a recording, which is read to its end
-	// before one moves in it.
+	// Replay says that the records are a recording, which is read to its end before it
+	// can be navigated.
 	Replay *Replay
-	// LeaveAtEnd leaves the screen when the records end, unless it is paused or
-	// one of them is looked at.
+	// LeaveAtEnd leaves the screen when the records end, unless it is paused or shows the
+	// detail of one.
 	LeaveAtEnd bool
-	// Left is told what was seen when the user left; nil if nobody wants to know.
+	// Left, if set, gets what was seen when the user leaves.
 	Left func(Totals)
 	// Open returns the connections that are open now.
 	Open func() ([]OpenConn, error)
@@ -160,7 +161,7 @@ func Run(ctx context.Context, records iter.Seq2[model.Record, error], cfg Config
 	_, shown := program.Run()
 	leaveSignals()
 	if errors.Is(shown, tea.ErrInterrupted) || ctx.Err() != nil {
-		shown = nil // ctrl-c and a signal end a trace as they end any other
+		shown = nil // ctrl-c and a signal are a normal way to end a trace
 	}
 	if cfg.Stop != nil {
 		cfg.Stop()

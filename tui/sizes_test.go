@@ -56,8 +56,8 @@ func fits(content string, width, height int) error {
 	return nil
 }
 
-// TestSmallScreensSayWhatTheyNeed: below 60x12 there is a message as far as it
-// has room, and what was there comes back.
+// TestSmallScreensSayWhatTheyNeed: below 60x12 there is a message, as far as it fits; the
+// screen comes back when there is room.
 func TestSmallScreensSayWhatTheyNeed(t *testing.T) {
 	r := newRig(t, 59, 24, demoFeed(), nil)
 	r.shows("closetrace needs 60x12 or more")
@@ -68,7 +68,7 @@ func TestSmallScreensSayWhatTheyNeed(t *testing.T) {
 	r.shows("VERDICT")
 }
 
-// TestHeightsAreTold: the room for the table is what head and foot leave.
+// TestHeightsAreTold: the height of the table is what head and foot leave.
 func TestHeightsAreTold(t *testing.T) {
 	for _, scene := range scenes() {
 		for _, size := range goldenSizes {

@@ -14,7 +14,7 @@ import (
 	"github.com/closetrace/closetrace/internal/human"
 )
 
-// story tells everything that is known about one end. Its parts write lines.
+// story describes everything that is known about one end. Its parts write lines.
 type story struct {
 	rec     *model.Record
 	related related
@@ -163,8 +163,9 @@ func (s *story) data(t *model.Teardown) {
 	s.field("close blocked", human.Known(t.CloseBlocked, human.Duration))
 }
 
-// unackedWord says what is known of bytes that were not acknowledged. That they were
-// lost is not known: the peer may have read them, and its acknowledgement be what is missing.
+// unackedWord says what is known of bytes that were not acknowledged. Whether they were
+// lost is not known: the peer may have read them, and only its acknowledgement be
+// missing.
 func (s *story) unackedWord(t *model.Teardown) string {
 	if o := s.related.outcome; o != nil {
 		if left, known := o.Teardown.TCP.Bytes.Unacked.Get(); known && left == 0 {
@@ -244,7 +245,7 @@ func (s *story) tcp(t *model.TCP) {
 	}
 }
 
-// sides tells in which directions something was seen.
+// sides says in which directions something was seen.
 func sides(sent, received model.Opt[bool]) string {
 	var parts []string
 	for _, side := range []struct {
@@ -266,7 +267,7 @@ func (s *story) otherEnd() {
 		return
 	}
 	s.heading("THE OTHER END IS ON THIS HOST")
-	if o == nil { // it is not kept any more, or was filtered out
+	if o == nil { // it is no longer kept, or was filtered out
 		s.field("cause", s.rec.Teardown.PeerCause.String())
 		s.field("process", human.Process(f.PeerProcess.Name, f.PeerProcess.PID))
 		s.field("id", safetext.Escape(f.PeerEnd))

@@ -144,8 +144,8 @@ func contrast(a, b [3]float64) float64 {
 	return (high + 0.05) / (low + 0.05)
 }
 
-// TestPalettesAreReadable checks the colours on both grounds in xterm's own
-// values (XTerm-col.ad), where nobody chose them to go together.
+// TestPalettesAreReadable checks the colours on both grounds in xterm's default values
+// (XTerm-col.ad), which are not tuned to each other.
 func TestPalettesAreReadable(t *testing.T) {
 	xterm := map[string][3]float64{
 		"31": {205, 0, 0}, "32": {0, 205, 0}, "33": {205, 205, 0}, "34": {0, 0, 238}, "35": {205, 0, 205}, "36": {0, 205, 205},

@@ -40,7 +40,7 @@ func strayWord(r *model.Record, g *glyphs) string {
 	return text
 }
 
-// strayCloser says how the connection ended, where that was no plain close().
+// strayCloser says how the connection ended, unless by a plain close().
 func strayCloser(c *model.Closer) string {
 	switch {
 	case c.Signal != 0:

@@ -223,7 +223,7 @@ func (s *screen) verdictLong(r *model.Record) string {
 	}
 }
 
-// knownBytes returns the bytes that were lost, a dot for none, "" if nobody saw.
+// knownBytes returns the bytes that were lost, a dot for none, "" if unknown.
 func knownBytes(b model.Bytes, g *glyphs) string {
 	switch {
 	case !b.Unacked.Known() && !b.Unread.Known():

@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// aside is what happens while the terminal is not ours: the process is stopped, or it was
-// (SIGSTOP, by somebody who then used the terminal), and only takes the terminal again.
+// aside is what happens while the terminal is not ours: the process stops; or another
+// process stopped it (SIGSTOP) and then used the terminal, so that it only takes the
+// terminal back.
 type aside struct {
 	signals chan os.Signal // those that [asides] has read
 	stop    bool
@@ -24,8 +25,8 @@ const (
 	rendererPatience = 100 * time.Millisecond
 )
 
-// errNobody says that ctrl-z would be for ever, or is ignored by the kernel: a process
-// group that no parent in its session looks after is not stopped by a terminal
+// errNobody says that ctrl-z would stop for ever, or is ignored by the kernel: a terminal
+// does not stop an orphaned process group, one without a parent in its session
 // (is_current_pgrp_orphaned in kernel/exit.c).
 var errNobody = errors.New("not suspended: no shell is here that could continue closetrace")
 
@@ -37,8 +38,8 @@ func (aside) SetStderr(io.Writer) {}
 // Run implements [tea.ExecCommand].
 func (a aside) Run() error {
 	if !a.stop {
-		// The last frame's goroutine stops the ticker that the next one starts
-		// (startRenderer in bubbletea 2.0.9), if it is not given time.
+		// Unless it has time to end, the last frame's goroutine stops the ticker that the
+		// next one starts (startRenderer in bubbletea 2.0.9).
 		<-time.After(rendererPatience)
 		return nil
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 // copyRow copies the selected record, or the text of the selected row, through the
-// terminal (OSC 52), so that it works over ssh. Pressed once more it asks for a file, for
-// nobody knows whether the terminal took it.
+// terminal (OSC 52), so that it works over ssh. Pressed once more it asks for a file,
+// because nothing shows whether the terminal took it.
 func (s *screen) copyRow() tea.Cmd {
 	t := s.focus().takeaway(s)
 	switch t.row {
@@ -46,8 +46,8 @@ func (s *screen) copyFilter() tea.Cmd {
 	return tea.SetClipboard(t.filter)
 }
 
-// sentWord: whether a terminal takes what it is sent is not known; tmux with
-// set-clipboard external does not.
+// sentWord: a terminal does not confirm what it takes; tmux with set-clipboard external
+// takes nothing.
 const sentWord = ": sent to the terminal (OSC 52)"
 
 // takeRecord is what can be copied of one record.
@@ -179,7 +179,7 @@ func writeRecords(d *deck, path string, create func(string) (Recorder, error)) d
 	return doneMsg{text: fmt.Sprintf("wrote %s records to %s", human.Count(uint64(d.hits.len())), path)}
 }
 
-// provenance is what a table that is written says first: host, time and what was chosen.
+// provenance heads a written table: host, time and what was chosen.
 func (s *screen) provenance() string {
 	var b strings.Builder
 	line := func(name, value string) {
@@ -239,7 +239,7 @@ func (s *screen) startRecording(path string) tea.Cmd {
 	}
 }
 
-// quit leaves; with a recording that was started here and runs, it asks.
+// quit leaves; if a recording started here is running, it asks first.
 func (s *screen) quit() tea.Cmd {
 	if s.sum.recording.running {
 		s.ask(askQuit)

@@ -12,7 +12,7 @@ type tally struct {
 	counts      perVerdict
 	lost        uint64 // events that the source lost
 	lostBytes   uint64
-	table       model.Table // of connections, as it was last told
+	table       model.Table // of connections, as last reported
 	first, last model.Time
 	history     history
 	tables      []*table // one for each of groupings
@@ -84,7 +84,8 @@ func (t *tally) end(r *model.Record) {
 	}
 }
 
-// rewind forgets of the histories what would be later than now, a clock that was set back.
+// rewind removes from the histories what would be later than now, after the clock was set
+// back.
 func (t *tally) rewind(now model.Time) {
 	t.last = min(t.last, now)
 	t.history.rewind(now)
@@ -103,7 +104,7 @@ func (t *tally) knows(r *model.Record) bool {
 	return r.Kind == model.KindOutcome && t.known.Of(r.Teardown.ID) != nil
 }
 
-// outcome makes the end what its outcome says. One whose teardown was not counted
+// outcome makes the end what its outcome says. An outcome whose teardown was not counted
 // is an end of its own.
 func (t *tally) outcome(r *model.Record) {
 	d := &r.Teardown
@@ -124,7 +125,7 @@ func (t *tally) outcome(r *model.Record) {
 	}
 }
 
-// amend moves an end of d's group. One that was folded is among the others.
+// amend moves an end of d's group. An end whose group was folded is among the others.
 func (t *table) amend(d *model.Teardown, was, now *tallied) {
 	from := dimensions[t.by].key(d)
 	if t.by == byCause {

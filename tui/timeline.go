@@ -10,8 +10,8 @@ import (
 	"github.com/closetrace/closetrace/internal/human"
 )
 
-// moment is one event of a connection's life. Of the states between the
-// opening and the end the order is known, and only of some the time.
+// moment is one event of a connection's life. The order of the states between the opening
+// and the end is known, but the time of only some.
 type moment struct {
 	at      model.Time // 0 is not known
 	text    string
@@ -82,11 +82,10 @@ func openedWord(r model.Role) string {
 	}
 }
 
-// stateWord says what it means that a state was entered; passed says that it
-// is not where the trace found the connection. A state of a closing end says that
-// a call closed it, and not that the FIN has left: it may wait behind data. That
-// the kernel keeps TIME_WAIT does not say that the peer's FIN came (tcp_time_wait
-// in FIN_WAIT2).
+// stateWord says what it means that a state was entered; passed says that the trace did
+// not find the connection in it. A state of a closing end says that a call closed it, and
+// not that the FIN has left: it may wait behind data. That the kernel keeps TIME_WAIT
+// does not prove that the peer's FIN came (tcp_time_wait in FIN_WAIT2).
 func stateWord(s model.State, fin model.FIN, passed bool) string {
 	sent := func(yes, no, unknown string) string {
 		switch left, known := fin.Sent.Get(); {
@@ -192,8 +191,8 @@ type related struct {
 	otherEnd *model.Record // the end of the peer, on this host
 }
 
-// otherEndWindow is how far apart the two ends of a connection may be told:
-// the kernel's own timers end what one side has left, after minutes.
+// otherEndWindow is how far apart the two ends of a connection may be reported: the
+// kernel's timers end what one side has left, after minutes.
 const otherEndWindow = 5 * time.Minute
 
 // find looks for what is related to the record seq among those that are kept.

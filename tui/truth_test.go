@@ -49,7 +49,7 @@ var claims = []struct {
 	{regexp.MustCompile(`^ended: |^close\(\) stopped waiting: `), func(*truth) bool { return true }},
 }
 
-// numbers are the fields of a story that are checked, by their names.
+// numberFields are the fields of a story that are checked, by their names.
 var numberFields = map[string]func(*truth) model.Opt[uint64]{
 	"unacked": func(h *truth) model.Opt[uint64] { return h.unacked },
 	"unread":  func(h *truth) model.Opt[uint64] { return h.unread },
@@ -57,7 +57,8 @@ var numberFields = map[string]func(*truth) model.Opt[uint64]{
 
 var momentLine = regexp.MustCompile(`^  (?:[\d:.]{15}|\s{15}) .{8}  (\S.*)$`)
 
-// eventsLost is our own loss, which an end can know of: model.Cause.Because.
+// eventsLost matches our own losses, which an end may give as a reason:
+// model.Cause.Because.
 var eventsLost = regexp.MustCompile(`events (around this end )?were lost`)
 
 // checkStory checks each sentence of the story of r against the truth.
@@ -138,8 +139,8 @@ func TestStoryOfAnotherCloser(t *testing.T) {
 	}
 }
 
-// TestStoryOfUnacknowledgedBytes: what was not acknowledged is called lost nowhere, and
-// what is known later is said.
+// TestStoryOfUnacknowledgedBytes: what was not acknowledged is never called lost, and
+// what is known later is shown.
 func TestStoryOfUnacknowledgedBytes(t *testing.T) {
 	expired := teardown()
 	expired.Teardown.Verdict = model.LingerTimeout

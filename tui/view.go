@@ -9,7 +9,7 @@ import (
 // one is a file with a type that has these methods, and a line in newViews; what
 // it shows comes from the deck, or, if it is a [loader], from a command.
 //
-// Update calls the methods, but for draw, which only reads.
+// Update calls all methods except draw, which only reads.
 type view interface {
 	// title is the name on the tab.
 	title() string
@@ -36,13 +36,13 @@ func newViews(s *screen) []view {
 	}
 }
 
-// What a view may have beside.
+// What a view may implement as well.
 type (
 	// loader asks for its rows while it is shown.
 	loader interface {
 		poll(s *screen) tea.Cmd
 	}
-	// chooser is informed when another query is set; nil chooses all.
+	// chooser is called when another query is set; nil chooses all.
 	chooser interface {
 		choose(m *matcher)
 	}
@@ -83,7 +83,7 @@ type takeaway struct {
 	what   string        // what row is; without a row, why there is none
 	filter string        // what Y copies, for Wireshark
 	text   func() string // the whole view, what w writes
-	// records: w writes the chosen records as a recording, where that is offered.
+	// records: w writes the chosen records as a recording, if that is offered.
 	records bool
 }
 

@@ -62,7 +62,8 @@ func placeWord(f *model.Facts) string {
 	}
 }
 
-// claimed marks what only the path of a control group says that a user could have made.
+// claimed marks what only the path of a control group says, if a user could have made
+// that path.
 func claimed(f *model.Facts, text string) string {
 	if text != "" && f.Cgroup.Delegated {
 		return text + "~"
@@ -78,7 +79,7 @@ func shortID(id string) string {
 	return id
 }
 
-// byWord tells who began to close and who ended it: local/peer.
+// byWord says who began to close and who ended it: local/peer.
 func byWord(j *model.Judgement) string {
 	return j.Initiator.String() + "/" + j.Terminator.String()
 }

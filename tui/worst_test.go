@@ -9,8 +9,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestWorstFindingIsUnderTheHeader: as soon as there is one, safe for a terminal, and cut to
-// the screen; before that it takes no line.
+// TestWorstFindingIsUnderTheHeader: as soon as there is one, safe for a terminal, and cut
+// to the screen; until then it takes no line.
 func TestWorstFindingIsUnderTheHeader(t *testing.T) {
 	worst := Finding{ID: "keepalive-race"}
 	s := newScreen(Config{Findings: func() []Finding { return []Finding{worst} }, Background: BackgroundDark}, newIntake(10))
