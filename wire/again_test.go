@@ -2,9 +2,11 @@ package wire_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/wire"
 	"github.com/closetrace/closetrace/wire/wiretest"
 )
@@ -128,4 +130,22 @@ func TestLateFINOfBefore(t *testing.T) {
 		"w1a 10.0.0.1:40000 graceful fin local local-app certain",
 		"w2a 10.0.0.1:40000 graceful fin local local-app certain",
 	)
+}
+
+// A FIN that is sent again and again, and that the other side answers from further on, is
+// one connection: its ends have lost each other (seen in a capture of a phone).
+func TestEndsThatLostEachOther(t *testing.T) {
+	records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+		for wait := 100 * time.Millisecond; wait < 10*time.Second; wait *= 2 {
+			(&used{1000, 5000}).send(m, 1, wiretest.FIN|wiretest.ACK, "")
+			(&used{1222, 6231}).send(m, 0, wiretest.ACK, "")
+			m.Now = m.Now.Add(wait)
+		}
+		later(m, 5*time.Minute)
+	})
+	for _, r := range records {
+		if r.Teardown.Confidence == model.Certain || !strings.HasPrefix(r.Teardown.ID, "w1") {
+			t.Error(story(&r))
+		}
+	}
 }

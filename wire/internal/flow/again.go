@@ -3,8 +3,13 @@ package flow
 import "github.com/closetrace/closetrace/wire/internal/packet"
 
 // elsewhere is how far from the last number a segment of the same connection never is:
-// no window of TCP lets so much be on its way in both directions.
-const elsewhere = 1 << 24
+// no window of TCP lets so much be on its way in both directions. Where one side has sent
+// its FIN it is nearer: Linux uses a tuple in TIME_WAIT again from 65535 on
+// (tcp_twsk_unique), and ends that have lost each other answer with what they still know.
+const (
+	elsewhere = 1 << 24
+	near      = 1<<16 - 1
+)
 
 // another reports whether a segment of side i, which is no SYN and no RST, is not of c:
 // the tuple was used again, and the SYNs are not in the capture. There is nothing behind
@@ -21,11 +26,11 @@ func (c *Conn) another(seg *packet.Segment, i int) bool {
 	switch {
 	case s.FIN != 0 && after(end, s.finSeq+1) && acked != 0,
 		other.FIN != 0 && after(seg.Ack, other.finSeq+1) && seg.Seq != s.next:
-		return true
+		return s.FIN != 0 && other.FIN != 0 || far(sent, acked, near)
 	case c.How == WasReset: // it would go on where it was
-		return seg.Seq != s.next && sent > 0 && acked > 0 || far(sent, acked)
+		return seg.Seq != s.next && sent > 0 && acked > 0 || far(sent, acked, elsewhere)
 	default:
-		return far(sent, acked)
+		return far(sent, acked, elsewhere)
 	}
 }
 
@@ -38,15 +43,15 @@ func (c *Conn) distance(seg *packet.Segment, i int) (sent, acked int32) {
 	return int32(seg.Seq - c.Sides[i].next), int32(seg.Ack - c.Sides[1-i].next)
 }
 
-func far(sent, acked int32) bool {
-	return max(sent, -sent) > elsewhere && max(acked, -acked) > elsewhere
+func far(sent, acked, bound int32) bool {
+	return max(sent, -sent) > bound && max(acked, -acked) > bound
 }
 
 // again ends the following of c, whose tuple another connection has, of which the SYNs
 // are not in the capture. If a RST had ended c and the numbers are near, it may be c
 // itself that goes on, and the capture that lacks segments.
 func (t *Table) again(c *Conn, seg *packet.Segment, i int) {
-	if c.How == WasReset && !c.told && !far(c.distance(seg, i)) {
+	if sent, acked := c.distance(seg, i); c.How == WasReset && !c.told && !far(sent, acked, elsewhere) {
 		c.Sides[c.By].RST.Unheard = true
 	}
 	t.give(c)

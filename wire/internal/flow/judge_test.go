@@ -224,8 +224,8 @@ type told struct {
 // explain counts the reasons of a difference and returns what of it has none.
 func (s *stream) explain(what difference, explained map[string]int) (rest difference) {
 	rest = what
-	for why := range s.why {
-		if r := reasons[why]; r.explains&what != 0 {
+	for why, is := range s.why {
+		if r := reasons[why]; is && r.explains&what != 0 {
 			rest &^= r.explains
 			explained[r.text]++
 		}
@@ -247,6 +247,7 @@ func completeness(ours int, s *stream) (d told) {
 	}
 	if ours&hasSYN == 0 {
 		s.why["midway"] = true
+		s.why["lone"] = s.complete == 0
 	}
 	d.text = fmt.Sprintf("completeness %06b, tshark %06b", ours, s.complete)
 	return d
