@@ -40,6 +40,22 @@ func (s *Stats) Skipped() []string {
 	return said
 }
 
+// Remarks are what there is to say of the capture, a line each. Call it when Events has
+// ended.
+func (f *File) Remarks() []string {
+	s := f.Stats()
+	said := s.Skipped()
+	switch {
+	case s.Packets == 0:
+		said = append(said, "the capture has no packets")
+	case s.Segments() == 0:
+		said = append(said, fmt.Sprintf("no TCP among %d packets", s.Packets))
+	case s.Lost > 0:
+		said = append(said, fmt.Sprintf("%d connections were given up before they ended: there were too many at a time; see --max-connections", s.Lost))
+	}
+	return said
+}
+
 // Segments is how many packets were TCP.
 func (s *Stats) Segments() uint64 { return s.Kinds[packet.TCP] }
 

@@ -47,7 +47,7 @@ func newDiagnose(a *app) *cobra.Command {
 			switch {
 			case flags.live == (len(args) > 0):
 				return usage("diagnose needs recordings, or --live; see closetrace diagnose --help")
-			case flags.live && flags.String() != "":
+			case flags.live && flags.Span.String() != "":
 				return usage("--since and --until are for recordings, not for --live")
 			case flags.live:
 				return a.diagnoseLive(c.Context(), &flags)

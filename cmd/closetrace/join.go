@@ -31,7 +31,7 @@ Examples:
 
 type joinFlags struct {
 	choice
-	captureFlags
+	span
 }
 
 func newJoin(a *app) *cobra.Command {
@@ -49,7 +49,7 @@ func newJoin(a *app) *cobra.Command {
 		},
 	}
 	flags.choice.flags(c.Flags())
-	flags.captureFlags.flags(c.Flags())
+	flags.Flags(c.Flags())
 	c.Flags().IntVar(&rows, "rows", rows, "`LINES` of connections, and of ends without another")
 	return c
 }
@@ -62,7 +62,7 @@ func (a *app) join(ctx context.Context, paths []string, flags *joinFlags, rows i
 	j := pairs.New()
 	for i, path := range paths {
 		passing := ledger.NewPassing(filter)
-		if err := a.eachRecord(ctx, path, &span{captureFlags: flags.captureFlags}, passing, func(r *model.Record) { j.Add(i, r) }); err != nil {
+		if err := a.eachRecord(ctx, path, &flags.span, passing, func(r *model.Record) { j.Add(i, r) }); err != nil {
 			return err
 		}
 	}

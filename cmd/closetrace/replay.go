@@ -96,7 +96,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 		}
 		err = a.screen(ctx, in.Records(ctx), tui.Config{
 			Filter: filter.String(), Keys: keys,
-			Traced: flags.String(),
+			Traced: flags.Span.String(),
 			Replay: &tui.Replay{Name: path, Speed: flags.speed},
 		})
 	} else {

@@ -44,7 +44,7 @@ func newReport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = a.writePage(page, output, force, report.Options{Title: title, Version: version(), Warnings: warnings, Chosen: part.Chosen(filter)})
+			err = a.writePage(page, output, force, report.Options{Title: title, Version: version(), Warnings: warnings, Chosen: part.Span.Chosen(filter)})
 			return cmp.Or(err, filter.Failed())
 		},
 	}

@@ -54,7 +54,7 @@ func newSummary(a *app) *cobra.Command {
 			switch {
 			case flags.live == (len(args) > 0):
 				return usage("summary needs recordings, or --live; see closetrace summary --help")
-			case flags.live && flags.String() != "":
+			case flags.live && flags.Span.String() != "":
 				return usage("--since and --until are for recordings, not for --live")
 			case flags.every > 0 && !flags.live:
 				return usage("--every needs --live")
@@ -79,7 +79,7 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 		return err
 	}
 	s := newSums()
-	s.counts.Chosen = flags.Chosen(filter)
+	s.counts.Chosen = flags.Span.Chosen(filter)
 	passing := ledger.NewPassing(filter) // of all files: one may have the outcome of another's teardown
 	for _, path := range paths {
 		if err := a.eachRecord(ctx, path, &flags.span, passing, s.add); err != nil {
@@ -216,7 +216,7 @@ func newDiff(a *app) *cobra.Command {
 		},
 	}
 	flags.choice.flags(c.Flags())
-	flags.captureFlags.flags(c.Flags())
+	flags.Flags(c.Flags())
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
 	c.Flags().IntVar(&flags.rows, "rows", 0, "`LINES` of each table (default 10)")
 	return c
@@ -230,7 +230,7 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 	var both [2]*sums
 	for i, path := range []string{before, after} {
 		both[i] = newSums()
-		if err := a.eachRecord(ctx, path, &span{captureFlags: flags.captureFlags}, ledger.NewPassing(filter), both[i].add); err != nil {
+		if err := a.eachRecord(ctx, path, flags.whole(), ledger.NewPassing(filter), both[i].add); err != nil {
 			return err
 		}
 		both[i].found.Finish()

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/closetrace/closetrace/internal/session"
 )
 
 // terms are what every command that chooses connections chooses by, open ones and
@@ -83,5 +85,9 @@ func (t *terms) peers() (netip.Prefix, error) {
 	if t.peer == "" {
 		return netip.Prefix{}, nil
 	}
-	return parsePrefix("--peer", t.peer)
+	peers, err := session.ParsePrefix(t.peer)
+	if err != nil {
+		return peers, usage("--peer %v", err)
+	}
+	return peers, nil
 }

@@ -25,15 +25,15 @@ func (a *app) besideCapture(ctx context.Context, out io.Writer, print printer, p
 		return printer{}, err
 	}
 	w := &withCapture{a: a, out: out, print: print, seen: beside.New(host)}
-	all := &span{captureFlags: flags.captureFlags}
+	all := flags.whole()
 	if first != nil {
-		all.sightings = new(wire.Sightings)
+		all.Capture.Sightings = new(wire.Sightings)
 	}
 	if err := a.eachRecord(ctx, flags.with, all, ledger.NewPassing(nil), w.seen.Add); err != nil {
 		return printer{}, err
 	}
 	if first != nil {
-		w.two = wire.Compare(first, all.sightings, [2]string{fileName(path), fileName(flags.with)})
+		w.two = wire.Compare(first, all.Capture.Sightings, [2]string{fileName(path), fileName(flags.with)})
 	}
 	return printer{w.record, w.end}, nil
 }
@@ -48,8 +48,8 @@ func (a *app) host(ctx context.Context, path string, flags *replayFlags) (*besid
 		return nil, nil, nil
 	}
 	host, backend := beside.NewHost(), ""
-	all := &span{captureFlags: flags.captureFlags}
-	all.sightings = new(wire.Sightings)
+	all := flags.whole()
+	all.Capture.Sightings = new(wire.Sightings)
 	err := a.read(ctx, path, all, ledger.NewPassing(nil), io.Discard, func(r *model.Record) {
 		if r.Kind == model.KindStart {
 			backend = r.Start.Backend
@@ -60,8 +60,8 @@ func (a *app) host(ctx context.Context, path string, flags *replayFlags) (*besid
 	case err != nil:
 		return nil, nil, err
 	case backend == "wire":
-		return nil, all.sightings, nil
-	case len(flags.local) > 0:
+		return nil, all.Capture.Sightings, nil
+	case len(flags.Capture.Local) > 0:
 		return nil, nil, nil
 	}
 	return host, nil, nil

@@ -1,78 +1,83 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
-	"os"
-	"sync/atomic"
+	"net/netip"
+	"strconv"
+	"strings"
 
-	"github.com/closetrace/closetrace/internal/safetext"
-	"github.com/closetrace/closetrace/model"
+	"github.com/spf13/pflag"
+
 	"github.com/closetrace/closetrace/wire"
 )
 
-// captureFile is a packet capture.
-type captureFile struct {
-	*wire.File
-	in   *countedFile
-	path string
-	live bool // from a pipe
-}
-
-// openCapture opens a regular file as a capture; the error is [wire.ErrNotACapture] if
-// it is none.
-func openCapture(path string, size int64, o wire.Options) (opened, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open capture: %w", err)
-	}
-	in := &countedFile{Reader: f, Closer: f, size: size}
-	capture, _, err := wire.Open(in, path, o)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), f.Close())
-	}
-	return &captureFile{capture, in, path, false}, nil
-}
-
-// countedFile is a file of which is known how much was read.
-type countedFile struct {
-	io.Reader
-	io.Closer
-	size int64
-	read atomic.Int64
-}
-
-// Read implements [io.Reader].
-func (f *countedFile) Read(p []byte) (int, error) {
-	n, err := f.Reader.Read(p)
-	f.read.Add(int64(n))
-	return n, err
-}
-
-// Progress returns how many bytes of the file were read and how many it has; 0 if that
-// is not known.
-func (f *captureFile) Progress() (read, size int64) { return f.in.read.Load(), f.in.size }
-
-func (f *captureFile) Close() error { return errors.Join(f.File.Close(), f.in.Close()) }
-
-func (f *captureFile) records(ctx context.Context, version string) iter.Seq2[model.Record, error] {
-	return judged(ctx, f.File, version, f.End, func() error { return nil })
-}
-
-func (f *captureFile) Report(out io.Writer) {
-	name, stats := safetext.Escape(f.path), f.Stats()
-	for _, line := range stats.Skipped() {
-		fmt.Fprintf(out, "closetrace: %s: %s\n", name, line)
-	}
+// openCapture opens a packet capture.
+func openCapture(in *input, o *OpenOptions) (opened, error) {
+	options := o.Capture
+	options.Live = in.live
+	f, rest, err := wire.Open(in.stream, in.name, options)
 	switch {
-	case stats.Packets == 0:
-		fmt.Fprintf(out, "closetrace: %s: the capture has no packets\n", name)
-	case stats.Segments() == 0:
-		fmt.Fprintf(out, "closetrace: %s: no TCP among %d packets\n", name, stats.Packets)
-	case stats.Lost > 0:
-		fmt.Fprintf(out, "closetrace: %s: %d connections were given up before they ended: there were too many at a time; see --max-connections\n", name, stats.Lost)
+	case errors.Is(err, wire.ErrNotACapture):
+		in.stream = rest
+		return nil, errOther
+	case err != nil:
+		return nil, fmt.Errorf("open %s: %w", in.name, err)
 	}
+	return &judgedFile{f, in}, nil
+}
+
+// mostFlag is also a flag of tracing, of which it then is the value.
+const mostFlag = "max-connections"
+
+func captureFlags(flags *pflag.FlagSet, o *OpenOptions) {
+	flags.Var((*prefixes)(&o.Capture.Local), "local", "of a packet capture: only the ends with an address in this `CIDR` (default both ends)")
+	flags.BoolVar(&o.Capture.Payload, "payload", false, "of a packet capture: read the status of HTTP answers; nothing else of payload is read, TLS alerts aside")
+	if flags.Lookup(mostFlag) == nil {
+		flags.Uint32(mostFlag, 0, fmt.Sprintf("of a packet capture: connections to follow at a time (default %d)", wire.DefaultConnections))
+	}
+}
+
+func setCapture(flags *pflag.FlagSet, o *OpenOptions) (err error) {
+	o.Capture.MaxConnections, err = strconv.Atoi(flags.Lookup(mostFlag).Value.String())
+	return err
+}
+
+// prefixes is a flag with addresses and networks, which may be repeated.
+type prefixes []netip.Prefix
+
+// Set implements pflag.Value.
+func (p *prefixes) Set(text string) error {
+	for one := range strings.SplitSeq(text, ",") {
+		prefix, err := ParsePrefix(one)
+		if err != nil {
+			return err
+		}
+		*p = append(*p, prefix)
+	}
+	return nil
+}
+
+// Type implements pflag.Value.
+func (p *prefixes) Type() string { return "CIDR" }
+
+// String implements pflag.Value.
+func (p *prefixes) String() string {
+	var all []string
+	for _, prefix := range *p {
+		all = append(all, prefix.String())
+	}
+	return strings.Join(all, ",")
+}
+
+// ParsePrefix reads an address or a network.
+func ParsePrefix(text string) (netip.Prefix, error) {
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix, nil
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no address and no CIDR such as 10.0.0.0/8", text)
+	}
+	return netip.PrefixFrom(address, address.BitLen()), nil
 }

@@ -1,31 +1,15 @@
 package session
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
-	"os"
-	"strings"
 
-	"github.com/closetrace/closetrace/etwsrc"
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
-	"github.com/closetrace/closetrace/wire"
 )
-
-// OpenOptions say how a file is read. The zero value reads all of it.
-type OpenOptions struct {
-	// Version is what a trace of Windows or a capture has as the program that wrote it.
-	Version string
-	// Capture is for packet captures.
-	Capture wire.Options
-	Span    Span
-}
 
 // File is an open recording, trace of Windows or packet capture.
 type File struct {
@@ -44,7 +28,7 @@ type opened interface {
 
 // Open opens a file by its content, "-" is standard input.
 func Open(path string, o OpenOptions) (*File, error) {
-	in, err := open(path, o.Capture)
+	in, err := open(path, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +47,8 @@ func (f *File) Records(ctx context.Context) iter.Seq2[model.Record, error] {
 
 // Live reports whether records should be shown as soon as they come.
 func (f *File) Live() bool {
-	capture, ok := f.opened.(*captureFile)
-	return ok && capture.live
+	read, ok := f.opened.(*judgedFile)
+	return ok && read.in.live
 }
 
 // Progress returns how many bytes were read and how many there are, 0 if that is not
@@ -76,73 +60,19 @@ func (f *File) Progress() (read, size int64) {
 	return 0, 0
 }
 
-// open opens a file by its content. o is for captures.
-func open(path string, o wire.Options) (opened, error) {
-	info, err := os.Stat(path)
-	if path != "-" && err == nil && info.Mode().IsRegular() { // a pipe can be opened once only
-		trace, err := etwsrc.OpenFile(path)
-		switch {
-		case err == nil:
-			return &etlFile{trace, path}, nil
-		case errors.Is(err, fs.ErrPermission):
-			return nil, fmt.Errorf("%w: recordings are for their owner alone; use sudo, or chown it to yourself", err)
-		case !errors.Is(err, etwsrc.ErrNotATrace), strings.HasSuffix(strings.ToLower(path), ".etl"):
-			return nil, err
-		}
-		capture, err := openCapture(path, info.Size(), o)
-		if !errors.Is(err, wire.ErrNotACapture) {
-			return capture, err
-		}
+// openRecording takes whatever is of no other kind: its reader says what is wrong with it.
+func openRecording(in *input, _ *OpenOptions) (opened, error) {
+	if in.stream != nil && in.file == nil {
+		return &recording{record.NewReader(stream{in.stream, in.closer}, in.name), in.path}, nil
 	}
-	if path == "-" || err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-		return openStream(path, o)
+	if in.file != nil {
+		in.file.Close()
 	}
-	r, err := record.Open(path)
+	r, err := record.Open(in.path)
 	if err != nil {
 		return nil, err
 	}
-	return &recording{r, path}, nil
-}
-
-// openStream opens standard input or a pipe. A trace is not read in the order
-// of the file: it is copied to a temporary one first.
-func openStream(path string, o wire.Options) (opened, error) {
-	in, name := os.Stdin, "standard input"
-	if path != "-" {
-		var err error
-		if in, err = os.Open(path); err != nil {
-			return nil, fmt.Errorf("open recording: %w", err)
-		}
-		name = path
-	}
-	o.Live = true
-	capture, rest, err := wire.Open(in, name, o)
-	if err == nil {
-		return &captureFile{capture, &countedFile{Closer: in}, path, true}, nil
-	}
-	if !errors.Is(err, wire.ErrNotACapture) {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), in.Close())
-	}
-	begin := bufio.NewReader(rest)
-	head, _ := begin.Peek(etwsrc.HeadSize) // an error comes again
-	if !etwsrc.LooksLikeTrace(head) {
-		return &recording{record.NewReader(stream{begin, in}, name), path}, nil
-	}
-	defer in.Close()
-	copied, err := os.CreateTemp("", "closetrace-*.etl")
-	if err != nil {
-		return nil, fmt.Errorf("copy %s: %w", name, err)
-	}
-	defer os.Remove(copied.Name()) // what is open stays
-	size, err := io.Copy(copied, begin)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("copy %s (TMPDIR chooses where to): %w", name, err), copied.Close())
-	}
-	trace, err := etwsrc.NewFile(copied, size)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), copied.Close())
-	}
-	return &etlStream{etlFile{trace, path}, copied}, nil
+	return &recording{r, in.path}, nil
 }
 
 // stream is a pipe whose begin was looked at.
@@ -150,14 +80,6 @@ type stream struct {
 	io.Reader
 	io.Closer
 }
-
-// etlStream is a trace that came through a pipe.
-type etlStream struct {
-	etlFile
-	copied io.Closer
-}
-
-func (f *etlStream) Close() error { return errors.Join(f.etlFile.Close(), f.copied.Close()) }
 
 type recording struct {
 	*record.Reader
@@ -178,43 +100,5 @@ func (f *recording) Report(out io.Writer) {
 	}
 	if !f.Ended() {
 		fmt.Fprintf(out, "closetrace: %s: no stop line: the recording was cut, or is still being written\n", name)
-	}
-}
-
-type etlFile struct {
-	*etwsrc.File
-	path string
-}
-
-func (f *etlFile) records(ctx context.Context, version string) iter.Seq2[model.Record, error] {
-	return judged(ctx, f.File, version, f.End, f.lacks)
-}
-
-// lacks returns an error if the trace can't show any connection: how to take one.
-func (f *etlFile) lacks() error {
-	names, err := f.Providers()
-	if err == nil {
-		return nil
-	}
-	has := fmt.Sprintf("%d events of other providers", f.Stats().Events)
-	if len(names) > 0 {
-		has = "only " + strings.Join(names, ", ")
-	}
-	return fmt.Errorf("%s: %w: it has %s; record Microsoft-Windows-TCPIP: logman start tcp-ends -p %s 0x84 4 -o trace.etl -ets (more in docs/windows.md; wpr and netsh trace can as well)",
-		f.path, err, has, `"{2F07E2EE-15DB-40F1-90EF-9D7BA282188A}"`)
-}
-
-func (f *etlFile) Report(out io.Writer) {
-	name := safetext.Escape(f.path)
-	if f.End() == 0 {
-		fmt.Fprintf(out, "closetrace: %s: the trace was not closed: how many events it lacks is not known, and no verdict is certain; stop the next one by logman stop\n", name)
-	}
-	ReportUndecoded(out, name, f.File)
-}
-
-// ReportUndecoded writes the kinds of events that are not as documented.
-func ReportUndecoded(out io.Writer, name string, source interface{ Stats() etwsrc.Stats }) {
-	for _, u := range source.Stats().Undecoded {
-		fmt.Fprintf(out, "closetrace: %s: %v\n", name, u)
 	}
 }
