@@ -45,7 +45,7 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 	case flow.Replaced:
 		inferred(e, "a SYN of the peer for a new connection came while this one was open, and was accepted", model.ObservedPeerRestart)
 	case flow.Finished:
-		finished(s, peer, e)
+		finished(c, s, peer, e)
 	case flow.WasReset:
 		if wasReset(c, i) {
 			received(c, i, e)
@@ -57,19 +57,25 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 }
 
 // finished: both sides sent their FIN. Which was first, the states show.
-func finished(s, peer *flow.Side, e *model.Evidence) {
+func finished(c *flow.Conn, s, peer *flow.Side, e *model.Evidence) {
 	if s.FINAcked != 0 {
 		e.FINAcked = model.Some(true)
 	}
-	if s.FINAcked != 0 && peer.FINAcked != 0 {
+	why := "the acknowledgement of the last FIN is not in the capture"
+	switch {
+	case c.Back:
+		why = clockSetBack
+	case s.FINAcked != 0 && peer.FINAcked != 0:
 		return
 	}
 	first := model.ObservedFINFirst
 	if peer.FIN < s.FIN {
 		first = model.ObservedFINSecond
 	}
-	inferred(e, "the acknowledgement of the last FIN is not in the capture", first)
+	inferred(e, why, first)
 }
+
+const clockSetBack = "the time stamps of the capture go back: they do not say what came first"
 
 // silent: side s got no answer any more.
 func silent(s, peer *flow.Side, e *model.Evidence) {
@@ -106,7 +112,14 @@ func received(c *flow.Conn, i int, e *model.Evidence) {
 	case c.Again == 1-i:
 		inferred(e, "a SYN of the peer for a new connection came before the RST: the peer had lost this one", model.ObservedRSTReceived)
 	default:
-		if why := doubtReceived(s, peer, r); why != "" {
+		why := doubtReceived(s, peer, r)
+		switch {
+		case c.Back:
+			why = clockSetBack
+		case c.Opened == 0 && c.Client == i:
+			why = "this end had not answered the SYN-ACK: it may not have been open"
+		}
+		if why != "" {
 			inferred(e, why, model.ObservedRSTReceived)
 		} else {
 			e.Seen.Add(model.ObservedRSTReceived)
@@ -151,6 +164,8 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 		return "this end had not acknowledged what came before the RST: it may have been gone"
 	case r.Unheard:
 		return "this end went on sending after the RST: it may not have arrived, or not yet"
+	case r.Damaged:
+		return "the checksum of the RST is wrong: its receiver drops it"
 	case r.Dropped:
 		return "the capture says that the RST was dropped: whether this end ever got it is not known"
 	case peer.Once():

@@ -162,6 +162,9 @@ func role(c *flow.Conn, i int) model.Role {
 	case i:
 		return model.Active
 	case 1 - i:
+		if c.Crossed {
+			return model.Active
+		}
 		return model.Passive
 	default:
 		return model.RoleUnknown

@@ -60,6 +60,8 @@ type Conn struct {
 	Sides [2]Side
 	// Client is the side that sent the first SYN; -1 if that was not captured.
 	Client int
+	// Crossed: so did the other side, before it had got that one.
+	Crossed bool
 	// First and Last are the times of its segments; Opened is when its client answered
 	// the SYN-ACK, or 0.
 	First, Last, Opened int64
@@ -70,6 +72,9 @@ type Conn struct {
 	By    int
 	// Type and Code of the ICMP error.
 	Type, Code uint8
+
+	// Back: its time stamps go back, so that they do not say what came first.
+	Back bool
 
 	// Again is the side that sent a SYN for a new connection while this one was open;
 	// -1 if none did.
@@ -106,6 +111,7 @@ func (c *Conn) half() bool { return c.Client >= 0 && !c.Sides[1-c.Client].Seen &
 // add takes a segment of side i that is not a SYN for another connection.
 func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 	s, other := &c.Sides[i], &c.Sides[1-i]
+	c.Back = c.Back || now < c.Last-jitter
 	c.Last = max(c.Last, now)
 	if s.copy(seg, now) {
 		if seg.Has(packet.RST) {
@@ -151,6 +157,9 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 		c.end(Finished, i, now)
 	}
 }
+
+// jitter is how far packets of several processors may be out of order.
+const jitter = 10e6
 
 // reset takes a RST of side i.
 func (c *Conn) reset(seg *packet.Segment, i int, now int64) {

@@ -16,6 +16,8 @@ type Looks struct {
 	// places are where they were captured: two, if they pass a router that captures.
 	places [2]place
 	many   bool // and more
+	// filled: the checksum of its SYN is right; unfilled: it is wrong.
+	filled, unfilled bool
 }
 
 // place is an interface, and the TTL that segments of one sender have there.
@@ -69,6 +71,8 @@ func (l *Looks) add(s *packet.Segment, now int64) {
 			l.IDs.add(s.ID, now)
 		}
 	}
+	l.filled = l.filled || s.Checksum == packet.ChecksumRight
+	l.unfilled = l.unfilled || s.Checksum == packet.ChecksumWrong
 	l.captured(s)
 }
 

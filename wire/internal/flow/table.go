@@ -60,6 +60,9 @@ func NewTable(most int, ended func(*Conn)) *Table {
 // Add takes a segment that was captured at now, and returns its connection, nil if it
 // is not followed, with the side that sent it.
 func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
+	if now <= 0 { // simple packets of pcapng have no time: 0 is never
+		now = t.now + 1
+	}
 	t.Advance(now)
 	k, i := keyOf(seg)
 	c := t.conns[k]
@@ -117,6 +120,9 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 			t.give(c) // and the SYN is not in the capture
 			return nil
 		}
+		return c
+	case c.half() && c.How == Open && i != c.Client: // both open it at once (RFC 9293, figure 7)
+		c.Crossed = true
 		return c
 	case c.told, c.How != Open, c.half(), c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
 		t.give(c)

@@ -34,6 +34,41 @@ type Segment struct {
 	Length  uint32
 	Payload []byte
 	Options Options
+	// Checksum is that of TCP, of SYNs and RSTs that were captured whole.
+	Checksum Checksum
+}
+
+// Checksum says whether one is right.
+type Checksum uint8
+
+// What a checksum may be.
+const (
+	ChecksumUnknown Checksum = iota // not captured, or not looked at
+	ChecksumRight
+	ChecksumWrong
+)
+
+// sum looks at the checksum of a segment that was captured whole (RFC 9293, section 3.1).
+func (s *Segment) sum(b []byte) Checksum {
+	total := uint64(protoTCP) + uint64(len(b))
+	add := func(b []byte) {
+		for ; len(b) >= 2; b = b[2:] {
+			total += uint64(binary.BigEndian.Uint16(b))
+		}
+		if len(b) == 1 {
+			total += uint64(b[0]) << 8
+		}
+	}
+	add(s.Src[:])
+	add(s.Dst[:])
+	add(b)
+	for total > 0xffff {
+		total = total>>16 + total&0xffff
+	}
+	if total == 0xffff {
+		return ChecksumRight
+	}
+	return ChecksumWrong
 }
 
 // Options are those of TCP that are read. Whole is false if the capture has not all
@@ -82,6 +117,9 @@ func (d *Decoder) tcp(b []byte, length int, s *Segment) Kind {
 		s.Options.read(b[tcpHeader:min(header, len(b))])
 	}
 	s.Payload = b[min(header, len(b)):min(length, len(b))]
+	if s.Checksum = ChecksumUnknown; s.Flags&(SYN|RST) != 0 && len(b) >= length {
+		s.Checksum = s.sum(b[:length])
+	}
 	return TCP
 }
 
