@@ -83,7 +83,7 @@ func checkTrial(t *testing.T, path string, truths []truth) {
 		counts[r.Confidence.String()]++
 		counts[fmt.Sprintf("%v %v (%v)", r.Verdict, r.Cause, r.Confidence)]++
 		if wrong := x.contradicts(r); wrong != "" && r.Confidence == model.Certain {
-			t.Errorf("%s %v of %v: certain and wrong: %s, %s by %s: %s", x.plan, records[i].Kind, x.local, r.Verdict, r.Cause, r.Terminator, wrong)
+			t.Errorf("%s %v of %v (%s) at %v, from %v to %v: certain and wrong: %s, %s by %s: %s", x.plan, records[i].Kind, x.local, r.ID, r.Time, x.began.UTC(), x.over.UTC(), r.Verdict, r.Cause, r.Terminator, wrong)
 		} else if wrong != "" {
 			counts["inferred and wrong"]++
 		}
@@ -116,14 +116,13 @@ func truthAt(all []*truth, at time.Time) (found *truth) {
 func (x *truth) contradicts(r *model.Teardown) string {
 	const slack = time.Second
 	switch {
+	case isTimeout(x.err) && r.Time.Go().After(x.over.Add(-slack)):
+		return "" // it no longer listened, and closed
 	case r.Verdict == model.Graceful && (x.err != nil || x.reset):
 		return fmt.Sprintf("the end's calls: %v, own reset %v", x.err, x.reset)
 	case r.Verdict == model.Graceful && r.Initiator == model.InitiatorLocal && !x.first, r.Verdict == model.Graceful && r.Initiator == model.InitiatorPeer && x.first:
 		return fmt.Sprintf("initiator %v, first %v", r.Initiator, x.first)
 	case r.Cause == model.CausePeerReset && !x.got() && !x.reset:
-		if r.Time.Go().After(x.over.Add(-slack)) && isTimeout(x.err) {
-			return "" // it no longer listened
-		}
 		return fmt.Sprintf("the end's calls: %v", x.err)
 	case r.Cause == model.CausePeerReset && x.reset && !x.got():
 		return "this end had reset it"
