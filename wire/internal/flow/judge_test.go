@@ -176,14 +176,6 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// oneOf returns one of so many paths.
-func oneOf(n int, paths []string) (some []string) {
-	for i := 0; i < len(paths); i += n {
-		some = append(some, paths[i])
-	}
-	return some
-}
-
 // judgedSize leaves large files out, for which tshark takes long.
 const judgedSize = 300_000
 

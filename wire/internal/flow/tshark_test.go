@@ -121,3 +121,11 @@ func tsharks(paths []string) (all []map[int]line, err error) {
 	running.Wait()
 	return all, errors.Join(errs...)
 }
+
+// oneOf returns one of so many paths.
+func oneOf(n int, paths []string) (some []string) {
+	for i := 0; i < len(paths); i += n {
+		some = append(some, paths[i])
+	}
+	return some
+}
