@@ -49,9 +49,9 @@ func (u *used) reset(m *wiretest.Maker, side int) {
 	u.send(m, side, wiretest.RST|wiretest.ACK, "")
 }
 
-// A tuple that is used again is another connection, also if the capture has no SYN: by
-// the numbers, however soon, whatever ended the first, and whichever way those of the
-// second lie.
+// A reused tuple is another connection, even if the capture has no SYN: it is recognised
+// by its sequence numbers, however soon, whatever ended the first, and on whichever side
+// of the first's they lie.
 func TestTupleUsedAgainWithoutSYNs(t *testing.T) {
 	first := used{1000, 5000}
 	for _, x := range []struct {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Compared is what two captures, of both sides of a device or of a network, say of the
-// connections that both have.
+// Compared is what two captures, from both sides of a device or of a network, say about
+// the connections that both have.
 type Compared struct {
 	// Ahead is how far the clock of the second capture is ahead of the first one's, Way
 	// how long segments take from one to the other, both from segments that both have, of
@@ -23,13 +23,13 @@ type Compared struct {
 	said  map[tuple][]Difference
 }
 
-// Difference is a RST that the two captures do not have alike.
+// Difference is a RST on which the two captures differ.
 type Difference struct {
-	// From and To are the sender in whose name it is, and whom it reached.
+	// From is the end in whose name it was sent, To the end that it was for.
 	From, To netip.AddrPort
 	// Text says where it was, and what follows from that.
 	Text string
-	// Elsewhere: it was not sent by the sender in whose name it is, or did not arrive.
+	// Elsewhere: it was not sent by From, or did not arrive.
 	Elsewhere bool
 }
 
@@ -123,7 +123,7 @@ func (c *Compared) resets(m *match) {
 	}
 }
 
-// covers reports whether a capture goes on at a time of its clock.
+// covers reports whether a capture covers a time of its clock.
 func (c *Compared) covers(capture int, at int64) bool {
 	const tail = int64(time.Second)
 	return c.spans[capture][0] <= at && at <= c.spans[capture][1]+tail
@@ -138,7 +138,7 @@ func (c *Compared) inBoth(from netip.AddrPort, near int, same bool) string {
 		from, c.names[2-near], first, from.Addr())
 }
 
-// inOne is of a RST that is only in one of the two captures.
+// inOne describes a RST that is only in one of the two captures.
 func (c *Compared) inOne(from netip.AddrPort, capture, near int) string {
 	text := fmt.Sprintf("the RST from %v is in %s and not in %s", from, c.names[capture], c.names[1-capture])
 	switch near {
@@ -151,7 +151,7 @@ func (c *Compared) inOne(from netip.AddrPort, capture, near int) string {
 	}
 }
 
-// Of returns what there is to say of a connection of the first capture.
+// Of returns the differences of a connection of the first capture.
 func (c *Compared) Of(a, b netip.AddrPort) []Difference { return c.said[tupleOf(a, b)] }
 
 // Each yields all differences, in the order of addresses.

@@ -1,4 +1,4 @@
-// Package wire is the back end for packet captures: it tells from the segments of a
+// Package wire is the back end for packet captures: it works out from the segments of a
 // capture how TCP connections ended.
 //
 //	capture ──► internal/capture: packets ──► internal/packet: segments ──► internal/flow: connections ──► facts of their ends

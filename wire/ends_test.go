@@ -22,7 +22,7 @@ var (
 	server = netip.MustParseAddrPort("192.0.2.1:443")
 )
 
-// play makes a capture and returns what is told of it.
+// play makes a capture and returns the records of it.
 func play(t *testing.T, o wire.Options, script func(m *wiretest.Maker)) []model.Record {
 	t.Helper()
 	var file bytes.Buffer
@@ -70,7 +70,7 @@ func check(t *testing.T, records []model.Record, want ...string) {
 	}
 }
 
-// later lets the capture go on.
+// later lets time pass in the capture.
 func later(m *wiretest.Maker, d time.Duration) {
 	m.Now = m.Now.Add(d)
 	m.Packet(make([]byte, 60))
@@ -88,7 +88,7 @@ func TestConformance(t *testing.T) {
 	}})
 }
 
-// A tuple that is used again is another connection; its SYN tells.
+// A reused tuple is another connection, as its SYN shows.
 func TestTupleUsedAgain(t *testing.T) {
 	records := play(t, wire.Options{}, func(m *wiretest.Maker) {
 		for i := range uint32(2) {
@@ -147,8 +147,8 @@ func TestDataAfterClose(t *testing.T) {
 	)
 }
 
-// What is sent again and again, and then no more, has timed out; what was concluded is
-// taken back if it was not so.
+// What is retransmitted several times, and then no more, has timed out; the conclusion is
+// retracted if it was wrong.
 func TestSilence(t *testing.T) {
 	script := func(answered bool) func(m *wiretest.Maker) {
 		return func(m *wiretest.Maker) {

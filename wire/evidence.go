@@ -77,7 +77,7 @@ func finished(c *flow.Conn, s, peer *flow.Side, e *model.Evidence) {
 
 const clockSetBack = "the time stamps of the capture go back: they do not say what came first"
 
-// silent: side s got no answer any more.
+// silent: side s no longer got answers.
 func silent(s, peer *flow.Side, e *model.Evidence) {
 	switch {
 	case s.Closed.Probes > 0 && s.Probes+s.Tries == 0:
@@ -91,7 +91,7 @@ func silent(s, peer *flow.Side, e *model.Evidence) {
 	}
 }
 
-// closed says for how long s probed a window that stayed closed. Where the other side
+// closed says for how long s probed a window that stayed closed. If the other side
 // answers, only TCP_USER_TIMEOUT ends that (tcp_probe_timer of Linux), or a limit of
 // sockets that no process holds any more.
 func closed(s *flow.Side) string {
@@ -127,7 +127,8 @@ func received(c *flow.Conn, i int, e *model.Evidence) {
 	}
 }
 
-// unlike says what of a RST is unlike its sender's other segments, with both values.
+// unlike says what distinguishes a RST from its sender's other segments, with both
+// values.
 func unlike(s *flow.Side, r *flow.Reset) string {
 	l, u := &s.Looks, s.Unlike(r)
 	var all []string
@@ -150,8 +151,8 @@ func unlike(s *flow.Side, r *flow.Reset) string {
 	return strings.Join(all, ", and ")
 }
 
-// doubtReceived says why it is not certain that peer sent r and s believed it; nothing
-// if it is.
+// doubtReceived says why it is not certain that peer sent r and s accepted it; "" if it
+// is.
 func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 	switch {
 	case r.Fit == flow.FitsUnknown, peer.Looks.Count == 0:
@@ -183,8 +184,8 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 	}
 }
 
-// sent: the RST of s ended its connection. Which call made it do so, or what else, does
-// not show.
+// sent: the RST of s ended its connection. Whether a call caused it, and which, is not
+// visible.
 func sent(c *flow.Conn, i int, e *model.Evidence) {
 	s, peer := &c.Sides[i], &c.Sides[1-i]
 	switch r := &s.RST; {

@@ -39,11 +39,11 @@ func concerns(c *flow.Conn, i int) bool {
 	switch c.How {
 	case flow.Open:
 		return false
-	case flow.Replaced: // the other one had lost it
+	case flow.Replaced: // the other had lost it
 		return i != c.By
 	case flow.Refused, flow.Cancelled, flow.Unanswered, flow.Unreachable:
-		return i == c.Client // the other one had none yet, or never
-	case flow.Silent: // whether the other one still has it is not known
+		return i == c.Client // the other had no connection yet, or never
+	case flow.Silent: // whether the other still has it is not known
 		return i == c.By && (c.Opened != 0 || c.Midway())
 	case flow.WasReset:
 		return wasReset(c, i) || didReset(c, i)
@@ -116,7 +116,7 @@ func fingerprint(c *flow.Conn) model.Fingerprint {
 	return model.NewFingerprint(a.ISN, b.ISN)
 }
 
-// conversation says who spoke last, and for how long nobody had when the end began.
+// conversation says who sent data last, and how long before the end began.
 func conversation(c *flow.Conn, i int, f *model.Facts) {
 	s, peer := &c.Sides[i], &c.Sides[1-i]
 	last := max(s.LastData, peer.LastData)

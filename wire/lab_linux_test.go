@@ -19,9 +19,8 @@ import (
 // capturesFile names the file whose table TestLab writes: docs/captures.md.
 const capturesFile = "CLOSETRACE_CAPTURES"
 
-// TestLab plays the laboratory while tcpdump captures each scenario, and holds what the
-// captures tell against the truths, which come from the system calls' results: what is
-// said to be certain is right.
+// TestLab plays the lab while tcpdump captures each scenario, and compares the captures
+// with the truths, which come from the system calls' results: certain verdicts are right.
 func TestLab(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: makes network namespaces")
@@ -71,14 +70,14 @@ func TestLab(t *testing.T) {
 	}
 }
 
-// row is an end with what the capture tells of it, if anything.
+// row is an end with what the capture shows of it, if anything.
 type row struct {
 	scenario string
 	end      lab.End
 	got      *model.Teardown
 }
 
-// goOn appends a packet of five minutes later: the capture goes on, and nothing comes.
+// goOn appends a packet five minutes later: the capture goes on, without other packets.
 func goOn(t *testing.T, path string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -108,8 +107,8 @@ func endOf(records []model.Record, local, peer netip.AddrPort) *model.Teardown {
 	return nil
 }
 
-// truthOf is what became of the connection: that a close() waited in vain is no
-// segment.
+// truthOf is what became of the connection: that a close() waited in vain is not visible
+// in segments.
 func truthOf(e *lab.End) *lab.Truth {
 	if e.Truth.Outcome != nil {
 		return e.Truth.Outcome
@@ -117,12 +116,12 @@ func truthOf(e *lab.End) *lab.Truth {
 	return &e.Truth
 }
 
-// differs says what of a judgement is not true.
+// differs says what is wrong in a judgement.
 func differs(e *lab.End, got *model.Teardown) string {
 	want := truthOf(e)
 	switch {
 	case want.Cause == model.CauseTCPRepair && got.Verdict == model.Graceful && got.TCP.FIN.Sent.Is(true) && got.TCP.FIN.Received.Is(true):
-		return "" // it was to be removed without a segment, and its stack had sent them all
+		return "" // it was to be removed without a segment, but its stack had sent them all
 	case got.Verdict != want.Verdict, got.Cause != want.Cause:
 		return fmt.Sprintf("want %s %s", want.Verdict, want.Cause)
 	case want.Initiator != model.InitiatorUnknown && got.Initiator != want.Initiator:
@@ -133,7 +132,7 @@ func differs(e *lab.End, got *model.Teardown) string {
 	return ""
 }
 
-// checkFlags compares FIN, RST and the fingerprint with the laboratory's own capture.
+// checkFlags compares FIN, RST and the fingerprint with the lab's own capture.
 func checkFlags(t *testing.T, r *lab.Result, e *lab.End, got *model.Teardown) {
 	t.Helper()
 	var fin, rst bool

@@ -71,10 +71,10 @@ func readComment(text string, o *flow.Owner) {
 	}
 }
 
-// setOwner names the process of side i. Where the capture does not say in which
-// direction packets went, it is known only if both directions name another one, or if
-// the other end is not of this host. On a loopback interface ptcpdump names one process
-// for both ends, of which only one is its own: then nothing is known.
+// setOwner names the process of side i. If the capture does not say in which direction
+// packets went, the process is known only if the directions name different ones, or if
+// the other end is on another host. On a loopback interface ptcpdump names one process
+// for both ends, although it has only one of them: then nothing is known.
 func (f *File) setOwner(c *flow.Conn, i int, facts *model.Facts) {
 	s, peer := &c.Sides[i], &c.Sides[1-i]
 	o := s.Owner

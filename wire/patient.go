@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// pause is after how long without packets the time is taken from the clock.
+// pause is the time without packets after which the clock is used.
 const pause = 200 * time.Millisecond
 
 // patient reads a capture that is still being written, and says when nothing comes.

@@ -14,7 +14,7 @@ import (
 )
 
 // router makes what a router captures on both of its interfaces, as Linux cooked v2:
-// number 1 is the client's, 2 the server's. Segments pass it with a TTL less.
+// number 1 is the client's, 2 the server's. Segments that pass it lose one TTL.
 type router struct {
 	file bytes.Buffer
 	now  time.Time
@@ -59,7 +59,8 @@ func (r *router) open() {
 	r.capture(wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.ACK, Window: 99}, 2, 1)
 }
 
-// A router's capture has each segment twice. What it has once was made or dropped there.
+// A router's capture has each segment twice. A segment captured once was made or dropped
+// there.
 func TestRouter(t *testing.T) {
 	t.Run("forwarded", func(t *testing.T) {
 		r := newRouter()
@@ -102,7 +103,7 @@ func TestRouter(t *testing.T) {
 }
 
 // A capture before a router on the way to an end can't say that a RST arrived there; if
-// that end goes on later, it is told of again.
+// that end goes on later, it is reported again.
 func TestResetThatDoesNotArrive(t *testing.T) {
 	for ttl, want := range map[uint8]string{64: "certain", 128: "certain", 63: "inferred", 52: "inferred"} {
 		for _, goesOn := range []bool{false, true} {
@@ -184,8 +185,8 @@ func TestPeerRestart(t *testing.T) {
 	}, graceful...)...)
 }
 
-// A FIN that is sent again and again unanswered has timed out, also if the other side
-// sends its own again.
+// A FIN that is retransmitted without an answer has timed out, even if the other side
+// retransmits its own.
 func TestLastFINUnanswered(t *testing.T) {
 	check(t, play(t, wire.Options{}, func(m *wiretest.Maker) {
 		m.Open(client, server, 1000, 5000)

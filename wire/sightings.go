@@ -11,8 +11,8 @@ import (
 // maxSightings bounds the connections that are kept: about 300 bytes each.
 const maxSightings = 200_000
 
-// Sightings is what a capture has of its connections, those that are still open too, to
-// be compared with what another capture has. The zero value is ready.
+// Sightings is what a capture has of its connections, including those still open, for a
+// comparison with another capture. The zero value is ready.
 type Sightings struct {
 	// Dropped are connections for which there was no room.
 	Dropped uint64
@@ -35,7 +35,7 @@ type seen struct {
 	hasISN          bool
 	isn             uint32
 	began, fin, rst int64
-	blind           bool // it has a RST that fits nothing
+	blind           bool // it has a RST that does not fit
 }
 
 func (x *Sightings) add(c *flow.Conn) {
@@ -76,8 +76,8 @@ func tupleOf(a, b netip.AddrPort) tuple {
 	return tuple{a, b}
 }
 
-// apart is how far apart the begins of a connection may be in two captures that do not
-// both have its handshake, clocks included.
+// apart is how far apart the beginnings of a connection may be in two captures that do
+// not both have its handshake, including the difference of the clocks.
 const apart = int64(10 * time.Minute)
 
 // match is a connection that both captures have: side i of a is side sides[i] of b.

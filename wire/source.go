@@ -18,7 +18,7 @@ import (
 
 var _ model.Source = (*File)(nil)
 
-// ErrNotACapture: the file is no packet capture.
+// ErrNotACapture: the file is not a packet capture.
 var ErrNotACapture = capture.ErrNotACapture
 
 // errRead: Events is single use.
@@ -32,13 +32,13 @@ type Options struct {
 	// MaxConnections is how many connections are followed at a time; 0 is
 	// [DefaultConnections].
 	MaxConnections int
-	// Payload: what HTTP answers say of themselves is told, their status. It is the only
-	// thing that is read of payload, TLS alerts aside.
+	// Payload: report the status of HTTP responses. Of payload nothing else is read but
+	// TLS alerts.
 	Payload bool
-	// Sightings gets what the capture has of each connection; nil: nobody wants that.
+	// Sightings, if set, gets what the capture has of each connection.
 	Sightings *Sightings
-	// Live: the capture is still being written, and to wait for the next packet takes
-	// time: what is due meanwhile is reported.
+	// Live: the capture is still being written: what becomes due while waiting for
+	// packets is reported.
 	Live bool
 }
 
@@ -57,15 +57,15 @@ type File struct {
 	table   *flow.Table
 	stats   Stats
 	last    int64
-	lost    uint64 // told so far
+	lost    uint64 // reported so far
 	out     []model.Event
 	used    bool
 	closed  atomic.Bool
 }
 
-// Open reads the capture in r, compressed or not. If it is none, the error is
-// [ErrNotACapture], and rest is r from its begin on. Close does not close r. name is
-// for messages.
+// Open reads the capture in r, compressed or not. If it is not a capture, the error is
+// [ErrNotACapture], and rest is r from its beginning. Close does not close r. name is for
+// messages.
 func Open(r io.Reader, name string, o Options) (f *File, rest io.Reader, err error) {
 	f = &File{name: name, options: o}
 	if o.Live {
@@ -134,7 +134,7 @@ func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 }
 
 // whileWaiting delivers what becomes due while a live capture brings no packets. gone
-// reports whether the consumer wants no more.
+// reports whether the consumer has stopped.
 func (f *File) whileWaiting(yield func(model.Event, error) bool) (gone func() bool) {
 	stopped := false
 	if f.patient != nil {

@@ -24,7 +24,7 @@ type Stats struct {
 	Elsewhere uint64
 }
 
-// Skipped says in words what could not be read; nothing if there was none of it.
+// Skipped says in words what could not be read; nothing if everything was.
 func (s *Stats) Skipped() []string {
 	var said []string
 	say := func(kind packet.Kind, format string, args ...any) {

@@ -14,7 +14,7 @@ import (
 	"github.com/closetrace/closetrace/wire"
 )
 
-// storiesOf is what is told of a capture, in lines.
+// storiesOf is what is reported of a capture, in lines.
 func storiesOf(t *testing.T, path string) (all []string) {
 	t.Helper()
 	for _, r := range readFrom(t, bytes.NewBuffer(readFile(t, path)), wire.Options{}) {
@@ -26,8 +26,8 @@ func storiesOf(t *testing.T, path string) (all []string) {
 	return all
 }
 
-// What Wireshark's tools make of a capture of tcpdump tells the same: in each format that
-// they write, with a snap length, of several interfaces, and of several sections.
+// What Wireshark's tools make of a tcpdump capture gives the same records: in each format
+// that they write, with a snap length, of several interfaces, and of several sections.
 func TestWhatToolsWrite(t *testing.T) {
 	if _, err := exec.LookPath("editcap"); err != nil {
 		if slices.Contains(strings.Split(os.Getenv("CLOSETRACE_REQUIRE"), ","), "captures") {

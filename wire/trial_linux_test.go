@@ -53,7 +53,7 @@ type truth struct {
 	reset bool
 }
 
-// got is whether the end heard of a RST.
+// got is whether the end received a RST.
 func (x *truth) got() bool { return isReset(x.err) }
 
 func checkTrial(t *testing.T, path string, truths []truth) {
@@ -112,7 +112,7 @@ func truthAt(all []*truth, at time.Time) (found *truth) {
 	return found
 }
 
-// contradicts says what of a judgement was not so; nothing if it may be true.
+// contradicts says what is wrong in a judgement; "" if it may be true.
 func (x *truth) contradicts(r *model.Teardown) string {
 	const slack = time.Second
 	switch {

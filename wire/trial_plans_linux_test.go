@@ -40,7 +40,7 @@ func isReset(err error) bool {
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-// patience is for how long an end waits for what the other does.
+// patience is how long an end waits for the other.
 const patience = 6 * time.Second
 
 // run makes n connections, 16 at a time, each tuple twice in a row.
@@ -68,7 +68,8 @@ func (s *trial) run(n int) (all []truth) {
 		})
 	}
 	for i := range n / 2 {
-		// Who closes first has the tuple in TIME_WAIT: the server lets it go at once.
+		// The end that closes first keeps the tuple in TIME_WAIT: the server gives it up
+		// at once.
 		jobs <- job{
 			uint16(20000 + i), [2]plan{plans[(i+i/len(plans))%len(plans)], plans[random.IntN(len(plans))]},
 			[2]int{random.IntN(40_000), random.IntN(4000)},
@@ -155,7 +156,7 @@ func (s *trial) play(c *net.TCPConn, p plan, x *truth, client bool, size int) (o
 	switch {
 	case client && p == clientFirst, client && p == halfClose, !client && p == serverFirst, !client && p == resetAfterFIN:
 		first()
-		_ = c.CloseWrite() // the rest is read, so that a RST is heard of
+		_ = c.CloseWrite() // the rest is read, so that a RST is noticed
 		err = toEnd()
 		return over, errors.Join(err, ignore(c.Close()))
 	case client && p == clientResets, !client && p == serverResets:
@@ -209,7 +210,7 @@ func (s *trial) eventuallyReadable(c *net.TCPConn) {
 	}
 }
 
-// dial connects from a port, also one that is in TIME_WAIT.
+// dial connects from a port, even one in TIME_WAIT.
 func (s *trial) dial(from netip.AddrPort) (c *net.TCPConn, err error) {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(from), Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })

@@ -112,7 +112,8 @@ func (h *harmful) fate(side int, packet []byte) (delays []time.Duration) {
 	return []time.Duration{way}
 }
 
-// send forwards a packet: with one hop less, and its header's checksum (RFC 1624).
+// send forwards a packet: with its TTL decremented, and the header's checksum updated
+// (RFC 1624).
 func (h *harmful) send(side int, packet []byte) {
 	packet[8]--
 	if packet[10]++; packet[10] == 0 {

@@ -61,7 +61,7 @@ func (s *trial) do(name string, args ...string) {
 	}
 }
 
-// listen hands accepted connections to whoever waits for them.
+// listen passes accepted connections to the goroutines that wait for them.
 func (s *trial) listen() {
 	var l net.Listener
 	var err error

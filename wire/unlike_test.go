@@ -29,9 +29,9 @@ type stack struct {
 }
 
 // TestUnlike: a RST that the network made is known by the IP identification, the time
-// stamp and the window as well; those of the stacks themselves are not accused. What
-// stacks do is from their sources (tcp_send_active_reset and tcp_v4_send_reset of Linux,
-// tcp_respond of FreeBSD and XNU) and from captures of Windows and of older Linux.
+// stamp and the window as well; RSTs of the stacks themselves are not. What stacks do is
+// from their sources (tcp_send_active_reset and tcp_v4_send_reset of Linux, tcp_respond
+// of FreeBSD and XNU) and from captures of Windows and of older Linux.
 func TestUnlike(t *testing.T) {
 	counted := func(n int) uint16 { return uint16(30000 + n) }
 	random := func(n int) uint16 { return uint16(n * 40503) }
@@ -145,7 +145,7 @@ func TestUserTimeoutOfClosedWindow(t *testing.T) {
 	}
 }
 
-// The status of HTTP answers is told only if that is asked for.
+// The status of HTTP responses is reported only on request.
 func TestHTTPStatus(t *testing.T) {
 	script := func(m *wiretest.Maker) {
 		c := m.Open(client, server, 1000, 5000)

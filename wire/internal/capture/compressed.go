@@ -12,8 +12,8 @@ import (
 // maxWindow bounds what a zstd stream makes its reader keep: that of level 19.
 const maxWindow = 8 << 20
 
-// Open reads a capture from r, compressed or not. If it is none, the error is
-// [ErrNotACapture], and rest is r from its begin on.
+// Open reads a capture from r, compressed or not. If it is not a capture, the error is
+// [ErrNotACapture], and rest is r from its beginning.
 func Open(r io.Reader) (c *Reader, rest io.Reader, err error) {
 	var begin bytes.Buffer
 	tee := &keeping{in: r, kept: &begin}
@@ -47,7 +47,7 @@ func Open(r io.Reader) (c *Reader, rest io.Reader, err error) {
 	return c, nil, nil
 }
 
-// keeping keeps what is read, until it is decided what it is.
+// keeping keeps what is read until its format is known.
 type keeping struct {
 	in   io.Reader
 	kept *bytes.Buffer

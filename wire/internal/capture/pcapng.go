@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// The blocks that are read (draft-ietf-opsawg-pcapng); others are read over.
+// The blocks that are read (draft-ietf-opsawg-pcapng); others are skipped.
 const (
 	blockInterface = 1
 	blockPacket    = 2 // obsolete
@@ -17,7 +17,7 @@ const (
 // blockFrame is the length of what surrounds a block's content.
 const blockFrame = 12
 
-// maxBlock is what a block may have beyond a packet: names, keys and comments.
+// maxBlock bounds a block that is not a packet: names, keys and comments.
 const maxBlock = 512 << 20
 
 // maxInterfaces bounds the memory that interfaces take; captures of containers

@@ -34,8 +34,8 @@ func (c *Reader) addProcess(b []byte) error {
 }
 
 // Process returns the one that Apple's tcpdump names for the packet; of PID 0 nothing is
-// known. The option epb_processid_threadid is not read: etl2pcapng puts there whatever
-// process ran when Windows handled the packet, which often is another one.
+// known. The option epb_processid_threadid is not read: etl2pcapng writes the process
+// that was running when Windows handled the packet, which often is unrelated.
 func (p *Packet) Process() (named Process) {
 	p.options.each(func(code uint16, value []byte) bool {
 		if code == optionProcess && len(value) == 4 {
@@ -49,7 +49,7 @@ func (p *Packet) Process() (named Process) {
 }
 
 // Dropped reports whether the capture says that the packet was dropped: etl2pcapng does,
-// of what pktmon saw dropped, as a verdict XDP_DROP.
+// with a verdict XDP_DROP, for what pktmon saw dropped.
 func (p *Packet) Dropped() (dropped bool) {
 	const xdp, drop = 2, 1
 	p.options.each(func(code uint16, value []byte) bool {

@@ -38,7 +38,7 @@ func (p *Packet) Comments(yield func(string) bool) {
 	})
 }
 
-// HasOptions reports whether something is said of the packet: comments, a direction.
+// HasOptions reports whether the capture describes the packet: comments, a direction.
 func (p *Packet) HasOptions() bool { return len(p.options.data) > 4 }
 
 // Direction is which way a packet went, as the host sees it that captured it.
@@ -79,8 +79,8 @@ type Reader struct {
 	// Of pcapng:
 	interfaces []device
 	processes  []Process
-	through    *copier // gets what is read over
-	passed     int     // how much of that was read over by it
+	through    *copier // gets what is skipped
+	passed     int     // how much of that it has got
 	system     string
 	close      func()
 }
@@ -91,7 +91,7 @@ const (
 	magicMicro    = 0xa1b2c3d4
 	magicNano     = 0xa1b23c4d
 	magicModified = 0xa1b2cd34 // Kuznetzov's: 8 bytes more in a packet's header
-	magicSection  = 0x0a0d0d0a // reads alike in either order
+	magicSection  = 0x0a0d0d0a // the same in either byte order
 	magicOrder    = 0x1a2b3c4d
 )
 

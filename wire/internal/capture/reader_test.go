@@ -161,7 +161,7 @@ func TestCutAnywhere(t *testing.T) {
 	}
 }
 
-// Lengths that are not true cost no memory, and what comes before them is read.
+// Wrong lengths do not allocate memory, and what comes before them is read.
 func TestWrongLengths(t *testing.T) {
 	change := func(data []byte, at int, v uint32) []byte {
 		data = bytes.Clone(data)
@@ -196,8 +196,8 @@ func TestWrongLengths(t *testing.T) {
 	}
 }
 
-// A block that is longer than the buffer is read over, and of a long packet the begin
-// is there.
+// A block that is longer than the buffer is skipped; of a long packet the beginning is
+// returned.
 func TestLongerThanTheBuffer(t *testing.T) {
 	var b bytes.Buffer
 	w := pcapgo.NewWriter(&b)
@@ -258,7 +258,7 @@ func blockOf(kind uint32, content []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(len(content)+12))
 }
 
-// FuzzRead: whatever the file, the reader ends, and hands out no more than is there.
+// FuzzRead: for any file, the reader ends, and returns no more than is there.
 func FuzzRead(f *testing.F) {
 	for _, format := range []string{"pcap", "pcap-nano", "pcapng"} {
 		f.Add(written(f, format))

@@ -2,8 +2,8 @@ package flow
 
 import "github.com/closetrace/closetrace/wire/internal/packet"
 
-// elsewhere is how far from the last number a segment of the same connection never is:
-// no window of TCP lets so much be on its way in both directions. Where one side has sent
+// elsewhere is a distance from the last number that no segment of the same connection
+// has: no TCP window allows so much in flight in both directions. Where one side has sent
 // its FIN it is nearer: Linux uses a tuple in TIME_WAIT again from 65535 on
 // (tcp_twsk_unique), and ends that have lost each other answer with what they still know.
 const (
@@ -11,11 +11,11 @@ const (
 	near      = 1<<16 - 1
 )
 
-// another reports whether a segment of side i, which is no SYN and no RST, is not of c:
-// the tuple was used again, and the SYNs are not in the capture. There is nothing behind
-// a FIN, nor is anything there acknowledged (RFC 9293, section 3.6); whoever uses a tuple
-// in TIME_WAIT again begins behind it (RFC 6191, tcp_twsk_unique of Linux). That one of
-// two numbers is wrong is not enough: a forged segment may have guessed the other.
+// another reports whether a segment of side i, neither SYN nor RST, is not of c: the
+// tuple was reused, and the SYNs are not in the capture. Nothing follows a FIN, nor is
+// anything beyond it acknowledged (RFC 9293, section 3.6); a connection that reuses a
+// tuple in TIME_WAIT begins beyond it (RFC 6191, tcp_twsk_unique of Linux). One wrong
+// number of two is not enough: a forged segment may have guessed the other.
 func (c *Conn) another(seg *packet.Segment, i int) bool {
 	s, other := &c.Sides[i], &c.Sides[1-i]
 	if !seg.Has(packet.ACK) || !s.known() || !other.known() {
@@ -27,7 +27,7 @@ func (c *Conn) another(seg *packet.Segment, i int) bool {
 	case s.FIN != 0 && after(end, s.finSeq+1) && acked != 0,
 		other.FIN != 0 && after(seg.Ack, other.finSeq+1) && seg.Seq != s.next:
 		return s.FIN != 0 && other.FIN != 0 || far(sent, acked, near)
-	case c.How == WasReset: // it would go on where it was
+	case c.How == WasReset: // it would continue where it was
 		return seg.Seq != s.next && sent > 0 && acked > 0 || far(sent, acked, elsewhere)
 	default:
 		return far(sent, acked, elsewhere)
@@ -47,9 +47,9 @@ func far(sent, acked, bound int32) bool {
 	return max(sent, -sent) > bound && max(acked, -acked) > bound
 }
 
-// again ends the following of c, whose tuple another connection has, of which the SYNs
-// are not in the capture. If a RST had ended c and the numbers are near, it may be c
-// itself that goes on, and the capture that lacks segments.
+// again stops following c, whose tuple now belongs to a connection whose SYNs are not in
+// the capture. If a RST had ended c and the numbers are near, c itself may go on, and the
+// capture lack segments.
 func (t *Table) again(c *Conn, seg *packet.Segment, i int) {
 	if sent, acked := c.distance(seg, i); c.How == WasReset && !c.told && !far(sent, acked, elsewhere) {
 		c.Sides[c.By].RST.Unheard = true

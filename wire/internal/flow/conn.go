@@ -19,7 +19,7 @@ const (
 	Unanswered      // the SYN was never answered, and is no longer sent
 	Unreachable     // an ICMP error answered the SYN
 	Replaced        // a new connection of the same tuple was opened
-	Silent          // what was sent again and again was never answered, and is no longer sent
+	Silent          // what was retransmitted was never answered, and is no longer sent
 )
 
 // key is a tuple, whichever way a segment goes.
@@ -65,8 +65,8 @@ type Conn struct {
 	// First and Last are the times of its segments; Opened is when its client answered
 	// the SYN-ACK, or 0.
 	First, Last, Opened int64
-	// How it ended, when, and by which side: who sent the RST, whose segments were not
-	// answered.
+	// How it ended, when, and by which side: the one that sent the RST, or whose segments
+	// were not answered.
 	How   How
 	Ended int64
 	By    int
@@ -79,11 +79,11 @@ type Conn struct {
 	// Again is the side that sent a SYN for a new connection while this one was open;
 	// -1 if none did.
 	Again int
-	// Late is the side that is told of again, plus 1; 0: both.
+	// Late is the side whose end is reported again, plus 1; 0: both.
 	Late int
 
 	again   *packet.Segment // that SYN
-	told    bool            // it was handed out
+	told    bool            // it was reported
 	due     int64
 	inWheel node
 	inAge   node
@@ -102,7 +102,7 @@ func (c *Conn) Endpoint(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(*address), port)
 }
 
-// Midway: its begin was not captured.
+// Midway: its beginning was not captured.
 func (c *Conn) Midway() bool { return c.Client < 0 }
 
 // half: nothing but SYNs of one side was seen.
@@ -136,13 +136,13 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 	s.sent(seg, other, now)
 	if seg.Has(packet.ACK) {
 		if c.Opened != 0 || c.Client != 1-i || seg.Ack == other.next || c.Client < 0 {
-			other.acked(seg.Ack, now) // a client that has sent SYN alone can't have more acknowledged
+			other.acked(seg.Ack, now) // a client that has sent only its SYN can't have more acknowledged
 		}
 		if c.Opened == 0 && c.Client == i && !seg.Has(packet.SYN) {
 			c.Opened = now
 		}
 	}
-	if s.Retransmits == again { // what is sent again only shows that it gets no answer either
+	if s.Retransmits == again { // a retransmission only shows that it gets no answer either
 		other.answered(now)
 	}
 	s.Window = uint32(seg.Window)
@@ -211,14 +211,14 @@ func (c *Conn) end(how How, by int, now int64) {
 // The times after which something is concluded, in nanoseconds.
 const (
 	second = int64(1e9)
-	// grace is how long an end is held for what belongs to it.
+	// grace is how long an end is held for segments that belong to it.
 	grace = second
 	// forgotten is how long an end is remembered, for stragglers: TIME_WAIT of Linux.
 	forgotten = 60 * second
 	// idle is how long a connection may be silent: longer than keep-alive's default.
 	idle = 3 * 3600 * second
-	// resent is how long a SYN or a FIN is waited for that may be sent again (older
-	// Windows: 3 s).
+	// resent is how long to wait for a SYN or FIN that may be sent again (older Windows:
+	// 3 s).
 	resent = 4 * second
 	// mostTries is the longest time between two retransmissions (Linux: TCP_RTO_MAX).
 	mostTries = 121 * second
@@ -263,7 +263,7 @@ func (c *Conn) retried(seg *packet.Segment, i int, now int64) bool {
 	return i == c.Client && seg.Has(packet.SYN) && (c.How == Refused || c.How == Unreachable) && !c.Sides[i].copy(seg, now)
 }
 
-// unheard: side i, of which was said that a RST ended its connection, goes on.
+// unheard: side i, whose connection was reported as ended by a RST, goes on.
 func (c *Conn) unheard(seg *packet.Segment, i int, now int64) bool {
 	r := &c.Sides[1-i].RST
 	if c.How != WasReset || r.Time == 0 || r.Unheard || seg.Has(packet.RST) || c.Sides[i].copy(seg, now) {
@@ -293,7 +293,7 @@ func (c *Conn) shut() int {
 	return -1
 }
 
-// wait is within which time another retransmission would come: each waits twice as
+// wait is the time within which another retransmission would come: each waits twice as
 // long as the one before.
 func (s *Side) wait() int64 {
 	if s.Tries+s.Probes == 0 {

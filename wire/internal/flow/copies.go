@@ -2,15 +2,15 @@ package flow
 
 import "github.com/closetrace/closetrace/wire/internal/packet"
 
-// copied is within which time a segment is captured again that passes several
+// copied is the time within which a segment is captured again if it passes several
 // interfaces: of a router, or of a host with containers.
 const copied = 10e6
 
-// mirrored is within which time the same octets at the same place are one segment that a
-// mirror port or a bridge shows twice: nothing is sent again so soon.
+// mirrored is the time within which the same octets at the same place are one segment
+// that a mirror port or bridge shows twice: no retransmission comes so soon.
 const mirrored = 1e6
 
-// sighting is what is remembered of a segment to know it again.
+// sighting is what is remembered of a segment to recognise it.
 type sighting struct {
 	at    int64
 	what  uint32
@@ -18,7 +18,7 @@ type sighting struct {
 }
 
 // copy reports whether seg was captured before, on another interface, with another TTL,
-// or just now. What a sender sends again has another IP identification, or comes later.
+// or just now. A retransmission has another IP identification, or comes later.
 // Acknowledgments and RSTs without data may be the same and sent twice.
 func (s *Side) copy(seg *packet.Segment, now int64) bool {
 	what, where := digest(seg), seg.Interface<<8^uint32(seg.TTL)
@@ -36,7 +36,7 @@ func (s *Side) copy(seg *packet.Segment, now int64) bool {
 	return false
 }
 
-// digest is of what does not change on the way.
+// digest covers what does not change on the way.
 func digest(seg *packet.Segment) uint32 {
 	const prime = 0x9e3779b1
 	sum := uint32(seg.ID)<<16 | uint32(seg.Window)

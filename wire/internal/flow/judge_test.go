@@ -134,9 +134,9 @@ type side struct {
 	ends  map[uint64]bool // the numbers of FINs
 }
 
-// TestJudge compares with what tshark makes of public captures, connection by
-// connection and direction by direction: whether there was a FIN and a RST, bytes, and
-// retransmissions. Each difference has a name.
+// TestJudge compares the reading of public captures with tshark's, by connection and
+// direction: whether there was a FIN and a RST, bytes, and retransmissions. Each
+// difference has a named reason.
 func TestJudge(t *testing.T) {
 	folder := os.Getenv(judgeFolder)
 	if folder == "" {
@@ -213,7 +213,7 @@ type told struct {
 	text string
 }
 
-// explain counts the reasons of a difference and returns what of it has none.
+// explain counts the reasons of a difference and returns the rest, which has none.
 func (s *stream) explain(what difference, explained map[string]int) (rest difference) {
 	rest = what
 	for why, is := range s.why {

@@ -52,8 +52,8 @@ func (x *IDs) counted() bool {
 	return x.count >= enough && !x.zero && x.step > 0 && x.step <= most
 }
 
-// far: id is far from the last one, and soon after it: another counter made it. A host
-// that counts for all its connections may have gone on meanwhile.
+// far: id is far from the last one, and soon after it: it comes from another counter. A
+// host with one counter for all connections may have advanced it meanwhile.
 func (x *IDs) far(id uint16, now int64) bool {
 	const soon, far = 1e9, 8192
 	return x.counted() && id != 0 && now-x.At < soon && id-x.Last > far && x.Last-id > far
@@ -91,8 +91,8 @@ func (l *Looks) captured(s *packet.Segment) {
 	l.many = true
 }
 
-// Near reports whether they were captured before any router: with a TTL with which
-// hosts begin.
+// Near reports whether they were captured before any router: with a TTL that hosts start
+// with.
 func (l *Looks) Near() bool {
 	for _, p := range l.places {
 		if p.captured && (p.ttl == 32 || p.ttl == 64 || p.ttl == 128 || p.ttl == 255) {

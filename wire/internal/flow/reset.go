@@ -2,7 +2,7 @@ package flow
 
 import "github.com/closetrace/closetrace/wire/internal/packet"
 
-// Fit says how the number of a RST fits what its receiver waits for (RFC 5961).
+// Fit says how the sequence number of a RST fits what its receiver expects (RFC 5961).
 type Fit uint8
 
 // How a RST fits.
@@ -43,7 +43,7 @@ type Reset struct {
 	// Damaged: its checksum is wrong, and that of its sender's SYN was right or is not in the
 	// capture. Where both are wrong the network card was to fill them in.
 	Damaged bool
-	// Copied: it was captured once more, on its way through a host.
+	// Copied: it was captured again on its way through a host.
 	Copied bool
 	// How it looks.
 	TTL       uint8
@@ -96,7 +96,7 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 		}
 	case c.Client == i && c.Opened == 0:
 		r.Cancels = other.HasISN && seg.Seq == s.next
-		r.Fit = FitsNot // it answers what is not of this connection
+		r.Fit = FitsNot // it answers a segment of another connection
 		if r.Cancels {
 			r.Fit = FitsExactly
 		}
@@ -104,12 +104,12 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 	return r
 }
 
-// Unlike says what of a RST is unlike its sender's other segments: TTL is the surest.
+// Unlike says in what a RST differs from its sender's other segments: TTL is the surest.
 type Unlike struct{ TTL, Interface, ID, TS, Window, NoTS, NoID bool }
 
-// Between reports whether it shows that something else made the RST. A window alone
-// does not, nor does a time stamp or an identification that is lacking: stacks do that,
-// but none does two of them at once in a RST that is no answer.
+// Between reports whether it shows that something else made the RST. A different window
+// alone does not, nor does a missing time stamp or identification: stacks do that, but
+// none does two of them at once in a RST that is not an answer.
 func (u Unlike) Between() bool {
 	return u.TTL || u.Interface || u.ID || u.TS || btoi(u.Window)+btoi(u.NoTS)+btoi(u.NoID) >= 2
 }
@@ -121,9 +121,9 @@ func btoi(b bool) int {
 	return 0
 }
 
-// Unlike compares the RST with what else its sender sent. Segments of one sender take
-// one way, so that their TTL is the same. On the interface by which a router forwards
-// segments one that it made itself has another TTL than they have.
+// Unlike compares the RST with what else its sender sent. Segments of one sender take one
+// path, so that their TTL is the same. On the interface by which a router forwards
+// segments, one that it made itself has a different TTL.
 //
 // A reply is made without the connection: Linux then has the identification 0, or in
 // older versions that of another counter, the window 0 and no time stamp (tcp_v4_send_reset), so

@@ -21,7 +21,8 @@ type Side struct {
 	hole   [2]uint32 // what was not captured when what is beyond it was
 	holeAt int64
 	scale  uint8 // of its window, plus 1
-	// Lacking: the last that was acknowledged of it is not in the capture; it may be a FIN.
+	// Lacking: the last thing of it that was acknowledged is not in the capture; it may
+	// be a FIN.
 	Lacking bool
 
 	// Bytes is how much payload it sent, each byte once, from the first segment on that
@@ -66,18 +67,18 @@ type Side struct {
 
 	// Looks is how its segments look, RSTs left out.
 	Looks Looks
-	// Copies are segments that were captured once more, on their way through a host.
+	// Copies are segments that were captured again on their way through a host.
 	Copies uint64
 	recent [8]sighting
 	newest uint8
 	// Alert is what its last TLS record says if that is an alert.
 	Alert Alert
-	// Status is that of the last HTTP answer that it began, 0 if that is not wanted.
+	// Status is that of the last HTTP response that it began, 0 if not asked for.
 	Status uint16
-	// Owner is its process, as the capture says; Said is whom it named beside segments
-	// of this side, where it does not say which side's process that is.
+	// Owner is its process, as the capture says; Said is the process that it named with
+	// segments of this side without saying whose process it is.
 	Owner, Said *Owner
-	// Told counts for whoever is told of ends.
+	// Told is a counter for the function that gets the ends.
 	Told int
 }
 
@@ -93,7 +94,7 @@ type Owner struct {
 // twice: most segments of s were captured twice.
 func (s *Side) twice() bool { return s.Copies*2 > s.Looks.Count }
 
-// after reports whether a is behind b in sequence space.
+// after reports whether a is beyond b in sequence space.
 func after(a, b uint32) bool { return int32(a-b) > 0 }
 
 // Unacked is how many of Bytes were not acknowledged.
@@ -182,13 +183,13 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 // fin takes a FIN, also one that comes late, or whose acknowledgement was captured
 // before it.
 func (s *Side) fin(end uint32, now int64) {
-	if s.FIN != 0 || s.hasTop && after(s.top, end) { // of an earlier connection: data is behind it
+	if s.FIN != 0 || s.hasTop && after(s.top, end) { // of an earlier connection: data is beyond it
 		return
 	}
 	s.FIN, s.finSeq = now, end-1
 	if s.hasUna && after(s.una, s.finSeq) {
 		s.FINAcked = now
-		if s.una == end && s.Bytes > 0 { // it was taken for a byte that was not captured
+		if s.una == end && s.Bytes > 0 { // it had been taken for a byte that was not captured
 			s.Bytes--
 		}
 	}
@@ -200,7 +201,7 @@ func (s *Side) quiet() bool { return s.hasUna && s.una == s.next && s.FIN == 0 }
 // reordered is how late a segment may come that was not sent again.
 const reordered = 3e6
 
-// fills reports whether a segment is of the hole, and no retransmission.
+// fills reports whether a segment is part of the hole, and not a retransmission.
 func (s *Side) fills(from, end uint32, now int64) bool {
 	if s.hole[0] == s.hole[1] || after(s.hole[0], from) || after(end, s.hole[1]) || now-s.holeAt > reordered {
 		return false
@@ -252,7 +253,7 @@ func (s *Side) answered(now int64) {
 	s.AnsweredAt, s.Probes, s.Tries = now, 0, 0
 }
 
-// unlikely is how many bytes a capture may lack before an acknowledgement is not believed.
+// unlikely is how many bytes a capture may lack before an acknowledgement is ignored.
 const unlikely = 1 << 30
 
 // acked takes an acknowledgement.

@@ -12,11 +12,11 @@ const DefaultConnections = 1 << 18
 
 // Table follows the connections of a capture.
 //
-// When it is full, one that has ended makes room, then the oldest attempt if those are
-// an eighth of all, then the one that was silent for the longest time.
+// When it is full, an ended connection makes room, then the oldest attempt if attempts
+// are an eighth of all, then the connection that was silent longest.
 type Table struct {
 	// Ended is called for each connection that has ended, and again for one that had only
-	// seemed to. The connection is the table's.
+	// seemed to. The connection stays the table's.
 	Ended func(*Conn)
 	// Gone is called, if it is not nil, for each connection that is no longer followed,
 	// ended or not.
@@ -33,13 +33,13 @@ type Table struct {
 	now   int64
 	wheel [slots]list // by the second in which something is due
 	tick  int64       // the second until which all was done
-	half  list        // by age: attempts, those that live, those that were told of
+	half  list        // by age: attempts, those that live, those that were reported
 	live  list
 	told  list
 }
 
-// slots is how many seconds ahead something can be due; what is later is looked at
-// in between.
+// slots is how many seconds ahead something can be due; what is due later is looked at in
+// between.
 const slots = 512
 
 // NewTable returns a table for so many connections, 0 for [DefaultConnections].
@@ -90,7 +90,7 @@ func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
 		c.Last = max(c.Last, now)
 		return nil, 0
 	}
-	if c.told { // what was concluded is wrong
+	if c.told { // the conclusion was wrong
 		c.How, c.told = Open, false
 	}
 	c.add(seg, i, now)
@@ -98,7 +98,7 @@ func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
 	return c, i
 }
 
-// syn decides what a SYN on a known tuple is: it returns c if it is of that
+// syn decides what a SYN on a known tuple is: it returns c if it belongs to that
 // connection, nil if a new one begins.
 func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 	s := &c.Sides[i]
@@ -135,7 +135,7 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 	}
 }
 
-// give ends the following of c, whose tuple is used again.
+// give stops following c, whose tuple is reused.
 func (t *Table) give(c *Conn) {
 	if !c.told {
 		c.conclude()
@@ -195,7 +195,7 @@ func (t *Table) schedule(c *Conn, due int64) {
 	t.wheel[c.due%slots].push(c)
 }
 
-// Advance says that it is now: what is due then is done.
+// Advance sets the time, and does what is due by then.
 func (t *Table) Advance(now int64) {
 	t.now = max(t.now, now)
 	if t.now/second <= t.tick {
@@ -232,7 +232,7 @@ func (t *Table) expire(l *list) {
 	}
 }
 
-// tell hands an end out. One that was only concluded may still go on.
+// tell reports an end. A connection whose end was only concluded may still go on.
 func (t *Table) tell(c *Conn) {
 	t.Ended(c)
 	c.told = true
@@ -273,7 +273,7 @@ func (t *Table) makeRoom() {
 	t.drop(c)
 }
 
-// Close hands out what has ended and was held back. Other connections are open.
+// Close reports the ends that were held back. Other connections are open.
 func (t *Table) Close() {
 	var rest []*Conn
 	for _, c := range t.conns {
@@ -288,7 +288,7 @@ func (t *Table) Close() {
 	}
 }
 
-// Leave hands those that are followed to Gone: it is the end of the capture.
+// Leave passes all followed connections to Gone: it is the end of the capture.
 func (t *Table) Leave() {
 	if t.Gone != nil {
 		for _, c := range t.conns {

@@ -24,8 +24,8 @@ func syn(n uint32, flags uint8) *packet.Segment {
 	return s
 }
 
-// A flood of ten million SYNs takes no more memory than so many connections may, and
-// those that were open before are still there.
+// A flood of ten million SYNs stays within the bound of connections, and those that were
+// open before are still there.
 func TestFlood(t *testing.T) {
 	const most, flood = 1 << 14, 10_000_000
 	ended := map[flow.How]int{}
@@ -73,7 +73,7 @@ func TestForgetting(t *testing.T) {
 	}
 }
 
-// A clock that jumps, to either side, stops nothing.
+// A clock that jumps, forward or back, stops nothing.
 func TestClockJumps(t *testing.T) {
 	ended := 0
 	table := flow.NewTable(100, func(*flow.Conn) { ended++ })
@@ -87,8 +87,7 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
-// FuzzTable: no order of segments breaks the lists, or makes more connections than may
-// be.
+// FuzzTable: no order of segments breaks the lists, or exceeds the bound of connections.
 func FuzzTable(f *testing.F) {
 	f.Add([]byte("\x00\x02\x00\x00\x01\x12\x00\x01\x00\x10\x01\x01\x00\x11\x01\x01\x01\x11\x01\x02\x00\x10\x02\x02"))
 	f.Add([]byte("\x00\x02\x00\x00\x01\x14\x00\x01\x02\x02\x00\x00\x03\x02\x00\x00\x00\x02\x05\x00\x01\x12\x00\x06"))

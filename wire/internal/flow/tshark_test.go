@@ -33,7 +33,8 @@ const (
 	everything = ofFIN | ofRST | ofBytes | ofRetransmits | ofBegin | ofData
 )
 
-// reason is why two readers of a capture count differently, and what of it that explains.
+// reason is why two readers of a capture count differently, and which differences it
+// explains.
 type reason struct {
 	explains difference
 	text     string
@@ -73,7 +74,7 @@ func tshark(path string) (map[int]line, error) {
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
-	out, _ := exec.Command("tshark", args...).Output() // of a file that was cut it fails, and what it read counts
+	out, _ := exec.Command("tshark", args...).Output() // on a cut file it fails, but what it read counts
 	lines, before := map[int]line{}, map[string]float64{}
 	for text := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSuffix(text, "\n"), "\t")

@@ -6,7 +6,7 @@ type Kind uint8
 // The kinds, in the order in which they are listed.
 const (
 	TCP         Kind = iota // a segment
-	ICMPError               // tells of a segment that did not arrive
+	ICMPError               // about a segment that did not arrive
 	Other                   // another protocol: UDP, ARP, ...
 	Fragment                // of a larger packet: not put together
 	Short                   // too little was captured of it
@@ -27,26 +27,26 @@ type Decoder struct {
 	// Interface is the number of the interface that the packet's header names (Linux
 	// cooked v2), 0 if it does not.
 	Interface uint32
-	// Inner is the segment of which an ICMP error tells; Code is its type and code.
+	// Inner is the segment that an ICMP error is about; Code is its type and code.
 	Inner Segment
 	Type  uint8
 	Code  uint8
 }
 
-// Process is an owner: of PID 0 nothing is known.
+// Process is an owner; unknown if the PID is 0.
 type Process struct {
 	PID  int
 	Name string
 }
 
 // Decode finds the segment in a packet of a link type, which has so many bytes on the
-// wire. Only of [TCP] s is filled.
+// wire. s is filled only if the result is [TCP].
 func (d *Decoder) Decode(link uint16, b []byte, length int, s *Segment) Kind {
 	d.layers, d.Process, d.Interface = 0, Process{}, 0
 	return d.link(link, b, max(length, len(b)), s)
 }
 
-// deeper reports whether one layer more may be looked at.
+// deeper reports whether one more layer may be looked at.
 func (d *Decoder) deeper() bool {
 	d.layers++
 	return d.layers <= maxLayers

@@ -136,7 +136,7 @@ func TestSnapLength(t *testing.T) {
 	}
 }
 
-// The padding of short Ethernet frames is no payload.
+// The padding of short Ethernet frames is not payload.
 func TestPadding(t *testing.T) {
 	seg := tcp
 	data := append(frame(t, &eth, &ip4, &seg), 1, 2, 3, 4, 5, 6)
@@ -178,8 +178,8 @@ func TestPktap(t *testing.T) {
 	}
 }
 
-// FuzzDecode: nothing makes it read beyond the data, and what gopacket finds in plain
-// Ethernet and IP is what it finds.
+// FuzzDecode: nothing makes it read beyond the data, and in plain Ethernet and IP it
+// finds what gopacket finds.
 func FuzzDecode(f *testing.F) {
 	for _, e := range examples(f) {
 		f.Add(e.link, e.data, len(e.data))

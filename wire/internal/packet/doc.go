@@ -2,6 +2,6 @@
 // and tunnels. [Decoder.Decode] allocates nothing, and reads no byte that was not
 // captured.
 //
-// gopacket's layers know more protocols; decoding the same packets with them took
-// several times as long (BenchmarkDecode). They are the judge in the tests.
+// gopacket's layers know more protocols; decoding the same packets with them took several
+// times as long (BenchmarkDecode). The tests compare with them.
 package packet

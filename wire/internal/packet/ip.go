@@ -41,7 +41,7 @@ func (d *Decoder) ipv4(b []byte, length int, s *Segment) Kind {
 		return Short
 	}
 	header, total := int(b[0]&0x0f)*4, int(binary.BigEndian.Uint16(b[2:]))
-	if total == 0 || total > length { // the network card was to split it; or it is not true
+	if total == 0 || total > length { // the network card was to split it; or it is wrong
 		total = length
 	}
 	if header < least || total < header {
@@ -55,7 +55,7 @@ func (d *Decoder) ipv4(b []byte, length int, s *Segment) Kind {
 	copy(s.Dst[:4], b[16:])
 	s.TTL, s.ID, s.HasID = b[8], binary.BigEndian.Uint16(b[4:]), true
 	protocol := b[9]
-	b = b[:min(len(b), total)] // behind it may be padding
+	b = b[:min(len(b), total)] // padding may follow
 	b, length, ok := after(b, total, header)
 	if !ok {
 		return Short
@@ -136,7 +136,7 @@ func (d *Decoder) content(protocol uint8, b []byte, length int, s *Segment) Kind
 	}
 }
 
-// icmp reads errors: they have the begin of the packet that did not arrive.
+// icmp reads errors: they have the beginning of the packet that did not arrive.
 func (d *Decoder) icmp(v6 bool, b []byte, length int) Kind {
 	const unreachable, unreachable6 = 3, 1
 	b, length, ok := b, length, len(b) >= 8
@@ -160,7 +160,7 @@ func (d *Decoder) icmp(v6 bool, b []byte, length int) Kind {
 	return d.quoted(b, inner, v6)
 }
 
-// make8 returns TCP's begin in a quoted packet, nil if it is none.
+// make8 returns the beginning of TCP in a quoted packet, nil if it is not TCP.
 func make8(b []byte, v6 bool) []byte {
 	header := 40
 	switch {

@@ -72,7 +72,7 @@ func (d *Decoder) link(link uint16, b []byte, length int, s *Segment) Kind {
 	}
 }
 
-// skip goes over a header behind which there is IP.
+// skip skips a header that IP follows.
 func (d *Decoder) skip(b []byte, length, n int, s *Segment) Kind {
 	b, length, ok := after(b, length, n)
 	if !ok {
@@ -81,7 +81,7 @@ func (d *Decoder) skip(b []byte, length, n int, s *Segment) Kind {
 	return d.ip(b, length, s)
 }
 
-// tagged goes over a header of n bytes that has Ethernet's type at a place.
+// tagged skips a header of n bytes that has an EtherType at a place.
 func (d *Decoder) tagged(b []byte, length, n, at int, s *Segment) Kind {
 	rest, length, ok := after(b, length, n)
 	if !ok {
@@ -94,7 +94,7 @@ func (d *Decoder) ethernet(b []byte, length int, s *Segment) Kind {
 	return d.tagged(b, length, 14, 12, s)
 }
 
-// ether reads what is of a type of Ethernet's.
+// ether reads the content of an EtherType.
 func (d *Decoder) ether(kind uint16, b []byte, length int, s *Segment) Kind {
 	switch kind {
 	case etherIPv4, etherIPv6:
@@ -118,7 +118,7 @@ func (d *Decoder) ether(kind uint16, b []byte, length int, s *Segment) Kind {
 	}
 }
 
-// mpls goes over labels; below the last one IP is assumed.
+// mpls skips labels; IP is assumed after the last one.
 func (d *Decoder) mpls(b []byte, length int, s *Segment) Kind {
 	for d.deeper() {
 		rest, restLength, ok := after(b, length, 4)

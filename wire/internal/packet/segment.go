@@ -21,7 +21,7 @@ type Segment struct {
 	V6               bool
 	// TTL, or hop limit.
 	TTL uint8
-	// Interface tells those apart on which the capture was taken.
+	// Interface distinguishes those on which the capture was taken.
 	Interface uint32
 	// ID is the identification of IPv4; HasID is false with IPv6.
 	ID    uint16
@@ -71,8 +71,8 @@ func (s *Segment) sum(b []byte) Checksum {
 	return ChecksumWrong
 }
 
-// Options are those of TCP that are read. Whole is false if the capture has not all
-// of them.
+// Options are those of TCP that are read. Whole is false if the capture lacks some of
+// them.
 type Options struct {
 	Whole  bool
 	MSS    uint16 // 0: none
