@@ -166,7 +166,7 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 	case r.Unheard:
 		return "this end went on sending after the RST: it may not have arrived, or not yet"
 	case r.Damaged:
-		return "the checksum of the RST is wrong: its receiver drops it"
+		return "the checksum of the RST is wrong, those of the peer's other segments are right: its receiver drops it"
 	case r.Dropped:
 		return "the capture says that the RST was dropped: whether this end ever got it is not known"
 	case peer.Once():

@@ -16,7 +16,7 @@ type Looks struct {
 	// places are where they were captured: two, if they pass a router that captures.
 	places [2]place
 	many   bool // and more
-	// filled: the checksum of its SYN is right; unfilled: it is wrong.
+	// filled: a checksum is right; unfilled: one is wrong.
 	filled, unfilled bool
 }
 

@@ -40,8 +40,8 @@ type Reset struct {
 	Unheard bool
 	// Dropped: the capture says that it was.
 	Dropped bool
-	// Damaged: its checksum is wrong, and that of its sender's SYN was right or is not in the
-	// capture. Where both are wrong the network card was to fill them in.
+	// Damaged: its checksum is wrong, and those of its sender's other segments are right.
+	// Where all are wrong the network card was to fill them in.
 	Damaged bool
 	// Copied: it was captured again on its way through a host.
 	Copied bool
@@ -83,7 +83,7 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 		TTL: seg.TTL, Interface: seg.Interface, Window: seg.Window, Whole: seg.Options.Whole,
 		ID: seg.ID, HasID: seg.HasID, HasTS: seg.Options.HasTS, TS: seg.Options.TS,
 	}
-	r.Damaged = seg.Checksum == packet.ChecksumWrong && (s.Looks.filled || c.Midway() && !s.Looks.unfilled)
+	r.Damaged = seg.Checksum == packet.ChecksumWrong && s.Looks.filled && !s.Looks.unfilled
 	if last := max(s.LastData, other.LastData, c.Opened); last != 0 {
 		r.Idle = now - last
 	}

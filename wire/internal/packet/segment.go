@@ -34,7 +34,7 @@ type Segment struct {
 	Length  uint32
 	Payload []byte
 	Options Options
-	// Checksum is that of TCP, of SYNs and RSTs that were captured whole.
+	// Checksum is that of TCP, of RSTs and of segments without data that were captured whole.
 	Checksum Checksum
 }
 
@@ -117,7 +117,7 @@ func (d *Decoder) tcp(b []byte, length int, s *Segment) Kind {
 		s.Options.read(b[tcpHeader:min(header, len(b))])
 	}
 	s.Payload = b[min(header, len(b)):min(length, len(b))]
-	if s.Checksum = ChecksumUnknown; s.Flags&(SYN|RST) != 0 && len(b) >= length {
+	if s.Checksum = ChecksumUnknown; (s.Flags&RST != 0 || s.Length == 0) && len(b) >= length {
 		s.Checksum = s.sum(b[:length])
 	}
 	return TCP
