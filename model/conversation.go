@@ -45,11 +45,11 @@ type Segments struct {
 // (Linux: the chronographs of struct tcp_sock, in jiffies).
 type Limited struct {
 	// Data was unsent or unacknowledged; includes the other two.
-	Busy Opt[time.Duration] `json:"busy_ns,omitzero"`
+	Busy Opt[time.Duration] `json:"busy_ns,omitzero" usual:"0"`
 	// By the peer's receive window.
-	Receiver Opt[time.Duration] `json:"receiver_ns,omitzero"`
+	Receiver Opt[time.Duration] `json:"receiver_ns,omitzero" usual:"0"`
 	// By this end's send buffer.
-	Sender Opt[time.Duration] `json:"sender_ns,omitzero"`
+	Sender Opt[time.Duration] `json:"sender_ns,omitzero" usual:"0"`
 }
 
 // Fingerprint identifies a connection by its two initial sequence numbers, the

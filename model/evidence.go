@@ -9,15 +9,15 @@ type Evidence struct {
 	// At the end a process held the socket's lock (Linux).
 	//
 	// The end then happened in a system call and not in the network's context.
-	Owned Opt[bool] `json:"owned,omitzero"`
+	Owned Opt[bool] `json:"owned,omitzero" usual:"false"`
 	// At the end no process held the socket any more (Linux).
-	Dead Opt[bool] `json:"dead,omitzero"`
+	Dead Opt[bool] `json:"dead,omitzero" usual:"true"`
 	// What referred to the socket at the end (Linux).
-	Descriptor Holder `json:"descriptor,omitzero"`
+	Descriptor Holder `json:"descriptor,omitzero" usual:"none"`
 	// Closed directions at the end: 1 receive, 2 send (Linux).
-	Shutdown Opt[uint8] `json:"shutdown,omitzero"`
+	Shutdown Opt[uint8] `json:"shutdown,omitzero" usual:"3"`
 	// Everything sent was acknowledged at the end, the FIN too (Linux).
-	FINAcked Opt[bool] `json:"fin_acked,omitzero"`
+	FINAcked Opt[bool] `json:"fin_acked,omitzero" usual:"true"`
 	// An ICMP error that did not end the connection by itself; of an attempt to
 	// connect, also one that the application has read since (Linux).
 	SoftError string `json:"soft_error,omitzero"`
@@ -57,21 +57,21 @@ type Evidence struct {
 	PeerOpen bool `json:"peer_open,omitzero"`
 
 	// Unanswered retransmissions since the last answer (Linux).
-	TimerRetransmits Opt[uint32] `json:"timer_retransmits,omitzero"`
+	TimerRetransmits Opt[uint32] `json:"timer_retransmits,omitzero" usual:"0"`
 	// Unanswered probes since the last answer (Linux).
-	TimerProbes Opt[uint32] `json:"timer_probes,omitzero"`
+	TimerProbes Opt[uint32] `json:"timer_probes,omitzero" usual:"0"`
 	// The peer's window had room for what was not sent at the end (Linux).
 	//
 	// If probes count all the same, this host could not send.
 	WindowOpen bool `json:"window_open,omitzero"`
 	// TCP_USER_TIMEOUT; 0 is off (Linux).
-	UserTimeout Opt[time.Duration] `json:"user_timeout_ns,omitzero"`
+	UserTimeout Opt[time.Duration] `json:"user_timeout_ns,omitzero" usual:"0"`
 	// TCP_LINGER2 in seconds (Linux).
 	//
 	// Negative: no FIN_WAIT2 wait.
-	Linger2 Opt[int32] `json:"linger2,omitzero"`
+	Linger2 Opt[int32] `json:"linger2,omitzero" usual:"0"`
 	// SO_KEEPALIVE (Linux).
-	Keepalive Opt[bool] `json:"keepalive,omitzero"`
+	Keepalive Opt[bool] `json:"keepalive,omitzero" usual:"false"`
 	// TCP_REPAIR (Linux).
 	Repair bool `json:"repair,omitzero"`
 	// A subflow of an MPTCP connection (Linux).

@@ -234,7 +234,7 @@ type TCP struct {
 	// Payload; SYN and FIN are not in it.
 	Bytes Bytes `json:"bytes,omitzero"`
 	// Segments sent again in the whole life.
-	Retransmits Opt[uint32] `json:"retransmits,omitzero"`
+	Retransmits Opt[uint32] `json:"retransmits,omitzero" usual:"0"`
 	// Smoothed round-trip time.
 	SRTT Opt[time.Duration] `json:"srtt_ns,omitzero"`
 	// When data was last sent before this end began to close; up to one jiffy off (Linux).
@@ -271,13 +271,13 @@ type TCP struct {
 	// filled in yet: no field of the socket says so. The counters have SyncookiesRecv.
 	SYNCookie Opt[bool] `json:"syn_cookie,omitzero"`
 	// Data in the SYN was acknowledged: TCP Fast Open (Linux).
-	FastOpen Opt[bool] `json:"fast_open,omitzero"`
+	FastOpen Opt[bool] `json:"fast_open,omitzero" usual:"false"`
 	// The two initial sequence numbers, the lower one first: the same at both ends,
 	// whatever address translation is between them.
 	Fingerprint Fingerprint `json:"fingerprint,omitzero"`
 	// Whether the tuple went on into TIME_WAIT; absent where as many are there as
 	// net.ipv4.tcp_max_tw_buckets allows.
-	TimeWait Opt[bool] `json:"time_wait,omitzero"`
+	TimeWait Opt[bool] `json:"time_wait,omitzero" usual:"false"`
 	// Both ends are on this host.
 	//
 	// They have the same or a loopback address.
@@ -289,9 +289,9 @@ type TCP struct {
 // FIN says in which directions a FIN was seen.
 type FIN struct {
 	// By this end.
-	Sent Opt[bool] `json:"sent,omitzero"`
+	Sent Opt[bool] `json:"sent,omitzero" usual:"true"`
 	// By the other end.
-	Received Opt[bool] `json:"received,omitzero"`
+	Received Opt[bool] `json:"received,omitzero" usual:"true"`
 }
 
 // RST says in which directions a reset was seen.
@@ -299,9 +299,9 @@ type RST struct {
 	// By this end's TCP; a firewall of its host may have dropped it.
 	//
 	// The peer then waits for it in vain.
-	Sent Opt[bool] `json:"sent,omitzero"`
+	Sent Opt[bool] `json:"sent,omitzero" usual:"false"`
 	// By the other end.
-	Received Opt[bool] `json:"received,omitzero"`
+	Received Opt[bool] `json:"received,omitzero" usual:"false"`
 	// The platform's reason of a sent reset (Linux 6.10 and later).
 	//
 	// On Linux the name of enum sk_rst_reason without its prefix SK_RST_REASON_.
@@ -315,13 +315,13 @@ type Bytes struct {
 	// Came in, in order.
 	Received Opt[uint64] `json:"received,omitzero"`
 	// Written by the application and never sent.
-	Unsent Opt[uint64] `json:"unsent,omitzero"`
+	Unsent Opt[uint64] `json:"unsent,omitzero" usual:"0"`
 	// Written and never acknowledged, unsent included: lost on this side.
-	Unacked Opt[uint64] `json:"unacked,omitzero"`
+	Unacked Opt[uint64] `json:"unacked,omitzero" usual:"0"`
 	// Received and thrown away.
-	Unread Opt[uint64] `json:"unread,omitzero"`
+	Unread Opt[uint64] `json:"unread,omitzero" usual:"0"`
 	// Sent more than once; each time again counts.
-	Retransmitted Opt[uint64] `json:"retransmitted,omitzero"`
+	Retransmitted Opt[uint64] `json:"retransmitted,omitzero" usual:"0"`
 }
 
 // Lost returns the bytes that this end counts as lost: never acknowledged or never read.
@@ -331,7 +331,7 @@ func (b Bytes) Lost() uint64 { return b.Unacked.Or(0) + b.Unread.Or(0) }
 // Linger is SO_LINGER when the socket was closed.
 type Linger struct {
 	// l_onoff.
-	On Opt[bool] `json:"on,omitzero"`
+	On Opt[bool] `json:"on,omitzero" usual:"false"`
 	// l_linger; negative: close() waits without end (Linux: also reported for 2^32 jiffies and
 	// more).
 	Seconds Opt[int] `json:"seconds,omitzero"`

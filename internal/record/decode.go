@@ -25,6 +25,7 @@ type Decoder struct {
 	when         model.Time
 
 	judged judged
+	usual  bool        // what is absent and has a usual value is known
 	state  model.State // of the path; here because a local would be allocated
 }
 
@@ -51,7 +52,7 @@ func (d *Decoder) Decode(line []byte, r *model.Record) error {
 	*r = model.Record{}
 	d.reset(line)
 	d.unknown, d.kind, d.schema, d.unixNano, d.when = "", "", "", "", 0
-	d.judged = judged{}
+	d.judged, d.usual = judged{}, false
 	if d.peek() != '{' {
 		d.fail("want {")
 	}
@@ -140,11 +141,20 @@ func (d *Decoder) findKind(r *model.Record) {
 func (d *Decoder) place(r *model.Record) {
 	setTime(r, d.when)
 	keepOwn(r)
+	if d.usual {
+		assumeUsual(&r.Teardown.Facts)
+	}
 	if r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
 		r.Teardown.Judgement = model.Judgement{}
 	}
 	d.judged.into(&r.Teardown.Judgement) // written with the facts, so of every kind
 	exactStart(&r.Teardown)
+}
+
+func assume[T comparable](o *model.Opt[T], usual T) {
+	if !o.Known() {
+		*o = model.Some(usual)
+	}
 }
 
 // exactStart restores what a line leaves out of its start time, which is in

@@ -37,7 +37,7 @@ func (e *encoder) body(r *model.Record) {
 	t := &r.Teardown
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome:
-		e.empty = keepEmpty
+		e.empty, e.usual = keepEmpty, allKnown(&t.Facts)
 		e.str(`"id":`, t.ID)
 		e.judgement(&t.Judgement)
 		e.own(r)

@@ -148,7 +148,7 @@ func TestAppendAgreesWithEncodingJSON(t *testing.T) {
 		if again := Append(nil, &rec); !bytes.Equal(again, line) { // now with the parts of the first time
 			t.Fatalf("record %d: got %s, then %s", i, line, again)
 		}
-		got, want := tree(t, line), tree(t, standardLine(t, &rec))
+		got, want := tree(t, line), shortTree(t, &rec)
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("record %d: %s\n%s", i, difference(got, want), line)
 		}

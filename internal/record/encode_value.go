@@ -18,6 +18,7 @@ type encoder struct {
 	b     []byte
 	parts *parts
 	empty emptiness // of the objects that a teardown always has
+	usual bool      // facts with their usual values are left out
 	judged
 }
 

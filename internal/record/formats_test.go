@@ -15,7 +15,7 @@ import (
 )
 
 // TestCSVAgreesWithTheLine compares each cell with the member of that name of
-// the record's line.
+// the record's whole line.
 func TestCSVAgreesWithTheLine(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(21, 22))}
 	var out bytes.Buffer
@@ -28,7 +28,7 @@ func TestCSVAgreesWithTheLine(t *testing.T) {
 		}
 		switch rec.Kind {
 		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
-			lines = append(lines, tree(t, Append(nil, &rec)))
+			lines = append(lines, tree(t, standardLine(t, &rec)))
 		}
 	}
 	if err := c.Flush(); err != nil {

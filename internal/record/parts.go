@@ -14,7 +14,6 @@ type parts struct {
 	closer    texts[model.Closer]
 	place     texts[placePart]
 	path      texts[model.Path]
-	flags     texts[flagsPart]
 	second    int64 // of a time whose text is date; 0 is none
 	date      [len(model.TimeLayout)]byte
 }
@@ -63,13 +62,3 @@ func closerSlot(v *model.Closer) int { return v.TID }
 func placeSlot(v *placePart) int { return len(v.Cgroup.Path) }
 
 func pathSlot(v *model.Path) int { return v.Len() + int(v.Last()) }
-
-func flagsSlot(v *flagsPart) int {
-	slot := len(v.RST.Reason)
-	for i, seen := range [...]model.Opt[bool]{v.FIN.Sent, v.FIN.Received, v.RST.Sent, v.RST.Received} {
-		if seen.Is(true) {
-			slot += 1 << i
-		}
-	}
-	return slot
-}

@@ -158,6 +158,9 @@ func (r random) record() model.Record {
 	switch rec.Kind {
 	case model.KindTeardown, model.KindOutcome:
 		r.fill(reflect.ValueOf(&rec.Teardown).Elem())
+		if r.IntN(2) == 0 {
+			r.makeUsual(&rec.Teardown.Facts)
+		}
 		rec.Retracts = rec.Kind == model.KindOutcome && r.IntN(2) == 0
 	case model.KindCloseFailed:
 		r.fill(reflect.ValueOf(&rec.Teardown.Facts).Elem())

@@ -825,6 +825,8 @@ func (d *Decoder) facts(v *model.Evidence) {
 	d.member = "facts"
 	for key, ok := d.enter(); ok; key, ok = d.next() {
 		switch string(key) {
+		case "usual":
+			d.bool("facts.usual", &d.usual)
 		case "owned":
 			d.optBool("facts.owned", &v.Owned)
 		case "dead":
@@ -961,4 +963,35 @@ func (d *Decoder) factsEventsElement(v *model.EventRef) {
 			d.skip(0)
 		}
 	}
+}
+
+// assumeUsual fills in what a line has left out because it is as usual.
+func assumeUsual(v *model.Facts) {
+	assume(&v.TCP.FIN.Sent, true)
+	assume(&v.TCP.FIN.Received, true)
+	assume(&v.TCP.RST.Sent, false)
+	assume(&v.TCP.RST.Received, false)
+	assume(&v.TCP.Bytes.Unsent, 0)
+	assume(&v.TCP.Bytes.Unacked, 0)
+	assume(&v.TCP.Bytes.Unread, 0)
+	assume(&v.TCP.Bytes.Retransmitted, 0)
+	assume(&v.TCP.Retransmits, 0)
+	assume(&v.TCP.Limited.Busy, 0)
+	assume(&v.TCP.Limited.Receiver, 0)
+	assume(&v.TCP.Limited.Sender, 0)
+	assume(&v.TCP.FastOpen, false)
+	assume(&v.TCP.TimeWait, false)
+	assume(&v.Linger.On, false)
+	assume(&v.Evidence.Owned, false)
+	assume(&v.Evidence.Dead, true)
+	if v.Evidence.Descriptor == 0 {
+		_ = v.Evidence.Descriptor.UnmarshalText([]byte("none"))
+	}
+	assume(&v.Evidence.Shutdown, 3)
+	assume(&v.Evidence.FINAcked, true)
+	assume(&v.Evidence.TimerRetransmits, 0)
+	assume(&v.Evidence.TimerProbes, 0)
+	assume(&v.Evidence.UserTimeout, 0)
+	assume(&v.Evidence.Linger2, 0)
+	assume(&v.Evidence.Keepalive, false)
 }

@@ -401,14 +401,24 @@ func (e *encoder) inTCP(v *model.TCP) {
 	}
 	part(e, &e.parts.path, pathSlot(&v.Path), &v.Path, (*encoder).pathPart)
 	e.str(`"error":`, v.Error)
-	flags := flagsPart{v.FIN, v.RST}
-	part(e, &e.parts.flags, flagsSlot(&flags), &flags, (*encoder).flagsPart)
+	{
+		at := e.open(`"fin":`)
+		e.inFIN(&v.FIN)
+		e.close(at, omitEmpty)
+	}
+	{
+		at := e.open(`"rst":`)
+		e.inRST(&v.RST)
+		e.close(at, omitEmpty)
+	}
 	{
 		at := e.open(`"bytes":`)
 		e.inBytes(&v.Bytes)
 		e.close(at, omitEmpty)
 	}
-	number(e, `"retransmits":`, v.Retransmits)
+	if !e.usual || !v.Retransmits.Is(0) {
+		number(e, `"retransmits":`, v.Retransmits)
+	}
 	number(e, `"srtt_ns":`, v.SRTT)
 	e.timeIf(`"last_sent_time":`, v.LastSent)
 	e.timeIf(`"last_received_time":`, v.LastReceived)
@@ -432,9 +442,13 @@ func (e *encoder) inTCP(v *model.TCP) {
 		e.close(at, omitEmpty)
 	}
 	boolean(e, `"syn_cookie":`, v.SYNCookie)
-	boolean(e, `"fast_open":`, v.FastOpen)
+	if !e.usual || !v.FastOpen.Is(false) {
+		boolean(e, `"fast_open":`, v.FastOpen)
+	}
 	e.fingerprint(`"fingerprint":`, &v.Fingerprint)
-	boolean(e, `"time_wait":`, v.TimeWait)
+	if !e.usual || !v.TimeWait.Is(false) {
+		boolean(e, `"time_wait":`, v.TimeWait)
+	}
 	e.flagIf(`"loopback":`, v.Loopback)
 	e.flagIf(`"preexisting":`, v.Preexisting)
 }
@@ -443,43 +457,40 @@ func (e *encoder) pathPart(v *model.Path) {
 	e.path(`"path":`, v)
 }
 
-// flagsPart is what is kept as one text.
-type flagsPart struct {
-	FIN model.FIN
-	RST model.RST
-}
-
-func (e *encoder) flagsPart(v *flagsPart) {
-	{
-		at := e.open(`"fin":`)
-		e.inFIN(&v.FIN)
-		e.close(at, omitEmpty)
-	}
-	{
-		at := e.open(`"rst":`)
-		e.inRST(&v.RST)
-		e.close(at, omitEmpty)
-	}
-}
-
 func (e *encoder) inFIN(v *model.FIN) {
-	boolean(e, `"sent":`, v.Sent)
-	boolean(e, `"received":`, v.Received)
+	if !e.usual || !v.Sent.Is(true) {
+		boolean(e, `"sent":`, v.Sent)
+	}
+	if !e.usual || !v.Received.Is(true) {
+		boolean(e, `"received":`, v.Received)
+	}
 }
 
 func (e *encoder) inRST(v *model.RST) {
-	boolean(e, `"sent":`, v.Sent)
-	boolean(e, `"received":`, v.Received)
+	if !e.usual || !v.Sent.Is(false) {
+		boolean(e, `"sent":`, v.Sent)
+	}
+	if !e.usual || !v.Received.Is(false) {
+		boolean(e, `"received":`, v.Received)
+	}
 	e.str(`"reason":`, v.Reason)
 }
 
 func (e *encoder) inBytes(v *model.Bytes) {
 	number(e, `"sent":`, v.Sent)
 	number(e, `"received":`, v.Received)
-	number(e, `"unsent":`, v.Unsent)
-	number(e, `"unacked":`, v.Unacked)
-	number(e, `"unread":`, v.Unread)
-	number(e, `"retransmitted":`, v.Retransmitted)
+	if !e.usual || !v.Unsent.Is(0) {
+		number(e, `"unsent":`, v.Unsent)
+	}
+	if !e.usual || !v.Unacked.Is(0) {
+		number(e, `"unacked":`, v.Unacked)
+	}
+	if !e.usual || !v.Unread.Is(0) {
+		number(e, `"unread":`, v.Unread)
+	}
+	if !e.usual || !v.Retransmitted.Is(0) {
+		number(e, `"retransmitted":`, v.Retransmitted)
+	}
 }
 
 func (e *encoder) inSegments(v *model.Segments) {
@@ -488,9 +499,15 @@ func (e *encoder) inSegments(v *model.Segments) {
 }
 
 func (e *encoder) inLimited(v *model.Limited) {
-	number(e, `"busy_ns":`, v.Busy)
-	number(e, `"receiver_ns":`, v.Receiver)
-	number(e, `"sender_ns":`, v.Sender)
+	if !e.usual || !v.Busy.Is(0) {
+		number(e, `"busy_ns":`, v.Busy)
+	}
+	if !e.usual || !v.Receiver.Is(0) {
+		number(e, `"receiver_ns":`, v.Receiver)
+	}
+	if !e.usual || !v.Sender.Is(0) {
+		number(e, `"sender_ns":`, v.Sender)
+	}
 }
 
 func (e *encoder) inPeerProcess(v *model.PeerProcess) {
@@ -499,7 +516,9 @@ func (e *encoder) inPeerProcess(v *model.PeerProcess) {
 }
 
 func (e *encoder) inLinger(v *model.Linger) {
-	boolean(e, `"on":`, v.On)
+	if !e.usual || !v.On.Is(false) {
+		boolean(e, `"on":`, v.On)
+	}
 	number(e, `"seconds":`, v.Seconds)
 	if e.judged.LingerOutcome != 0 {
 		e.name(`"outcome":`, e.judged.LingerOutcome.String())
@@ -507,13 +526,22 @@ func (e *encoder) inLinger(v *model.Linger) {
 }
 
 func (e *encoder) inEvidence(v *model.Evidence) {
-	boolean(e, `"owned":`, v.Owned)
-	boolean(e, `"dead":`, v.Dead)
-	if v.Descriptor != 0 {
+	e.flagIf(`"usual":`, e.usual)
+	if !e.usual || !v.Owned.Is(false) {
+		boolean(e, `"owned":`, v.Owned)
+	}
+	if !e.usual || !v.Dead.Is(true) {
+		boolean(e, `"dead":`, v.Dead)
+	}
+	if v.Descriptor != 0 && (!e.usual || v.Descriptor.String() != "none") {
 		e.name(`"descriptor":`, v.Descriptor.String())
 	}
-	number(e, `"shutdown":`, v.Shutdown)
-	boolean(e, `"fin_acked":`, v.FINAcked)
+	if !e.usual || !v.Shutdown.Is(3) {
+		number(e, `"shutdown":`, v.Shutdown)
+	}
+	if !e.usual || !v.FINAcked.Is(true) {
+		boolean(e, `"fin_acked":`, v.FINAcked)
+	}
 	e.str(`"soft_error":`, v.SoftError)
 	boolean(e, `"icmp_watched":`, v.ICMPWatched)
 	e.flagIf(`"no_port":`, v.NoPort)
@@ -525,12 +553,22 @@ func (e *encoder) inEvidence(v *model.Evidence) {
 	boolean(e, `"rst_flag":`, v.RSTFlag)
 	e.flagIf(`"rst_here":`, v.RSTHere)
 	e.flagIf(`"peer_open":`, v.PeerOpen)
-	number(e, `"timer_retransmits":`, v.TimerRetransmits)
-	number(e, `"timer_probes":`, v.TimerProbes)
+	if !e.usual || !v.TimerRetransmits.Is(0) {
+		number(e, `"timer_retransmits":`, v.TimerRetransmits)
+	}
+	if !e.usual || !v.TimerProbes.Is(0) {
+		number(e, `"timer_probes":`, v.TimerProbes)
+	}
 	e.flagIf(`"window_open":`, v.WindowOpen)
-	number(e, `"user_timeout_ns":`, v.UserTimeout)
-	number(e, `"linger2":`, v.Linger2)
-	boolean(e, `"keepalive":`, v.Keepalive)
+	if !e.usual || !v.UserTimeout.Is(0) {
+		number(e, `"user_timeout_ns":`, v.UserTimeout)
+	}
+	if !e.usual || !v.Linger2.Is(0) {
+		number(e, `"linger2":`, v.Linger2)
+	}
+	if !e.usual || !v.Keepalive.Is(false) {
+		boolean(e, `"keepalive":`, v.Keepalive)
+	}
 	e.flagIf(`"repair":`, v.Repair)
 	e.flagIf(`"mptcp":`, v.MPTCP)
 	{
@@ -593,4 +631,34 @@ func (j *judged) from(v *model.Judgement) {
 
 func (j *judged) into(v *model.Judgement) {
 	v.LingerOutcome = j.LingerOutcome
+}
+
+// allKnown reports whether no fact that has a usual value is unknown.
+func allKnown(v *model.Facts) bool {
+	return true &&
+		v.TCP.FIN.Sent.Known() &&
+		v.TCP.FIN.Received.Known() &&
+		v.TCP.RST.Sent.Known() &&
+		v.TCP.RST.Received.Known() &&
+		v.TCP.Bytes.Unsent.Known() &&
+		v.TCP.Bytes.Unacked.Known() &&
+		v.TCP.Bytes.Unread.Known() &&
+		v.TCP.Bytes.Retransmitted.Known() &&
+		v.TCP.Retransmits.Known() &&
+		v.TCP.Limited.Busy.Known() &&
+		v.TCP.Limited.Receiver.Known() &&
+		v.TCP.Limited.Sender.Known() &&
+		v.TCP.FastOpen.Known() &&
+		v.TCP.TimeWait.Known() &&
+		v.Linger.On.Known() &&
+		v.Evidence.Owned.Known() &&
+		v.Evidence.Dead.Known() &&
+		v.Evidence.Descriptor != 0 &&
+		v.Evidence.Shutdown.Known() &&
+		v.Evidence.FINAcked.Known() &&
+		v.Evidence.TimerRetransmits.Known() &&
+		v.Evidence.TimerProbes.Known() &&
+		v.Evidence.UserTimeout.Known() &&
+		v.Evidence.Linger2.Known() &&
+		v.Evidence.Keepalive.Known()
 }

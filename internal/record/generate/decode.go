@@ -27,6 +27,7 @@ func decoder(s *spec) string {
 		}
 	}
 	w.endLine(s)
+	w.usual(s)
 	return w.String()
 }
 
@@ -69,6 +70,19 @@ func (w *decoding) endLine(s *spec) {
 	for _, fields := range [][]*field{shared, s.judgement, s.facts} {
 		w.objects(fields, "")
 	}
+}
+
+// usual writes what a line with the mark leaves out.
+func (w *decoding) usual(s *spec) {
+	w.printf("\n// assumeUsual fills in what a line has left out because it is as usual.\nfunc assumeUsual(v *model.Facts) {\n")
+	usual(s.facts, "v", func(f *field, v string) {
+		if f.class == name {
+			w.printf("if %[1]s == 0 {\n_ = %[1]s.UnmarshalText([]byte(%[2]q))\n}\n", v, f.usual)
+		} else {
+			w.printf("assume(&%s, %s)\n", v, f.usual)
+		}
+	})
+	w.printf("}\n")
 }
 
 func constantOf(s *spec, name string) string {
@@ -152,6 +166,9 @@ func (w *decoding) objects(fields []*field, path string) {
 		}
 		w.printf("\nfunc (d *Decoder) %s(v *%s) {\nd.member = %q\n", one, f.inModel(), below)
 		w.printf("for key, ok := d.enter(); ok; key, ok = d.next() {\nswitch string(key) {\n")
+		if f.goType == "Evidence" {
+			w.printf("case %[1]q:\nd.bool(%[2]q, &d.usual)\n", usualMark.jsonName, within(below, usualMark.jsonName))
+		}
 		w.cases(f.fields, "v", below)
 		w.end()
 		w.objects(f.fields, below)

@@ -70,12 +70,15 @@ func rows(b *strings.Builder, prefix string, fields []*field) {
 		path := prefix + f.jsonName
 		switch f.class {
 		case object:
+			if f.goType == "Evidence" {
+				row(b, path+"."+usualMark.jsonName, usualMark.shown(), usualMark.doc, nil)
+			}
 			rows(b, path+".", f.fields)
 		case objects:
 			row(b, path, "list of objects", f.doc, nil)
 			rows(b, path+"[].", f.fields)
 		default:
-			row(b, path, f.shown(), f.doc, f.names)
+			row(b, path, f.shown(), f.described(), f.names)
 		}
 	}
 }

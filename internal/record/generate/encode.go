@@ -38,6 +38,7 @@ func encoder(s *spec) string {
 	w.method("judgement", "model.Judgement", "Judgement", without(s.judgement, "CloseBlocked"))
 	w.method("facts", "model.Facts", "Facts", without(s.facts, "ID"))
 	w.elsewhere(s)
+	w.usual(s)
 	return w.String()
 }
 
@@ -56,6 +57,19 @@ func (w *encoding) elsewhere(s *spec) {
 		w.printf("v.%[1]s = j.%[1]s\n", f.goName)
 	}
 	w.printf("}\n")
+}
+
+// usual writes when the usual values may be left out of a line.
+func (w *encoding) usual(s *spec) {
+	w.printf("\n// allKnown reports whether no fact that has a usual value is unknown.\nfunc allKnown(v *model.Facts) bool {\nreturn true")
+	usual(s.facts, "v", func(f *field, v string) {
+		if f.class == name {
+			w.printf(" &&\n%s != 0", v)
+		} else {
+			w.printf(" &&\n%s.Known()", v)
+		}
+	})
+	w.printf("\n}\n")
 }
 
 // membersOf returns what a kind has beside facts and judgement.
@@ -101,6 +115,9 @@ func (w *encoding) method(name, goType, owner string, fields []*field) {
 	}
 	w.written[name] = true
 	w.printf("\nfunc (e *encoder) %s(v *%s) {\n", name, goType)
+	if owner == "Evidence" {
+		w.printf("e.flagIf(%s, e.usual)\n", usualMark.key())
+	}
 	inside := false
 	var current *part
 	for _, f := range fields {
@@ -190,6 +207,14 @@ func (w *encoding) field(f *field, owner string) {
 func (w *encoding) value(f *field, v, p string) {
 	key := f.key()
 	switch {
+	case f.usual != "" && f.class == name:
+		w.printf("if %[2]s != 0 && (!e.usual || %[2]s.String() != %[3]q) {\ne.name(%[1]s, %[2]s.String())\n}\n", key, v, f.usual)
+	case f.usual != "":
+		w.printf("if !e.usual || !%s.Is(%s) {\n", v, f.usual)
+		rest := *f
+		rest.usual = ""
+		w.value(&rest, v, p)
+		w.printf("}\n")
 	case f.optional && f.class == boolean:
 		w.printf("boolean(e, %s, %s)\n", key, v)
 	case f.optional:

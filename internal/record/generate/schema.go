@@ -79,7 +79,7 @@ func schemaJSON(s *spec) []byte {
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
 		{"$id", "urn:closetrace:record:1"},
 		{"title", "closetrace/1"},
-		{"description", "One line of a recording of closetrace (JSON Lines). A member that is not known is absent. Readers ignore members and kinds that they do not know."},
+		{"description", "One line of a recording of closetrace (JSON Lines). A member that is not known is absent; with facts.usual, so is a known one with its usual value. Readers ignore members and kinds that they do not know."},
 		{"type", "object"},
 		{"required", required},
 		{"properties", properties},
@@ -159,7 +159,7 @@ func schemas(fields []*field) node {
 }
 
 func (f *field) schema() node {
-	described := pair{"description", f.doc}
+	described := pair{"description", f.described()}
 	switch f.class {
 	case moment:
 		return node{{"$ref", "#/$defs/time"}, described}
@@ -173,7 +173,11 @@ func (f *field) schema() node {
 	case name:
 		return node{{"type", "string"}, described, {"enum", f.names}}
 	case object:
-		return append(node{{"type", "object"}, described}, members(f.fields)...)
+		own := f.fields
+		if f.goType == "Evidence" {
+			own = append([]*field{usualMark}, own...)
+		}
+		return append(node{{"type", "object"}, described}, members(own)...)
 	case objects:
 		return node{{"type", "array"}, described, {"items", append(node{{"type", "object"}}, members(f.fields)...)}}
 	case counts:
@@ -196,6 +200,14 @@ func (f *field) schema() node {
 	default:
 		return node{{"type", "string"}, described}
 	}
+}
+
+// described is the description with what is left out.
+func (f *field) described() string {
+	if f.usual == "" {
+		return f.doc
+	}
+	return fmt.Sprintf("%s. With facts.usual, absent is %s", f.doc, f.usual)
 }
 
 func members(fields []*field) node {

@@ -56,6 +56,7 @@ type field struct {
 	fields   []*field // of an object, or of one of objects
 	derived  bool     // by a method of that name, and not stored
 	judged   bool     // of the judgement, though written in an object of the facts
+	usual    string   // the value that is left out where [usualMark] says so
 }
 
 // special says how a type with a text or list form of its own is written.
@@ -87,7 +88,6 @@ var parts = []part{
 	{"closer", "Facts", "Closer", "Closer"},
 	{"place", "Facts", "Container", "Systemd"},
 	{"path", "TCP", "Path", "Path"},
-	{"flags", "TCP", "FIN", "RST"},
 }
 
 // derived are members that follow from others, by a method of the type.
@@ -96,6 +96,25 @@ var derived = map[string]field{
 		goName: "Type", jsonName: "type", class: name, omit: true, derived: true, goType: "string",
 		doc: "Family of the addresses", names: []string{"ipv4", "ipv6"},
 	},
+}
+
+// usualMark is of the line only: facts that are known and have their usual value are left
+// out. Without it, what is absent is not known.
+var usualMark = &field{
+	jsonName: "usual", class: boolean, omit: true, goType: "bool",
+	doc: "Members of this line that have a usual value are known: one that is absent has it",
+}
+
+// usual calls do for the facts with a usual value, with where they are in v.
+func usual(fields []*field, v string, do func(f *field, v string)) {
+	for _, f := range fields {
+		at := f.of(v, "")
+		if f.class == object && !f.judged {
+			usual(f.fields, at, do)
+		} else if f.usual != "" {
+			do(f, at)
+		}
+	}
 }
 
 // limits returns the range of an integer field. A plain int is the ID of a process,
