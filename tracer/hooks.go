@@ -61,6 +61,10 @@ func (e *environment) programs() (*ebpf.CollectionSpec, error) {
 	return spec.Copy(), nil
 }
 
+// forget frees what only loading needs, some megabytes; hooks that are attached again
+// need none of it.
+func (e *environment) forget() { *e = environment{cgroup: e.cgroup} }
+
 // core is attached in every mode.
 var core = []hook{
 	{program: "set_state", attach: attachTracing, copied: bySoftirqs},

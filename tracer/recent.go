@@ -33,8 +33,9 @@ type recent struct {
 	ring  []*ended
 	count uint64 // added so far
 	// fresh were never used; free were pushed out of the ring while they were held.
-	fresh []ended
-	free  []*ended
+	fresh  []ended
+	free   []*ended
+	memory *remembered
 	// pushed are the latest held ends of sockets that the ring has no more room for.
 	pushed map[uint64]*ended
 }
@@ -86,7 +87,7 @@ func mapped(b *[16]byte) [16]byte {
 
 func newRecent() recent {
 	return recent{
-		seed: maphash.MakeSeed(), ring: make([]*ended, recentMax), pushed: map[uint64]*ended{},
+		seed: maphash.MakeSeed(), memory: newRemembered(), ring: make([]*ended, recentMax), pushed: map[uint64]*ended{},
 		heads: make([]uint64, recentMax), mates: make([]uint64, recentMax), socks: make([]uint64, recentMax),
 	}
 }
@@ -142,7 +143,7 @@ func (t *recent) unused() *ended {
 		return e
 	}
 	if len(t.fresh) == 0 {
-		t.fresh = make([]ended, 64)
+		t.fresh = t.memory.more()
 	}
 	e := &t.fresh[0]
 	t.fresh = t.fresh[1:]

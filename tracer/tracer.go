@@ -156,6 +156,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 	t.asm.began, t.asm.following = t.now.monotonic(), opts.PID != 0
 	t.asm.attached(t.loaded.allReturns())
 	t.asm.namespaces = newNamespaces(opts.NetNS, t.now.monotonic())
+	env.forget()
 	return t, nil
 }
 

@@ -60,10 +60,9 @@ func (t *traceFlags) flags(set *pflag.FlagSet) {
 	set.BoolVar(&t.commandLine, "command-line", false, "record command lines too (they may hold secrets)")
 }
 
-// traceGC is the garbage collector's percentage that keeps a trace of a busy host under 40 MB: the ends of the last 100 ms
-// and the connections in TIME_WAIT are in memory, and collecting them costs nothing
-// to speak of, because they hold few pointers.
-const traceGC = 50
+// traceGC is the garbage collector's percentage: a trace allocates little, and what it
+// keeps, the verdicts of the last ends above all, has no pointers to follow.
+const traceGC = 20
 
 // trace is a session that was started by flags.
 type trace struct {

@@ -78,7 +78,10 @@ type entry[T any] struct {
 }
 
 func (r *ring[T]) add(e entry[T]) {
-	if len(r.entries) < Remembered {
+	if n := len(r.entries); n < Remembered {
+		if n == cap(r.entries) && n > Remembered/4 { // append would go beyond
+			r.entries = append(make([]entry[T], 0, Remembered), r.entries...)
+		}
 		r.entries = append(r.entries, e)
 	} else {
 		r.entries[r.next] = e
