@@ -244,9 +244,9 @@ type TCP struct {
 	LastSent Time `json:"last_sent_time,omitzero"`
 	// When data was last received before this end began to close; up to one jiffy off
 	// (Linux).
-	LastReceived Time `json:"last_received_time,omitzero"`
+	LastReceived Time `json:"last_received_time,omitzero" usual:"follows: last_sent_time, if payload was sent and received"`
 	// Age of the younger of both at the close, the first FIN or the RST.
-	Idle Opt[time.Duration] `json:"idle_ns,omitzero"`
+	Idle Opt[time.Duration] `json:"idle_ns,omitzero" usual:"follows: 0, if there is a last_speaker"`
 	// Who sent the last data.
 	//
 	// If it is the peer and this end closed, a request is unanswered; if it is this

@@ -976,6 +976,12 @@ func assumeUsual(v *model.Facts) {
 	assume(&v.TCP.Bytes.Unread, 0)
 	assume(&v.TCP.Bytes.Retransmitted, 0)
 	assume(&v.TCP.Retransmits, 0)
+	if v.TCP.LastReceived == 0 {
+		v.TCP.LastReceived = usualLastReceived(&v.TCP)
+	}
+	if !v.TCP.Idle.Known() {
+		v.TCP.Idle = usualIdle(&v.TCP)
+	}
 	assume(&v.TCP.Limited.Busy, 0)
 	assume(&v.TCP.Limited.Receiver, 0)
 	assume(&v.TCP.Limited.Sender, 0)

@@ -61,7 +61,9 @@ func (e *encoder) Counters(v *model.Counters) {
 }
 
 func (e *encoder) inNetwork(v *model.Network) {
-	e.word(`"type":`, v.Type())
+	if !e.usual {
+		e.word(`"type":`, v.Type())
+	}
 	{
 		at := e.open(`"local":`)
 		e.inEndpoint(&v.Local)
@@ -421,8 +423,12 @@ func (e *encoder) inTCP(v *model.TCP) {
 	}
 	number(e, `"srtt_ns":`, v.SRTT)
 	e.timeIf(`"last_sent_time":`, v.LastSent)
-	e.timeIf(`"last_received_time":`, v.LastReceived)
-	number(e, `"idle_ns":`, v.Idle)
+	if !e.usual || v.LastReceived != usualLastReceived(v) {
+		e.timeIf(`"last_received_time":`, v.LastReceived)
+	}
+	if !e.usual || v.Idle != usualIdle(v) {
+		number(e, `"idle_ns":`, v.Idle)
+	}
 	if v.LastSpeaker != 0 {
 		e.name(`"last_speaker":`, v.LastSpeaker.String())
 	}
@@ -645,6 +651,8 @@ func allKnown(v *model.Facts) bool {
 		v.TCP.Bytes.Unread.Known() &&
 		v.TCP.Bytes.Retransmitted.Known() &&
 		v.TCP.Retransmits.Known() &&
+		(v.TCP.LastReceived != 0 || usualLastReceived(&v.TCP) == 0) &&
+		(v.TCP.Idle.Known() || !usualIdle(&v.TCP).Known()) &&
 		v.TCP.Limited.Busy.Known() &&
 		v.TCP.Limited.Receiver.Known() &&
 		v.TCP.Limited.Sender.Known() &&
