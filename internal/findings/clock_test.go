@@ -8,8 +8,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestClockSetBack: ends are judged as they come though the clock was set back by an hour,
-// and not an hour later.
+// TestClockSetBack: after the clock was set back by an hour, ends are judged as they
+// come, and not an hour later.
 func TestClockSetBack(t *testing.T) {
 	e := findings.New()
 	play := func(from time.Duration) {

@@ -26,10 +26,10 @@ type end struct {
 	pid         int
 	closer      string
 	closerPID   int
-	inherited   bool // the owner is known only as the closer, and another process had accepted it
+	inherited   bool // the owner is known only as the closer, and another process had accepted the connection
 	signal      int
 	oom         model.Opt[bool]
-	told        int // the signal that the process got just before, and who sent it
+	told        int // the signal that the process got just before, and its sender
 	toldBy      string
 	toldPID     int
 	tcpError    string
@@ -82,7 +82,7 @@ const maxText = 64
 
 func short(s string) string {
 	if len(s) > maxText {
-		return strings.Clone(s[:maxText]) // not the whole of it, which a hostile file chose
+		return strings.Clone(s[:maxText]) // not the whole text, whose length a hostile file chose
 	}
 	return s
 }
@@ -113,7 +113,7 @@ func (e *end) fill(t *model.Teardown) {
 	}
 }
 
-// amend takes over what an outcome tells of the end whose facts e has.
+// amend takes over what an outcome says about the end whose facts e has.
 func (e *end) amend(o *end) {
 	e.time, e.cause, e.verdict, e.rule, e.later = o.time, o.cause, o.verdict, o.rule, true
 	e.inferred = o.inferred
@@ -129,7 +129,7 @@ func (e *end) amend(o *end) {
 	}
 }
 
-// port is the service's: the local one of an end that accepted.
+// port is that of the service: the local port of an end that accepted.
 func (e *end) port() uint16 {
 	if e.passive() {
 		return e.local.Port()
@@ -137,8 +137,8 @@ func (e *end) port() uint16 {
 	return e.peer.Port()
 }
 
-// passive: this end accepted. Where the role was not seen, the end that connected
-// has the ephemeral port, which is the higher one.
+// passive: this end accepted. If the role was not seen, the end that connected has the
+// ephemeral port, which is the higher one.
 func (e *end) passive() bool {
 	if e.role == model.RoleUnknown {
 		return e.local.Port() < e.peer.Port()
@@ -146,8 +146,8 @@ func (e *end) passive() bool {
 	return e.role == model.Passive
 }
 
-// gap is how long the peer had been silent when this end last spoke, or the
-// other way round: the idle time before the last message.
+// gap is the idle time before the last message: how long the peer had been silent when
+// this end last sent data, or the other way round.
 func (e *end) gap() time.Duration {
 	if e.lastSent == 0 || e.lastReceived == 0 {
 		return unknown
@@ -155,13 +155,13 @@ func (e *end) gap() time.Duration {
 	return max(e.lastSent.Sub(e.lastReceived), e.lastReceived.Sub(e.lastSent))
 }
 
-// unanswered: the peer spoke last, and this end said nothing any more. It is also
-// true of a peer that spoke and was never answered at all.
+// unanswered: the peer sent data last, and this end did not answer. It is also true of a
+// peer that never got any answer.
 func (e *end) unanswered() bool {
 	return e.speaker == model.SidePeer || e.speaker == model.SideUnknown && e.received > 0 && !e.spoke()
 }
 
-// spoke: this end has said something, whether or not it was acknowledged.
+// spoke: this end has sent data, whether or not it was acknowledged.
 func (e *end) spoke() bool { return e.sent > 0 || e.unacked > 0 || e.lastSent != 0 }
 
 func (e *end) exchanged() bool { return e.sent > 0 && e.received > 0 }

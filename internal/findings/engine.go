@@ -14,8 +14,8 @@ const (
 	// with their outcome: at 100,000 a second those of the last 330 ms, and about
 	// 12 MB.
 	kept = 32 << 10
-	// hold is how long an end waits, in the time of the stream, before it is judged:
-	// ends come in no strict order, and the other end may come after this one.
+	// hold is how long an end waits, in the time of the stream, before it is judged: ends
+	// do not come in strict order, and the other end may come after this one.
 	hold = 250 * time.Millisecond
 	// batch is how often ends are judged.
 	batch = 50 * time.Millisecond
@@ -31,7 +31,7 @@ type Engine struct {
 	indexes [indexes]index
 	waiting []*end // not judged yet, in the order in which they came
 	ready   []*end
-	walked  uint64 // waiting ends looked at since the begin, for tests
+	walked  uint64 // waiting ends looked at since the beginning, for tests
 	scratch end
 	match   match
 	newest  model.Time // of the stream
@@ -44,7 +44,7 @@ type Engine struct {
 	services  map[service]string
 	refusals  refusals
 	groups    map[key]*group
-	untracked uint64 // ends for which there was no group left
+	untracked uint64 // ends that found no free group
 	counters  overflow
 	moments   moments
 	timeWaits rolling
@@ -90,8 +90,7 @@ func (e *Engine) Add(r *model.Record) {
 	}
 }
 
-// Advance says that the stream has come to now, though nothing ended: for a live
-// trace on which nothing happens.
+// Advance moves the stream's time to now, for a live trace in which nothing ends.
 func (e *Engine) Advance(now model.Time) {
 	if e.first == 0 {
 		e.first = now
@@ -123,7 +122,7 @@ func (e *Engine) end(r *model.Record) {
 	e.waiting = append(e.waiting, x)
 }
 
-// inherit makes x, an outcome, the end before with what the outcome tells.
+// inherit makes x, an outcome, the end before with what the outcome says.
 func (e *Engine) inherit(x, before *end) {
 	*x = *before
 	x.amend(&e.scratch)
@@ -137,9 +136,9 @@ func (e *Engine) inherit(x, before *end) {
 }
 
 // stray joins a reset that this host sent without a socket with the end that it hit. That
-// may be judged already: such resets are told once a second. A reset for a request that
-// waits in a listener's queue (tcp_abort_on_overflow) has another reason than that there
-// is no socket, and comes from the other end.
+// may be judged already: such resets are reported once a second. A reset for a request
+// that waits in a listener's queue (tcp_abort_on_overflow) has another reason than that
+// there is no socket, and comes from the other end.
 func (e *Engine) stray(record *model.Record) {
 	reason := record.Teardown.TCP.RST.Reason
 	if record.Stray.Why != model.StrayNotOurs || reason != "" && reason != "NO_SOCKET" {
@@ -212,8 +211,8 @@ func (e *Engine) join(x *end) {
 	}
 }
 
-// joins reports whether a and b may be of one connection, as far as roles,
-// fingerprints and times tell.
+// joins reports whether a and b may be of one connection, as far as roles, fingerprints
+// and times show.
 func joins(a, b *end) bool {
 	apart := a.time.Sub(b.time)
 	if apart < 0 {
@@ -266,8 +265,8 @@ func (e *Engine) judgeUntil(until model.Time) {
 	}
 }
 
-// judge takes the connection of x, with the other end if it is known. The second
-// end of a connection that was taken already counts for nothing.
+// judge takes the connection of x, with the other end if it is known. The second end of a
+// connection that was already taken does not count.
 func (e *Engine) judge(x *end) {
 	x.judged = true
 	e.know(x)
@@ -312,7 +311,7 @@ func (e *Engine) take(p *Pattern, i int, x, o *end) bool {
 	}
 	g.add(m)
 	if p.partial {
-		return false // others may say more of it
+		return false // other patterns may say more about it
 	}
 	x.explained = true
 	if o != nil {

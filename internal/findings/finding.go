@@ -88,9 +88,9 @@ func (r *Report) Worst(n int) []Finding {
 	return r.Findings[:end]
 }
 
-// Report returns what was found among all that was added, the most harmful first.
-// What waits for its other end is not in it until the stream's stop record, or
-// until [Engine.Advance].
+// Report returns what was found among all that was added, the most harmful first. An end
+// that waits for its other end is not in it until the stream's stop record, or until
+// [Engine.Advance].
 func (e *Engine) Report() *Report {
 	r := &Report{Findings: []Finding{}, Connections: e.total, Lost: e.lost, Untracked: e.untracked}
 	for _, g := range e.groups {
@@ -111,7 +111,7 @@ func (e *Engine) Report() *Report {
 	return r
 }
 
-// finding is what group g says; false if it is none.
+// finding makes the finding of group g; false if it has none.
 func (e *Engine) finding(g *group) (Finding, bool) {
 	p := &patterns[g.key.pattern]
 	if g.count < max(p.least, 1) {

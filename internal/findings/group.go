@@ -39,7 +39,7 @@ type group struct {
 	pids        []int
 	partner     string // the process at the other end, if it is on this host
 	detail      string // of the pattern: a signal, an error
-	gaps        bool   // idle times are not those of the records
+	gaps        bool   // idle times differ from those of the records
 	killer      string // who sent that signal
 	killerPID   int
 	oom, notOOM uint64 // how many were killed by the OOM killer, and how many by others
@@ -76,10 +76,10 @@ type match struct {
 	idle     time.Duration
 	blocked  time.Duration
 	detail   string
-	peer     netip.AddrPort // if another one than that of the end
+	peer     netip.AddrPort // if not that of the end
 	also     string         // the id of another end that proves it
 	gap      bool           // idle is the time before a farewell
-	told     bool           // the process ended because another one told it to
+	told     bool           // the process ended because another one signalled it
 }
 
 func (g *group) add(m *match) {
@@ -181,7 +181,7 @@ func (s *spread) deviation() float64 {
 	return math.Sqrt(max(0, s.sumSquare/float64(s.n)-mean*mean)) / mean
 }
 
-// values finds the duration that occurs most: it counts them in steps of 1.5 %.
+// values finds the most frequent duration: it counts them in steps of 1.5 %.
 type values struct {
 	bins map[int16]uint64
 	sums map[int16]time.Duration
@@ -204,14 +204,14 @@ func (v *values) add(d time.Duration) {
 	v.sums[bin] += d
 }
 
-// mode returns the duration around which most are, within 1.5 % on each side, and how
-// many these are.
+// mode returns the duration around which most lie, within 1.5 % on each side, and how
+// many.
 func (v *values) mode() (around time.Duration, n uint64) {
 	around, n, _ = v.most()
 	return around, n
 }
 
-// bounds are those within which the durations of the mode are.
+// bounds are the least and the greatest duration of the mode.
 func (v *values) bounds() (from, to time.Duration) {
 	_, _, bin := v.most()
 	return time.Duration(math.Ceil(math.Pow(step, float64(bin)))), time.Duration(math.Ceil(math.Pow(step, float64(bin+2))))

@@ -9,9 +9,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestHostileRecordsCostNoMore: what one record makes the engine look at does not grow
-// with the records before it, whatever they have in common. A user of a traced host
-// can make ends with one tuple, and whoever writes a recording all the others.
+// TestHostileRecordsCostNoMore: the work that one record causes does not grow with the
+// records before it, whatever they have in common. A user of a traced host can make ends
+// with one tuple; a recording can be crafted with any other collision.
 func TestHostileRecordsCostNoMore(t *testing.T) {
 	const many = 4 * kept
 	begin := model.TimeOf(time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC))
@@ -80,8 +80,8 @@ func TestHostileRecordsCostNoMore(t *testing.T) {
 	}
 }
 
-// checkChains: what is linked one way is linked the other way, each end is in an index
-// once or not at all, and no chain has one that was dropped.
+// checkChains: links are the same in both directions, each end is in an index at most
+// once, and no chain has a dropped end.
 func checkChains(t *testing.T, e *Engine) {
 	t.Helper()
 	for i := range e.indexes {

@@ -20,7 +20,7 @@ const (
 type index struct {
 	heads []*end
 	which int
-	steps uint64 // links followed since the begin, for tests
+	steps uint64 // links followed since the beginning, for tests
 }
 
 // link is an end's place in an index. Its hash is 0 if it is not in it.
@@ -30,7 +30,7 @@ type link struct {
 	previous *end // nil for the first
 }
 
-// maxSteps bounds a search: a stream that is made to collide must not cost more.
+// maxSteps bounds a search: a stream crafted to collide must not cost more.
 const maxSteps = 64
 
 func (x *index) head(hash uint32) **end { return &x.heads[(hash>>1)%uint32(len(x.heads))] }

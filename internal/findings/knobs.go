@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// knobs are what to turn in a program, by the begin of its name: the idle time after which
-// it closes as a server and as a client, the time limit after which it ends a worker, the
-// length of its accept queue, and how long it waits for one that does not read.
+// knobs are a program's settings, by the beginning of its name: the idle timeouts as a
+// server and as a client, the timeout after which it ends a worker, the length of its
+// accept queue, and how long it waits for a peer that does not read.
 type knobs struct {
 	program                           string
 	idle, pool, limit, backlog, write string
@@ -39,7 +39,7 @@ var programs = [...]knobs{
 	{program: "memcached", idle: "-o idle_timeout", backlog: "-b"},
 }
 
-// knobsOf returns what is known of a program; nothing of one that is not.
+// knobsOf returns the settings of a program, the zero value if it is not known.
 func knobsOf(process string) (k knobs) {
 	for i := range programs {
 		if p := &programs[i]; process != "" && strings.HasPrefix(process, p.program) {
@@ -49,7 +49,7 @@ func knobsOf(process string) (k knobs) {
 	return k
 }
 
-// bracket puts a knob behind the program that has it.
+// bracket puts a setting after the program that has it.
 func bracket(knob string) string {
 	if knob == "" {
 		return ""
@@ -72,7 +72,7 @@ func (g *group) clientOf() string {
 	return g.key.process
 }
 
-// killAdvice says what to change when a process was ended by a signal that by sent.
+// killAdvice says what to change when another process ended one by a signal.
 func (g *group) killAdvice(otherwise string) string {
 	limit := knobsOf(cmp.Or(g.killer, g.key.process)).limit
 	switch {

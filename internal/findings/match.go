@@ -7,15 +7,15 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// The conditions of the patterns. Each looks at m.end, and at m.other if that is
-// known. They read facts only; one that is missing never makes a condition hold.
+// The conditions of the patterns. Each looks at m.end, and at m.other if that is known.
+// They read facts only; a missing fact never makes a condition hold.
 
 const (
-	// justNow is how long ago what was said when closing may be, jiffies included.
+	// justNow is how old data that was sent while closing may be, jiffies included.
 	justNow = 50 * time.Millisecond
 	// idleLeast is the least time without data that is called idle.
 	idleLeast = 500 * time.Millisecond
-	// small is less than an upload and more than a request usually has.
+	// small is less than an upload and more than a usual request.
 	small = 64 << 10
 	// bodyLeast is the least unread data that is taken for an upload.
 	bodyLeast = 1024
@@ -27,13 +27,13 @@ var alertSizes = []int64{22, 23, 24, 26, 31, 37, 53, 55, 61, 63, 69, 85}
 
 func farewell(n int64) bool { return slices.Contains(alertSizes, n) }
 
-// tlsPorts are where only TLS is spoken.
+// tlsPorts are ports of TLS only.
 var tlsPorts = []uint16{443, 465, 563, 636, 853, 989, 990, 993, 995, 2376, 5061, 5671, 6443, 6697, 8443, 8883, 9443}
 
 func tls(x *end) bool { return slices.Contains(tlsPorts, x.port()) }
 
-// tiny: connected, hardly a word, reset. Whether it is a health check shows when
-// it comes again and again.
+// tiny: connected, hardly any data, reset. Whether it is a health check shows when it
+// repeats.
 func tiny(m *match) bool {
 	x := m.end
 	if x.unread > 0 || x.unacked > 0 || x.sent < 0 || x.received < 0 || x.sent+x.received > 1024 {
@@ -47,7 +47,7 @@ func tiny(m *match) bool {
 	return false
 }
 
-// closeNotify: all that was thrown away is a farewell, after both had spoken.
+// closeNotify: all that was discarded is a farewell, after both ends had sent data.
 func closeNotify(m *match) bool {
 	x, o := m.end, m.other
 	if !x.exchanged() {
@@ -71,7 +71,7 @@ func closeNotify(m *match) bool {
 		m.bytes = o.unacked
 		return true
 	case model.CausePeerReset:
-		// The peer had sent its FIN; what it did not take any more is a farewell.
+		// The peer had sent its FIN; what it no longer took is a farewell.
 		if !x.passive() || !x.finIn || !farewell(x.unacked) || o != nil && o.cause == model.CauseUnreadData {
 			return false
 		}
@@ -105,8 +105,8 @@ func inherited(m *match) bool {
 	return x.unread > 0 && (x.call == model.CallExit || x.process == x.closer)
 }
 
-// killed: the process ended with the peer waiting for its answer; or it was told to end,
-// and closed the connection by itself.
+// killed: the process ended while the peer waited for its answer; or it got a signal to
+// end, and closed the connection by itself.
 func killed(m *match) bool {
 	x := m.end
 	if !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 {
@@ -135,7 +135,7 @@ func (x *end) endedBy() (signal string, told bool) {
 	return model.SignalName(x.signal), x.told == x.signal
 }
 
-// sinceHeard is how long the peer's last words waited when this end ended.
+// sinceHeard is how long the peer's last data had waited when this end ended.
 func sinceHeard(x *end) time.Duration {
 	if x.lastReceived == 0 {
 		return 0
@@ -201,8 +201,8 @@ func requestLost(m *match) bool {
 	return true
 }
 
-// neverAnswered: one request came, and after a while the server closed in good order
-// without a word.
+// neverAnswered: one request came, and after a while the server closed gracefully without
+// an answer.
 func neverAnswered(m *match) bool {
 	x := m.end
 	if x.cause != model.CauseFIN || !x.passive() || x.initiator != model.InitiatorLocal || x.later ||
@@ -246,7 +246,7 @@ func keepaliveRace(m *match) bool {
 		}
 		m.idle = max(x.idle, 0)
 		if gap := x.gap(); o != nil && x.speaker == model.SideLocal && x.idle >= 0 && x.idle < justNow && gap >= time.Second {
-			m.idle = gap // it has said farewell when it closed
+			m.idle = gap // it sent a farewell when it closed
 			return true
 		}
 		if x.idle < 0 { // an old recording
@@ -255,7 +255,7 @@ func keepaliveRace(m *match) bool {
 		}
 		return x.idle >= idleLeast
 	case o == nil && x.cause == model.CausePeerReset && !x.passive() && x.finIn && !x.closed():
-		// The other side's story is not known: it had closed, then we sent.
+		// The other end is not known: it had closed, then we sent.
 		gap := x.gap()
 		m.inferred, m.idle = true, max(gap, 0)
 		return x.unacked > 0 && x.unacked < small && gap >= idleLeast

@@ -18,7 +18,7 @@ func blackHole(m *match) bool {
 	return x.received > 0 || x.sent > 0 || x.established
 }
 
-// slowReader: the peer had no room for what was to be sent, until someone gave up.
+// slowReader: the peer had no room for the data, until one end gave up.
 func slowReader(m *match) bool {
 	x := m.end
 	m.bytes, m.blocked = x.unacked, max(x.receiverLimited, 0)
@@ -28,7 +28,7 @@ func slowReader(m *match) bool {
 	return x.verdict != model.Graceful && x.unacked > 0 && x.busy >= time.Second && x.receiverLimited >= x.busy*8/10
 }
 
-// pathDead: nothing came back from the peer any more.
+// pathDead: the peer no longer answered.
 func pathDead(m *match) bool {
 	x := m.end
 	m.bytes, m.detail = x.unacked, x.cause.String()
@@ -74,8 +74,8 @@ func refused(m *match) bool {
 	return m.end.cause == model.CauseRefused
 }
 
-// idleClosed: closed by this side, or by the peer, when nobody had spoken for a
-// while. It is only counted: whether the time is always the same shows later.
+// idleClosed: closed by either side after an idle time. It is only counted here: whether
+// the time is always the same shows later.
 func idleClosed(m *match) bool {
 	x := m.end
 	m.idle = x.idle
@@ -96,13 +96,13 @@ func idleClosed(m *match) bool {
 // farewellPorts are those of protocols whose servers say why they close: PostgreSQL's.
 var farewellPorts = []uint16{5432, 6432}
 
-// saysFarewell: a server of this protocol says something when it closes, so that the
+// saysFarewell: a server of this protocol sends a farewell when it closes, so that the
 // connection is not idle then.
 func saysFarewell(x *end) bool {
 	return x.passive() && (tls(x) || slices.Contains(farewellPorts, x.port()))
 }
 
-// idlePeerClosed is the same of a peer that is elsewhere.
+// idlePeerClosed is the same for a peer on another host.
 func idlePeerClosed(m *match) bool {
 	x := m.end
 	if m.other != nil || x.later || x.idle < time.Second || x.initiator != model.InitiatorPeer || x.verdict != model.Graceful {
@@ -112,8 +112,9 @@ func idlePeerClosed(m *match) bool {
 	return true
 }
 
-// idleReset: an idle connection was ended hard by this side, as MariaDB and RabbitMQ do. A
-// client that thins out its pool so (HAProxy) harms nobody: it sends the next request.
+// idleReset: this side reset an idle connection, as MariaDB and RabbitMQ do. A client
+// that trims its pool this way (HAProxy) does no harm: it is the one that sends the next
+// request.
 func idleReset(m *match) bool {
 	x := m.end
 	m.idle = x.idle
@@ -130,7 +131,7 @@ func aborted(m *match) bool {
 	return x.cause == model.CauseLingerZero && x.passive() && x.call != model.CallDestroy
 }
 
-// abortedByClient is the same of the side that connected.
+// abortedByClient is the same for the side that connected.
 func abortedByClient(m *match) bool {
 	x := m.end
 	m.bytes = max(x.unacked, 0)
@@ -156,8 +157,8 @@ func middlebox(m *match) bool {
 	return !x.finIn && x.exchanged() && x.speaker == model.SideLocal && gap >= 30*time.Second && x.unacked > 0
 }
 
-// resetAfterConnect: connected, and reset before a word came. The server has no end to
-// show for it if its accept queue was full.
+// resetAfterConnect: connected, and reset before any data came. The server has no record
+// of it if its accept queue was full.
 func resetAfterConnect(m *match) bool {
 	x := m.end
 	m.peer = x.peer
@@ -178,13 +179,13 @@ func leaked(m *match) bool {
 		closed = x.time
 	}
 	m.blocked = closed.Sub(x.firstFIN)
-	if x.lastSent == 0 { // it is not known whether it still answered
+	if x.lastSent == 0 { // whether it still answered is not known
 		return m.blocked >= leakAlone
 	}
 	return m.blocked >= leakLeast && x.lastSent < x.firstFIN
 }
 
-// exited: its process ended, and nobody was waiting.
+// exited: its process ended, and the peer was not waiting.
 func exited(m *match) bool {
 	x := m.end
 	if x.call != model.CallExit && (x.told == 0 || x.initiator != model.InitiatorLocal || x.later) || !x.passive() || !x.established {

@@ -54,7 +54,7 @@ type counter struct {
 const maxCounters = 128
 
 func (e *Engine) count(c *model.Counters) {
-	begin := c.Time.Add(-max(c.Interval, 0)) // it moved some time since then
+	begin := c.Time.Add(-max(c.Interval, 0)) // it moved at some time since then
 	for name, n := range c.Counts {
 		had := e.counters[name]
 		if had == nil {
@@ -85,7 +85,7 @@ func (e *Engine) counted(names ...string) (sum counter) {
 	return sum
 }
 
-// moments finds many ends at one time that nothing else explains.
+// moments finds bursts: many ends at one time that nothing else explains.
 type moments struct {
 	buckets [8]moment
 	worst   [maxMoments]moment // the largest, one for each network and cause
@@ -111,8 +111,8 @@ type moment struct {
 	process string
 }
 
-// add counts an end that no pattern took. Graceful ends at one time are a pool
-// that is closed.
+// add counts an end that no pattern took. Graceful ends at one time are a pool being
+// closed.
 func (m *moments) add(x *end) {
 	if x.verdict == model.Graceful || x.verdict == model.FailedOpen || x.verdict == model.VerdictUnknown {
 		return
@@ -196,7 +196,7 @@ const (
 
 type names map[string]uint64
 
-// know learns from x what later ends are told with.
+// know learns from x what later findings need.
 func (e *Engine) know(x *end) {
 	if x.later {
 		return

@@ -22,11 +22,12 @@ type Open struct {
 }
 
 const (
-	// leakLeast is from when CLOSE_WAIT counts: many for so long, or one for leakAlone.
+	// leakLeast is the time from which CLOSE_WAIT counts if there are many; leakAlone if
+	// there is one.
 	leakLeast = 10 * time.Second
 	leakAlone = time.Minute
 	leakMany  = 3
-	// maxLeaks bounds the processes that are told apart.
+	// maxLeaks bounds the processes that are distinguished.
 	maxLeaks = 64
 )
 
@@ -40,7 +41,7 @@ type leak struct {
 	ids     []string
 }
 
-// See takes what is open now. It takes the place of what was seen before.
+// See takes what is open now, instead of what was seen before.
 func (e *Engine) See(now model.Time, open []Open) {
 	e.leaks, e.seen, e.opens = e.leaks[:0], now, names{}
 	for i := range open {
@@ -124,7 +125,7 @@ func (r *rolling) most() (name string, n uint64) {
 	return name, n
 }
 
-// ports says who has the ports: in TIME_WAIT, by the ends of the last minute, and open.
+// ports says who uses the ports: in TIME_WAIT, by the ends of the last minute, and open.
 func (e *Engine) ports(f *Finding) string {
 	name, n := e.timeWaits.most()
 	if n == 0 {

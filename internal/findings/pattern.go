@@ -25,7 +25,7 @@ type Pattern struct {
 	byPeer bool
 	// least is how many make a finding; 0 is one.
 	least uint64
-	// say makes the finding of a group; false if it is none after all.
+	// say makes the finding of a group; false if it is not a finding after all.
 	say func(*Engine, *group, *Finding) bool
 }
 

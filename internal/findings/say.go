@@ -10,8 +10,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// What the patterns say of a group: one sentence with its numbers. A function
-// returns false if what the group has in common is no finding.
+// What the patterns say about a group: one sentence with its numbers. A function returns
+// false if the group is not a finding.
 
 func (g *group) who() string {
 	name := cmp.Or(g.key.process, "a process that is not known")
@@ -64,7 +64,7 @@ func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
 
 func sayBacklog(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"] = int64(g.bytes)
-	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.key.port)) // nobody had accepted them
+	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.key.port)) // they were never accepted
 	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: they were reset",
 		cmp.Or(f.Process, "a process that is not known"), g.key.port, plural(g.count, "connection", "connections"))
 	if g.bytes > 0 {
@@ -94,7 +94,7 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	if g.detail == "SIGKILL" && (g.oom > 0 || counted) {
 		f.Numbers["oom_kills"] = int64(max(g.oom, oom.n))
 		if counted {
-			f.Confidence = model.Inferred // it may have killed another one at that time
+			f.Confidence = model.Inferred // it may have killed another process at that time
 		}
 		how = "was killed by the OOM killer (SIGKILL)"
 		f.Advice = "It ran out of memory: raise the limit of its cgroup (memory.max; resources.limits.memory in Kubernetes), or let it use less: fewer workers or threads, smaller requests. dmesg and memory.events of the cgroup name the kill."
@@ -327,7 +327,7 @@ func (g *group) sayIdle(f *Finding, closer string) bool {
 	return true
 }
 
-// setBy names the setting that has the idle time of the program which closes.
+// setBy names the setting for the idle time of the program that closes.
 func (g *group) setBy() string {
 	k := knobsOf(g.key.process)
 	setting := k.idle

@@ -9,7 +9,7 @@ import (
 )
 
 // overflows are full accept queues: the counters prove them, the clients' resets show
-// who met them.
+// which clients were affected.
 func (e *Engine) overflows() (list []Finding) {
 	c := e.counted("TcpExtListenOverflows", "TcpExtTCPReqQFullDrop")
 	if c.n == 0 {

@@ -9,9 +9,9 @@ import (
 )
 
 // TestStrayReason: a listener whose queue is full answers with a RST without a socket of
-// the connection (tcp_abort_on_overflow: tcp_check_req(), embryonic_reset; INVALID_SYN since
-// 6.10). That is the other end, and nothing between. Without the reason, which kernels
-// before 6.10 do not give, it may be.
+// the connection (tcp_abort_on_overflow: tcp_check_req(), embryonic_reset; INVALID_SYN
+// since 6.10). That is the other end, not a device between. Without the reason, which
+// kernels before 6.10 do not give, it may be.
 func TestStrayReason(t *testing.T) {
 	for _, c := range []struct {
 		reason string

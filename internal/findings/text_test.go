@@ -7,8 +7,8 @@ import (
 	"github.com/closetrace/closetrace/internal/findings"
 )
 
-// TestWhole: on a terminal a finding has at most six lines, what does not fit is cut. In
-// a pipe every word of it is there.
+// TestWhole: on a terminal a finding has at most six lines, and what does not fit is cut.
+// In a pipe it is complete.
 func TestWhole(t *testing.T) {
 	words := strings.Fields(strings.Repeat("word ", 80))
 	f := findings.Finding{

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// known are idle times that are somebody's default: a hint, no proof.
+// known are idle times that are the default of some software: a hint, not a proof.
 var known = []struct {
 	time time.Duration
 	of   string
