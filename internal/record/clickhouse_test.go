@@ -22,8 +22,7 @@ const clickHouseConfig = `<yandex><logger><level>error</level><log>%[1]s/log</lo
 const clickHouseUsers = `<yandex><profiles><default/></profiles><users><default><password></password><networks><ip>127.0.0.1</ip></networks>
 <profile>default</profile><quota>default</quota></default></users><quotas><default/></quotas></yandex>`
 
-// startClickHouse starts a server on a port of loopback and waits until it
-// answers.
+// startClickHouse starts a server on a loopback port and waits until it answers.
 func startClickHouse(t *testing.T, folder string) (port int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -65,8 +65,8 @@ func (c *CSV) Flush() error {
 	return nil
 }
 
-// harmless keeps a spreadsheet from taking a name for a formula (OWASP, CSV
-// injection), and a name from breaking the row or turning it round.
+// harmless keeps a spreadsheet from taking a name for a formula (OWASP, CSV injection),
+// and a name from breaking the row or reversing it.
 func harmless(value string) string {
 	value = strings.ToValidUTF8(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {

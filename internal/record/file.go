@@ -93,7 +93,7 @@ func (f *file) write(lines []byte) (int, error) {
 		f.size += int64(n)
 		return len(lines), nil
 	}
-	kept := 0 // a frame that was cut holds nothing that can be relied on
+	kept := 0 // nothing in a cut frame can be relied on
 	if f.zstd == nil {
 		kept = bytes.LastIndexByte(data[:n], '\n') + 1
 	}
@@ -104,7 +104,8 @@ func (f *file) write(lines []byte) (int, error) {
 	return kept, err
 }
 
-// truncated reports whether the file holds less than was written to it, and how much.
+// truncated reports whether the file holds less than was written to it, and how much it
+// holds.
 func (f *file) truncated() (held int64, short bool) {
 	if !f.regular {
 		return 0, false
@@ -116,7 +117,7 @@ func (f *file) truncated() (held int64, short bool) {
 	return info.Size(), info.Size() < f.size
 }
 
-// cut takes the last n bytes off, unless somebody else has written after them.
+// cut removes the last n bytes, unless another process has written after them.
 func (f *file) cut(n int64) bool {
 	info, err := f.f.Stat()
 	if err != nil || n == 0 {

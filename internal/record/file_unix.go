@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// removed reports whether nothing names the file any more: what is written
-// now is lost as soon as it is closed.
+// removed reports whether the file has no name any more: what is written now is lost as
+// soon as it is closed.
 func (f *file) removed() bool {
 	if !f.regular {
 		return false

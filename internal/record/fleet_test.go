@@ -12,8 +12,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// fleet writes the recordings of hosts whose connections are known to the test: who of
-// two hosts sent the reset, if anybody did.
+// fleet writes the recordings of hosts whose connections the test knows: which of two
+// hosts sent the reset, if one did.
 type fleet struct {
 	t     *testing.T
 	files map[string]*Writer
@@ -28,7 +28,7 @@ func (f *fleet) end(host string, r model.Record) {
 }
 
 // connection is one between two hosts. sender is the host that sent a reset: "" is none,
-// and "between" is something on the way, which sends to both.
+// and "between" is a device on the path, which sends to both.
 func (f *fleet) connection(one, other, sender string) {
 	f.made++
 	for i, host := range []string{one, other} {
@@ -37,7 +37,7 @@ func (f *fleet) connection(one, other, sender string) {
 		t.ID, t.Time = fmt.Sprintf("%x-%x", i, f.made), model.Time(1_795_195_380_000_000_000).Add(time.Duration(f.made)*time.Millisecond)
 		t.Verdict, t.Cause, t.Confidence, t.Rule = model.Graceful, model.CauseFIN, model.Certain, "fin"
 		t.Network.Local = model.Endpoint{Address: netip.MustParseAddr("10.0.0.1"), Port: 443}
-		t.Network.Peer = model.Endpoint{Address: netip.MustParseAddr("192.0.2.7"), Port: uint16(1000*i + f.made)} // as a translator shows it
+		t.Network.Peer = model.Endpoint{Address: netip.MustParseAddr("192.0.2.7"), Port: uint16(1000*i + f.made)} // as address translation shows it
 		t.Process.Name, t.TCP.Fingerprint = host+"d", model.Fingerprint(0x1000+uint64(f.made))
 		t.TCP.RST.Sent, t.TCP.RST.Received = model.Some(false), model.Some(false)
 		switch sender {

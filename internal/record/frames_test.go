@@ -13,7 +13,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestDamagedFrame flips a byte: only its frame is lost, or told.
+// TestDamagedFrame flips a byte: only its frame is lost, or reported.
 func TestDamagedFrame(t *testing.T) {
 	packed, ends := recording(t, "a.jsonl.zst", 200, 10)
 	r := rand.New(rand.NewPCG(1, 1))
@@ -47,8 +47,8 @@ func TestDamagedFrame(t *testing.T) {
 	}
 }
 
-// TestZstdProgramReads: the plain tool is the witness that files are readable
-// without closetrace, a cut one up to its last frame.
+// TestZstdProgramReads: the zstd program shows that files are readable without
+// closetrace, a cut one up to its last frame.
 func TestZstdProgramReads(t *testing.T) {
 	need(t, "programs", "zstd")
 	packed, ends := recording(t, "a.jsonl.zst", 100, 10)

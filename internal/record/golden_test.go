@@ -11,10 +11,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// golden is a recording of version 1 that must be readable for ever. Never
-// write it anew: a new version of the format gets a file of its own. It holds
-// the ends of a run of the lab on Linux 6.18, and made-up lines with
-// every member and with hostile strings.
+// golden is a recording of version 1 that must stay readable for ever. Never regenerate
+// it: a new version of the format gets a file of its own. It holds the ends of a run of
+// the lab on Linux 6.18, and made-up lines with every member and with hostile strings.
 const golden = "testdata/closetrace-1.jsonl"
 
 func TestGoldenRecording(t *testing.T) {
@@ -69,7 +68,7 @@ func TestGoldenCompressed(t *testing.T) {
 	closeWriter(t, w)
 	got := read(t, path)
 	checkTally(t, got)
-	got[len(got)-1].Stop.Teardowns = want[len(want)-1].Stop.Teardowns // of a writer that did not count outcomes
+	got[len(got)-1].Stop.Teardowns = want[len(want)-1].Stop.Teardowns // written by a version that did not count outcomes
 	if d := difference(got, want); d != "" {
 		t.Error(d)
 	}

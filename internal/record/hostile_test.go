@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestHostileFrames reads files that were made to take long: the time grows with
-// the size, and no file is read for ever.
+// TestHostileFrames reads files that were made to take long: the time grows only with the
+// size, and no file is read for ever.
 func TestHostileFrames(t *testing.T) {
 	magic := []byte{0x28, 0xb5, 0x2f, 0xfd}
 	block := func(kind, size uint32) []byte {

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeUntilKilled records teardowns 0, 1, 2 ... and tells each on standard
-// output before the next, with the time.
+// writeUntilKilled records teardowns 0, 1, 2 ... and prints each on standard output
+// before the next, with the time.
 func writeUntilKilled(path string) int {
 	signal.Ignore(syscall.SIGPIPE)
 	rotate, _ := strconv.ParseInt(os.Getenv("CLOSETRACE_TEST_ROTATE"), 10, 64)
@@ -52,9 +52,8 @@ func writeUntilKilled(path string) int {
 	}
 }
 
-// TestKill kills a writer at random moments. What it had accepted more than a
-// second before is there; every line but a cut last one is whole; nothing is
-// twice.
+// TestKill kills a writer at random moments. What it had accepted more than a second
+// before is there; every line but a cut last one is whole; nothing is there twice.
 func TestKill(t *testing.T) {
 	moments := 50
 	if testing.Short() {

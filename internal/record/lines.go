@@ -7,8 +7,7 @@ import (
 	"io"
 )
 
-// lines cuts a stream into lines. Its memory is bounded by MaxLine, whatever
-// comes.
+// lines splits a stream into lines. Its memory is bounded by MaxLine, whatever comes.
 type lines struct {
 	in     *bufio.Reader
 	long   []byte // a line that is longer than in's buffer

@@ -16,7 +16,7 @@ type Options struct {
 	Folder safefile.Folder
 	// Force overwrites an existing file. A symbolic link is never followed.
 	Force bool
-	// Compress writes zstd frames; a name that ends in .zst does so too.
+	// Compress writes zstd frames; so does a name that ends in .zst.
 	Compress bool
 	// MaxSize bounds what the recording takes on disk, in bytes; 0 is no bound.
 	// Without rotation Write then returns [ErrMaxSize], and the line of kind
@@ -30,8 +30,8 @@ type Options struct {
 	RotateKeep int
 	// Cost, if set, is what the stop line of each file says of the cost of the trace.
 	Cost func() model.Cost
-	// OnError is told once, from any goroutine, when writing has become
-	// impossible, so that a quiet recording ends too. It must not call the Writer.
+	// OnError is called once, from any goroutine, when writing has become impossible, so
+	// that a quiet recording ends too. It must not call the Writer.
 	OnError func(error)
 }
 
@@ -39,10 +39,10 @@ type Options struct {
 var (
 	// ErrMaxSize means that the recording has reached its MaxSize.
 	ErrMaxSize = errors.New("recording has reached its maximum size")
-	// ErrRemoved means that the file was deleted while it was written.
+	// ErrRemoved means that the file was deleted during the recording.
 	ErrRemoved = errors.New("recording was removed while it was written")
-	// ErrTruncated means that somebody shortened the file while it was written. It
-	// gets no stop line, which would claim what is not there.
+	// ErrTruncated means that the file was shortened during the recording. It gets no
+	// stop line, which would count lines that are gone.
 	ErrTruncated = errors.New("recording was truncated while it was written")
 	// ErrLine means that a record has no line or one of more than [MaxLine]
 	// bytes; the next may be fine.

@@ -58,8 +58,8 @@ func plainEndpoint(e model.Endpoint) netip.AddrPort {
 	return netip.AddrPortFrom(e.Address.WithZone(""), e.Port)
 }
 
-// String returns the expression. That of no connection takes no packet, which
-// tcpdump refuses: an empty one would take all.
+// String returns the expression. Without connections it matches no packet, and tcpdump
+// refuses it: an empty expression would match all.
 func (p *PcapFilter) String() string {
 	if len(p.parts) == 0 {
 		return "tcp and not tcp"

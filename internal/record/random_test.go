@@ -97,7 +97,7 @@ func (r random) fillPlain(v reflect.Value) {
 	}
 }
 
-// optional sets an Opt through its JSON, the only door that reflection has.
+// optional sets an Opt through its JSON, because reflection can't.
 func (r random) optional(o json.Unmarshaler, t reflect.Type) {
 	if r.IntN(3) == 0 {
 		return
@@ -182,7 +182,7 @@ func (r random) record() model.Record {
 	case model.KindStart:
 		r.fill(reflect.ValueOf(&rec.Start).Elem())
 	case model.KindStop:
-		// A year that nanoseconds hold in part is not read, see inRange.
+		// A year that does not wholly fit nanoseconds is not read, see inRange.
 		rec.Stop = model.Stop{Time: model.Time(r.Int64N(9e18)), Teardowns: map[string]uint64{}, Lost: r.Uint64(), Reason: r.text()}
 		if r.IntN(2) == 0 {
 			r.fill(reflect.ValueOf(&rec.Stop.Table).Elem())
@@ -243,7 +243,7 @@ func cleanValue(v reflect.Value) {
 	}
 }
 
-// difference is what got has and want has not (-, +).
+// difference lists what got and want differ in (-, +).
 func difference(got, want any) string {
 	return cmp.Diff(got, want, cmp.Exporter(func(reflect.Type) bool { return true }))
 }

@@ -61,7 +61,7 @@ func (r *Reader) Close() error { return r.in.Close() }
 // 0 if that is not known.
 func (r *Reader) Progress() (read, size int64) { return r.read.Load(), r.size }
 
-// counting is the file, and tells Progress what was read.
+// counting is the file, and counts for Progress what was read.
 type counting struct{ r *Reader }
 
 // Read implements [io.Reader].
@@ -78,10 +78,10 @@ func (r *Reader) Skipped() Skipped { return r.skipped }
 // recording was cut or is still being written.
 func (r *Reader) Ended() bool { return r.last == model.KindStop }
 
-// Records returns the records in the order of the file. The sequence is single
-// use. What can't be read is skipped and told by Skipped. An error comes once
-// and last: the file can't be read any further, is of a newer major version
-// ([ErrNewer]), or is not a recording at all.
+// Records returns the records in the order of the file. The sequence is single use. What
+// can't be read is skipped and reported by Skipped. An error comes once and last: the
+// file can't be read any further, is of a newer major version ([ErrNewer]), or is not a
+// recording at all.
 func (r *Reader) Records() iter.Seq2[model.Record, error] {
 	return func(yield func(model.Record, error) bool) {
 		stream, err := r.stream()
@@ -126,8 +126,7 @@ func (r *Reader) decode(in *lines, yield func(model.Record, error) bool) {
 	}
 }
 
-// line decodes one line and reports whether rec is a record. Its error ends
-// the reading.
+// line decodes one line and reports whether rec is a record. Its error ends reading.
 func (r *Reader) line(in *lines, d *Decoder, line []byte, whole bool, rec *model.Record) (bool, error) {
 	if len(bytes.TrimSpace(line)) == 0 && whole {
 		return false, nil
@@ -163,8 +162,7 @@ func (r *Reader) line(in *lines, d *Decoder, line []byte, whole bool, rec *model
 	return true, nil
 }
 
-// describe says what a bad line is, where that helps more than what the JSON
-// reader says.
+// describe says what a bad line is, if that helps more than the error of the JSON reader.
 func describe(line []byte, err error) string {
 	switch trimmed := bytes.TrimSpace(line); {
 	case len(bytes.Trim(line, "\x00")) == 0:
@@ -178,8 +176,7 @@ func describe(line []byte, err error) string {
 	}
 }
 
-// neither is what a file is that nothing here reads: captures are looked for before
-// recordings.
+// neither describes a file that nothing here reads: captures are tried before recordings.
 const neither = "neither a recording nor a capture (pcap, pcapng)"
 
 // foreign are the first bytes of files that are often taken for a recording.

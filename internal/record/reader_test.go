@@ -68,7 +68,7 @@ func recording(t testing.TB, name string, n, perFrame int) (data []byte, frames 
 	return data, frames
 }
 
-// TestCutAnywhere: what was whole before the cut is read, and the rest is told.
+// TestCutAnywhere: what was whole before the cut is read, and the rest is reported.
 func TestCutAnywhere(t *testing.T) {
 	plain, _ := recording(t, "a.jsonl", 50, 10)
 	for at := range len(plain) {
@@ -236,8 +236,8 @@ func TestRejudge(t *testing.T) {
 	}
 }
 
-// TestRejudgeRetracts: an old version did not take back a linger timeout that
-// it had inferred from its timer, though the FIN was then acknowledged in time.
+// TestRejudgeRetracts: an old version did not retract a linger timeout that it had
+// inferred from its timer, though the FIN was then acknowledged in time.
 func TestRejudgeRetracts(t *testing.T) {
 	old := sample()
 	old.Kind = model.KindOutcome

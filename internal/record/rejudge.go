@@ -8,16 +8,16 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// Rejudge judges the facts of a teardown or outcome again, by the rules of this
-// version. If anything of the judgement differs from what the recording says,
-// what an outcome takes back included, it reports so and returns the record as
-// it is judged now. Other kinds never change.
+// Rejudge judges the facts of a teardown or outcome again, by the rules of this version.
+// If anything of the judgement differs from what the recording says, including what an
+// outcome retracts, it returns true and the record as it is judged now. Other kinds never
+// change.
 func Rejudge(r *model.Record) (now model.Record, changed bool) {
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome:
 		t := &r.Teardown
 		j := model.Classify(&t.Facts)
-		j.PeerCause = t.PeerCause // of other facts, those of the other end
+		j.PeerCause = t.PeerCause // judged from the other end's facts
 		if j == t.Judgement && r.Retracts == (r.Kind == model.KindOutcome && model.Retracts(&t.Facts, &j)) {
 			return now, false
 		}

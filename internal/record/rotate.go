@@ -19,11 +19,10 @@ type rotated struct {
 	size int64
 }
 
-// Rotate ends the current file with a stop line of reason "rotate", gives it
-// a name with the time it began (out.jsonl.zst becomes
-// out-20261120T172300.123456Z.jsonl.zst) and begins a new one under the old
-// name. What is not a regular file is only flushed. If somebody else has moved
-// the file meanwhile, its new name stays.
+// Rotate ends the current file with a stop line of reason "rotate", gives it a name with
+// the time it began (out.jsonl.zst becomes out-20261120T172300.123456Z.jsonl.zst) and
+// begins a new one under the old name. What is not a regular file is only flushed. If
+// another program has moved the file meanwhile, its new name stays.
 func (w *Writer) Rotate() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -43,7 +42,7 @@ func (w *Writer) rotateDue() bool {
 		size += int64(len(w.batch))
 	}
 	if size == 0 {
-		return false // nothing to keep: the trace takes its time to begin
+		return false // nothing to keep yet: starting the trace takes a while
 	}
 	return o.RotateSize > 0 && size >= o.RotateSize || o.RotateAge > 0 && time.Since(w.file.begun) >= o.RotateAge
 }
@@ -81,8 +80,8 @@ func (w *Writer) endFile(now model.Time) error {
 	return w.flush()
 }
 
-// nextFile puts a new file in the place of the current one. Making the old
-// one durable may take seconds; the recording goes on meanwhile.
+// nextFile puts a new file in the place of the current one. Syncing the old one may take
+// seconds; the recording goes on meanwhile.
 func (w *Writer) nextFile() error {
 	old := w.file
 	aside, err := moveAside(old)
@@ -111,15 +110,15 @@ func (w *Writer) nextFile() error {
 	return nil
 }
 
-// createNext replaces nothing, whatever the first file was allowed to: what is there
-// has come since the full file was moved aside.
+// createNext never replaces a file, even with Force: a file that is there has appeared
+// since the full one was moved aside.
 func createNext(path string, o Options) (*file, error) {
 	o.Force = false
 	return create(path, &o)
 }
 
-// moveAside renames the full file and returns its new name, or "" if somebody
-// else has moved it.
+// moveAside renames the full file and returns its new name, or "" if another program has
+// moved it.
 func moveAside(f *file) (string, error) {
 	current, err := f.folder.Look(f.base)
 	switch {
@@ -176,8 +175,8 @@ func (w *Writer) dropUntil(size int64) {
 	}
 }
 
-// dropOldest forgets a file also if it can't be removed: it is then no longer
-// this recording's to count.
+// dropOldest forgets a file even if it can't be removed: it then no longer counts for
+// this recording.
 func (w *Writer) dropOldest() {
 	_ = w.options.Folder.Remove(w.old[0].name)
 	w.oldSize -= w.old[0].size

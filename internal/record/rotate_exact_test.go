@@ -46,7 +46,7 @@ func TestRotateAtTheVerySize(t *testing.T) {
 	}
 }
 
-// TestRotateKeep: as many full files stay as are asked for, and these are the latest.
+// TestRotateKeep: as many full files stay as asked for, the latest ones.
 func TestRotateKeep(t *testing.T) {
 	for keep := 1; keep <= 3; keep++ {
 		w, path := newRotating(t, Options{RotateKeep: keep})
@@ -70,8 +70,8 @@ func TestRotateKeep(t *testing.T) {
 	}
 }
 
-// TestStartLineOfTheNextFile: it says when that file begins, and else what the first
-// one said.
+// TestStartLineOfTheNextFile: it has the time when that file begins, and otherwise
+// repeats the first one.
 func TestStartLineOfTheNextFile(t *testing.T) {
 	w, path := newRotating(t, Options{})
 	write(t, w, numbered(1))
@@ -91,8 +91,8 @@ func TestStartLineOfTheNextFile(t *testing.T) {
 	}
 }
 
-// TestForeignFileInItsPlace: what somebody else has put there is not moved, nor
-// written to, and the recording says so.
+// TestForeignFileInItsPlace: a file of another program is neither moved nor written to,
+// and the recording says so.
 func TestForeignFileInItsPlace(t *testing.T) {
 	w, path := newRotating(t, Options{Force: true})
 	write(t, w, numbered(1))

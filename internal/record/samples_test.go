@@ -56,8 +56,8 @@ func stopRecord() model.Record {
 	return model.Record{Kind: model.KindStop, Stop: model.Stop{Time: 1795195390123456789, Reason: "signal"}}
 }
 
-// numbered returns the nth teardown of a series; its ID is n. It does not
-// compress to nothing.
+// numbered returns the nth teardown of a series; its ID is n. Records differ enough not
+// to compress to nothing.
 func numbered(n int) model.Record {
 	r := sample()
 	r.Teardown.ID = fmt.Sprint(n)
@@ -84,7 +84,7 @@ func closeWriter(t testing.TB, w *Writer) {
 	}
 }
 
-// read returns all records of a file, which must be without a fault.
+// read returns all records of a file, which must have no error.
 func read(t testing.TB, path string) []model.Record {
 	t.Helper()
 	list, skipped, err := readAll(t, path)

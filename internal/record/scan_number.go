@@ -56,7 +56,7 @@ func (s *scanner) float() (negative bool, magnitude uint64, ok bool) {
 	return f < 0, uint64(math.Abs(f)), true
 }
 
-// skip passes over one value and reports whether it was one.
+// skip skips one value and reports whether it was valid.
 func (s *scanner) skip(depth int) bool {
 	c := s.peek()
 	switch {

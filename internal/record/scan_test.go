@@ -10,8 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The benchmarks of this file are why the scanner is our own: both read every name
-// and every value of a line, and do nothing with them.
+// The benchmarks of this file show why the scanner is our own: both read every name and
+// every value of a line, and do nothing with them.
 
 func BenchmarkScan(b *testing.B) {
 	rec := sample()

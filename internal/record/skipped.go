@@ -11,7 +11,7 @@ type Skipped struct {
 	Lines  int64 // not read: garbage, cut, too long
 	Bytes  int64 // of these lines
 	Kinds  int64 // lines of kinds that this version does not know
-	Names  int64 // lines that were read with a name that is not known as unknown
+	Names  int64 // lines with an unknown name, which was read as "unknown"
 	Frames int64 // zstd frames that are damaged or cut
 	// First are the first of them, with their place.
 	First []Note

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// source is a stream with a look ahead, to which bytes can be given back. Giving
-// back n bytes costs n, whatever else is there to be read.
+// source is a stream with look-ahead, to which bytes can be returned. Returning n bytes
+// costs n, whatever else is still to be read.
 type source struct {
 	in   io.Reader
 	back [][]byte // to be read before in, the last of them first; none is empty
@@ -52,7 +52,7 @@ func (s *source) skip(n int) {
 	}
 }
 
-// unread gives bytes back that were just read.
+// unread returns bytes that were just read.
 func (s *source) unread(b []byte) {
 	if len(b) > 0 {
 		s.back = append(s.back, slices.Clone(b))
@@ -60,7 +60,7 @@ func (s *source) unread(b []byte) {
 	s.at -= int64(len(b))
 }
 
-// fill reads until the next n bytes, a few, are there in one piece.
+// fill reads until the next n bytes, a few, are contiguous.
 func (s *source) fill(n int) error {
 	for len(s.back) == 0 || len(s.back[len(s.back)-1]) < n {
 		const step = 16 << 10

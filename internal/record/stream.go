@@ -41,9 +41,9 @@ func (r *Reader) stream() (*stream, error) {
 	return &stream{&frames{in: in, skipped: &r.skipped, decoder: decoder}, decoder.Close}, nil
 }
 
-// frames decompresses frame by frame, so that a damaged one costs only itself.
-// Frames of a recording are small and checked as a whole before a byte of them
-// is believed; larger ones, of other programs, are decompressed on the way.
+// frames decompresses frame by frame, so that a damaged one affects no other. Frames of a
+// recording are small and are checked as a whole before they are used; larger ones, of
+// other programs, are decompressed as a stream.
 type frames struct {
 	in      *source
 	skipped *Skipped
@@ -51,15 +51,15 @@ type frames struct {
 	raw     []byte // the current frame
 	text    []byte // of the current frame, if it is read as a whole
 	rest    []byte // of text
-	direct  bool   // the current frame is decompressed on the way
+	direct  bool   // the current frame is decompressed as a stream
 	frame   frame
-	again   int64 // bytes that were given back to be looked at once more
+	again   int64 // bytes that were returned to be read again
 	grown   int64 // bytes of text that the frames so far have become
-	fed     fed   // what is decompressed on the way
+	fed     fed   // what is decompressed as a stream
 	begun   int64 // grown when that began
 }
 
-// What a stream may take, whoever wrote it. The lines of a recording shrink to a
+// The limits of a stream, whoever wrote it. The lines of a recording shrink to a
 // fortieth; a frame of one repeated byte to less than a ten thousandth.
 const (
 	maxGrowth = 250
@@ -115,7 +115,7 @@ func (f *frames) Read(p []byte) (int, error) {
 	}
 }
 
-// next reads the next frame, or steps over what is none.
+// next reads the next frame, or skips what is not one.
 func (f *frames) next() error {
 	head, err := f.in.peek(4)
 	if len(head) == 0 {
@@ -150,14 +150,14 @@ func (f *frames) next() error {
 	return nil
 }
 
-// giveUp leaves a damaged frame and looks for the next one behind its magic
-// number: what its headers say of its length can't be relied on.
+// giveUp leaves a damaged frame and looks for the next one after its magic number: the
+// length in its headers can't be relied on.
 func (f *frames) giveUp(err error) error {
 	f.damaged(f.frame.begun, err.Error())
 	f.raw = append(f.raw, f.frame.head...) // read, and not passed on yet
 	f.frame.head = nil
-	// Frames in damaged frames, and so on, would be looked at again and again: to
-	// give back no more than was read keeps the whole linear.
+	// Frames in damaged frames, and so on, would be read again and again: returning no
+	// more than was read keeps the whole linear.
 	if f.again+int64(len(f.raw)) <= freely+f.in.at {
 		f.again += int64(len(f.raw))
 		f.in.unread(f.raw[4:])
@@ -165,8 +165,8 @@ func (f *frames) giveUp(err error) error {
 	return f.resync()
 }
 
-// startDirect decompresses a frame on the way: a large one, or the last one of
-// a file that was cut in the middle of it.
+// startDirect decompresses a frame as a stream: a large one, or the last one of a file
+// that was cut in the middle of it.
 func (f *frames) startDirect() error {
 	f.direct = true
 	f.fed = fed{Reader: io.MultiReader(bytes.NewReader(f.raw), &f.frame)}
@@ -185,8 +185,8 @@ func (f *frames) readDirect(p []byte) int {
 	return n
 }
 
-// endDirect begins a new line after a frame that ended in its middle, so that
-// what follows is not taken for the rest of a line.
+// endDirect begins a new line after a frame that ended within one, so that what follows
+// is not taken for its rest.
 func (f *frames) endDirect(err error) {
 	f.direct = false
 	if errors.Is(err, io.EOF) {
@@ -207,7 +207,7 @@ func (f *frames) damaged(at int64, reason string) {
 	f.skipped.note(0, at, "zstd frame: %s", reason)
 }
 
-// resync goes to the next place that looks like the begin of a frame.
+// resync goes to the next place that looks like the beginning of a frame.
 func (f *frames) resync() error {
 	f.rest = append(f.text[:0], '\n')
 	for {
@@ -223,7 +223,7 @@ func (f *frames) resync() error {
 	}
 }
 
-// readInto appends what r gives to b.
+// readInto appends what r yields to b.
 func readInto(b []byte, r io.Reader) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {

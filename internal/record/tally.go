@@ -14,8 +14,8 @@ type line struct {
 	lost     uint64
 }
 
-// tally counts what a stop line says of its file: each end of which the file has a
-// line once, under what the last such line makes of it.
+// tally counts what a stop line says of its file: each end that has a line in the file
+// once, with the verdict of its last line.
 type tally struct {
 	teardowns [model.NumVerdicts]uint64
 	known     ledger.Ledger[model.Verdict] // ends of this file
@@ -59,7 +59,7 @@ func (t *tally) outcome(r *model.Record, l line) line {
 	return l
 }
 
-// remove takes back what add did for a line.
+// remove undoes what add did for a line.
 func (t *tally) remove(l line) {
 	t.lost -= l.lost
 	if l.counts {
@@ -70,8 +70,8 @@ func (t *tally) remove(l line) {
 	}
 }
 
-// stop returns r with the counts of the current file. Events that r knows to
-// be lost and no line told of are added to its total.
+// stop returns r with the counts of the current file. Lost events that r counts but no
+// line reported are added to its total.
 func (t *tally) stop(r *model.Record) *model.Record {
 	s := *r
 	s.Stop.Teardowns = map[string]uint64{}

@@ -8,8 +8,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestTallyTakesBack: lines that could not be written count as if they had never
-// been added, in whichever order they amend each other.
+// TestTallyTakesBack: lines that could not be written do not count, in whichever order
+// they amend each other.
 func TestTallyTakesBack(t *testing.T) {
 	made := ledgertest.Make(51, 500)
 	n := len(made.Records)
@@ -35,8 +35,8 @@ func TestTallyTakesBack(t *testing.T) {
 	}
 }
 
-// TestTallyOfLosses: what no line told of is in the stop line of the last file, and
-// what a line of an earlier file told of is not.
+// TestTallyOfLosses: losses that no line reported are in the stop line of the last file,
+// but not those that a line of an earlier file reported.
 func TestTallyOfLosses(t *testing.T) {
 	loss := &model.Record{Kind: model.KindLoss, Loss: model.Loss{Count: 5}}
 	stop := func(known uint64) *model.Record {

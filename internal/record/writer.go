@@ -12,7 +12,7 @@ import (
 
 // Counts is what a Writer has done so far.
 type Counts struct {
-	Lines     uint64 // accepted and not lost again
+	Lines     uint64 // accepted and not lost
 	Unwritten uint64 // refused, or accepted and then not written
 	Bytes     int64  // on disk, all files that are left
 	Files     int    // begun
@@ -34,11 +34,11 @@ type Writer struct {
 	closed  bool
 	// ownFolder: the Writer opened options.Folder.
 	ownFolder bool
-	unlooked  int // bytes since the file's size was looked at
+	unlooked  int // bytes since the file's size was checked
 	quit      chan struct{}
 	done      sync.WaitGroup
 
-	retired    sync.WaitGroup // rotated files that are being made durable
+	retired    sync.WaitGroup // rotated files that are being synced
 	retireErrs chan error
 }
 
@@ -47,8 +47,8 @@ type Writer struct {
 const (
 	plainBatch = 64 << 10
 	frameBatch = 512 << 10
-	// lookEvery is after how many bytes it is looked whether somebody has shortened the
-	// file; it is also looked every second, and before a stop line.
+	// lookEvery is the number of bytes after which the file is checked for truncation; it
+	// is also checked every second, and before a stop line.
 	lookEvery = 1 << 20
 )
 
@@ -110,7 +110,7 @@ func (w *Writer) write(r *model.Record) error {
 	return err
 }
 
-// lastLine is a stop with what is known at the end of its file.
+// lastLine is a stop record with what is known at the end of its file.
 func (w *Writer) lastLine(stop *model.Record) *model.Record {
 	stop = w.tally.stop(stop)
 	if w.options.Cost != nil {
@@ -205,7 +205,7 @@ func (w *Writer) flush() error {
 	return nil
 }
 
-// shortened returns an error if somebody has taken away what was written.
+// shortened returns an error if the file was truncated.
 func (w *Writer) shortened() error {
 	held, short := w.file.truncated()
 	if !short {
@@ -214,8 +214,7 @@ func (w *Writer) shortened() error {
 	return fmt.Errorf("%w: %s holds %d of %d bytes", ErrTruncated, w.file.name(), held, w.file.size)
 }
 
-// forget takes the lines of the batch that end after its first n bytes out of
-// the counts.
+// forget removes from the counts the lines of the batch that end after its first n bytes.
 func (w *Writer) forget(n int) {
 	for _, l := range w.pending {
 		if l.end > n {
@@ -236,8 +235,8 @@ func (w *Writer) fail(err error) error {
 	return err
 }
 
-// lastWords tries to write the stop line although the recording has ended: the
-// end of a full disk's last page often has room for it, and MaxSize has.
+// lastWords tries to write the stop line although the recording has ended: the last page
+// of a full disk often has room for it, and MaxSize reserves some.
 func (w *Writer) lastWords(r *model.Record) error {
 	if !errors.Is(w.err, ErrMaxSize) && !isDiskFull(w.err) || w.file.stopped {
 		w.counts.Unwritten++
@@ -270,7 +269,7 @@ func (w *Writer) end(discard bool) error {
 	w.unlooked = lookEvery
 	err := w.flush()
 	if errors.Is(err, ErrMaxSize) {
-		err = nil // told by Write, and the file is whole
+		err = nil // already returned by Write, and the file is complete
 	}
 	w.closed = true
 	err = errors.Join(err, w.file.close())
@@ -278,7 +277,7 @@ func (w *Writer) end(discard bool) error {
 	close(w.quit)
 	w.done.Wait()
 	w.retired.Wait()
-	if discard { // Windows removes no file that is open
+	if discard { // Windows can't remove an open file
 		err = errors.Join(err, w.options.Folder.Remove(w.file.base))
 	}
 	if w.ownFolder {
@@ -292,7 +291,7 @@ func (w *Writer) end(discard bool) error {
 	return err
 }
 
-// isEmpty reports whether the file is in its place and nothing is in it.
+// isEmpty reports whether the file is still in its place and is empty.
 func (w *Writer) isEmpty() bool {
 	f := w.file
 	if !f.regular || f.path == "" {

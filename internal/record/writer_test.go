@@ -49,8 +49,8 @@ func TestWrittenIsRead(t *testing.T) {
 	}
 }
 
-// checkTally counts the ends of a file and compares with its stop line: the last
-// line of an end decides, but for an outcome that says nothing of the verdict.
+// checkTally counts the ends of a file and compares with its stop line: the last line of
+// an end decides, except an outcome that says nothing about the verdict.
 func checkTally(t testing.TB, list []model.Record) {
 	t.Helper()
 	want, lost := map[string]uint64{}, uint64(0)

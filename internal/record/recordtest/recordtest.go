@@ -47,8 +47,8 @@ func Check(r io.Reader) (lines int, err error) {
 	return lines, in.Err()
 }
 
-// Schema compiles the schema as it is published, which takes members that it
-// does not describe.
+// Schema compiles the schema as it is published, which allows members that it does not
+// describe.
 func Schema() (*jsonschema.Schema, error) {
 	var tree map[string]any
 	if err := json.Unmarshal(schema.JSON, &tree); err != nil {
