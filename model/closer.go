@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -47,6 +48,9 @@ func (t *Teardown) PeerNote() string {
 	peer := ""
 	if p := t.PeerProcess; p.PID != 0 || p.Name != "" {
 		peer = fmt.Sprintf("%s[%d]", p.Name, p.PID)
+		if where := PlaceName(&p.K8s, &p.Container); where != "" {
+			peer += " in " + where
+		}
 	}
 	switch {
 	case t.Cause == CausePeerReset && t.Terminator == NetworkPath:
@@ -61,6 +65,17 @@ func (t *Teardown) PeerNote() string {
 		return "peer " + peer
 	}
 }
+
+// PlaceName is NAMESPACE/POD, or the container's name or short ID.
+func PlaceName(k *K8s, c *Container) string {
+	if k.Pod.Name != "" {
+		return k.Namespace.Name + "/" + k.Pod.Name
+	}
+	return cmp.Or(c.Name, ShortContainerID(c.ID))
+}
+
+// ShortContainerID returns the first 12 digits, which container tools show.
+func ShortContainerID(id string) string { return id[:min(len(id), 12)] }
 
 // halfClosedLeast is how long a half-close lasts that is worth a word, idleLeast the same
 // of idleness.

@@ -72,6 +72,10 @@ type PeerProcess struct {
 	PID int `json:"pid,omitzero"`
 	// Its name.
 	Name string `json:"name,omitzero"`
+	// Its container.
+	Container Container `json:"container,omitzero"`
+	// Its pod.
+	K8s K8s `json:"k8s,omitzero"`
 }
 
 // Network is the connection's tuple. IPv4-mapped IPv6 addresses are IPv4.

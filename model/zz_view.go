@@ -173,8 +173,10 @@ type viewLimited struct {
 }
 
 type viewPeerProcess struct {
-	PID  int    `expr:"pid"`
-	Name string `expr:"name"`
+	PID       int           `expr:"pid"`
+	Name      string        `expr:"name"`
+	Container viewContainer `expr:"container"`
+	K8s       viewK8s       `expr:"k8s"`
 }
 
 type viewLinger struct {
@@ -267,6 +269,13 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.PeerEnd = t.PeerEnd
 	v.PeerProcess.PID = int(t.PeerProcess.PID)
 	v.PeerProcess.Name = t.PeerProcess.Name
+	v.PeerProcess.Container.ID = t.PeerProcess.Container.ID
+	v.PeerProcess.Container.Runtime = t.PeerProcess.Container.Runtime
+	v.PeerProcess.Container.Name = t.PeerProcess.Container.Name
+	v.PeerProcess.K8s.Pod.UID = t.PeerProcess.K8s.Pod.UID
+	v.PeerProcess.K8s.Pod.Name = t.PeerProcess.K8s.Pod.Name
+	v.PeerProcess.K8s.Namespace.Name = t.PeerProcess.K8s.Namespace.Name
+	v.PeerProcess.K8s.Container.Name = t.PeerProcess.K8s.Container.Name
 	v.Linger.On = t.Linger.On.Or(false)
 	v.Linger.Seconds = number(t.Linger.Seconds)
 	v.Linger.LingerOutcome = t.LingerOutcome.String()

@@ -168,6 +168,10 @@ func (c *company) compare(records []model.Record, mode Mode) {
 		} else if said, ok := servers[end{peer, f.Network.NetNS}]; ok && local == attributionServer {
 			count["server "+f.Process.Source.String()]++
 			c.owner(f, &said, mode)
+			if client := clients[end{peer, f.Network.NetNS}]; client.Where != "" && f.PeerProcess.PID == client.PID {
+				count["peers in containers"]++
+				c.peerPlace(f, &client)
+			}
 		}
 	}
 	c.t.Logf("%d claims; ends by how their owner was learnt: %v", len(c.claims), count)
@@ -175,6 +179,9 @@ func (c *company) compare(records []model.Record, mode Mode) {
 	for how, n := range count {
 		side, _, _ := strings.Cut(how, " ")
 		seen[side] += n
+	}
+	if n := count["peers in containers"]; n < 5 {
+		c.t.Errorf("%d servers know the place of a client in a container, want 5 at least", n)
 	}
 	if seen["client"] != len(clients) || seen["server"] != len(servers) {
 		c.t.Errorf("recorded ends: %v, want %d of clients and %d of servers", seen, len(clients), len(servers))
@@ -199,6 +206,16 @@ func (c *company) owner(f *model.Facts, said *claim, mode Mode) {
 	}
 	if p.StartTime != 0 && time.Since(p.StartTime.Go()) > time.Minute {
 		c.t.Errorf("%s: owner started at %v, before the test", what, p.StartTime)
+	}
+}
+
+// peerPlace compares what the server's end says of its client with the layout of the client's cgroup.
+func (c *company) peerPlace(f *model.Facts, client *claim) {
+	for _, l := range processtest.Layouts() {
+		got := processtest.Place{Container: f.PeerProcess.Container, PodUID: f.PeerProcess.K8s.Pod.UID, Unit: l.Want.Unit}
+		if l.Name == client.Where && got != l.Want {
+			c.t.Errorf("%s: the peer of %s is in %+v, want %+v", l.Name, f.Network.Local.AddrPort(), got, l.Want)
+		}
 	}
 }
 

@@ -90,8 +90,11 @@ func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
 		return
 	}
 	f.PeerEnd = a.ids.of(o.id)
-	if o.end.Source != 0 {
-		f.PeerProcess = model.PeerProcess{PID: int(o.end.Owner.Tgid), Name: a.names.of(o.end.Owner.Comm)}
+	if owner := &o.end.Owner; o.end.Source != 0 {
+		f.PeerProcess = model.PeerProcess{PID: int(owner.Tgid), Name: a.names.of(owner.Comm)}
+		if a.owners != nil {
+			f.PeerProcess.Container, f.PeerProcess.K8s = a.owners.Container(owner.Cgroup)
+		}
 	} else if o.end.Closer.Tgid != 0 {
 		f.PeerProcess = model.PeerProcess{PID: int(o.end.Closer.Tgid), Name: a.names.of(o.end.Closer.Comm)}
 	}

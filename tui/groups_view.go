@@ -206,7 +206,7 @@ func squeeze(values []uint64, width int) []uint64 {
 // shortPlace cuts what looks like a container ID.
 func shortPlace(place string) string {
 	if len(place) == 64 {
-		return shortID(place)
+		return model.ShortContainerID(place)
 	}
 	return place
 }

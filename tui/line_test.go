@@ -102,6 +102,16 @@ func TestLine(t *testing.T) {
 			"17:23:00.123456 ✓ graceful        fin                    nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/local-app              7f3a-1c   peer curl[99], idle 1m15s, half-closed 2s",
 		},
 		{
+			"reset by a pod of this host", func(r *model.Record) {
+				t := &r.Teardown
+				t.Cause, t.Terminator, t.TCP.Bytes, t.PeerCause = model.CausePeerReset, model.Peer, model.Bytes{}, model.CauseUnreadData
+				t.PeerProcess = model.PeerProcess{PID: 99, Name: "curl"}
+				t.PeerProcess.K8s.Pod.Name, t.PeerProcess.K8s.Namespace.Name = "cart\x1b-0", "shop"
+			},
+			LineOptions{},
+			`17:23:00.123456 ✗ abortive        peer-reset             nginx[812]               10.0.0.5:443          → 10.0.0.9:51034        local/peer                   7f3a-1c   reset by curl[99] in shop/cart\x1b-0: unread-data`,
+		},
+		{
 			"closed by a child", func(r *model.Record) {
 				r.Teardown.Closer = model.Closer{PID: 901, Name: "ng\x1binx", Call: model.CallExit}
 				r.Teardown.TCP.Bytes = model.Bytes{}

@@ -270,6 +270,7 @@ func (s *story) otherEnd() {
 	if o == nil { // it is no longer kept, or was filtered out
 		s.field("cause", s.rec.Teardown.PeerCause.String())
 		s.field("process", human.Process(f.PeerProcess.Name, f.PeerProcess.PID))
+		s.field("in", safetext.Escape(model.PlaceName(&f.PeerProcess.K8s, &f.PeerProcess.Container)))
 		s.field("id", safetext.Escape(f.PeerEnd))
 		return
 	}

@@ -50,15 +50,13 @@ func endpointWord(e model.Endpoint, width int, g *glyphs) string {
 
 // placeWord names where the owner runs: pod, container, unit or Windows service.
 func placeWord(f *model.Facts) string {
-	switch {
-	case f.K8s.Pod.Name != "":
-		return safetext.Escape(f.K8s.Namespace.Name + "/" + f.K8s.Pod.Name)
-	case f.Container.Name != "":
-		return safetext.Escape(f.Container.Name)
-	case f.Container.ID != "":
-		return claimed(f, safetext.Escape(shortID(f.Container.ID)))
-	default:
+	switch name := safetext.Escape(model.PlaceName(&f.K8s, &f.Container)); {
+	case name == "":
 		return safetext.Escape(cmp.Or(f.Systemd.Unit, f.Process.Service))
+	case f.K8s.Pod.Name != "" || f.Container.Name != "":
+		return name
+	default:
+		return claimed(f, name)
 	}
 }
 
@@ -69,14 +67,6 @@ func claimed(f *model.Facts, text string) string {
 		return text + "~"
 	}
 	return text
-}
-
-// shortID cuts a container ID to the 12 digits that container tools show.
-func shortID(id string) string {
-	if len(id) > 12 {
-		return id[:12]
-	}
-	return id
 }
 
 // byWord says who began to close and who ended it: local/peer.

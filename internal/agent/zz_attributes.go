@@ -105,6 +105,13 @@ var attributeNames = []string{
 	"peer_end",
 	"peer_process.pid",
 	"peer_process.name",
+	"peer_process.container.id",
+	"peer_process.container.runtime",
+	"peer_process.container.name",
+	"peer_process.k8s.pod.uid",
+	"peer_process.k8s.pod.name",
+	"peer_process.k8s.namespace.name",
+	"peer_process.k8s.container.name",
 	"linger.on",
 	"linger.seconds",
 	"linger.outcome",
@@ -391,6 +398,27 @@ func attributesOf(list []attribute.KeyValue, r *model.Record) []attribute.KeyVal
 	}
 	if t.PeerProcess.Name != "" {
 		list = append(list, text("peer_process.name", t.PeerProcess.Name))
+	}
+	if t.PeerProcess.Container.ID != "" {
+		list = append(list, text("peer_process.container.id", t.PeerProcess.Container.ID))
+	}
+	if t.PeerProcess.Container.Runtime != "" {
+		list = append(list, text("peer_process.container.runtime", t.PeerProcess.Container.Runtime))
+	}
+	if t.PeerProcess.Container.Name != "" {
+		list = append(list, text("peer_process.container.name", t.PeerProcess.Container.Name))
+	}
+	if t.PeerProcess.K8s.Pod.UID != "" {
+		list = append(list, text("peer_process.k8s.pod.uid", t.PeerProcess.K8s.Pod.UID))
+	}
+	if t.PeerProcess.K8s.Pod.Name != "" {
+		list = append(list, text("peer_process.k8s.pod.name", t.PeerProcess.K8s.Pod.Name))
+	}
+	if t.PeerProcess.K8s.Namespace.Name != "" {
+		list = append(list, text("peer_process.k8s.namespace.name", t.PeerProcess.K8s.Namespace.Name))
+	}
+	if t.PeerProcess.K8s.Container.Name != "" {
+		list = append(list, text("peer_process.k8s.container.name", t.PeerProcess.K8s.Container.Name))
 	}
 	if v, known := t.Linger.On.Get(); known {
 		list = append(list, attribute.Bool("linger.on", v))

@@ -799,6 +799,80 @@ func (d *Decoder) peerProcess(v *model.PeerProcess) {
 			signed(d, "peer_process.pid", &v.PID, math.MinInt32, math.MaxUint32)
 		case "name":
 			d.str("peer_process.name", &v.Name)
+		case "container":
+			d.peerProcessContainer(&v.Container)
+		case "k8s":
+			d.peerProcessK8s(&v.K8s)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) peerProcessContainer(v *model.Container) {
+	d.member = "peer_process.container"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "id":
+			d.str("peer_process.container.id", &v.ID)
+		case "runtime":
+			d.str("peer_process.container.runtime", &v.Runtime)
+		case "name":
+			d.str("peer_process.container.name", &v.Name)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) peerProcessK8s(v *model.K8s) {
+	d.member = "peer_process.k8s"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "pod":
+			d.peerProcessK8sPod(&v.Pod)
+		case "namespace":
+			d.peerProcessK8sNamespace(&v.Namespace)
+		case "container":
+			d.peerProcessK8sContainer(&v.Container)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) peerProcessK8sPod(v *model.Pod) {
+	d.member = "peer_process.k8s.pod"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "uid":
+			d.str("peer_process.k8s.pod.uid", &v.UID)
+		case "name":
+			d.str("peer_process.k8s.pod.name", &v.Name)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) peerProcessK8sNamespace(v *model.Namespace) {
+	d.member = "peer_process.k8s.namespace"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "name":
+			d.str("peer_process.k8s.namespace.name", &v.Name)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) peerProcessK8sContainer(v *model.Named) {
+	d.member = "peer_process.k8s.container"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "name":
+			d.str("peer_process.k8s.container.name", &v.Name)
 		default:
 			d.skip(0)
 		}

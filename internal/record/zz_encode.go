@@ -519,6 +519,16 @@ func (e *encoder) inLimited(v *model.Limited) {
 func (e *encoder) inPeerProcess(v *model.PeerProcess) {
 	intIf(e, `"pid":`, v.PID)
 	e.str(`"name":`, v.Name)
+	{
+		at := e.open(`"container":`)
+		e.inContainer(&v.Container)
+		e.close(at, omitEmpty)
+	}
+	{
+		at := e.open(`"k8s":`)
+		e.inK8s(&v.K8s)
+		e.close(at, omitEmpty)
+	}
 }
 
 func (e *encoder) inLinger(v *model.Linger) {

@@ -159,6 +159,19 @@ func (o *Owners) place(f *model.Facts, d *details, cgroup uint64) {
 	}
 }
 
+// Container returns the container and the pod of a cgroup v2 by its id, or nothing if
+// that is in none, or was made by an unprivileged user, who chooses its name.
+func (o *Owners) Container(cgroup uint64) (c model.Container, k model.K8s) {
+	path, ok := o.tree.path(cgroup, 0)
+	if !ok || o.tree.made[cgroup] {
+		return
+	}
+	p := o.placeOf(path)
+	c, k.Pod.UID = p.container, p.podUID
+	o.files.name(&c, &k)
+	return
+}
+
 // CgroupPath returns the path of a cgroup v2 by its id, or "".
 func (o *Owners) CgroupPath(id uint64) string {
 	path, _ := o.tree.path(id, 0)
