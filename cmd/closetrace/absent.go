@@ -12,8 +12,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// absent says of a process name and a network namespace that nothing here has them:
-// what was chosen may come later, or is misspelt. What can't be seen is not absent.
+// absent reports a process name and a network namespace that nothing here has: what was
+// chosen may come later, or is misspelt. What can't be seen is not reported as absent.
 func (t *terms) absent() (told []string) {
 	if t.process != "" {
 		names := processNames()
@@ -49,8 +49,7 @@ func absentName(name string, names []string) string {
 // nameRoom is what Linux keeps of the name of a process.
 const nameRoom = 15
 
-// manyNetNS is how many network namespaces are named; a host with more has a list in
-// lsns -t net.
+// manyNetNS is how many network namespaces are named; lsns -t net lists all.
 const manyNetNS = 6
 
 func netnsList(there map[uint32]string) string {

@@ -25,8 +25,8 @@ func processNames() (names []string) {
 	return slices.Compact(names)
 }
 
-// netnsThere returns the network namespaces that have a process or a name. To any user
-// but root most are hidden: none then.
+// netnsThere returns the network namespaces that have a process or a name. Most are
+// hidden from users other than root: it then returns none.
 func netnsThere() map[uint32]string {
 	there := netnsNames()
 	paths, _ := filepath.Glob("/proc/[0-9]*/ns/net")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestAbsentName: what no process is called is said, with the name that was meant.
+// TestAbsentName: a name that no process has is reported, with the name that was meant.
 func TestAbsentName(t *testing.T) {
 	names := []string{"nginx", "postgres", "java", "systemd-resolve"}
 	for name, want := range map[string]string{
@@ -21,8 +21,8 @@ func TestAbsentName(t *testing.T) {
 	}
 }
 
-// TestWarnsOfAbsent: a namespace and a process that do not exist are said once, and
-// those that exist are not spoken of.
+// TestWarnsOfAbsent: a namespace and a process that do not exist are reported once, and
+// those that exist are not.
 func TestWarnsOfAbsent(t *testing.T) {
 	needCapabilities(t)
 	sleeper := exec.Command("sleep", "60")

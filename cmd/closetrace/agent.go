@@ -83,7 +83,7 @@ func (f *agentFlags) flags(set *pflag.FlagSet) {
 	set.Float64Var(&f.maxCPU, "max-cpu", 0, "shed detail above this `PERCENT` of one processor, e.g. 8")
 }
 
-// check completes the flags and refuses what can't be.
+// check completes the flags and refuses impossible ones.
 func (f *agentFlags) check() error {
 	if port, err := strconv.ParseUint(f.listen, 10, 16); err == nil {
 		f.listen = net.JoinHostPort("127.0.0.1", strconv.FormatUint(port, 10))
@@ -158,8 +158,8 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	return errors.Join(err, running.Close())
 }
 
-// confine says what the sandbox of a service leaves: sockets, the folder of its file of
-// flags, its spool. It stays the user that it is, whose spool that is.
+// confine says what the sandbox of a service leaves: sockets, the folder of its
+// configuration file, its spool. The service keeps its user, who owns the spool.
 func (f *agentFlags) confine(t *traceFlags) error {
 	t.sandbox.Network = true
 	if t.sandbox.User == "" && os.Geteuid() == 0 {
@@ -177,7 +177,7 @@ func (f *agentFlags) confine(t *traceFlags) error {
 	return nil
 }
 
-// reload reads the settings again; what is wrong with them leaves all as it was.
+// reload reads the settings again; if they are wrong, nothing changes.
 func (a *app) reload(s *settings, t *trace, running *agent.Agent) {
 	old := s.current
 	flags, err := s.read()
@@ -201,7 +201,7 @@ func (a *app) note(format string, args ...any) {
 
 func (f *agentFlags) sending() agent.Choice { return agent.Choice{All: f.all, Rate: f.rate} }
 
-// listOpen lists the sockets of this network namespace, without a walk through all processes.
+// listOpen lists the sockets of this network namespace, without looking at all processes.
 func listOpen(ctx context.Context) ([]sockets.Conn, error) {
 	return sockets.List(ctx, sockets.Options{Scope: sockets.Everything, Held: func() ([]sockets.Held, error) { return nil, nil }})
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// countRunTime makes the kernel measure its programs. Without the capability for that
+// countRunTime makes the kernel measure its programs. Without the capability for that,
 // their time is not known.
 func countRunTime() (of func(model.Source) func() (time.Duration, bool), done func()) {
 	measuring, err := tracer.MeasurePrograms()

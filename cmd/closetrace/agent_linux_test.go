@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// systemd is the socket that a service tells its state to.
+// systemd is the socket to which a service reports its state.
 type systemd struct {
 	mu   sync.Mutex
 	said []string
@@ -108,8 +108,8 @@ func sample(t *testing.T, address, pattern string) float64 {
 	return n
 }
 
-// TestAgentService: it says when it is live and alive, counts, and at SIGHUP takes the
-// new filter without a restart. A file that is wrong changes nothing.
+// TestAgentService: the agent reports that it is ready and alive, counts, and on SIGHUP
+// takes the new filter without a restart. A wrong file changes nothing.
 func TestAgentService(t *testing.T) {
 	needCapabilities(t)
 	manager, socket := newSystemd(t)

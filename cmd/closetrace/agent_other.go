@@ -8,7 +8,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// countRunTime is of the kernel's programs, which other systems do not have.
+// countRunTime measures the kernel's programs, which other systems do not have.
 func countRunTime() (of func(model.Source) func() (time.Duration, bool), done func()) {
 	return func(model.Source) func() (time.Duration, bool) { return nil }, func() {}
 }

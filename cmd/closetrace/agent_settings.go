@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// settings is where the agent's flags come from: the command line, then variables,
-// then a file, which are read again at SIGHUP. The flags are the file's schema.
+// settings is where the agent's flags come from: the command line, then variables, then a
+// file, which are read again on SIGHUP. The flags are the file's schema.
 type settings struct {
 	given   map[string]bool // on the command line
 	base    agentFlags      // what the command line says
@@ -30,7 +30,7 @@ func newSettings(set *pflag.FlagSet, flags *agentFlags) *settings {
 
 const maxSettings = 1 << 20 // bytes of the file
 
-// read returns the flags as they are to be now.
+// read returns the current settings.
 func (s *settings) read() (*agentFlags, error) {
 	flags := &agentFlags{}
 	set := pflag.NewFlagSet("agent", pflag.ContinueOnError)
@@ -118,8 +118,8 @@ func textOf(n *yaml.Node) (string, error) {
 	return "", errValue
 }
 
-// unchangeable says what of f differs from the settings that the agent runs with and
-// needs a restart.
+// unchangeable names the settings of f that differ from those the agent runs with and
+// need a restart.
 func (f *agentFlags) unchangeable(running *agentFlags) string {
 	was, now := *running, *f
 	for _, x := range []*agentFlags{&was, &now} {

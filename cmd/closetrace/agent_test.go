@@ -70,7 +70,7 @@ func TestAgentSettingsAreChecked(t *testing.T) {
 	}
 }
 
-// What SIGHUP can't change is said.
+// What SIGHUP can't change is reported.
 func TestAgentReload(t *testing.T) {
 	s, old, err := readSettings(t, []string{"--max-memory", "123456789"}, "process: nginx", nil)
 	if err != nil {
@@ -103,7 +103,7 @@ func TestDeployedSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole := strings.ReplaceAll("\n"+string(text), "\n#otlp", "\notlp") // what is a comment is meant too
+		whole := strings.ReplaceAll("\n"+string(text), "\n#otlp", "\notlp") // commented settings count too
 		whole = strings.NewReplacer("\n#max-rate", "\nmax-rate", "\n#filter", "\nfilter").Replace(whole)
 		if _, f, err := readSettings(t, nil, whole, nil); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestCommandsAreApart: no file of a command uses what another one declares. Root.go
-// registers them, mistake.go, with help, is about the mistakes of all, and follow_*.go
-// has a hidden command that plays a part of others.
+// TestCommandsAreApart: no file of a command uses what another one declares. Exceptions:
+// root.go registers them, mistake.go, with help, handles mistakes in all of them, and
+// follow_*.go has a hidden command that is a part of others.
 func TestCommandsAreApart(t *testing.T) {
 	paths, err := filepath.Glob("*.go")
 	if err != nil {

@@ -14,20 +14,19 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// badFile is a file that somebody may hand to replay, and what it must say.
+// badFile is a file that a user may pass to replay, and what it must print.
 type badFile struct {
 	name string
 	data []byte
 	// code is the exit code, records how many are shown.
 	code, records int
-	// note is how the first note on something skipped begins, err what the
-	// error says; "" is none.
+	// note is the beginning of the first note on something skipped, err the text of the
+	// error; "" is none.
 	note, err string
 }
 
-// TestBadFiles is the table of what comes of files that are not as they should
-// be. Where there is no error, what is readable is shown, and the exit code is
-// that of success.
+// TestBadFiles is the table of what happens with damaged or wrong files. Without an
+// error, what is readable is shown, and the exit code is that of success.
 func TestBadFiles(t *testing.T) {
 	for _, f := range badFiles(t) {
 		t.Run(f.name, func(t *testing.T) {
@@ -151,8 +150,8 @@ func frameOf(t *testing.T, data []byte) []byte {
 	return z.EncodeAll(data, nil)
 }
 
-// framePerLine compresses each line alone, as a slow recording does, and tells
-// where each frame ends.
+// framePerLine compresses each line alone, as a slow recording does, and returns where
+// each frame ends.
 func framePerLine(t *testing.T, lines [][]byte) (packed []byte, ends []int) {
 	z, err := zstd.NewWriter(nil)
 	if err != nil {

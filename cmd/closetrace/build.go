@@ -8,8 +8,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// Set by the linker in releases: -X main.release=v1.2.3. commit and date, RFC 3339,
-// are those of the commit; elsewhere the build information has them.
+// Set by the linker in releases: -X main.release=v1.2.3. commit and date, RFC 3339, are
+// those of the commit; otherwise the build information has them.
 var release, commit, date string
 
 // version returns the release, or the commit the program was built from.

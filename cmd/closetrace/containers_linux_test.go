@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// TestContainerActor is no test: it is a program in one of two containers. The shop
-// answers no request and closes with it unread; the web asks again and again, keeps one
-// connection open, and once closes with more to send than the shop reads.
+// TestContainerActor is no test: it is a program in one of two containers. The shop never
+// answers and closes with the request unread; the web sends requests repeatedly, keeps
+// one connection open, and once closes with more to send than the shop reads.
 func TestContainerActor(t *testing.T) {
 	role, address, _ := strings.Cut(os.Getenv("CLOSETRACE_TEST_CONTAINER"), " ")
 	if role == "" {
@@ -129,9 +129,9 @@ func (c *containers) start(t *testing.T, name, role string) {
 	t.Cleanup(func() { _ = actor.Process.Kill(); _ = actor.Wait() })
 }
 
-// TestTenQuestionsOnAContainerHost asks the real program the questions of
-// docs/screen.md, with at most three keys each, at three sizes of a terminal. The answers
-// are what the two programs in the containers do.
+// TestTenQuestionsOnAContainerHost asks the real program the questions of docs/screen.md,
+// with at most three keys each, at three sizes of a terminal. The answers follow from
+// what the two programs in the containers do.
 func TestTenQuestionsOnAContainerHost(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)
@@ -213,6 +213,6 @@ func (p *console) types(keys []string) {
 		if _, err := p.master.WriteString(text); err != nil {
 			p.t.Fatal(err)
 		}
-		time.Sleep(250 * time.Millisecond) // a lone escape is one after some time only
+		time.Sleep(250 * time.Millisecond) // a lone escape counts only after some time
 	}
 }

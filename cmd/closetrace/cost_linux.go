@@ -72,7 +72,7 @@ func (a *app) cost(ctx context.Context, backend string, duration time.Duration, 
 	return a.printCost(c)
 }
 
-// measure leaves out what it took to open source.
+// measure leaves out the cost of opening source.
 func measure(ctx context.Context, source *tracer.Tracer, duration time.Duration) (*cost, error) {
 	ctx, stop := context.WithTimeout(ctx, duration)
 	defer stop()

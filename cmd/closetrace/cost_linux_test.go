@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// TestCost makes connections while doctor measures, and compares with what the program
-// cannot know better than the test: how many ended, and the time that the kernel
-// charged to it.
+// TestCost makes connections while doctor measures, and compares with what the test knows
+// independently: how many ended, and the time that the kernel charged to the program.
 func TestCost(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)

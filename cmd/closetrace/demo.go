@@ -70,9 +70,9 @@ func newDemo(a *app) *cobra.Command {
 	return c
 }
 
-// workload is the process that makes the demo's connections. It is started
-// before this process drops its privileges, which it needs for its network
-// namespaces, and begins when the trace is live.
+// workload is the process that makes the demo's connections. It is started before this
+// process drops its privileges, because it needs them for its network namespaces, and
+// begins when the trace is live.
 type workload struct {
 	command *exec.Cmd
 	begin   io.WriteCloser
@@ -94,8 +94,8 @@ func startWorkload(ctx context.Context) (*workload, error) {
 	return w, nil
 }
 
-// play lets the workload begin and returns when it is done: a reason, or an
-// error. On a screen it goes on until stop.
+// play lets the workload begin and returns when it is done: a reason, or an error. On a
+// screen it repeats until stop.
 func (w *workload) play(again bool) error {
 	word := playOnce
 	if again {

@@ -94,14 +94,14 @@ func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
 		return err
 	}
 	engine.Finish()
-	if see, err := open.see(flags); err == nil { // without, findings are those of ends
+	if see, err := open.see(flags); err == nil { // without it, findings are those of ends
 		engine.See(model.TimeOf(time.Now()), see)
 	}
 	return a.printFindings(engine.Report(), flags.asJSON)
 }
 
-// see returns what is open and chosen by the flags: the names of processes, ports, peers
-// and the like are those of records.
+// see returns the open connections that the flags choose; the names of processes, ports,
+// peers and so on are those of records.
 func (v *openView) see(flags *diagnoseFlags) ([]findings.Open, error) {
 	all, err := sockets.List(context.Background(), v.options)
 	if err != nil {

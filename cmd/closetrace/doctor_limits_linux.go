@@ -35,7 +35,7 @@ func sandboxCheck(version string) check {
 	}
 }
 
-// lockdownCheck: confidentiality forbids to read kernel memory and to place kprobes
+// lockdownCheck: mode confidentiality forbids reading kernel memory and placing kprobes
 // (enum lockdown_reason, LOCKDOWN_BPF_READ_KERNEL); integrity forbids neither.
 func lockdownCheck(text string) check {
 	level := "none"
@@ -48,7 +48,7 @@ func lockdownCheck(text string) check {
 	}
 }
 
-// unprivilegedCheck reports who may load programs; it never keeps root from it.
+// unprivilegedCheck reports who may load programs; it never keeps root from loading them.
 func unprivilegedCheck(text string) check {
 	c := check{Name: "unprivileged BPF", OK: true, Optional: true}
 	switch text {
@@ -62,8 +62,8 @@ func unprivilegedCheck(text string) check {
 	return c
 }
 
-// policyCheck: a process with CAP_BPF is refused its smallest program by something
-// other than its privileges.
+// policyCheck: something other than missing privileges keeps a process with CAP_BPF from
+// loading its smallest program.
 func policyCheck(err error, modules string) check {
 	c := check{Name: "BPF policy", OK: err == nil, Detail: "programs load without a signature"}
 	switch {

@@ -59,8 +59,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestHiddenBTF: the kernel's types are not where they are looked for, and then are
-// taken from a copy. The child is in a mount namespace of its own.
+// TestHiddenBTF: the kernel's types are not in their usual place, and then are taken from
+// a copy. The child is in a mount namespace of its own.
 func TestHiddenBTF(t *testing.T) {
 	needCapabilities(t)
 	if _, err := exec.LookPath("mount"); err != nil {

@@ -79,8 +79,8 @@ func typesCheck(err error) check {
 	return check{Name: "BTF", OK: true, Detail: "the kernel's types are here"}
 }
 
-// tableCheck compares what is open with what can be followed. One tenant gets two
-// thirds at most, so that somebody may be refused once it is half full.
+// tableCheck compares what is open with what can be followed. One tenant gets two thirds
+// at most, so that connections may be refused once it is half full.
 func tableCheck(entries uint32, count func() (sockets.Crowd, error)) check {
 	c := check{Name: "connections", OK: true, Optional: true}
 	crowd, err := count()
@@ -98,7 +98,7 @@ func tableCheck(entries uint32, count func() (sockets.Crowd, error)) check {
 	return c
 }
 
-// programCheck looks at who may use the capabilities of this program's file.
+// programCheck reports who may use the capabilities of this program's file.
 func programCheck() check {
 	c := check{
 		Name: "program file", OK: true, Detail: "lends no capabilities to every user", Optional: true,
@@ -165,7 +165,7 @@ func ownerChecks() []check {
 	return checks
 }
 
-// oneLine shortens an error of the loader: of a verifier's log only the cause.
+// oneLine shortens an error of the loader: of a verifier's log it keeps only the cause.
 func oneLine(err error) string {
 	var verifier *ebpf.VerifierError
 	if errors.As(err, &verifier) {

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// documented has every command of README.md and docs/install.md: as a shell runs it
-// here, in a folder with the recordings a.jsonl and b.jsonl, or after "not: " who
-// runs it instead, or why nobody can.
+// documented has every command of README.md and docs/install.md: as a shell runs it here,
+// in a folder with the recordings a.jsonl and b.jsonl, or after "not: " which test runs
+// it instead, or why none can.
 var documented = map[string]string{
 	"closetrace":                                     "timeout -s INT 2 closetrace --plain",
 	"closetrace live":                                "timeout -s INT 2 closetrace live --plain",
@@ -77,8 +77,8 @@ var (
 	command  = regexp.MustCompile(`^(sudo |closetrace( |$)|ssh HOST|cidr\(|git |make |curl |tar |sha256sum |cosign |apt |dnf |apk |pacman |skopeo |systemctl |go install)`)
 )
 
-// commandsOf returns the indented lines of a document and the code in its text that
-// begin like a command. Names of the program alone are no commands, but in tables.
+// commandsOf returns the indented lines of a document and the code in its text that begin
+// like a command. The program's name alone is a command only in tables.
 func commandsOf(text string) (found []string) {
 	for line := range strings.Lines(text) {
 		if code, indented := strings.CutPrefix(line, "    "); indented {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// playEndings is the demo without root: on loopback, what every user may do. Each
+// playEndings is the demo without root: on loopback, with what every user may do. Each
 // function gets both ends of a connection, says how it ends, and closes both.
 func playEndings(ctx context.Context) error {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -27,7 +27,7 @@ func playEndings(ctx context.Context) error {
 	if err := l.Close(); err != nil {
 		return err
 	}
-	if c, err := net.Dial("tcp4", refused); err == nil { // another program listens there by now
+	if c, err := net.Dial("tcp4", refused); err == nil { // another program has begun to listen there
 		return c.Close()
 	}
 	return nil

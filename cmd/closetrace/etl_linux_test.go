@@ -49,7 +49,7 @@ func recordsOf(t *testing.T, path string) (ends int, stop model.Stop, failed err
 	return ends, stop, failed
 }
 
-// A trace that can't tell of connections says so, with how to take one.
+// For a trace without connection events the error says how to take one with them.
 func TestTracesWithoutOurProvidersSayWhatIsNeeded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "afd.etl")
 	traceOf(t, path, func(c *etltest.Conn) { c.AFD(time.Second, 1032, etltest.Fields{"Reason": 2}) })
@@ -110,8 +110,8 @@ func TestTracesComeThroughPipes(t *testing.T) {
 	}
 }
 
-// A trace that was not closed does not say what it lost. Nothing claims that
-// events were lost beside a count of 0.
+// A trace that was not closed does not say what it lost. Nothing claims that events were
+// lost next to a count of 0.
 func TestTracesThatWereNotClosedSayThatLossesAreNotKnown(t *testing.T) {
 	b := etltest.NewBuilder(t, etltest.Releases()[7])
 	reset(&etltest.Conn{Builder: b, TCB: 1, Endpoint: 1, PID: 812, TID: 3000})

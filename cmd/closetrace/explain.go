@@ -26,7 +26,7 @@ Examples:
   closetrace explain abortive
   closetrace explain keepalive-race`
 
-// proseWidth is how wide a text is that is easy to read.
+// proseWidth is the width of easily readable text.
 const proseWidth = 80
 
 func newExplain(a *app) *cobra.Command {

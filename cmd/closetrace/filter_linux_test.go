@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestFilterFailsLive: what a filter fails on is not recorded, and the end says so.
+// TestFilterFailsLive: records on which a filter fails are not recorded, and the last
+// message says so.
 func TestFilterFailsLive(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)

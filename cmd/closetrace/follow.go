@@ -30,8 +30,8 @@ func commandAfterDash(c *cobra.Command, args []string) ([]string, error) {
 	return args[dash:], nil
 }
 
-// commandOutput is where a followed command writes: not to standard output,
-// which is for records, and nowhere while there is a screen.
+// commandOutput is where a followed command writes: standard error, because standard
+// output is for records, or nowhere while there is a screen.
 func (a *app) commandOutput(plain bool) io.Writer {
 	if a.wantsScreen(plain) {
 		return nil
@@ -39,7 +39,8 @@ func (a *app) commandOutput(plain bool) io.Writer {
 	return a.stderr
 }
 
-// pidUsage is what --pid means where a trace is made: on Linux it follows.
+// pidUsage is what --pid means for a trace: on Linux it also follows what the process
+// starts.
 const pidUsage = "only this process `ID`; on Linux also what it starts, and the trace ends with it"
 
 // narrow adds a condition to the expression of --filter.
@@ -54,8 +55,8 @@ func (c *choice) narrow(condition string) error {
 	return nil
 }
 
-// followSummary says how a command ended, and how its connections did: the most
-// frequent causes first. That a graceful end came by FIN need not be said.
+// followSummary says how a command ended, and how its connections did: the most frequent
+// causes first. It does not mention that graceful ends came by FIN.
 func followSummary(command, how string, ended *ledger.Ends) string {
 	var parts []string
 	total := uint64(0)

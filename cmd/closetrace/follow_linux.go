@@ -25,11 +25,10 @@ const runnerCommand = "followed-command"
 
 const stillRuns = "still runs"
 
-// followed is what is traced alone: a running process, or a command, with all
-// that it starts. The command is in a control group of its own; a second process
-// of this program runs it, which is started before this one drops its privileges,
-// lets the command begin when every hook is live, and keeps what it takes to
-// remove the group.
+// followed is what is traced alone: a running process, or a command, with all that it
+// starts. The command is in a control group of its own; a second process of this program
+// runs it, which is started before this one drops its privileges, lets the command begin
+// when every hook is live, and keeps the privileges to remove the group.
 type followed struct {
 	name    string
 	filter  string          // as the user gave it
@@ -108,8 +107,8 @@ func (f *followed) prepare(a *app, user, path string, words []string, output io.
 	return nil
 }
 
-// commandUser returns the number of who runs the command: whom --user names, or who
-// called sudo; empty is who runs this program.
+// commandUser returns the user ID that runs the command: that of --user, or of the user
+// who called sudo; "" is the user of this program.
 func commandUser(name string) (string, error) {
 	who, invoked := sandbox.Invoker()
 	if name != "" {
@@ -123,9 +122,9 @@ func commandUser(name string) (string, error) {
 	return strconv.Itoa(who.UID), nil
 }
 
-// begin lets the command run. When it has ended, and the kernel has done with
-// its connections, the trace is ended. The returned function is to be called
-// when the trace has ended.
+// begin lets the command run. When it has ended, and the kernel has closed its
+// connections, the trace ends. The returned function is to be called when the trace has
+// ended.
 func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, counts *ledger.Ends) (done func()) {
 	if f == nil {
 		return func() {}
@@ -169,8 +168,8 @@ func (f *followed) run() (string, error) {
 	return string(text), err
 }
 
-// settlePatience is how long the connections that a command leaves behind are
-// waited for: a FIN takes a round trip, an orphan may take minutes.
+// settlePatience is how long to wait for connections that a command leaves behind: a FIN
+// takes a round trip, an orphan may take minutes.
 const settlePatience = 2 * time.Second
 
 func (f *followed) settle(ctx context.Context) {

@@ -24,9 +24,9 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// TestFollowedActor is no test: it is the command that TestFollow follows. It
-// makes one connection that ends gracefully and one that ends by SO_LINGER
-// {1,0}; a child that has left its session makes another graceful one.
+// TestFollowedActor is not a test: it is the command that TestFollow follows. It makes
+// one connection that ends gracefully and one that ends by SO_LINGER {1,0}; a child that
+// has left its session makes another graceful one.
 func TestFollowedActor(t *testing.T) {
 	part := os.Getenv("CLOSETRACE_TEST_FOLLOW")
 	if part == "" {
@@ -43,7 +43,7 @@ func TestFollowedActor(t *testing.T) {
 		c.Close()
 	}
 	var early *exec.Cmd
-	if part == "running" { // it is found when it runs already, and so is its child
+	if part == "running" { // the trace finds it running already, and its child too
 		early = exec.Command("/proc/self/exe", "-test.run=^TestFollowedActor$")
 		early.Env = append(os.Environ(), "CLOSETRACE_TEST_FOLLOW=early")
 		early.Stdin = os.Stdin

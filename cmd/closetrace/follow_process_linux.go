@@ -55,8 +55,8 @@ func (p *runningProcess) wait() (string, error) {
 	}
 }
 
-// processPatience is how long the connections that a process leaves behind are
-// waited for. Nobody counts them, unlike those of a control group.
+// processPatience is how long to wait for connections that a process leaves behind. They
+// can't be counted, unlike those of a control group.
 const processPatience = time.Second
 
 func (p *runningProcess) settle(ctx context.Context) {

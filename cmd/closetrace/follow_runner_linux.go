@@ -30,15 +30,15 @@ func newFollowed(*app) *cobra.Command {
 	}
 }
 
-// runFollowed waits for its start, runs the command in the group, reports how
-// it ended, waits until nobody is interested any more and removes the group.
+// runFollowed waits for its start, runs the command in the group, reports how it ended,
+// waits until the trace has closed the pipe, and removes the group.
 func runFollowed(directory, user, path string, words []string) error {
 	hold, tell := os.NewFile(3, "start"), os.NewFile(4, "report")
 	defer hold.Close()
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
-	// Signals of the terminal are for the command. They are caught, and not
-	// ignored, because what is ignored stays so in the command.
+	// The terminal's signals are for the command. They are caught and not ignored,
+	// because the command would inherit that they are ignored.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	signal.Reset(syscall.SIGPIPE)
 	group := process.GroupAt(directory)

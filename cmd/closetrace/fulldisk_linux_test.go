@@ -13,8 +13,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestFullOutput: where standard output has no room, each command says so once, and
-// its exit code is that of a failure.
+// TestFullOutput: if standard output is full, each command says so once, and its exit
+// code is that of a failure.
 func TestFullOutput(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -36,8 +36,8 @@ func TestFullOutput(t *testing.T) {
 	}
 }
 
-// TestScreenRecorderLeavesNothing: a recording that can't begin leaves no file that
-// would be in the way of the next try, and one that exists is left alone.
+// TestScreenRecorderLeavesNothing: a recording that can't begin leaves no file that would
+// prevent the next try, and a file that exists is left alone.
 func TestScreenRecorderLeavesNothing(t *testing.T) {
 	folder := t.TempDir()
 	if err := unix.Mount("none", folder, "tmpfs", 0, "size=4k"); err != nil {

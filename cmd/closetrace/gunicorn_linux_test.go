@@ -17,8 +17,8 @@ import (
 	"github.com/closetrace/closetrace/internal/summary"
 )
 
-// The application, and a pool of a load balancer that keeps its connections longer
-// than gunicorn does (https://github.com/conbench/conbench/issues/1156): every
+// The application, and the connection pool of a load balancer that keeps connections
+// longer than gunicorn does (https://github.com/conbench/conbench/issues/1156): every
 // request after the pause is answered by a reset from TIME_WAIT.
 const (
 	gunicornApp = `def app(e, sr):
@@ -126,8 +126,8 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// TestGunicornKeepAlive: what the summary, the stop lines, filtered recordings, the
-// lines and the last words of --pid say of gunicorn's resets is what was on the wire.
+// TestGunicornKeepAlive: what the summary, the stop lines, filtered recordings, the lines
+// and the last message of --pid say about gunicorn's resets is what was on the wire.
 func TestGunicornKeepAlive(t *testing.T) {
 	needCapabilities(t)
 	for _, program := range []string{"gunicorn", "python3", "tcpdump", "nsenter", "unshare", "ip"} {

@@ -14,12 +14,12 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// hostile is the name of a process that turns what follows around, opens an escape
-// sequence in two ways, and ends a line.
+// hostile is a process name that reverses the text after it, opens an escape sequence in
+// two ways, and ends a line.
 const hostile = "n\u202egx\u009b2J\x1b]0;\x7f\u2028\U000e0041"
 
 // TestHostileJSON: no command's JSON has a character that acts on a terminal, and all of
-// them hold the name as it is.
+// them contain the unchanged name.
 func TestHostileJSON(t *testing.T) {
 	name, err := json.Marshal(hostile)
 	if err != nil {

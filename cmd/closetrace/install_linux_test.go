@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestGoInstall builds the program as "go install" does by default, with cgo, and
-// traces with it: no thread may keep a capability, also none that C code started.
+// TestGoInstall builds the program as "go install" does by default, with cgo, and traces
+// with it: no thread may keep a capability, not even one that C code started.
 func TestGoInstall(t *testing.T) {
 	needCapabilities(t)
 	if _, err := exec.LookPath("gcc"); err != nil {

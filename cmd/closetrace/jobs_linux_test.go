@@ -85,7 +85,7 @@ func runs(path string) (found []string) {
 	return found
 }
 
-// endAll ends what a failed test left.
+// endAll ends processes that a failed test left.
 func endAll(path string) {
 	for _, folder := range runs(path) {
 		if pid, err := strconv.Atoi(filepath.Base(folder)); err == nil {
@@ -103,9 +103,8 @@ func eventually(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// TestHangupUnderShell: a terminal that goes away takes with it what runs in the
-// shell on it, and every recording has its stop line. The kernel and the shell
-// each send SIGHUP.
+// TestHangupUnderShell: a terminal that goes away ends what runs in its shell, and every
+// recording has its stop line. The kernel and the shell each send SIGHUP.
 func TestHangupUnderShell(t *testing.T) {
 	needCapabilities(t)
 	signalDefault(t)
@@ -147,8 +146,8 @@ func TestHangupUnderShell(t *testing.T) {
 	}
 }
 
-// signalDefault makes SIGHUP what it is in a shell's job: go test may have been
-// started with nohup.
+// signalDefault gives SIGHUP the action that it has in a shell's job: go test may have
+// been started with nohup.
 func signalDefault(t *testing.T) {
 	t.Helper()
 	hangup := make(chan os.Signal, 1)

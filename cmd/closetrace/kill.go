@@ -46,7 +46,7 @@ func newKill(a *app) *cobra.Command {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			if flags.process != "" && !c.Flags().Changed("max") {
-				flags.max = 0 // all of it were asked for
+				flags.max = 0 // everything of it was asked for
 			}
 			return a.kill(ctx, &flags, args)
 		},
@@ -90,7 +90,7 @@ func connections(n int) string {
 	return fmt.Sprintf("these %d connections", n)
 }
 
-// confirm asks, unless told not to.
+// confirm asks, unless a flag says yes.
 func (a *app) confirm(flags *killFlags, question string) error {
 	if flags.yes {
 		return nil
@@ -107,7 +107,7 @@ func (a *app) confirm(flags *killFlags, question string) error {
 	}
 }
 
-// end ends the connections and says what became of each.
+// end ends the connections and reports the result for each.
 func (a *app) end(ctx context.Context, chosen []sockets.Conn, flags *killFlags) error {
 	var killer sockets.Killer
 	defer killer.Close()
@@ -123,7 +123,7 @@ func (a *app) end(ctx context.Context, chosen []sockets.Conn, flags *killFlags) 
 		}
 		switch {
 		case errors.Is(err, sockets.ErrGone) && ended[c.Network.Reversed()]:
-			ended[c.Network] = true // by the RST of its other end, just now
+			ended[c.Network] = true // just now, by the RST of its other end
 		case err != nil:
 			failures = append(failures, explained(c, err))
 		default:
@@ -140,7 +140,7 @@ func (a *app) end(ctx context.Context, chosen []sockets.Conn, flags *killFlags) 
 	return joinFailures(failures)
 }
 
-// explained names the connection in an error that does not yet.
+// explained adds the connection to an error that does not name it.
 func explained(c *sockets.Conn, err error) error {
 	var named *sockets.KillError
 	if errors.As(err, &named) {

@@ -11,16 +11,15 @@ import (
 	"github.com/closetrace/closetrace/tracer"
 )
 
-// witness is a trace that runs while connections are ended. Where the
-// privileges do not allow one it is nil: then what the kernel's table shows
-// afterwards must do.
+// witness is a trace that runs while connections are ended. Without the privileges for
+// one it is nil, and only the kernel's table is read afterwards.
 type witness struct {
 	tracer  *tracer.Tracer
 	waiting map[model.Network]bool
 }
 
-// witnessPatience is how long the records are waited for: they come after
-// tracer's hold time of 100 ms.
+// witnessPatience is how long to wait for the records: they come after tracer's hold time
+// of 100 ms.
 const witnessPatience = 3 * time.Second
 
 func openWitness(flags *killFlags, chosen []sockets.Conn) *witness {
@@ -46,8 +45,8 @@ func (w *witness) close() {
 	}
 }
 
-// expect notes a connection whose record is to come. There is none of
-// listeners, of what was closed long ago, and of UDP.
+// expect notes a connection whose record should come. Listeners, connections closed long
+// ago and UDP sockets have none.
 func (w *witness) expect(c *sockets.Conn) {
 	if w != nil && c.Transport == "tcp" && c.State != model.Listen && c.State != model.Closed && !c.TCP.TimeWait {
 		w.waiting[c.Network] = true

@@ -139,8 +139,8 @@ func reuse(t *testing.T, open []int, local, server int) (fresh []int) {
 	return []int{client, listener}
 }
 
-// TestKillByPort: a flag that chooses is enough to say what is meant. Both ends of a
-// connection within a host have the port, so that one alone is refused.
+// TestKillByPort: a flag that chooses connections is enough, without an ID. Both ends of
+// a connection within a host have the port, so that one alone is refused.
 func TestKillByPort(t *testing.T) {
 	withCrowd(t, 1, func(closetrace string, open []int) {
 		port := fmt.Sprint(portOfSocket(t, open[0]))
@@ -167,7 +167,7 @@ func TestKillLeavesListeners(t *testing.T) {
 		return runProgram(t, exec.Command(closetrace, append([]string{"kill", "--no-trace"}, args...)...))
 	}
 	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // the kernel ends no listener of MPTCP
+	plain.SetMultipathTCP(false) // the kernel does not end MPTCP listeners
 	for _, how := range []string{"--listeners", "ID"} {
 		l, err := plain.Listen(t.Context(), "tcp4", "127.0.0.1:0")
 		if err != nil {

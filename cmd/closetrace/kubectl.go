@@ -116,7 +116,7 @@ func (a *app) copyRecording(ctx context.Context, client *kubectl.Client, t kubec
 	return nil
 }
 
-// received counts lines and keeps how the last one begins.
+// received counts lines and keeps the beginning of the last one.
 type received struct {
 	lines int
 	begin []byte

@@ -86,7 +86,7 @@ func newList(a *app) *cobra.Command {
 	return c
 }
 
-// lister reads the table again and again with one set of caches.
+// lister reads the table repeatedly with one set of caches.
 type lister struct {
 	flags   *listFlags
 	filter  *sockets.Filter
@@ -143,10 +143,10 @@ func (l *lister) read(ctx context.Context) ([]sockets.Conn, error) {
 	return all, err
 }
 
-// unowned: a process has a descriptor of it, and none was found.
+// unowned: it has an inode, so that a process should hold it, but none was found.
 func unowned(c sockets.Conn) bool { return c.Socket.Inode != 0 && c.Process.PID == 0 }
 
-// report writes what could not be looked into, once each.
+// report writes which processes could not be inspected, once each.
 func (l *lister) report(out io.Writer) {
 	written := map[string]bool{}
 	for _, text := range l.skipped {
@@ -170,8 +170,8 @@ func (a *app) list(ctx context.Context, flags *listFlags) error {
 		}
 		return a.watch(ctx, l, every)
 	}
-	// What is listed once is thrown away by the exit: to collect it costs a
-	// tenth of the time. Beyond the limit it is collected all the same.
+	// A list that is printed once needs no garbage collection before the exit: it costs a
+	// tenth of the time. Beyond the limit it still collects.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(512 << 20)
 	all, err := l.read(ctx)
@@ -209,8 +209,8 @@ func writeConns(out io.Writer, all []sockets.Conn) error {
 	return nil
 }
 
-// watch shows the table again and again until the context ends: in place on a
-// terminal, one after the other in a pipe.
+// watch shows the table repeatedly until the context ends: in place on a terminal, one
+// after the other in a pipe.
 func (a *app) watch(ctx context.Context, l *lister, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

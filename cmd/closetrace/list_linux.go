@@ -16,7 +16,7 @@ func newOwners(commandLine bool) sockets.Owners {
 	return process.NewOwners(process.Options{CommandLine: commandLine, Lazy: true})
 }
 
-// blindSpots says what of owners and containers can't be seen from here.
+// blindSpots says which owners and containers can't be seen from here.
 func blindSpots() []string {
 	return process.NewOwners(process.Options{Lazy: true}).View()
 }
@@ -52,7 +52,7 @@ func newOpenView(flags *traceFlags, allowKill bool) (*openView, error) {
 	holders, err := tracer.OpenHolders()
 	if err != nil {
 		v.note = ownOnly
-		return v, nil // what this user may look into in /proc
+		return v, nil // what this user may read in /proc
 	}
 	v.options.Held, v.options.Elsewhere, v.note = func() ([]sockets.Held, error) { return heldBy(holders) }, true, heldOnly
 	if !holders.StaysReadable() {

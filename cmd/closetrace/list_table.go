@@ -21,7 +21,7 @@ type connColumn struct {
 	title string
 	wide  bool // only with --wide
 	right bool
-	// spare columns are left out where there is no room, the greatest first.
+	// spare columns are left out if there is no room, the greatest first.
 	spare int
 	// field is what it shows, by the name that --sort has for it.
 	field string
@@ -150,8 +150,8 @@ func (c *filledColumn) write(lines []strings.Builder, last bool) {
 	}
 }
 
-// cellWidth returns how many columns of a terminal a cell takes. To look at each
-// grapheme takes longer than all the rest of the table.
+// cellWidth returns how many columns of a terminal a cell takes. Looking at each grapheme
+// takes longer than the rest of the table.
 func cellWidth(cell string) int {
 	for i := range len(cell) {
 		if cell[i] < ' ' || cell[i] > '~' {

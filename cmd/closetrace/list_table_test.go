@@ -12,8 +12,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestTableFits: what names a connection, and what close() would do, is there
-// on a narrow terminal too; no line is wider.
+// TestTableFits: the columns that identify a connection, and what close() would do, are
+// there on a narrow terminal too; no line is wider.
 func TestTableFits(t *testing.T) {
 	end := func(port uint16) model.Endpoint {
 		return model.Endpoint{Address: netip.MustParseAddr("192.0.2.133"), Port: port}

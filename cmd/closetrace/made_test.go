@@ -11,8 +11,8 @@ import (
 	"github.com/closetrace/closetrace/tui"
 )
 
-// TestNumbersOfMade: the last words about a command, the status of a recording and
-// what lines say are those of the recording as it was made.
+// TestNumbersOfMade: the last message about a command, the status of a recording and the
+// lines agree with the recording as it was made.
 func TestNumbersOfMade(t *testing.T) {
 	made := ledgertest.Make(41, 2000)
 	want := made.Count(ledgertest.All)

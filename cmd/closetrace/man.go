@@ -7,8 +7,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// newMan is what packages are made with: hidden, because "man closetrace" is what
-// users type.
+// newMan is used to build packages: hidden, because users type "man closetrace".
 func newMan() *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIRECTORY",
@@ -18,7 +17,7 @@ func newMan() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			when, err := time.Parse(time.RFC3339, date)
 			if err != nil {
-				when = time.Unix(0, 0).UTC() // a build that is no release
+				when = time.Unix(0, 0).UTC() // not a release
 			}
 			root := c.Root()
 			root.DisableAutoGenTag = true

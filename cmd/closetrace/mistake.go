@@ -32,8 +32,8 @@ func newHelp(a *app) *cobra.Command {
 	}
 }
 
-// noArgs refuses arguments where there are to be none, and says what they may have
-// been meant for.
+// noArgs refuses arguments of a command that takes none, and says what may have been
+// meant.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -44,7 +44,7 @@ func noArgs(c *cobra.Command, args []string) error {
 	return usage("unknown command or argument %q; see %s --help", args[0], c.CommandPath())
 }
 
-// meantBy guesses the command line that somebody who wrote args had in mind.
+// meantBy guesses the command line that the user meant by args.
 func meantBy(c *cobra.Command, args []string) string {
 	word := strings.ToLower(args[0])
 	if !c.HasParent() {

@@ -39,9 +39,9 @@ func TestNetNS(t *testing.T) {
 	}
 }
 
-// TestListAllNetNS: where a process may not be looked into, what is missing is said
-// only if that process is in a network namespace that is not listed. In a PID
-// namespace of its own /proc has the processes of the test alone.
+// TestListAllNetNS: if a process may not be inspected, that is reported only if the
+// process is in a network namespace that is not listed. In a PID namespace of its own
+// /proc has the processes of the test alone.
 func TestListAllNetNS(t *testing.T) {
 	needCapabilities(t)
 	for _, tool := range []string{"unshare", "setpriv"} {

@@ -9,5 +9,5 @@ import (
 
 func netnsNames() map[uint32]string { return nil }
 
-// netnsInode: only Linux has network namespaces; of a recording the number is known.
+// netnsInode: only Linux has network namespaces; in a recording the number is known.
 func netnsInode(*os.File) (uint32, error) { return 0, errors.ErrUnsupported }

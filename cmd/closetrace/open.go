@@ -27,9 +27,9 @@ type openView struct {
 	byID  map[string]sockets.Conn // what was listed last
 }
 
-// What the view does not list: to ask the kernel in other network namespaces takes a
+// What the view does not list: asking the kernel in other network namespaces needs a
 // capability that was dropped when the trace began. The iterator over descriptors sees
-// all, but only what a process holds.
+// all namespaces, but only sockets that a process holds.
 const (
 	ownOnly  = "Only this network namespace is listed; closetrace list --all-netns has the others."
 	heldOnly = "Of other network namespaces only what a process holds: no half-closed orphans; closetrace list --all-netns has all."
@@ -56,7 +56,8 @@ func (a *app) openView(flags *traceFlags, screen screenFlags) (*openView, error)
 	if err != nil || !flags.confined() {
 		return v, err
 	}
-	// A folder that is closed to root, as on NFS, keeps files from being made and no more.
+	// In a folder that is closed to root, as on NFS, only files can't be made; the rest
+	// works.
 	if here, err := openOutputs(box, "here"); err == nil {
 		v.outputs = here
 	}
@@ -89,7 +90,7 @@ func (v *openView) list(ctx context.Context) ([]tui.OpenConn, error) {
 	return open, nil
 }
 
-// onClose says what will end the connection by itself, and what close() would do.
+// onClose says what will end the connection without close(), and what close() would do.
 func onClose(c *sockets.Conn) string {
 	text := strings.TrimPrefix(c.OnClose.String(), "would ")
 	if c.Doom.Known() {
@@ -98,7 +99,7 @@ func onClose(c *sockets.Conn) string {
 	return text
 }
 
-// end ends the very connection that was shown.
+// end ends the connection that was shown, never a later one with the same addresses.
 func (v *openView) end(shown tui.OpenConn) (string, error) {
 	v.mutex.Lock()
 	c, ok := v.byID[shown.ID]

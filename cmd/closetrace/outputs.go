@@ -11,8 +11,8 @@ import (
 	"github.com/closetrace/closetrace/internal/sandbox"
 )
 
-// outputs is where a trace makes files once its privileges are dropped. The zero
-// value is everywhere.
+// outputs is where a trace makes files once its privileges are dropped. The zero value is
+// anywhere.
 type outputs struct {
 	folder safefile.Folder
 	path   string

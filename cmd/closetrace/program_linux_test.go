@@ -73,8 +73,8 @@ func runProgram(t *testing.T, c *exec.Cmd) result {
 	return result{c.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// needCapabilities skips a test where this process has lost or never had what
-// it takes, unless the tests are run to show that it works.
+// needCapabilities skips a test if this process lacks the capabilities, unless
+// CLOSETRACE_REQUIRE wants the test.
 func needCapabilities(t *testing.T) {
 	t.Helper()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

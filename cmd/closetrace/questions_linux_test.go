@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestQuestionsActor is no test: it is process 812 of docs/questions.md. It has
-// a connection, a listener and a UDP socket, until it is told to end.
+// TestQuestionsActor is not a test: it is process 812 of docs/questions.md. It has a
+// connection, a listener and a UDP socket until it is ended.
 func TestQuestionsActor(t *testing.T) {
 	server := os.Getenv("CLOSETRACE_TEST_QUESTIONS")
 	if server == "" {
@@ -146,8 +146,8 @@ func (a *asked) ask(t *testing.T, closetrace, line string) {
 	a.check(t, line, r.out, port)
 }
 
-// check: the connection is in the answer, unless it was asked for what it is
-// not; and it has ended, if that was asked for.
+// check: the connection is in the answer, unless the question excludes it; and it has
+// ended, if the command ends it.
 func (a *asked) check(t *testing.T, line, out, port string) {
 	named := strings.Contains(out, a.local) || strings.Contains(out, port)
 	switch {

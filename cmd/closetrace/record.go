@@ -112,7 +112,7 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 	if err != nil {
 		return createError(flags.output, err)
 	}
-	service := !hasTerminal() // asked now: by the time of SIGHUP a terminal that is lost is gone
+	service := !hasTerminal() // asked now: when SIGHUP comes, a lost terminal is already gone
 	if t, err = flags.open(); err != nil {
 		return errors.Join(err, w.Discard())
 	}

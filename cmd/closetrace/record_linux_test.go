@@ -37,8 +37,8 @@ func startRecorder(t *testing.T, folder string, prepare func(*exec.Cmd), args ..
 	if prepare != nil {
 		prepare(r.Cmd)
 	}
-	// An ignored signal stays ignored in a new program, and the tests may run
-	// under nohup; one that is handled does not.
+	// An ignored signal stays ignored in a new program, and the tests may run under
+	// nohup; a handled one does not.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -169,8 +169,8 @@ func TestRotationUnderLoad(t *testing.T) {
 	}
 }
 
-// TestRecordChooses: of connections to two ports, one has what was asked for; the start
-// line says what that was.
+// TestRecordChooses: of connections to two ports, only the chosen ones are recorded; the
+// start line says what was chosen.
 func TestRecordChooses(t *testing.T) {
 	const connections = 20
 	wanted, other := listen(t), listen(t)

@@ -90,7 +90,7 @@ func (a *app) writePage(page *report.Report, output string, force bool, o report
 		return nil
 	}
 	if info, failed := os.Lstat(output); failed == nil && info.Mode().IsRegular() {
-		err = errors.Join(err, os.Remove(output)) // half a page helps nobody
+		err = errors.Join(err, os.Remove(output)) // half a page is useless
 	}
 	return err
 }

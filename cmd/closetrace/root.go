@@ -92,13 +92,13 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(live, newRecord(a), newReplay(a), newSummary(a), newDiagnose(a), newJoin(a), newDiff(a), newReport(a), newAnonymize(a), newAnnotate(a), newExplain(a), newDoctor(a), newDemo(a), newWorkload(a), newVersion(a), newList(a), newKill(a), newAgent(a), newKubectl(a), newFollowed(a), newMan())
 	completeFlags(root)
 	root.SetHelpCommand(newHelp(a))
-	root.InitDefaultHelpFlag() // known before the command is looked for: --help record
+	root.InitDefaultHelpFlag() // known before the command is searched: --help record
 	root.Version = version()
 	root.SetVersionTemplate(versionLine())
 	return root
 }
 
-// usageError is a mistake of the command line.
+// usageError is a mistake in the command line.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	_ "github.com/closetrace/closetrace/internal/helper" // serves, in a process that is one
+	_ "github.com/closetrace/closetrace/internal/helper" // serves in a helper process
 	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/tracer/process"
 )
@@ -17,7 +17,7 @@ func (t *traceFlags) sandboxFlags(set *pflag.FlagSet) {
 	set.BoolVar(&t.sandbox.Off, "no-sandbox", false, "stay root, without capabilities: no other user, no landlock, no seccomp")
 }
 
-// openBox makes ready what will be left when the trace runs.
+// openBox prepares what will be left when the trace runs.
 func (t *traceFlags) openBox() (*sandbox.Box, error) {
 	if t.box != nil {
 		return t.box, nil
@@ -30,7 +30,7 @@ func (t *traceFlags) openBox() (*sandbox.Box, error) {
 	return box, nil
 }
 
-// reader reads of processes what the sandbox forbids; nil where there is no need.
+// reader reads about processes what the sandbox forbids; nil if not needed.
 func (t *traceFlags) reader() (process.Reader, error) {
 	box, err := t.openBox()
 	if err != nil {
@@ -38,7 +38,7 @@ func (t *traceFlags) reader() (process.Reader, error) {
 	}
 	if t.asked == nil {
 		if t.asked, err = box.Reader(); err != nil || t.asked == nil {
-			return nil, err // and no pointer in an interface
+			return nil, err // a nil interface, not a nil pointer in one
 		}
 	}
 	return t.asked, nil

@@ -72,7 +72,7 @@ func TestRecordingBelongsToInvoker(t *testing.T) {
 	}
 }
 
-// TestHelpersEnd: nothing is left when a trace is killed.
+// TestHelpersEnd: no helper is left when a trace is killed.
 func TestHelpersEnd(t *testing.T) {
 	needCapabilities(t)
 	c := exec.Command(program(t), "record", "-o", filepath.Join(t.TempDir(), "a.jsonl"))
@@ -111,8 +111,8 @@ func TestHelpersEnd(t *testing.T) {
 	}
 }
 
-// TestCommandUser: a command runs as who called sudo, or as --user says; else as
-// root.
+// TestCommandUser: a command runs as the user who called sudo, or as --user says;
+// otherwise as root.
 func TestCommandUser(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)

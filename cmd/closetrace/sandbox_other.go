@@ -10,7 +10,7 @@ import (
 	"github.com/closetrace/closetrace/internal/sandbox"
 )
 
-// Elsewhere a trace runs as who started it.
+// Elsewhere a trace runs as the user who started it.
 func (t *traceFlags) sandboxFlags(*pflag.FlagSet) {}
 func (t *traceFlags) warnUnboxed(io.Writer)       {}
 func (t *traceFlags) confined() bool              { return false }

@@ -33,11 +33,11 @@ func (a *app) wantsScreen(plain bool) bool {
 	return !plain && isTerminal(a.stdout) && isTerminal(a.stdin) && os.Getenv("TERM") != "dumb"
 }
 
-// screenGC keeps the collector from letting as much lie as the journal takes: ends make
-// next to no garbage.
+// screenGC keeps uncollected garbage from growing as large as the journal: ends make
+// almost no garbage.
 const screenGC = 20
 
-// show runs the live screen, or prints lines where there is none.
+// show runs the live screen, or prints lines if there is none.
 func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) error {
 	if !a.wantsScreen(plain) {
 		return a.printLines(ctx, t)
@@ -47,7 +47,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	lost := func() { cancel(session.Reason("signal")) } // a screen without a terminal would stay for ever
+	lost := func() { cancel(session.Reason("signal")) } // a screen without a terminal would never end
 	t.Hangup = func() bool { lost(); return false }
 	defer onLostTerminal(a.stdin, lost)()
 	config := tui.Config{
@@ -146,7 +146,7 @@ func beginPart(path string, to outputs, start model.Start, cost func() model.Cos
 		return nil, fmt.Errorf("%s exists; choose another name", path)
 	}
 	if err != nil {
-		return nil, err // and no pointer in an interface
+		return nil, err // a nil interface, not a nil pointer in one
 	}
 	return p, nil
 }

@@ -19,8 +19,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScript runs the command lines of testdata/script. The condition [trace]
-// holds where this kernel can be traced.
+// TestScript runs the command lines of testdata/script. The condition [trace] holds if
+// this kernel can be traced.
 func TestScript(t *testing.T) {
 	traceable := canTrace()
 	if !traceable && strings.Contains(os.Getenv("CLOSETRACE_REQUIRE"), "bpf") {

@@ -11,7 +11,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// played is what came of scenarios that were traced.
+// played is the result of scenarios that were traced.
 type played struct {
 	start    model.Start
 	results  []lab.Result
@@ -42,7 +42,7 @@ func playTraced(ctx context.Context, source model.Source, run func(context.Conte
 	return results, records, failed
 }
 
-// wrongOnes returns, by scenario, what is more than left out.
+// wrongOnes returns, by scenario, the findings that are wrong and not merely missing.
 func wrongOnes(findings []lab.Finding) map[string][]lab.Finding {
 	wrong := map[string][]lab.Finding{}
 	for _, f := range findings {
@@ -91,7 +91,7 @@ func (a *app) printSelftest(p played, earlier map[string][]lab.Finding) error {
 	return nil
 }
 
-// remarks are what there is to say of a scenario beside its verdicts.
+// remarks are what else there is to say about a scenario.
 func remarks(r *lab.Result) (lines []string) {
 	switch {
 	case r.Skipped != "":

@@ -21,11 +21,11 @@ other connection and leaves nothing behind.`
 // wait for a timeout most of the time.
 const selftestParallel = 8
 
-// selftest plays every way for a connection to end that this kernel offers, in
-// network namespaces of its own, and checks the verdicts against the truth. What is
-// wrong is played once more: some hosts keep programs away from a process that they
-// hide, and with it from what a softirq does on top of it. But what such a host
-// leaves to be seen may be inferred or lost, and never certain and wrong.
+// selftest plays every way for a connection to end that this kernel offers, in network
+// namespaces of its own, and checks the verdicts against the truth. Wrong ones are played
+// once more: some hosts keep BPF programs away from a process that they hide, and so from
+// a softirq that interrupts it. Even on such a host verdicts may be inferred or missing,
+// but never certain and wrong.
 func (a *app) selftest(ctx context.Context, backend string) error {
 	mode, err := parseBackend(backend)
 	if err != nil {
@@ -47,7 +47,7 @@ func (a *app) selftest(ctx context.Context, backend string) error {
 	return a.printSelftest(first.with(second), wrong)
 }
 
-// excusable returns the scenarios of which nothing is wrong that was said for certain.
+// excusable returns the scenarios in which no certain verdict is wrong.
 func excusable(wrong map[string][]lab.Finding) (again []lab.Scenario) {
 	for _, s := range lab.Scenarios() {
 		findings := wrong[s.Name]
@@ -65,7 +65,7 @@ func (a *app) playJudged(ctx context.Context, mode tracer.Mode, scenarios []lab.
 		return played{}, fmt.Errorf("%w: %w", errSource, err)
 	}
 	defer source.Close()
-	var over atomic.Int64 // those that need the machine for themselves come last, and are not counted
+	var over atomic.Int64 // those that need the machine to themselves come last, and are not counted
 	done := a.progress(func() (int64, int64) { return over.Load(), int64(len(scenarios)) })
 	results, records, err := playTraced(ctx, source, func(ctx context.Context) ([]lab.Result, error) {
 		return lab.RunAgain(ctx, scenarios, selftestParallel, func(*lab.Result) bool { over.Add(1); return false })
@@ -77,8 +77,7 @@ func (a *app) playJudged(ctx context.Context, mode tracer.Mode, scenarios []lab.
 	return played{source.Start(), results, lab.Compare(results, records)}, nil
 }
 
-// with returns p with the scenarios of again that could be played in the place of
-// its own.
+// with returns p, its scenarios replaced by those of again that could be played.
 func (p played) with(again played) played {
 	replaced := map[string]bool{}
 	for _, r := range again.results {

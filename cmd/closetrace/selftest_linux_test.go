@@ -12,10 +12,10 @@ import (
 	"github.com/closetrace/closetrace/internal/lab"
 )
 
-// TestSelftest checks what doctor --selftest says against its own lines and its
-// exit code: every scenario is counted, or there is a reason. That the verdicts
-// are right is for TestLab to show, which knows hosts that hide events; those that
-// are certain must be right on such hosts too.
+// TestSelftest checks what doctor --selftest says against its own lines and its exit
+// code: every scenario is counted, or there is a reason. TestLab, which knows hosts that
+// hide events, shows that verdicts are right; certain ones must be right on such hosts
+// too.
 func TestSelftest(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)
@@ -57,8 +57,8 @@ func TestSelftest(t *testing.T) {
 	}
 }
 
-// TestSelftestOnce: what is right when it is played again is told, and is no failure;
-// what was not played again, or could not be, stays wrong.
+// TestSelftestOnce: a scenario that is right when played again is reported, and is not a
+// failure; one that was not or could not be played again stays wrong.
 func TestSelftestOnce(t *testing.T) {
 	finding := lab.Finding{Scenario: "b", End: "a", Kind: lab.Missing}
 	for _, test := range []struct {

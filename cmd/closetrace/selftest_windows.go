@@ -47,7 +47,7 @@ func (a *app) selftest(ctx context.Context, mode string) error {
 	return a.printSelftest(played{source.Start(), results, lab.Compare(results, ownRecords(results, records))}, nil)
 }
 
-// selftestUntraced shows what the calls return where nothing can be traced.
+// selftestUntraced shows what the calls return if nothing can be traced.
 func (a *app) selftestUntraced(ctx context.Context, why error) error {
 	results, err := lab.Run(ctx, lab.Scenarios(), 1)
 	if err != nil {

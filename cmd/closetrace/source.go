@@ -21,7 +21,7 @@ import (
 var (
 	// errSource is matched by errors about what the host lacks.
 	errSource = errors.New("cannot trace")
-	// errStopped ends a trace for a reason that is no failure.
+	// errStopped ends a trace for a reason that is not a failure.
 	errStopped = errors.New("stopped")
 )
 
@@ -36,8 +36,7 @@ type traceFlags struct {
 	commandLine    bool
 	// keep are capabilities that are needed after the start, by number.
 	keep []int
-	// sandbox says what is given up then, box is what is left, and asked who reads
-	// the rest.
+	// sandbox says what is given up then, box is what is left, and asked reads the rest.
 	sandbox sandbox.Options
 	box     *sandbox.Box
 	asked   *sandbox.Reader
@@ -111,7 +110,7 @@ func (t *traceFlags) open() (*trace, error) {
 	return &trace{Session: s, source: source, filter: filter, flags: t}, nil
 }
 
-// tell writes what of a trace that has ended could not be read.
+// tell writes what could not be read of a trace that has ended.
 func (t *trace) tell(out io.Writer) {
 	t.tellFindings(out)
 	if source, ok := t.source.(*etwsrc.Session); ok {
@@ -124,7 +123,7 @@ func (t *trace) Close() error {
 	return errors.Join(t.source.Close(), t.flags.box.Close())
 }
 
-// lacking is the want of a privilege or of a feature of the kernel.
+// lacking is a missing privilege or kernel feature.
 type lacking struct{ err error }
 
 func (e *lacking) Error() string { return e.err.Error() }

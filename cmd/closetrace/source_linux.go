@@ -42,8 +42,8 @@ func openSource(t *traceFlags) (model.Source, error) {
 	return source, nil
 }
 
-// parseBackend returns the mode that --backend names, and that of no name, which is
-// the best that works.
+// parseBackend returns the mode that --backend names; no name is the best mode that
+// works.
 func parseBackend(name string) (tracer.Mode, error) {
 	if name == "" {
 		return "", nil
@@ -55,8 +55,8 @@ func parseBackend(name string) (tracer.Mode, error) {
 	return mode, nil
 }
 
-// unchosen is what of the choice the kernel has not made, with the same fields: to make
-// it once more took a tenth of the time for an end.
+// unchosen returns the filters that the kernel has not applied; applying the others again
+// took a tenth of the time for an end.
 func (t *traceFlags) unchosen() choice {
 	rest := t.choice
 	rest.netns, rest.port = 0, 0

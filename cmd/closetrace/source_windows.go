@@ -9,8 +9,8 @@ import (
 
 var backends = []string{"etw"}
 
-// openSource starts the ETW session. Filters run in this process: ETW has none
-// for a port or a process that acts on connections.
+// openSource starts the ETW session. Filters run in this process: ETW can't filter
+// connection events by port or process.
 func openSource(t *traceFlags) (model.Source, error) {
 	if t.backend != "" && t.backend != backends[0] {
 		return nil, usage("--backend %q: Windows has only %s", t.backend, backends[0])

@@ -38,7 +38,7 @@ type status struct {
 const statusEvery = 500 * time.Millisecond
 
 func (a *app) newStatus(path string, w *record.Writer, ended *ledger.Ends) *status {
-	live := isTerminal(a.stderr) && path != "-" // what reads standard output may write to the same terminal
+	live := isTerminal(a.stderr) && path != "-" // the reader of standard output may write to the same terminal
 	if path == "-" {
 		path = "standard output"
 	}
@@ -117,10 +117,10 @@ func (s *status) crowded() string {
 	return "at most, " + tui.TableWord(&s.table)
 }
 
-// errLost is matched by the error of a recording that lacks something.
+// errLost is matched by the error of an incomplete recording.
 var errLost = errors.New("lost")
 
-// loss returns an error if the kernel could not hand over everything.
+// loss returns an error if the kernel could not deliver everything.
 func (s *status) loss() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

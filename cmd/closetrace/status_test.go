@@ -7,7 +7,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestLossIsAnExitCode: a recording that lacks something can be told by a service.
+// TestLossIsAnExitCode: a service can recognise an incomplete recording.
 func TestLossIsAnExitCode(t *testing.T) {
 	s := status{ended: new(ledger.Ends)}
 	if err := s.loss(); exitCode(err) != exitOK {

@@ -90,7 +90,7 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 	return cmp.Or(a.printSummary(s, flags), filter.Failed())
 }
 
-// sums is what is counted and what was found among the same records.
+// sums is the counts and the findings of the same records.
 type sums struct {
 	counts *summary.Summary
 	found  *findings.Engine

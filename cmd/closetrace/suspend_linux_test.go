@@ -53,7 +53,7 @@ func TestSuspend(t *testing.T) {
 	eventually(t, "the end", func() bool { return len(runs(closetrace)) == 0 })
 }
 
-// TestSuspendNobody: where no shell could continue it, ctrl-z says so and the screen goes
+// TestSuspendNobody: if no shell could continue it, ctrl-z says so and the screen goes
 // on: in a group that has no shell. As the leader of a session (ssh host closetrace, a
 // container) it was tried by hand.
 func TestSuspendNobody(t *testing.T) {

@@ -2,6 +2,5 @@
 
 package main
 
-// onLostTerminal does nothing: this system ends the programs of a console that is
-// closed.
+// onLostTerminal does nothing: this system ends the programs of a closed console.
 func onLostTerminal(any, func()) (stop func()) { return func() {} }

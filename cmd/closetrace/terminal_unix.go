@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onLostTerminal calls lost when the terminal is gone, which a program that
-// ignores SIGHUP, or is in no job of its shell, gets no signal. The returned function
-// ends the watch.
+// onLostTerminal calls lost when the terminal is gone: a program that ignores SIGHUP, or
+// is not in a job of its shell, gets no signal then. The returned function ends the
+// watch.
 func onLostTerminal(terminal any, lost func()) (stop func()) {
 	file, ok := terminal.(*os.File)
 	if !ok {
@@ -28,7 +28,7 @@ func onLostTerminal(terminal any, lost func()) (stop func()) {
 				return
 			case <-ticker.C:
 			}
-			state := []unix.PollFd{{Fd: int32(file.Fd())}} // what is asked for without asking: errors and the hang-up
+			state := []unix.PollFd{{Fd: int32(file.Fd())}} // no events are asked for: errors and hang-up are always reported
 			if n, err := unix.Poll(state, 0); err == nil && n > 0 {
 				lost()
 				return

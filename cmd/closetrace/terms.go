@@ -12,8 +12,7 @@ import (
 	"github.com/closetrace/closetrace/internal/session"
 )
 
-// terms are what every command that chooses connections chooses by, open ones and
-// ended ones.
+// terms are what every command chooses connections by, open and ended ones.
 type terms struct {
 	expression string
 	pid        uint32

@@ -8,7 +8,7 @@ import (
 	"github.com/closetrace/closetrace/internal/findings"
 )
 
-// topCount is how many findings are shown where they are not what was asked for.
+// topCount is how many findings are shown by commands that are about something else.
 const topCount = 3
 
 // topFindings returns the first lines of the most harmful findings, in lines of at

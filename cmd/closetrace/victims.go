@@ -16,7 +16,7 @@ import (
 type plan struct {
 	chosen    []sockets.Conn
 	listeners int   // of these
-	leftOut   int   // listeners that match and that nobody asked for
+	leftOut   int   // listeners that match but were not asked for
 	refused   error // why the real run would end nothing
 }
 
@@ -59,8 +59,8 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) (*pl
 	return p, nil
 }
 
-// planOf leaves listeners out unless they are meant: without its listener a
-// service is down, which nobody expects of a port's connections.
+// planOf leaves listeners out unless they are meant: ending its listener stops a service,
+// which is not expected of ending a port's connections.
 func planOf(found []sockets.Conn, listenersToo bool) *plan {
 	p := &plan{}
 	for i := range found {
@@ -114,8 +114,8 @@ func (a *app) printPlan(p *plan, dryRun bool) error {
 	return nil
 }
 
-// take turns the arguments into an expression beside that of --filter. There
-// must be one of them: a bare kill must not mean everything.
+// take turns the arguments into an expression in addition to --filter. One of the two is
+// required: a bare kill must not mean everything.
 func (k *killFlags) take(args []string) error {
 	var parts []string
 	switch {

@@ -16,12 +16,12 @@ type watch struct {
 	engine *findings.Engine
 	live   bool
 	found  []tui.Finding
-	next   time.Time // when it is looked for again
+	next   time.Time // when findings are computed again
 }
 
 func newWatch(live bool) *watch { return &watch{engine: findings.New(), live: live} }
 
-// records passes all on.
+// records passes all records on.
 func (w *watch) records(all iter.Seq2[model.Record, error]) iter.Seq2[model.Record, error] {
 	return func(yield func(model.Record, error) bool) {
 		var last model.Record // one for all: the range's own would each move to the heap
@@ -42,8 +42,8 @@ func (w *watch) add(r *model.Record) {
 	w.engine.Add(r)
 }
 
-// findings returns what was found so far, the most harmful first; it is looked for once
-// a second.
+// findings returns what was found so far, the most harmful first; it is computed once a
+// second.
 func (w *watch) findings() []tui.Finding {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -25,7 +25,7 @@ const wineFolder = "../../build/wine"
 // wine runs programs for Windows in that folder.
 type wine struct{ root, compiler string }
 
-// newWine skips where Wine is not prepared.
+// newWine skips the test if Wine is not prepared.
 func newWine(t *testing.T) *wine {
 	t.Helper()
 	root, err := filepath.Abs(wineFolder)
@@ -50,7 +50,7 @@ func newWine(t *testing.T) *wine {
 		stop := exec.Command("/usr/bin/wineserver", "--kill", "--wait")
 		stop.SysProcAttr = &unix.SysProcAttr{Chroot: root}
 		stop.Env = wineEnvironment
-		stop.Run() // nothing to stop is no failure
+		stop.Run() // nothing to stop is not a failure
 		if err := unix.Unmount(proc, unix.MNT_DETACH); err != nil {
 			t.Errorf("unmount proc: %v", err)
 		}
@@ -142,9 +142,9 @@ func TestWine(t *testing.T) {
 	}
 }
 
-// TestSelftestUnderWine: nothing can be traced there, and the closes are made
-// all the same. What they return is what Linux's sockets below Wine do: a hard
-// close resets, and Wine has no linger that waits.
+// TestSelftestUnderWine: nothing can be traced there, but the closes are still made. They
+// return what Linux's sockets below Wine do: a hard close resets, and Wine never waits
+// for SO_LINGER.
 func TestSelftestUnderWine(t *testing.T) {
 	w := newWine(t)
 	w.build(t, "closetrace.exe", "build", ".")

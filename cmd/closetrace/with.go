@@ -40,9 +40,9 @@ func (a *app) besideCapture(ctx context.Context, out io.Writer, print printer, p
 
 func fileName(path string) string { return safetext.Escape(filepath.Base(path)) }
 
-// host reads the file that a capture is put beside, to learn whose ends it tells of; if
-// it is a capture itself, it returns what that has of each connection. What can be read
-// only once gives neither.
+// host reads the file that a capture is compared with, to learn whose ends it has; if
+// that is a capture itself, it returns what it has of each connection. A pipe, which can
+// be read only once, gives neither.
 func (a *app) host(ctx context.Context, path string, flags *replayFlags) (*beside.Host, *wire.Sightings, error) {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, nil
@@ -133,7 +133,7 @@ func (w *withCapture) end() error {
 			say("%s ends of this host are in the capture and not in the recording", human.Count(n))
 		}
 	} else {
-		for d := range w.two.Each { // of ends that only the other capture has
+		for d := range w.two.Each { // ends that only the other capture has
 			if !w.told[d] {
 				w.difference("", d)
 			}

@@ -52,7 +52,7 @@ func captureOf(t *testing.T) string {
 	return path
 }
 
-// recordingOf is what the client's host tells of the three, and of one more.
+// recordingOf is what the client's host reports of the three, and of one more.
 func recordingOf(t *testing.T) string {
 	t.Helper()
 	var text strings.Builder
@@ -218,8 +218,8 @@ func TestAnnotateByFingerprint(t *testing.T) {
 	}
 }
 
-// Two captures of both sides of a router: which has a RST that did not go from end to
-// end; without --with, a capture's other end is still told of.
+// Two captures of both sides of a router: a RST that did not go from end to end is
+// reported; without --with, a capture's other end is still reported.
 func TestReplayTwoCaptures(t *testing.T) {
 	var out, errs bytes.Buffer
 	const folder = "../../wire/testdata/"
