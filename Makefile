@@ -73,7 +73,7 @@ quiet:              ## an hour of healthy traffic must raise no alarm (as root)
 captures-doc:        ## play the lab under tcpdump, and write what the captures say into docs/captures.md (as root)
 	CLOSETRACE_CAPTURES=$(CURDIR)/docs/captures.md CGO_ENABLED=0 go test ./wire -run TestLab -count 1 -v
 
-public-captures:     ## the captures that the source of Debian's package ndpi has: tshark judges them in the tests of wire
+public-captures:     ## captures that the sources of Debian packages ndpi and tcpdump have: tshark judges them in the tests of wire
 	tools/public-captures build/public-captures
 
 judge-captures: public-captures ## tshark judges all of them, not only every fourth

@@ -3,6 +3,7 @@ package packet_test
 import (
 	"encoding/binary"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/gopacket/gopacket"
@@ -80,6 +81,11 @@ func examples(t testing.TB) []example {
 		{"vxlan", 1, frame(t, of(layers.EthernetTypeIPv4), ip(layers.IPProtocolUDP), udp(4789), &layers.VXLAN{ValidIDFlag: true, VNI: 3}, of(layers.EthernetTypeIPv4), &ip4, &seg, payload), packet.TCP},
 		{"vxlan of linux", 1, frame(t, of(layers.EthernetTypeIPv4), ip(layers.IPProtocolUDP), udp(8472), &layers.VXLAN{ValidIDFlag: true, VNI: 3}, of(layers.EthernetTypeIPv6), &ip6, &seg, payload), packet.TCP},
 		{"geneve", 1, frame(t, of(layers.EthernetTypeIPv4), ip(layers.IPProtocolUDP), udp(6081), gopacket.Payload("\x01\x00\x65\x58\x00\x00\x07\x00\x01\x02\x03\x04"+string(inner))), packet.TCP},
+		{"gtp", 1, frame(t, of(layers.EthernetTypeIPv4), ip(layers.IPProtocolUDP), udp(2152), &layers.GTPv1U{Version: 1, ProtocolType: 1, MessageType: 255, TEID: 9}, &ip4, &seg, payload), packet.TCP},
+		{"gtp of 5G", 1, frame(t, of(layers.EthernetTypeIPv4), ip(layers.IPProtocolUDP), udp(2152), &layers.GTPv1U{Version: 1, ProtocolType: 1, MessageType: 255, TEID: 9, ExtensionHeaderFlag: true, GTPExtensionHeaders: []layers.GTPExtensionHeader{{Type: 0x85, Content: []byte{1, 2}}}}, &ip4, &seg, payload), packet.TCP},
+		{"an echo of gtp", 1, frame(t, of(layers.EthernetTypeIPv4), ip(layers.IPProtocolUDP), udp(2152), &layers.GTPv1U{Version: 1, ProtocolType: 1, MessageType: 1}, payload, payload), packet.Other},
+		{"mpls over ppp", 9, join("\x02\x81", frame(t, &layers.MPLS{Label: 9, StackBottom: true, TTL: 3}, &ip4, &seg, payload)), packet.TCP},
+		{"infiniband", 242, join(strings.Repeat("\x00", 40)+"\x08\x00\x00\x00", plain), packet.TCP},
 		{"dns", 1, frame(t, of(layers.EthernetTypeIPv4), ip(layers.IPProtocolUDP), udp(53), payload), packet.Other},
 		{"extension headers", 229, frame(t, next(layers.IPProtocolIPv6HopByHop), gopacket.Payload("\x3c\x00\x01\x04\x00\x00\x00\x00\x06\x00\x01\x04\x00\x00\x00\x00"+string(frame(t, &seg, payload)))), packet.TCP},
 		{"an atomic fragment", 229, frame(t, next(layers.IPProtocolIPv6Fragment), gopacket.Payload("\x06\x00\x00\x00\x00\x00\x00\x01"+string(frame(t, &seg, payload)))), packet.TCP},

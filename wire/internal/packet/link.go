@@ -26,6 +26,7 @@ const (
 	linkPPI       = 192
 	linkIPv4      = 228
 	linkIPv6      = 229
+	linkIPoIB     = 242
 	linkPktap     = 258
 	linkCooked2   = 276
 )
@@ -61,6 +62,8 @@ func (d *Decoder) link(link uint16, b []byte, length int, s *Segment) Kind {
 		return d.ppp(b, length, s)
 	case linkPPPoE:
 		return d.pppoe(b, length, s)
+	case linkIPoIB: // InfiniBand's pseudo header, then RFC 4391's
+		return d.tagged(b, length, 44, 40, s)
 	case linkHDLC:
 		return d.tagged(b, length, 4, 2, s)
 	case linkPktap, linkPktapUser:
@@ -150,7 +153,7 @@ func (d *Decoder) ppp(b []byte, length int, s *Segment) Kind {
 		}
 		b, length = b[2:], length-2
 	}
-	const ipv4, ipv6 = 0x21, 0x57
+	const ipv4, ipv6, labels = 0x21, 0x57, 0x0281 // MPLS: RFC 3032
 	switch {
 	case len(b) < 2:
 		return Short
@@ -158,6 +161,8 @@ func (d *Decoder) ppp(b []byte, length int, s *Segment) Kind {
 		return d.skip(b, length, 1, s)
 	case b[0] == 0 && (b[1] == ipv4 || b[1] == ipv6):
 		return d.skip(b, length, 2, s)
+	case binary.BigEndian.Uint16(b) == labels && length >= 2:
+		return d.mpls(b[2:], length-2, s)
 	default:
 		return Other
 	}

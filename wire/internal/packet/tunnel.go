@@ -7,6 +7,7 @@ const (
 	portVXLAN      = 4789
 	portVXLANLinux = 8472
 	portGeneve     = 6081
+	portGTP        = 2152
 )
 
 // udp reads tunnels: to their port, from whatever port.
@@ -15,7 +16,9 @@ func (d *Decoder) udp(b []byte, length int, s *Segment) Kind {
 		return Short
 	}
 	port := binary.BigEndian.Uint16(b[2:])
-	if port != portVXLAN && port != portVXLANLinux && port != portGeneve {
+	switch port {
+	case portVXLAN, portVXLANLinux, portGeneve, portGTP:
+	default:
 		return Other
 	}
 	b, length, ok := after(b, length, 8)
@@ -24,6 +27,9 @@ func (d *Decoder) udp(b []byte, length int, s *Segment) Kind {
 	}
 	if len(b) < 8 {
 		return Short
+	}
+	if port == portGTP {
+		return d.gtp(b, length, s)
 	}
 	if port == portGeneve { // RFC 8926
 		size := 8 + int(b[0]&0x3f)*4
@@ -40,6 +46,37 @@ func (d *Decoder) udp(b []byte, length int, s *Segment) Kind {
 		return Short
 	}
 	return d.ethernet(b, length, s)
+}
+
+// gtp reads what mobile networks carry of a subscriber (3GPP TS 29.281, 5.1).
+func (d *Decoder) gtp(b []byte, length int, s *Segment) Kind {
+	const version1, optional, extended, data = 0x30, 0x07, 0x04, 0xff
+	if b[0]&0xf0 != version1 || b[1] != data {
+		return Other
+	}
+	size, next := 8, uint8(0)
+	if b[0]&optional != 0 {
+		if size = 12; len(b) < size {
+			return Short
+		}
+		if b[0]&extended != 0 {
+			next = b[11]
+		}
+	}
+	for next != 0 {
+		if len(b) <= size {
+			return Short
+		}
+		end := size + int(b[size])*4
+		if end == size || !d.deeper() {
+			return Malformed
+		}
+		if len(b) < end {
+			return Short
+		}
+		size, next = end, b[end-1]
+	}
+	return d.skip(b, length, size, s)
 }
 
 // gre reads what GRE carries (RFC 2784, 2890), and ERSPAN, which mirrors Ethernet.
