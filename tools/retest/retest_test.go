@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -112,44 +111,5 @@ func TestQuarantinedTestsExist(t *testing.T) {
 		}) {
 			t.Errorf("%s %s is quarantined and does not exist", entry.pkg, entry.name)
 		}
-	}
-}
-
-// TestReliabilityTestsExist: each row of a table in docs/reliability.md names a test
-// that is there.
-func TestReliabilityTestsExist(t *testing.T) {
-	text, err := os.ReadFile("../../docs/reliability.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows := 0
-	for line := range strings.Lines(string(text)) {
-		cells := strings.Split(strings.TrimSpace(line), "|")
-		if len(cells) < 3 || strings.Contains(line, "---") || strings.HasSuffix(strings.TrimSpace(line), "| test |") {
-			continue
-		}
-		rows++
-		cell := strings.TrimSpace(cells[len(cells)-2])
-		parts := strings.SplitN(cell, "`", 3)
-		if len(parts) != 3 {
-			t.Errorf("no package in %q", cell)
-			continue
-		}
-		names := regexp.MustCompile(`\bTest\w+`).FindAllString(parts[2], -1)
-		if len(names) == 0 {
-			t.Errorf("no test in %q", cell)
-		}
-		for _, name := range names {
-			files, _ := filepath.Glob(filepath.Join("../..", parts[1], "*_test.go"))
-			if !slices.ContainsFunc(files, func(file string) bool {
-				text, _ := os.ReadFile(file)
-				return strings.Contains(string(text), "\nfunc "+name+"(")
-			}) {
-				t.Errorf("%s has no %s", parts[1], name)
-			}
-		}
-	}
-	if rows < 20 {
-		t.Errorf("%d rows were found", rows)
 	}
 }
