@@ -142,7 +142,7 @@ func preemptionOf(kernel *btf.Spec) preemption {
 	}
 }
 
-// preemptionOff reports whether a kernel that could preempt was told not to, by
+// preemptionOff reports whether a kernel that could preempt was configured not to, by
 // preempt=none or voluntary (PREEMPT_DYNAMIC). If debugfs does not show it, it was not.
 func preemptionOff() bool {
 	modes, err := os.ReadFile("/sys/kernel/debug/sched/preempt")

@@ -74,8 +74,8 @@ func (t *waits) add(e *bpf.TraceEnd, hertz uint32) {
 	t.order = append(t.order, w)
 }
 
-// of returns the wait of e's connection. Another connection may have, or have
-// had, the same socket; the time when close() began tells them apart.
+// of returns the wait of e's connection. Another connection may have, or have had, the
+// same socket; the time when close() began distinguishes them.
 func (t *waits) of(e *bpf.TraceEnd) *waiting {
 	w := t.bySock[e.Sock]
 	if w == nil || w.end.CloseBegan != e.CloseBegan {

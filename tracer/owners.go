@@ -46,7 +46,7 @@ func (t *translator) meet(e *bpf.TraceEnd) {
 	t.owners.Meet(int(e.Owner.Tgid), t.names.of(e.Owner.Comm), e.Owner.Start, e.Owner.Cgroup, e.Owner.Execs)
 }
 
-// describe fills in what only /proc and the cgroup file system tell.
+// describe fills in what only /proc and the cgroup file system know.
 func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 	if t.owners == nil || f.Process.PID == 0 {
 		return

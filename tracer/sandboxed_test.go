@@ -110,7 +110,7 @@ func makeConnections() error {
 	times := make([]byte, 1)
 	for {
 		if _, err := os.Stdin.Read(times); err != nil {
-			return nil // nobody asks any more
+			return nil // no more requests
 		}
 		if err := shortConnections(int(times[0])); err != nil {
 			return err

@@ -60,9 +60,9 @@ type tenants struct {
 	memory io.ReaderAt
 	max    uint32 // entries of the map
 	all    []bpf.TraceTenant
-	told   []bpf.TraceTenant // as all was when it was last told
+	told   []bpf.TraceTenant // the state when last reported
 	at     ktime
-	part   uint64 // of the table that was told to be full
+	part   uint64 // how full the table was when last reported
 }
 
 const tenantSize = int(unsafe.Sizeof(bpf.TraceTenant{}))
@@ -76,8 +76,8 @@ func (t *tenants) read(into []bpf.TraceTenant) bool {
 	return err == nil
 }
 
-// The table is told of when it is half full: nobody is refused before. Then again with
-// each eighth more, and once it is not even a third full.
+// The table is reported when it is half full: no connection is refused before that. Then
+// again with each eighth more, and once it is not even a third full.
 const (
 	fillParts = 8
 	fillFirst = fillParts / 2

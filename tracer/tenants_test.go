@@ -116,8 +116,8 @@ func TestConnectionsFor(t *testing.T) {
 	}
 }
 
-// TestTableFills: how full the table is, and who has most of it, is told before anybody
-// can be refused, again with each eighth, and when there is room again.
+// TestTableFills: how full the table is, and who has most of it, is reported before any
+// connection can be refused, again with each eighth, and when there is room again.
 func TestTableFills(t *testing.T) {
 	p := newTenantPlay(8)
 	now := ktime(time.Minute)

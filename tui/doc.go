@@ -17,5 +17,5 @@
 //   - Rows are selected by identity (sequence number, group key), never by number.
 //   - All text that came from the system goes through safetext.Escape where it
 //     becomes part of a line, and nowhere else.
-//   - A verdict is told by a glyph and a word; colour only repeats it.
+//   - A verdict is shown by a glyph and a word; colour only repeats it.
 package tui

@@ -9,7 +9,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// truth is what really happened to an end, from whoever played or described it.
+// truth is what really happened to an end, from the test that played or described it.
 type truth struct {
 	fin             model.FIN
 	path            model.Path

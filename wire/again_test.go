@@ -132,7 +132,7 @@ func TestLateFINOfBefore(t *testing.T) {
 	)
 }
 
-// A FIN that is sent again and again, and that the other side answers from further on, is
+// A FIN that is retransmitted, and answered by the other side with numbers further on, is
 // one connection: its ends have lost each other (seen in a capture of a phone).
 func TestEndsThatLostEachOther(t *testing.T) {
 	records := play(t, wire.Options{}, func(m *wiretest.Maker) {

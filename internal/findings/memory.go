@@ -100,7 +100,7 @@ const (
 )
 
 type moment struct {
-	at      model.Time // begin of the slice
+	at      model.Time // the beginning of the slice
 	cause   model.Cause
 	network netip.Prefix
 	port    uint16

@@ -262,8 +262,8 @@ func TestStandardOutput(t *testing.T) {
 	}
 }
 
-// TestTruncated: a recording that somebody shortens says so and ends, within a
-// second and at its stop. No stop line claims what the file does not hold.
+// TestTruncated: a recording whose file is truncated says so and ends, within a second
+// and at its stop. No stop line claims what the file does not hold.
 func TestTruncated(t *testing.T) {
 	for _, name := range []string{"a.jsonl", "a.jsonl.zst"} {
 		for what, next := range map[string]func(*Writer) error{

@@ -15,7 +15,7 @@ import (
 // of the path.
 const SleeperName = "exe"
 
-// sleeperVariable tells a copy of the test program to sleep.
+// sleeperVariable makes a copy of the test program sleep.
 const sleeperVariable = "CLOSETRACE_TEST_SLEEP"
 
 // Main plays the sleeper, and returns in all other processes. It is called by

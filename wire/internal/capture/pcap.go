@@ -15,7 +15,7 @@ const (
 	maxPacket = 256 << 20
 )
 
-// header reads the begin of a pcap file.
+// header reads the beginning of a pcap file.
 func (c *Reader) header() error {
 	b, err := c.inside(fileHeader)
 	if errors.Is(err, errCut) {
