@@ -138,6 +138,9 @@ func processTitle(k *groupKey, width int, g *glyphs) string {
 	return titled(name, safetext.Escape(k.script), pid, width, g)
 }
 
+// nameRoom is the fewest columns for a name beside its script.
+const nameRoom = 4
+
 // titled puts a name, the script that it runs and [pid] into width columns: the part that
 // distinguishes two names is cut last.
 func titled(name, script, pid string, width int, g *glyphs) string {
@@ -147,6 +150,10 @@ func titled(name, script, pid string, width int, g *glyphs) string {
 	full := strings.TrimSpace(name + " " + script)
 	if w, _ := textWidth(full + pid); w > width && script != "" {
 		full = script
+		beside, _ := textWidth(script + pid)
+		if room := width - beside - 1; name != "" && room >= nameRoom {
+			full = cut(name, room, g.dots) + " " + script
+		}
 	}
 	return cutMiddle(full, pid, width, g.dots)
 }

@@ -118,7 +118,7 @@ func (s *screen) headerHeight() int {
 	if s.cfg.Traced != "" {
 		height++
 	}
-	if s.found.worst() != "" {
+	if s.worstFinding() != "" {
 		height++
 	}
 	return height

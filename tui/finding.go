@@ -68,6 +68,14 @@ func (l *findingList) worst() string {
 	return l.all[0].ID + ": " + l.all[0].Title
 }
 
+// worstFinding is the line under the header; the help needs its room.
+func (s *screen) worstFinding() string {
+	if s.help {
+		return ""
+	}
+	return s.found.worst()
+}
+
 // place is the row of the selection.
 func (l *findingList) place() int {
 	if !l.moved {

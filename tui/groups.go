@@ -14,6 +14,7 @@ type groupSort uint8
 
 const (
 	sortAbortive groupSort = iota
+	sortByPeer
 	sortGroupLost
 	sortMinute
 	sortTotal
@@ -64,13 +65,21 @@ func (l *groupList) title() string { return l.name }
 func (l *groupList) keys(s *screen) []action {
 	k := &s.keys
 	keys := []action{
-		act(k.sort, func(*screen) { l.sort, l.stale, l.chosen = (l.sort+1)%groupSorts, true, false }),
+		act(k.sort, func(*screen) { l.nextSort() }),
 		act(k.window, func(s *screen) { s.minute = !s.minute; l.stale = true }),
 	}
 	if dimensions[l.by].next != l.by {
 		keys = append(keys, act(k.group, l.regroup))
 	}
 	return append(keys, act(k.reverse, func(*screen) { l.reverse, l.stale = !l.reverse, true }))
+}
+
+// nextSort sorts by the next column. A cause says by itself who did it.
+func (l *groupList) nextSort() {
+	l.sort, l.stale, l.chosen = (l.sort+1)%groupSorts, true, false
+	if l.sort == sortByPeer && l.by == byCause {
+		l.sort++
+	}
 }
 
 // regroup counts processes by pid, or peers by network, or back.
@@ -150,9 +159,11 @@ func (l *groupList) take(t *table, now model.Time) {
 // are kept of it.
 func (l *groupList) lastMinute(d *deck, now model.Time) {
 	recent := map[groupKey]*group{}
+	spans := int64(time.Minute / groupSpan)
+	from := model.Time((int64(now)/int64(groupSpan) - spans + 1) * int64(groupSpan)) // as history.last has it
 	for i := d.hits.len() - 1; i >= 0; i-- {
 		r := d.journal.at(d.hits.at(i))
-		if r.Time() != 0 && now.Sub(r.Time()) > time.Minute {
+		if r.Time() != 0 && r.Time() < from {
 			break
 		}
 		if r.Kind != model.KindTeardown {
@@ -177,7 +188,7 @@ func (l *groupList) lastMinute(d *deck, now model.Time) {
 			row.lost, row.mostly, row.aborts = g.lost, g.mostly(), g.aborts
 		}
 	}
-	if l.sort == sortGroupLost {
+	if l.sort == sortGroupLost || l.sort == sortByPeer {
 		slices.SortStableFunc(l.all, l.compare)
 	}
 }
@@ -204,6 +215,8 @@ func (l *groupList) compare(a, b groupRow) int {
 		c = cmp.Compare(b.total, a.total)
 	case sortAbortive:
 		c = cmp.Compare(b.counts[model.Abortive], a.counts[model.Abortive])
+	case sortByPeer:
+		c = cmp.Compare(b.aborts[model.DoerPeer], a.aborts[model.DoerPeer])
 	case sortGroupLost:
 		c = cmp.Compare(b.lost, a.lost)
 	case sortMinute:

@@ -42,22 +42,26 @@ func groupTable(by dimension, width int, g *glyphs) []column {
 	columns[colTotal] = column{title: "ENDS", min: 7, ideal: 7, rank: 1, numeric: true}
 	columns[colGraceful] = count(model.Graceful, "GRACE", 10)
 	columns[colAbortive] = count(model.Abortive, "ABORT", 2)
-	resets := 9
-	if by == byPair {
-		resets = 3 // what the view is there for
+	resets, kernel, minute := 3, 7, 8 // who resets whom comes before the last minute, which t shows
+	switch by {
+	case byCause: // says it by itself
+		resets, kernel, minute = 9, 9, 3
+	case byPair:
+		kernel = 3
+	case byProgram, byProcess, byPeer, byPrefix:
 	}
 	columns[colByUs] = column{title: "US" + g.arrow, min: 6, ideal: 6, rank: resets, numeric: true}
 	columns[colByPeer] = column{title: g.arrowBack + "PEER", min: 6, ideal: 6, rank: resets, numeric: true}
-	columns[colByKernel] = column{title: "KERNEL", min: 6, ideal: 6, rank: resets, numeric: true}
+	columns[colByKernel] = column{title: "KERNEL", min: 6, ideal: 6, rank: kernel, numeric: true}
 	columns[colFirst] = column{title: "FIRST", min: 8, ideal: 8, rank: 7, numeric: true}
 	columns[colLinger] = count(model.LingerTimeout, "LINGER", 8)
 	columns[colFailed] = count(model.FailedOpen, "FAILED", 9)
 	columns[colOther] = column{title: "OTHER", min: 6, ideal: 6, rank: 12, numeric: true}
-	columns[colMinute] = column{title: "/MIN", min: 6, ideal: 6, rank: 3, numeric: true}
-	columns[colLast] = column{title: "LAST", min: 8, ideal: 8, rank: 6, numeric: true}
+	columns[colMinute] = column{title: "/MIN", min: 6, ideal: 6, rank: minute, numeric: true}
+	columns[colLast] = column{title: "LAST", min: 8, ideal: 8, rank: 5, numeric: true}
 	columns[colGroupLost] = column{title: "LOST", min: 8, ideal: 8, rank: 4, numeric: true}
 	columns[colSpark] = column{title: "2 MIN", min: groupSpans / 2, ideal: groupSpans, rank: 11}
-	columns[colMostly] = column{title: "MOSTLY", min: 14, ideal: 22, rank: 5}
+	columns[colMostly] = column{title: "MOSTLY", min: 14, ideal: 22, rank: 6}
 	if width < 100 {
 		columns[colOther].min = 1 << 20 // what it would take is better spent on names
 	}
@@ -71,7 +75,7 @@ func groupTable(by dimension, width int, g *glyphs) []column {
 }
 
 func (s groupSort) column() int {
-	return [...]int{sortTotal: colTotal, sortAbortive: colAbortive, sortGroupLost: colGroupLost, sortMinute: colMinute, sortLast: colLast, sortName: colName}[s]
+	return [...]int{sortTotal: colTotal, sortAbortive: colAbortive, sortByPeer: colByPeer, sortGroupLost: colGroupLost, sortMinute: colMinute, sortLast: colLast, sortName: colName}[s]
 }
 
 // draw implements [view].

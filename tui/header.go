@@ -26,7 +26,7 @@ func (s *screen) header() []string {
 	if line := s.filterLine(); line != "" {
 		lines = append(lines, line)
 	}
-	if worst := s.found.worst(); worst != "" {
+	if worst := s.worstFinding(); worst != "" {
 		lines = append(lines, s.pal.loud.Styled(cut(safetext.Escape(worst), s.width, s.g.dots)))
 	}
 	return lines

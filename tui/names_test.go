@@ -21,6 +21,8 @@ func TestNamesThatSayNothing(t *testing.T) {
 		{Name: "kube-controller", Executable: model.Executable{Path: "/usr/bin/kube-controller-agent"}},
 		{Name: "order-worker-em", Script: "/srv/order-worker-emea"},
 		{Name: "order-worker-ap", Script: "/srv/order-worker-apac"},
+		{Name: "shop", Script: "/srv/shop.py"},
+		{Name: "\x1b]0;evil\a", Script: "/srv/shop.py"},
 		{Name: "nginx"},
 	}
 	records := feed(3*len(owners), at, 100*time.Millisecond)

@@ -1,8 +1,11 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,16 +28,18 @@ func TestTenQuestions(t *testing.T) {
 		keys   string
 		answer string // what the first row, or the screen, must show
 	}{
-		{"Who was reset most in the last minute?", "4 t", most(records, name, func(d *model.Teardown) bool { return abortive(d) && at.Sub(d.Time) < 55*time.Second })},
+		{"Who was reset most in the last minute?", "4 t s", most(records, name, func(d *model.Teardown) bool {
+			return abortive(d) && d.Terminator == model.Peer && at.Sub(d.Time) < 55*time.Second
+		})},
 		{"Which process closes with unread data?", "3 enter 4", most(records, name, func(d *model.Teardown) bool { return d.Cause == model.CauseUnreadData })},
 		{"Which connection lost most bytes?", "s", clockWord(largest(records, func(d *model.Teardown) int64 { return int64(d.TCP.Bytes.Lost()) }).Time, nil, 0)},
 		{"Which close() blocked longest?", "s s", "linger-expired"},
 		{"Why did the last abortive connection end?", "{ enter", records[nextAbortive(records, 400, -1)].Teardown.Cause.String()},
 		{"What is the most frequent cause of abortive ends?", "3", most(records, func(d *model.Teardown) string { return d.Cause.String() }, abortive)},
-		{"From which network do the resets come?", "5 x", most(records, func(d *model.Teardown) string {
+		{"From which network do the resets come?", "5 x s", most(records, func(d *model.Teardown) string {
 			p, _ := d.Network.Peer.Address.Prefix(map[bool]int{true: 24, false: 64}[d.Network.Peer.Address.Is4()])
 			return p.String()
-		}, abortive)},
+		}, func(d *model.Teardown) bool { return abortive(d) && d.Terminator == model.Peer })},
 		{"Which process, by its pid?", "4 x", most(records, func(d *model.Teardown) string { return fmt.Sprintf("%s[%d]", d.Process.Name, d.Process.PID) }, abortive)},
 		{"What happened to the connections of that process?", "4 enter", "process is " + most(records, name, abortive)},
 	} {
@@ -69,16 +74,16 @@ func TestTenQuestions(t *testing.T) {
 
 // most returns the name that has most of the ends that want chooses.
 func most(records []model.Record, name func(*model.Teardown) string, want func(*model.Teardown) bool) string {
-	counts, top := map[string]int{}, ""
+	wanted, all := map[string]int{}, map[string]int{}
 	for i := range records {
-		if d := &records[i].Teardown; want(d) {
-			n := name(d)
-			if counts[n]++; counts[n] > counts[top] {
-				top = n
-			}
+		d := &records[i].Teardown
+		if all[name(d)]++; want(d) {
+			wanted[name(d)]++
 		}
 	}
-	return top
+	return slices.MaxFunc(slices.Collect(maps.Keys(all)), func(a, b string) int {
+		return cmp.Or(cmp.Compare(wanted[a], wanted[b]), cmp.Compare(all[a], all[b]))
+	})
 }
 
 func largest(records []model.Record, value func(*model.Teardown) int64) *model.Teardown {

@@ -166,13 +166,13 @@ type screenQuestion struct{ text, keys, answer, back string }
 func (c *containers) questions() []screenQuestion {
 	net := regexp.QuoteMeta(c.network)
 	return []screenQuestion{
-		{"Who was reset most in the last minute?", "4 t", `(?m)^▸ct-(shop|web) `, "t 2"},
+		{"Who was reset most in the last minute?", "4 t s", `(?m)^▸ct-web `, "t s s s s s s 2"},
 		{"Which process closes with unread data?", "3 enter 4", `(?m)^▸ct-(shop|web) `, "esc 2"},
 		{"Which connection lost most bytes?", "s", `(?m)^▸.* (ct-web|ct-w).*[kM]B`, "s s s"},
 		{"Which close() blocked longest?", "s s", `(?m)^▸.*linger.*ct-w`, "s s"},
 		{"Why did the last abortive connection end?", "{ enter", `abortive~?: (unread-data|peer-reset)(?s:.*)TIME LINE`, "esc G"},
 		{"What is the most frequent cause of abortive ends?", "3", `(?m)^▸(unread-data|peer-reset) `, "2"},
-		{"From which network do the resets come?", "5 x", `(?m)^▸` + net + `0/24 `, "x 2"},
+		{"From which network do the resets come?", "5 x s", `(?m)^▸` + net + `0/24 `, "x s s s s s s 2"},
 		{"Which process, by its pid?", "4 x", `(?m)^▸ct-(shop|web)\[\d+\] `, "x 2"},
 		{"What happened to the connections of that process?", "4 enter", `filter  process is ct-(shop|web) `, "esc 2"},
 		{"Who resets whom?", "7", `(?m)^.ct-shop ↔ ` + net + `2 `, "2"},

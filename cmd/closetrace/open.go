@@ -35,6 +35,15 @@ const (
 	heldOnly = "Of other network namespaces only what a process holds: no half-closed orphans; closetrace list --all-netns has all."
 )
 
+// noteFor says what the view does not list, and what it lists beside what is traced: a
+// connection that is open has no verdict to choose by, and its command is not looked for.
+func (v *openView) noteFor(t *trace) string {
+	if t.filter.String() == "" && t.flags.follow == nil {
+		return v.note
+	}
+	return strings.TrimSpace("All open connections are listed, not only those that are traced. " + v.note)
+}
+
 // openView returns nil where there is no screen.
 func (a *app) openView(flags *traceFlags, screen screenFlags) (*openView, error) {
 	if screen.allowKill {

@@ -59,7 +59,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 		Cost:     t.Cost,
 		Create:   open.outputs.create,
 		Keys:     open.keys,
-		OpenNote: open.note,
+		OpenNote: open.noteFor(t),
 		Open:     func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
 	config.LeaveAtEnd = t.flags.follow != nil // the summary follows
