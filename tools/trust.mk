@@ -5,7 +5,7 @@ RATE ?= 20000
 GOSEC = v2.29.0
 GOVULNCHECK = v1.2.0
 
-.PHONY: fuzz modules vulnerabilities security soak
+.PHONY: fuzz modules vulnerabilities security soak soak-ci many-sockets
 
 # Without a bound some targets stand still while they minimize what they found.
 # Compiled once for each package: that takes longer than two seconds of fuzzing.
@@ -37,3 +37,9 @@ security:           ## gosec
 
 soak:               ## SOAK long, RATE ends a second: floods, an adversary, a reader that stops; nothing may go uncounted (as root)
 	CLOSETRACE_SOAK=$(SOAK) CLOSETRACE_SOAK_RATE=$(RATE) go test -count=1 -timeout 0 -run '^TestSoak$$' -v ./tracer
+
+soak-ci:            ## two minutes of it, at a rate for two processors
+	$(MAKE) soak SOAK=2m RATE=4000
+
+many-sockets:       ## 80,000 open sockets: the memory of record and its helpers (as root)
+	CLOSETRACE_MANY_SOCKETS=1 go test -count=1 -run '^TestMemoryOfManySockets$$' -v ./cmd/closetrace

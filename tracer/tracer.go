@@ -111,6 +111,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 		}
 	}()
 	env := newEnvironment()
+	defer func() { env.types, env.embedded = nil, nil }() // hooks that are attached again need neither, and both are megabytes
 	if t.loaded, err = loadBest(opts, env); err != nil {
 		return nil, err
 	}

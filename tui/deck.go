@@ -33,13 +33,12 @@ func (d *deck) add(r *model.Record) uint64 {
 	if d.journal.first != first {
 		d.hits.dropBefore(d.journal.first)
 	}
-	d.count(seq)
+	d.count(seq, r)
 	return seq
 }
 
-// count makes the record seq, which is kept already, part of hits and counts.
-func (d *deck) count(seq uint64) {
-	r := d.journal.at(seq)
+// count makes r, the record seq, which is kept already, part of hits and counts.
+func (d *deck) count(seq uint64, r *model.Record) {
 	d.all.add(r)
 	if !d.passes(r, d.shown) {
 		return
@@ -57,7 +56,8 @@ func (d *deck) rowOf(r *model.Record) int {
 	if r.Kind != model.KindStray {
 		return i
 	}
-	for least := max(i-maxLate, 0); i > least && d.journal.at(d.hits.at(i-1)).Time() > r.Time(); {
+	when := r.Time() // r may be what at returned
+	for least := max(i-maxLate, 0); i > least && d.journal.at(d.hits.at(i-1)).Time() > when; {
 		i--
 	}
 	return i
@@ -82,10 +82,10 @@ func (d *deck) choose(match func(*model.Record) bool) {
 		if !d.passes(r, d.shown) {
 			continue
 		}
-		d.hits.insert(d.rowOf(r), seq)
 		if match != nil {
 			d.shown.add(r)
 		}
+		d.hits.insert(d.rowOf(r), seq)
 	}
 	d.partial, d.since = match != nil && d.journal.first > 0, d.journal.first
 	for place, by := range d.dims {
@@ -138,7 +138,7 @@ func (d *deck) truncate(limit, end uint64) {
 	}
 	for d.journal.next < limit {
 		d.journal.next++
-		d.count(d.journal.next - 1)
+		d.count(d.journal.next-1, d.journal.at(d.journal.next-1))
 	}
 }
 

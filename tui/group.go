@@ -101,7 +101,7 @@ func (g *group) mostly() model.Cause {
 }
 
 // maxGroups bounds each table: a scan of addresses must not eat the memory.
-const maxGroups = 4096
+const maxGroups = 2048
 
 // table holds the groups of one dimension.
 type table struct {

@@ -19,6 +19,7 @@ type intake struct {
 	stop  model.Stop // the last record, if it was a stop
 
 	recording recording
+	now       model.Record // the one that comes in, of the goroutine of run only
 }
 
 func newIntake(keep int) *intake { return &intake{deck: newDeck(keep)} }
@@ -42,19 +43,20 @@ func (in *intake) run(records iter.Seq2[model.Record, error], leave <-chan struc
 	in.end(nil)
 }
 
-// add does not let r escape, so that the caller need not allocate it: the recorder gets
-// the journal's copy, which stays until as many more records have come as are kept.
+// add does not let r escape, so that the caller need not allocate it: all see a copy.
 func (in *intake) add(r *model.Record) {
-	in.recording.write(in.keep(r))
+	in.now = *r
+	in.keep(&in.now)
+	in.recording.write(&in.now)
 }
 
-func (in *intake) keep(r *model.Record) *model.Record {
+func (in *intake) keep(r *model.Record) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if r.Kind == model.KindStop {
 		in.stop = r.Stop
 	}
-	return in.deck.journal.at(in.deck.add(r))
+	in.deck.add(r)
 }
 
 func (in *intake) end(err error) {

@@ -6,12 +6,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// chunkSize is how many records are allocated, and dropped, at a time.
-const chunkSize = 512
-
-type chunk [chunkSize]model.Record
-
-// journal keeps the last records. A record's sequence number is its identity
+// journal keeps the last records, packed. A record's sequence number is its identity
 // for ever: the n-th record that came has the number n, from 0.
 //
 // One goroutine appends. A snapshot may be read by another goroutine at the
@@ -24,18 +19,20 @@ type journal struct {
 	first  uint64   // the oldest record that is kept
 	next   uint64   // the number that the next record gets
 	limit  int      // in chunks
+	one    *model.Record
 }
 
 // newJournal returns a journal that keeps at least keep records and at most
 // one chunk more.
 func newJournal(keep int) journal {
-	return journal{limit: (max(keep, 1)+chunkSize-1)/chunkSize + 1}
+	return journal{limit: (max(keep, 1)+chunkSize-1)/chunkSize + 1, one: new(model.Record)}
 }
 
 // at returns the record with number seq, which must be one of [first, next).
-// It stays valid until it is dropped.
+// It is valid until at is called again.
 func (j *journal) at(seq uint64) *model.Record {
-	return &j.chunks[(seq-j.first)/chunkSize][seq%chunkSize]
+	j.chunks[(seq-j.first)/chunkSize].at(seq%chunkSize, j.one)
+	return j.one
 }
 
 // add appends a copy of r and returns its number.
@@ -45,7 +42,7 @@ func (j *journal) add(r *model.Record) uint64 {
 	}
 	seq := j.next
 	j.next++
-	*j.at(seq) = *r
+	j.chunks[(seq-j.first)/chunkSize].add(r)
 	return seq
 }
 
@@ -54,6 +51,7 @@ func (j *journal) grow() {
 	if len(j.chunks) >= j.limit {
 		oldest := j.chunks[0]
 		if j.held == 0 || j.first >= j.heldTo {
+			oldest.clear()
 			j.spare = append(j.spare, oldest)
 		}
 		copy(j.chunks, j.chunks[1:])
@@ -65,7 +63,11 @@ func (j *journal) grow() {
 		j.spare = j.spare[:n-1]
 		return
 	}
-	j.chunks = append(j.chunks, new(chunk))
+	size := 64 << 10
+	if n := len(j.chunks); n > 0 {
+		size = len(j.chunks[n-1].data) * 9 / 8 // as the last one, or a little more
+	}
+	j.chunks = append(j.chunks, newChunk(size))
 }
 
 // snapshot returns the records that are kept now, for reading. It costs the
@@ -73,9 +75,13 @@ func (j *journal) grow() {
 func (j *journal) snapshot() journal {
 	j.held++
 	j.heldTo = j.next
+	chunks := append([]*chunk(nil), j.chunks...)
+	if n := len(chunks); n > 0 {
+		chunks[n-1] = chunks[n-1].view() // it is still appended to
+	}
 	return journal{
-		chunks: append([]*chunk(nil), j.chunks...),
-		first:  j.first, next: j.next, limit: j.limit,
+		chunks: chunks,
+		first:  j.first, next: j.next, limit: j.limit, one: new(model.Record),
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"runtime/debug"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -24,8 +23,8 @@ const (
 	BackgroundLight                   // dark text on a light ground
 )
 
-// DefaultKeep is how many records a screen keeps, of 1.5 kB each and what
-// their strings take: about 80 MB. A pause may hold as many again.
+// DefaultKeep is how many records a screen keeps, packed, of 200 bytes each: about 10 MB.
+// A pause may hold as many again.
 const DefaultKeep = 50_000
 
 // Config says what a screen shows and what it may do. What is nil is not
@@ -131,8 +130,6 @@ func Run(ctx context.Context, records iter.Seq2[model.Record, error], cfg Config
 	if cfg.Keep == 0 {
 		cfg.Keep = DefaultKeep
 	}
-	// Most of the memory are the records that are kept, and little is garbage.
-	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	in := newIntake(cfg.Keep)
 	s := newScreen(cfg, in)
 	if err := s.keys.rebind(cfg.Keys); err != nil {

@@ -31,13 +31,15 @@ func crowd(t *testing.T, pairs int) (open []int) {
 	defer unix.Close(listener)
 	check(unix.IoctlIfreq(control, unix.SIOCSIFFLAGS, loopback))
 	check(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 20_000, Max: 20_000}))
-	check(unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	check(unix.Bind(listener, &unix.SockaddrInet4{}))
 	check(unix.Listen(listener, 64))
 	name, err := unix.Getsockname(listener)
 	check(err)
-	for range pairs {
+	port := name.(*unix.SockaddrInet4).Port
+	for i := range pairs {
 		client := socket(unix.SOCK_STREAM)
-		check(unix.Connect(client, name))
+		to := &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, byte(1 + i/10_000)}} // an address has ports for 28,000
+		check(unix.Connect(client, to))
 		server, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
 		check(err)
 		open = append(open, client, server)

@@ -42,9 +42,6 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	if !a.wantsScreen(plain) {
 		return a.printLines(ctx, t)
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(screenGC)
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	lost := func() { cancel(session.Reason("signal")) } // a screen without a terminal would never end
@@ -74,6 +71,9 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 
 // screen fills in what every screen has.
 func (a *app) screen(ctx context.Context, records iter.Seq2[model.Record, error], c tui.Config) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(screenGC)
+	}
 	c.Zone = time.Local
 	c.JSON = record.Append
 	watch := newWatch(c.Replay == nil)
