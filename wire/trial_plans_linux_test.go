@@ -71,7 +71,8 @@ func (s *trial) run(n int) (all []truth) {
 		// The end that closes first keeps the tuple in TIME_WAIT: the server gives it up
 		// at once.
 		jobs <- job{
-			uint16(20000 + i), [2]plan{plans[(i+i/len(plans))%len(plans)], plans[random.IntN(len(plans))]},
+			uint16(20000 + i),
+			[2]plan{plans[(i+i/len(plans))%len(plans)], plans[random.IntN(len(plans))]},
 			[2]int{random.IntN(40_000), random.IntN(4000)},
 		}
 	}

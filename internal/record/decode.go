@@ -12,8 +12,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// Decoder reads lines. It keeps strings that come again and again, so that
-// records share them. The zero Decoder is ready; it is for one goroutine.
+// Decoder reads lines. It keeps repeated strings, so that records share them. The zero
+// Decoder is ready to use, by one goroutine.
 type Decoder struct {
 	scanner
 	seen [512]string
@@ -35,16 +35,16 @@ const maxMembers = 256
 
 // Errors of a line. A line of a newer minor version has neither.
 var (
-	// ErrNewer means that a line is of a newer major version of the format.
-	// Its members may mean something else, so reading on would lie.
+	// ErrNewer means that a line is of a newer major version of the format. Its members
+	// may mean something else, so that reading on could give wrong records.
 	ErrNewer = errors.New("a newer version of closetrace wrote this recording")
 	// ErrKind means that the line is of a kind that this version does not know.
 	ErrKind = errors.New("unknown kind")
 )
 
-// Decode reads one line into r and overwrites all of it. Members that are not
-// known are passed over. Names of the vocabulary that are not known are read
-// as unknown; [Decoder.Unknown] tells the first one.
+// Decode reads one line into r and overwrites all of it. Unknown members are skipped.
+// Unknown names of the vocabulary are read as unknown; [Decoder.Unknown] returns the
+// first one.
 //
 // The errors say what is wrong with the line: [ErrNewer], [ErrKind], or that it
 // isn't a line of a recording. r is then of [model.KindUnknown].
@@ -157,9 +157,8 @@ func assume[T comparable](o *model.Opt[T], usual T) {
 	}
 }
 
-// exactStart restores what a line leaves out of its start time, which is in
-// microseconds, from the end and the duration, which are exact: a replay is
-// then what the live view was.
+// exactStart restores the nanoseconds that a line leaves out of its start time, from the
+// end and the duration, which are exact, so that a replay equals the live view.
 func exactStart(t *model.Teardown) {
 	life, known := t.Duration.Get()
 	if !known || t.StartTime == 0 {
@@ -186,9 +185,8 @@ func (d *Decoder) counts(member string, to *map[string]uint64) {
 	}
 }
 
-// intern returns b as a string, from the store if it was there. Two strings
-// with the same place in the store push each other out: its size is fixed
-// whatever a file holds.
+// intern returns b as a string, from the store if it was there. Two strings with the same
+// place in the store replace each other: its size is fixed whatever a file holds.
 func (d *Decoder) intern(b []byte) string {
 	if len(b) == 0 {
 		return ""

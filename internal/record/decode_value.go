@@ -29,8 +29,8 @@ func (d *Decoder) stringValue(member string) ([]byte, bool) {
 	return nil, false
 }
 
-// name reads a name of the vocabulary. One that this version does not know
-// stays unknown and is noted: the rest of the line is still true.
+// name reads a name of the vocabulary. A name that this version does not know stays
+// unknown and is noted: the rest of the line is still valid.
 func (d *Decoder) name(member string, v encoding.TextUnmarshaler) {
 	if b, ok := d.stringValue(member); ok {
 		d.vocabulary(member, b, v)
@@ -114,8 +114,8 @@ func (d *Decoder) observations(member string, v *model.Observations) {
 	}
 }
 
-// observation returns the one of that name. One without a name prints as a
-// number; such a name is none.
+// observation returns the observation with that name. One without a name prints as a
+// number, which is not a name.
 func observation(name []byte) (model.Observation, bool) {
 	if len(name) == 0 || name[0] >= '0' && name[0] <= '9' {
 		return 0, false

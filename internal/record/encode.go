@@ -31,8 +31,8 @@ func Append(b []byte, r *model.Record) []byte {
 	return append(e.b, '\n')
 }
 
-// body writes the members of r. Lines about a connection end begin with what
-// makes their kind, the others are of one struct of the model each.
+// body writes the members of r. Lines about a connection end begin with the members of
+// their kind; each other kind is one struct of the model.
 func (e *encoder) body(r *model.Record) {
 	t := &r.Teardown
 	switch r.Kind {

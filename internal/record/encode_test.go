@@ -25,8 +25,8 @@ type teardownLine struct {
 	head
 	Retracts bool `json:"retracts,omitzero"`
 	model.Teardown
-	// What the judgement has in this object of the facts; encoding/json knows no names
-	// with a dot.
+	// What the judgement has in this object of the facts; encoding/json does not support
+	// names with a dot.
 	Linger struct {
 		model.Linger
 		Outcome model.LingerOutcome `json:"outcome,omitzero"`
@@ -105,8 +105,8 @@ func standardLine(t testing.TB, r *model.Record) []byte {
 	return b
 }
 
-// tree is the members of a line. What is empty is taken out: the format leaves
-// out what is not known also where the model's tags would write "" or {}.
+// tree is the members of a line. Empty members are removed: the format leaves out what is
+// not known, even if the model's tags would write "" or {}.
 func tree(t testing.TB, line []byte) map[string]any {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(line))

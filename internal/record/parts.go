@@ -51,7 +51,7 @@ func (p *parts) begin(t model.Time) {
 	}
 }
 
-// The slots of the parts. Which fields make a part says the generator.
+// The slots of the parts; the generator decides which fields make a part.
 
 func judgementSlot(v *judgementPart) int { return int(v.Cause) + int(v.Initiator) }
 

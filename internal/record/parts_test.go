@@ -8,8 +8,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// TestKeptTextsAreThoseOfTheirValues: of two lines that follow each other and differ
-// in one field, or in a few nanoseconds, the second has nothing of the first.
+// TestKeptTextsAreThoseOfTheirValues: if two consecutive lines differ in one field, or in
+// a few nanoseconds, the second keeps no text of the first.
 func TestKeptTextsAreThoseOfTheirValues(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(5, 6))}
 	for range 10 {
