@@ -42,6 +42,7 @@ type group struct {
 	gaps        bool   // idle times differ from those of the records
 	killer      string // who sent that signal
 	killerPID   int
+	reset       uint64 // how many ended by RST
 	oom, notOOM uint64 // how many were killed by the OOM killer, and how many by others
 	detailPeer  netip.AddrPort
 	bytes       uint64 // of the pattern: lost, unread
@@ -114,6 +115,9 @@ func (g *group) add(m *match) {
 	}
 	if m.blocked > 0 {
 		g.blocked.add(m.blocked)
+	}
+	if x.verdict == model.Abortive {
+		g.reset++
 	}
 	g.detail = cmp.Or(g.detail, m.detail)
 	g.gaps = g.gaps || m.gap

@@ -209,10 +209,10 @@ func neverAnswered(m *match) bool {
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
 		return false
 	}
-	if x.sent != 0 || x.unacked > 0 || x.received <= 0 || x.received >= small || x.idle < time.Second || x.began == 0 {
+	if x.sent != 0 || x.unacked > 0 || x.received <= 0 || x.received >= small || x.idle < 0 || x.began == 0 {
 		return false
 	}
-	m.bytes, m.idle, m.inferred = x.received, x.idle, true
+	m.bytes, m.idle, m.inferred = x.received, max(x.idle, 1), true
 	return x.lastReceived != 0 && x.lastReceived.Sub(x.began) < time.Second
 }
 
@@ -240,7 +240,7 @@ func keepaliveRace(m *match) bool {
 		return false
 	}
 	switch {
-	case x.cause == model.CauseDataAfterClose && x.passive() && x.call != model.CallExit:
+	case x.cause == model.CauseDataAfterClose && x.passive() && (x.call != model.CallExit || x.byItself()):
 		if o == nil && tls(x) || o != nil && (o.closed() && farewell(o.unacked) || o.unacked >= small) {
 			return false // as likely a close_notify
 		}

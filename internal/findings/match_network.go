@@ -39,6 +39,8 @@ func pathDead(m *match) bool {
 	switch x.cause {
 	case model.CauseRetransmitTimeout, model.CauseUserTimeout, model.CauseKeepaliveTimeout, model.CauseConnectTimeout:
 		return true
+	case model.CauseConnectCancelled:
+		return noSYNACK(x)
 	case model.CauseUnreachable:
 		return !atOnce(x)
 	default:
@@ -82,7 +84,7 @@ func idleClosed(m *match) bool {
 	if saysFarewell(x) && x.speaker == model.SideLocal && x.idle >= 0 && x.idle < justNow {
 		m.idle, m.gap = x.gap(), true
 	}
-	if x.later || m.idle < time.Second || x.call == model.CallExit || x.initiator != model.InitiatorLocal || x.unread > 0 {
+	if x.later || m.idle < time.Second || x.call == model.CallExit && !x.byItself() || x.initiator != model.InitiatorLocal || x.unread > 0 {
 		return false
 	}
 	switch x.cause {
@@ -188,12 +190,18 @@ func leaked(m *match) bool {
 // exited: its process ended, and the peer was not waiting.
 func exited(m *match) bool {
 	x := m.end
-	if x.call != model.CallExit && (x.told == 0 || x.initiator != model.InitiatorLocal || x.later) || !x.passive() || !x.established {
+	if x.later || x.call != model.CallExit && (x.told == 0 || x.initiator != model.InitiatorLocal) || !x.passive() || !x.established {
 		return false
 	}
 	m.detail, m.told = x.endedBy()
+	if m.idle = max(x.idle, 0); x.speaker != model.SideLocal {
+		m.idle = 0
+	}
 	return true
 }
+
+// byItself: its process ended without a signal, as one that serves one connection does.
+func (x *end) byItself() bool { return x.call == model.CallExit && x.signal == 0 && x.told == 0 }
 
 // address is a peer as a finding names it.
 func address(a netip.Addr) string {

@@ -136,6 +136,9 @@ func sayEarlyAnswer(_ *Engine, g *group, f *Finding) bool {
 	if g.key.passive {
 		f.Title = fmt.Sprintf("%s answered and closed %s while %s was still uploading (%s unread): the reset may throw the answer away before it is read.",
 			g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Bytes(g.bytes))
+		if body := knobsOf(g.key.process).body; body != "" {
+			f.Advice = fmt.Sprintf("If it refused the size, raise its limit (%s). ", body) + f.Advice
+		}
 	} else {
 		f.Title = fmt.Sprintf("%s was answered and then reset by %s in the middle of its upload on %s (%s not taken).",
 			g.who(), g.whom(), plural(g.count, "connection", "connections"), human.Bytes(g.bytes))
@@ -154,7 +157,13 @@ func sayRequestLost(_ *Engine, g *group, f *Finding) bool {
 }
 
 func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
+	if g.idle.max < time.Second && g.count < 3 {
+		return false // at once: by chance, or a probe
+	}
 	f.Numbers["received_bytes"], f.Numbers["idle_ns"] = int64(g.bytes), int64(g.idle.mean())
+	if g.idle.mean() < time.Second {
+		f.Advice = "The program read the request and closed on purpose, or gave up over it: look for a rule that drops requests (nginx return 444, an access list), a crash of the handler, or a protocol that is not the one of this port."
+	}
 	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after the request, without a byte of answer.",
 		g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Duration(g.idle.mean()))
 	return true
@@ -180,7 +189,7 @@ func sayKeepaliveRace(_ *Engine, g *group, f *Finding) bool {
 		f.Numbers["idle_ns"] = int64(idle)
 		after = " after " + human.Duration(idle) + " of idleness"
 		f.Advice = fmt.Sprintf("Make %s give up idle connections sooner than %s%s, or let %s wait longer%s%s: the side that sends requests must have the shorter time.",
-			sender, human.Duration(idle), bracket(knobsOf(g.clientOf()).pool), closer, bracket(knobsOf(g.serverOf()).idle), hint(idle))
+			sender, human.Duration(idle), bracket(knobsOf(g.clientOf()).pool), closer, bracket(knobsOf(g.serverOf()).idle), hint(idle, g.serverOf()))
 	}
 	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s reset.",
 		closer, after, plural(g.count, "request", "requests"), sender, were(g.count))
@@ -216,6 +225,10 @@ func saySlowReader(_ *Engine, g *group, f *Finding) bool {
 
 func sayPathDead(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unacked_bytes"], f.Numbers["silent_ns"] = int64(g.bytes), int64(g.blocked.max)
+	if g.detail == model.CauseConnectTimeout.String() || g.detail == model.CauseConnectCancelled.String() {
+		g.sayNoSYNACK(f)
+		return true
+	}
 	f.Title = fmt.Sprintf("%s got no answer from %s any more: %s (%s)", g.who(), g.peerName(), plural(g.count, "connection", "connections"), g.detail)
 	if g.blocked.max > 0 {
 		f.Title += fmt.Sprintf(" after up to %s of silence", human.Duration(g.blocked.max))
@@ -250,8 +263,9 @@ func sayRefused(_ *Engine, g *group, f *Finding) bool {
 func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 	idle, _ := g.values.mode()
 	f.Numbers["idle_ns"] = int64(idle)
-	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; the other side finds out at its next request.",
-		g.who(), human.Duration(idle), hint(idle), plural(g.count, "connection", "connections"))
+	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; %s finds out at its next request.",
+		g.who(), human.Duration(idle), hint(idle, g.key.process), plural(g.count, "connection", "connections"), g.whom())
+	f.Advice += g.setBy()
 	return true
 }
 
@@ -271,7 +285,7 @@ func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
 		plural(g.count, "connection", "connections"), g.who(), g.peerName(), were(g.count))
 	if g.idle.n > 0 && g.idle.min >= time.Second {
 		f.Numbers["idle_ns"] = int64(g.idle.min)
-		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), hint(g.idle.min))
+		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), hint(g.idle.min, ""))
 	}
 	f.Title += "."
 	return true
@@ -285,18 +299,6 @@ func sayLeak(_ *Engine, g *group, f *Finding) bool {
 	}
 	f.Numbers["close_wait_ns"] = int64(g.blocked.max)
 	f.Title = fmt.Sprintf("%s left %s open for up to %s after the peer had closed.", g.who(), plural(g.count, "connection", "connections"), human.Duration(g.blocked.max))
-	return true
-}
-
-func sayRestart(_ *Engine, g *group, f *Finding) bool {
-	if g.last.Sub(g.first)/time.Duration(max(len(g.pids), 1)) > time.Second {
-		return false
-	}
-	how := "ended"
-	if g.detail != "" {
-		how = "ended by " + g.detail + g.sender()
-	}
-	f.Title = fmt.Sprintf("%s %s: %s ended with it.", g.who(), how, plural(g.count, "connection", "connections"))
 	return true
 }
 
@@ -322,20 +324,7 @@ func (g *group) sayIdle(f *Finding, closer string) bool {
 		within = fmt.Sprintf(" && tcp.idle_ns >= %d && tcp.idle_ns < %d", from, to)
 	}
 	f.Filter = strings.Replace(f.Filter, idleTerm, within, 1)
-	f.Title = fmt.Sprintf("%s closes connections that were idle for %s%s: %s so far.", closer, human.Duration(idle), hint(idle), plural(n, "one", ""))
+	f.Title = fmt.Sprintf("%s closes connections that were idle for %s%s: %s so far.", closer, human.Duration(idle), hint(idle, knownCloser(g)), plural(n, "one", ""))
 	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
 	return true
-}
-
-// setBy names the setting for the idle time of the program that closes.
-func (g *group) setBy() string {
-	k := knobsOf(g.key.process)
-	setting := k.idle
-	if !g.key.passive {
-		setting = k.pool
-	}
-	if setting == "" || g.key.peer.IsValid() { // the peer's
-		return ""
-	}
-	return fmt.Sprintf(" %s sets it: %s.", g.key.process, setting)
 }

@@ -42,8 +42,11 @@ func (e *Engine) overflows() (list []Finding) {
 		f.Title += fmt.Sprintf(", %s to %s reset before the first byte", plural(f.Count, "connection", "connections"), f.Peer)
 	}
 	f.Title += "."
+	e.complete(&f) // of the connections that met it
+	if f.Count == 0 {
+		f.Share = 0
+	}
 	f.Count = max(f.Count, c.n)
-	e.complete(&f)
 	return append(list, f)
 }
 

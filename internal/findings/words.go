@@ -1,39 +1,44 @@
 package findings
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
 
-// known are idle times that are the default of some software: a hint, not a proof.
+// known are idle times that are the default of some software: a hint, not a proof. by are
+// those of it that are in programs.
 var known = []struct {
 	time time.Duration
 	of   string
+	by   []string
 }{
-	{2 * time.Second, "gunicorn"},
-	{5 * time.Second, "Node and uvicorn; Apache"},
-	{15 * time.Second, "Jetty's and Puma's persistence"},
-	{20 * time.Second, "Tomcat"},
-	{30 * time.Second, "common in frameworks"},
-	{60 * time.Second, "HAProxy, AWS ALB, nginx's upstream keep-alive"},
-	{75 * time.Second, "nginx keep-alive"},
-	{90 * time.Second, "Go's client"},
-	{100 * time.Second, "Cloudflare's proxy"},
-	{3 * time.Minute, "Go servers behind some proxies"},
-	{4 * time.Minute, "Azure load balancer"},
-	{350 * time.Second, "AWS NLB"},
-	{600 * time.Second, "GCP load balancer; PgBouncer"},
-	{15 * time.Minute, "many firewalls"},
-	{30 * time.Minute, "many firewalls"},
-	{time.Hour, "Envoy; many firewalls"},
-	{8 * time.Hour, "MySQL and MariaDB wait_timeout"},
+	{2 * time.Second, "gunicorn", []string{"gunicorn"}},
+	{5 * time.Second, "Node and uvicorn; Apache", []string{"node", "uvicorn", "apache2", "httpd", "lighttpd", "varnishd", "cache-"}},
+	{15 * time.Second, "Jetty's and Puma's persistence", []string{"puma"}},
+	{20 * time.Second, "Tomcat", nil},
+	{30 * time.Second, "common in frameworks", nil},
+	{60 * time.Second, "HAProxy, AWS ALB, nginx's upstream keep-alive", []string{"haproxy", "nginx"}},
+	{75 * time.Second, "nginx keep-alive", []string{"nginx"}},
+	{90 * time.Second, "Go's client", nil},
+	{100 * time.Second, "Cloudflare's proxy", nil},
+	{3 * time.Minute, "Go servers behind some proxies", nil},
+	{4 * time.Minute, "Azure load balancer", nil},
+	{350 * time.Second, "AWS NLB", nil},
+	{600 * time.Second, "GCP load balancer; PgBouncer", []string{"pgbouncer"}},
+	{15 * time.Minute, "many firewalls", nil},
+	{30 * time.Minute, "many firewalls", nil},
+	{time.Hour, "Envoy; many firewalls", []string{"envoy"}},
+	{8 * time.Hour, "MySQL and MariaDB wait_timeout", []string{"mysqld", "mariadb"}},
 }
 
-// hint names whose default an idle time is, within 3 % (at least 100 ms).
-func hint(d time.Duration) string {
+// hint names whose default an idle time is, within 3 % (at least 100 ms). A program that is
+// known closes by its own.
+func hint(d time.Duration, process string) string {
+	program := knobsOf(process).program
 	for _, k := range known {
 		off := d - k.time
-		if off >= -k.time/100 && off <= max(k.time*3/100, 100*time.Millisecond) {
+		if off >= -k.time/100 && off <= max(k.time*3/100, 100*time.Millisecond) && (program == "" || slices.Contains(k.by, program)) {
 			return " (a default of: " + k.of + ")"
 		}
 	}

@@ -2,11 +2,13 @@ package incidents
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +23,10 @@ func TestMain(m *testing.M) {
 	var err error
 	if build, err = os.MkdirTemp("", "closetrace"); err != nil {
 		panic(err)
+	}
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue { // they wait more than they compute
+		_ = f.Value.Set(strconv.Itoa(3 * runtime.GOMAXPROCS(0)))
 	}
 	code := m.Run()
 	_ = os.RemoveAll(build)

@@ -1,0 +1,101 @@
+package findings_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// doors are stories about the first and last moments of a connection.
+var doors = []story{
+	{
+		"redis has maxclients connections: the others get a message, and their request is reset",
+		func(s *stream) {
+			for i := range 5 {
+				s.end(sec, "redis-server", model.Passive, "10.6.0.2:6379", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseDataAfterClose,
+					bytes(36, 0), idle(0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+			}
+		},
+		[]string{"turned-away"},
+		[]string{"redis-server (port 6379)", "5 connections", "36 B", "on 5 of them"},
+	},
+	{
+		"sshd over MaxStartups, with the client's version unread",
+		func(s *stream) {
+			s.end(sec, "sshd", model.Passive, "10.6.0.2:22", "10.6.0.1:4000", model.CauseUnreadData,
+				bytes(22, 11), unread(11), idle(0), spoke(0, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+		},
+		[]string{"turned-away"},
+		[]string{"sshd", "22 B"},
+	},
+	{
+		"a server that says the time and closes, once", // and a probe that closes by itself
+		func(s *stream) {
+			s.end(sec, "inetd", model.Passive, "10.6.0.2:13", "10.6.0.1:4000", model.CauseFIN, graceful, bytes(26, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+			for i := range 5 {
+				s.end(sec, "nginx", model.Passive, "10.6.0.2:80", fmt.Sprintf("10.6.0.1:%d", 5000+i), model.CauseFIN, graceful, bytes(0, 0), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(ms))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"nginx return 444: the request was read, nothing was said",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "nginx", model.Passive, "10.6.0.2:80", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(0, 81), idle(0), heard(ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2*ms))
+			}
+		},
+		[]string{"request-lost"},
+		[]string{"nginx", "3 connections", "without a byte"},
+	},
+	{
+		"a program gives up connecting when its SYN was sent again", // curl --connect-timeout; Happy Eyeballs gives up sooner
+		func(s *stream) {
+			again := func(n uint32) edit { return func(t *model.Teardown) { t.TCP.Retransmits = model.Some(n) } }
+			for i := range 3 {
+				s.end(time.Duration(2*i)*sec, "curl", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:5432", model.CauseConnectCancelled, failed, again(1), lasted(2*sec))
+				s.end(time.Duration(2*i)*sec, "app", model.Active, fmt.Sprintf("[fd00::1]:%d", 4000+i), "[fd00::2]:443", model.CauseConnectCancelled, failed, again(0), lasted(300*ms))
+			}
+		},
+		[]string{"path-dead"},
+		[]string{"curl could not connect to 10.6.0.2 port 5432", "3 attempts", "after 2s"},
+	},
+	{
+		"curl --max-time ends downloads", // the answer was coming
+		func(s *stream) {
+			for i := range 3 {
+				at := time.Duration(3*i+2) * sec
+				s.end(at, "curl", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:80", model.CauseUnreadData,
+					bytes(80, 900_000), unread(70_000), idle(ms), spoke(2*sec, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2*sec))
+			}
+		},
+		[]string{"left-halfway"},
+		[]string{"curl closed 3 connections to 10.6.0.2 port 80", "210 kB", "after 2s", "time limit of the client"},
+	},
+	{
+		"ss -K",
+		func(s *stream) {
+			x := s.end(sec, "app", model.Active, "10.6.0.1:4000", "10.6.0.2:6379", model.CauseDestroyed, bytes(80, 80))
+			x.Closer = model.Closer{PID: 9, Name: "ss", Call: model.CallDestroy}
+		},
+		[]string{"ended-from-outside"},
+		[]string{"ss ended 1 connection of app"},
+	},
+	{
+		"PostgreSQL's process of a connection ends it when it was idle, and a query comes too late", // idle_session_timeout
+		func(s *stream) {
+			for i := range 3 {
+				client := fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				server := s.end(4*sec, "postgres", model.Passive, "10.6.0.2:5432", client, model.CauseFIN, graceful, bytes(500, 90), idle(0), spoke(0, 1500*ms),
+					by(model.InitiatorLocal), call(model.CallExit, 0), lasted(1600*ms), path(model.Established))
+				server.Process.PID += i
+				server.Closer.PID += i
+				s.end(5*sec, "psql", model.Active, client, "10.6.0.2:5432", model.CausePeerReset, bytes(90, 500), unacked(15), gotFIN, spoke(0, 2500*ms))
+				s.outcome(5*sec, server, model.CauseDataAfterClose, "late-data-after-close")
+			}
+		},
+		[]string{"keepalive-race", "idle-timeout"},
+		[]string{"postgres", "1.5s", "3 requests of psql"},
+	},
+}
