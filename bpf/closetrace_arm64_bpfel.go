@@ -114,7 +114,8 @@ type TraceEnd struct {
 	LastWord         uint8
 	Icmp             uint16
 	SynData          uint8
-	Pad              [3]uint8
+	Pad              uint8
+	LateData         uint16
 	Acceptor         uint32
 	AcceptorComm     [16]uint8
 	Tenant           uint32

@@ -191,7 +191,12 @@ struct end {
 	__u8 last_word; /* this end sent something after the peer's last data */
 	__u16 icmp; /* type and code of an ICMP error about the SYN */
 	__u8 syn_data; /* data in the SYN was acknowledged */
-	__u8 pad[3];
+	__u8 pad;
+	/*
+	 * Until the end the lower half of lrcvtime when the end began; then how many jiffies
+	 * later data came, modulo 65536; 0: none came.
+	 */
+	__u16 late_data;
 	__u32 acceptor; /* who accepted, if owner is a child that it forked for the connection */
 	__u8 acceptor_comm[16];
 	__u32 tenant; /* the slot in which the entry is counted */

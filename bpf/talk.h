@@ -72,6 +72,7 @@ static __always_inline void falls_quiet(bool typed, struct end *conn, struct tcp
 		return;
 	conn->quiet = bpf_ktime_get_ns();
 	conn->sent_age = now - GET(typed, tp, lsndtime);
+	conn->late_data = GET(typed, tp, inet_conn.icsk_ack.lrcvtime);
 	conn->received_age = now - GET(typed, tp, inet_conn.icsk_ack.lrcvtime);
 	conn->stalled_ms = stalled_ms(typed, tp);
 	conn->last_word = last_word(typed, tp);
@@ -90,11 +91,20 @@ static __always_inline void read_limits(struct end *conn, struct tcp_sock *tp)
 	conn->sender_limited = tp->chrono_stat[2] + (type == 3 ? running : 0);
 }
 
+/* The peer did not know of the end, or did not care: tcp_data_queue() takes data after our FIN. */
+static __always_inline void read_late_data(struct end *conn, struct tcp_sock *tp)
+{
+	__u16 since = (__u16)tp->inet_conn.icsk_ack.lrcvtime - conn->late_data;
+
+	conn->late_data = since ? (__u16)(since - conn->received_age) ?: 1 : 0;
+}
+
 static __always_inline void read_talk(struct end *conn, struct tcp_sock *tp)
 {
 	__u32 stalled = stalled_ms(true, tp);
 
 	falls_quiet(true, conn, tp);
+	read_late_data(conn, tp);
 	if (tp->write_seq == tp->snd_una)
 		conn->unacked_ms = 0;
 	else if (stalled)

@@ -256,6 +256,11 @@ type TCP struct {
 	// If it is the peer and this end closed, a request is unanswered; if it is this
 	// end, it has asked and got no answer.
 	LastSpeaker Side `json:"last_speaker,omitzero"`
+	// How long after this end began to close data of the peer still came; absent if none did.
+	//
+	// A request that comes so late is read by nobody (Apache and lighttpd close their sending
+	// side and throw away what comes). Linux; up to one jiffy off, modulo 65,536 jiffies.
+	LateData Opt[time.Duration] `json:"late_data_ns,omitzero"`
 	// TCP segments.
 	Segments Segments `json:"segments,omitzero"`
 	// How long the oldest unacknowledged byte had waited at the end.

@@ -126,6 +126,7 @@ type viewTCP struct {
 	SRTT          int          `expr:"srtt_ns"`
 	Idle          int          `expr:"idle_ns"`
 	LastSpeaker   string       `expr:"last_speaker"`
+	LateData      int          `expr:"late_data_ns"`
 	Segments      viewSegments `expr:"segments"`
 	UnackedWait   int          `expr:"unacked_wait_ns"`
 	MSS           int          `expr:"mss"`
@@ -250,6 +251,7 @@ func (v *view) fill(t *Teardown, addresses bool) {
 	v.TCP.SRTT = number(t.TCP.SRTT)
 	v.TCP.Idle = number(t.TCP.Idle)
 	v.TCP.LastSpeaker = t.TCP.LastSpeaker.String()
+	v.TCP.LateData = number(t.TCP.LateData)
 	v.TCP.Segments.In = number(t.TCP.Segments.In)
 	v.TCP.Segments.Out = number(t.TCP.Segments.Out)
 	v.TCP.UnackedWait = number(t.TCP.UnackedWait)

@@ -57,6 +57,9 @@ func TestIdleTime(t *testing.T) {
 		if d.TCP.Fingerprint == 0 || d.TCP.MSS.Or(0) == 0 || d.TCP.Segments.Out.Or(0) == 0 {
 			t.Errorf("not told: fingerprint %v, MSS %v, segments %v", d.TCP.Fingerprint, d.TCP.MSS, d.TCP.Segments)
 		}
+		if d.TCP.LateData.Known() {
+			t.Errorf("data came %v after the begin of the end; there was none", d.TCP.LateData)
+		}
 		if idle := d.TCP.Idle.Or(0); idle < pause-2*jiffy || idle > pause+time.Second {
 			t.Errorf("idle for %v, want about %v", idle, pause)
 		}

@@ -65,6 +65,9 @@ func (t *translator) lastWords(tcp *model.TCP, e *bpf.TraceEnd) {
 	if heard {
 		tcp.LastReceived = t.clock.time(ktime(e.Quiet).add(-received))
 	}
+	if e.LateData != 0 && heard {
+		tcp.LateData = model.Some(t.jiffies(uint32(e.LateData)))
+	}
 	jiffy := t.jiffies(1)
 	switch {
 	case spoke && heard:

@@ -86,6 +86,7 @@ var attributeNames = []string{
 	"tcp.last_received_time",
 	"tcp.idle_ns",
 	"tcp.last_speaker",
+	"tcp.late_data_ns",
 	"tcp.segments.in",
 	"tcp.segments.out",
 	"tcp.unacked_wait_ns",
@@ -341,6 +342,9 @@ func attributesOf(list []attribute.KeyValue, r *model.Record) []attribute.KeyVal
 	}
 	if t.TCP.LastSpeaker != 0 {
 		list = append(list, attribute.String("tcp.last_speaker", t.TCP.LastSpeaker.String()))
+	}
+	if v, known := t.TCP.LateData.Get(); known {
+		list = append(list, attribute.Int64("tcp.late_data_ns", int64(v)))
 	}
 	if v, known := t.TCP.Segments.In.Get(); known {
 		list = append(list, attribute.Int64("tcp.segments.in", int64(v)))

@@ -677,6 +677,8 @@ func (d *Decoder) tcp(v *model.TCP) {
 			optional(d, "tcp.idle_ns", &v.Idle, math.MinInt64, math.MaxInt64)
 		case "last_speaker":
 			d.name("tcp.last_speaker", &v.LastSpeaker)
+		case "late_data_ns":
+			optional(d, "tcp.late_data_ns", &v.LateData, math.MinInt64, math.MaxInt64)
 		case "segments":
 			d.tcpSegments(&v.Segments)
 		case "unacked_wait_ns":

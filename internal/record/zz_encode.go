@@ -432,6 +432,7 @@ func (e *encoder) inTCP(v *model.TCP) {
 	if v.LastSpeaker != 0 {
 		e.name(`"last_speaker":`, v.LastSpeaker.String())
 	}
+	number(e, `"late_data_ns":`, v.LateData)
 	{
 		at := e.open(`"segments":`)
 		e.inSegments(&v.Segments)
