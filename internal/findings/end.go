@@ -56,6 +56,7 @@ type end struct {
 	retransmits, mss                int64
 	duration, idle, blocked         time.Duration
 	busy, receiverLimited           time.Duration
+	late                            time.Duration // how long after it began to close data still came
 	lastSent, lastReceived          model.Time
 	firstFIN, closeTime             model.Time
 
@@ -106,7 +107,7 @@ func (e *end) fill(t *model.Teardown) {
 		sent: count(f.TCP.Bytes.Sent), received: count(f.TCP.Bytes.Received),
 		unread: count(f.TCP.Bytes.Unread), unacked: count(f.TCP.Bytes.Unacked),
 		retransmits: count(f.TCP.Retransmits), mss: count(f.TCP.MSS),
-		duration: t.Duration.Or(unknown), idle: f.TCP.Idle.Or(unknown), blocked: t.CloseBlocked.Or(0),
+		late: f.TCP.LateData.Or(unknown), duration: t.Duration.Or(unknown), idle: f.TCP.Idle.Or(unknown), blocked: t.CloseBlocked.Or(0),
 		busy: f.TCP.Limited.Busy.Or(unknown), receiverLimited: f.TCP.Limited.Receiver.Or(unknown),
 		lastSent: f.TCP.LastSent, lastReceived: f.TCP.LastReceived,
 		firstFIN: f.Evidence.FirstFIN, closeTime: f.Evidence.CloseTime,

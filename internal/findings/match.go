@@ -254,6 +254,10 @@ func keepaliveRace(m *match) bool {
 			return x.duration >= time.Second && (x.rule == "late-data-in-time-wait" || o != nil && o.closeWait)
 		}
 		return x.idle >= idleLeast
+	case x.cause == model.CauseFIN && x.passive() && x.initiator == model.InitiatorLocal && !x.later:
+		// It throws away what comes. What comes at once was under way, or is a farewell.
+		m.idle = max(x.idle, 0)
+		return x.late >= justNow && x.idle >= idleLeast && !tls(x)
 	case o == nil && x.cause == model.CausePeerReset && !x.passive() && x.finIn && !x.closed():
 		// The other end is not known: it had closed, then we sent.
 		gap := x.gap()

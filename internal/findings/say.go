@@ -191,8 +191,12 @@ func sayKeepaliveRace(_ *Engine, g *group, f *Finding) bool {
 		f.Advice = fmt.Sprintf("Make %s give up idle connections sooner than %s%s, or let %s wait longer%s%s: the side that sends requests must have the shorter time.",
 			sender, human.Duration(idle), bracket(knobsOf(g.clientOf()).pool), closer, bracket(knobsOf(g.serverOf()).idle), hint(idle, g.serverOf()))
 	}
-	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s reset.",
-		closer, after, plural(g.count, "request", "requests"), sender, were(g.count))
+	fate := "reset"
+	if g.reset == 0 {
+		fate = "thrown away"
+	}
+	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
+		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), fate)
 	return true
 }
 

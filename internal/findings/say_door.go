@@ -69,12 +69,10 @@ func sayRestart(_ *Engine, g *group, f *Finding) bool {
 		how = "ended by " + g.detail + g.sender()
 	}
 	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.who(), how, plural(g.count, "connection", "connections"))
-	if violent(g.detail) {
+	if violent(g.detail) && g.idle.n > 0 && g.idle.min < time.Second {
 		f.Harm = Medium
+		f.Title += fmt.Sprintf(", the last spoken to %s before: answers may be cut short", human.Duration(g.idle.min))
 		f.Advice = g.killAdvice("Nothing was finished: find who sent the signal (its log, dmesg, journalctl), and why not SIGTERM first.")
-		if g.idle.n > 0 && g.idle.min < time.Second {
-			f.Title += fmt.Sprintf(", the last spoken to %s before: answers may be cut short", human.Duration(g.idle.min))
-		}
 	}
 	f.Title += "."
 	return true

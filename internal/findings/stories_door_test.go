@@ -10,6 +10,20 @@ import (
 // doors are stories about the first and last moments of a connection.
 var doors = []story{
 	{
+		"Apache closes its sending side when it was idle, and throws away what comes after that",
+		func(s *stream) {
+			late := func(d time.Duration) edit { return func(t *model.Teardown) { t.TCP.LateData = model.Some(d) } }
+			for i := range 3 {
+				s.end(4*sec, "apache2", model.Passive, "10.6.0.2:80", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(203, 136),
+					idle(2010*ms), late(600*ms), by(model.InitiatorLocal), call(model.CallShutdown, 0), lasted(2610*ms))
+				s.end(4*sec, "haproxy", model.Passive, "10.6.0.2:8000", fmt.Sprintf("10.6.0.1:%d", 5000+i), model.CauseFIN, graceful, bytes(203, 136),
+					idle(2010*ms), late(ms), by(model.InitiatorLocal), call(model.CallShutdown, 0), lasted(2010*ms)) // a farewell
+			}
+		},
+		[]string{"keepalive-race", "idle-timeout"},
+		[]string{"apache2 (port 80)", "2.01s", "3 requests", "thrown away"},
+	},
+	{
 		"redis has maxclients connections: the others get a message, and their request is reset",
 		func(s *stream) {
 			for i := range 5 {

@@ -3,6 +3,7 @@ package incidents
 import (
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -88,4 +89,35 @@ func TestWorkerIsKilledInAnAnswer(t *testing.T) {
 		}
 	}
 	says(t, s.expect("process-restart"), "nginx", "SIGKILL", "3 connections", "cut short")
+}
+
+// TestServerThrowsAwayLateRequests: "Remote end closed connection without response" (psf/requests#4664):
+// lighttpd, as Apache, closes its sending side when a connection was idle, and still takes what
+// comes: no RST shows that the next request is lost.
+func TestServerThrowsAwayLateRequests(t *testing.T) {
+	s := newScene(t, []string{"a"}, "lighttpd")
+	s.file("www/x", "x")
+	s.start("a", "lighttpd", "-D", "-f", s.file("l.conf", `server.document-root = "$DIR/www"
+server.port = 8080
+server.bind = "127.0.0.1"
+server.max-keep-alive-idle = 1
+`))
+	s.listening("a", 8080)
+	var pool []net.Conn
+	for range 5 {
+		c := s.dial("a", "127.0.0.1:8080")
+		if text, err := ask(c, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil || !strings.Contains(text, "200") {
+			t.Fatal(text, err)
+		}
+		pool = append(pool, c)
+	}
+	time.Sleep(2800 * time.Millisecond) // it looks once a second, and waits 5 s for the client's FIN
+	for _, c := range pool {
+		if text, err := ask(c, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"); err != io.EOF {
+			t.Fatalf("not too late: %q %v", text, err)
+		}
+		c.Close()
+	}
+	f := s.expect("keepalive-race")
+	says(t, f, "lighttpd", "5 requests", "thrown away")
 }
