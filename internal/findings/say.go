@@ -65,8 +65,8 @@ func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
 func sayBacklog(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"] = int64(g.bytes)
 	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.key.port)) // they were never accepted
-	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: they were reset",
-		cmp.Or(f.Process, "a process that is not known"), g.key.port, plural(g.count, "connection", "connections"))
+	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: %s reset",
+		cmp.Or(f.Process, "a process that is not known"), g.key.port, plural(g.count, "connection", "connections"), itThey(g.count))
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", %s of requests unread", human.Bytes(g.bytes))
 	}
@@ -77,7 +77,7 @@ func sayBacklog(e *Engine, g *group, f *Finding) bool {
 func sayInherited(_ *Engine, g *group, f *Finding) bool {
 	f.Confidence = model.Inferred
 	f.Numbers["unread_bytes"] = int64(g.bytes)
-	f.Title = fmt.Sprintf("%s of %s stayed open in another process (%s) and ended only with that: %s heard nothing, and %s that came meanwhile was never read.",
+	f.Title = fmt.Sprintf("%s of %s stayed open in another process (%s) and ended only with that: %s heard nothing, and %s that came meanwhile were never read.",
 		plural(g.count, "connection", "connections"), g.who(), cmp.Or(g.detail, "a child"), g.whom(), human.Bytes(g.bytes))
 	return true
 }
@@ -208,8 +208,11 @@ func sayHalfClose(_ *Engine, g *group, f *Finding) bool {
 
 func saySlowClose(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["close_blocked_ns"], f.Numbers["longest_ns"] = int64(g.blocked.sum), int64(g.blocked.max)
-	f.Title = fmt.Sprintf("close() of %s waited %s for SO_LINGER, up to %s each and %s in all: the thread stands still meanwhile.",
-		g.who(), times(g.count), human.Duration(g.blocked.max), human.Duration(time.Duration(g.blocked.sum)))
+	waited := human.Duration(g.blocked.max)
+	if g.count > 1 {
+		waited = fmt.Sprintf("%s, up to %s each and %s in all,", times(g.count), waited, human.Duration(time.Duration(g.blocked.sum)))
+	}
+	f.Title = fmt.Sprintf("close() of %s waited %s for SO_LINGER: the thread stands still meanwhile.", g.who(), waited)
 	return true
 }
 

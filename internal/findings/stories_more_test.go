@@ -158,7 +158,7 @@ var networks = []story{
 			}
 		},
 		[]string{"idle-timeout"},
-		[]string{"nginx", "1m15s", "nginx keep-alive"},
+		[]string{"nginx", "1m15s", "its default"},
 	},
 	{
 		"MariaDB resets after wait_timeout",
@@ -166,7 +166,7 @@ var networks = []story{
 			s.end(100*sec, "mariadbd", model.Passive, "10.0.0.1:3306", "10.0.0.2:4000", model.CauseLingerZero, bytes(100, 100), idle(28800*sec), by(model.InitiatorLocal), call(model.CallClose, 0))
 		},
 		[]string{"idle-timeout"},
-		[]string{"mariadbd", "8h00m", "wait_timeout"},
+		[]string{"mariadbd", "8h00m", "its default"},
 	},
 	{
 		"a leak in CLOSE_WAIT",

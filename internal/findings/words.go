@@ -38,8 +38,12 @@ func hint(d time.Duration, process string) string {
 	program := knobsOf(process).program
 	for _, k := range known {
 		off := d - k.time
-		if off >= -k.time/100 && off <= max(k.time*3/100, 100*time.Millisecond) && (program == "" || slices.Contains(k.by, program)) {
+		switch {
+		case off < -k.time/100 || off > max(k.time*3/100, 100*time.Millisecond):
+		case program == "":
 			return " (a default of: " + k.of + ")"
+		case slices.Contains(k.by, program):
+			return " (its default)"
 		}
 	}
 	return ""
@@ -60,6 +64,13 @@ func times(n uint64) string {
 		return "once"
 	}
 	return strconv.FormatUint(n, 10) + " times"
+}
+
+func itThey(n uint64) string {
+	if n == 1 {
+		return "it was"
+	}
+	return "they were"
 }
 
 func were(n uint64) string {
