@@ -54,6 +54,7 @@ func TestActor(t *testing.T) {
 		"client": (*actor).client, "threads": (*actor).threads, "nested": (*actor).nested, "exec": (*actor).exec,
 		"second": (*actor).second, "passer": (*actor).passer, "server": (*actor).server, "worker": (*actor).worker,
 		"alone": (*actor).alone, "lure": (*actor).lure, "lured": (*actor).lured,
+		"bequeath": (*actor).bequeath, "heir": (*actor).heir,
 	}
 	parts[part[0]](a)
 	a.say("done")
