@@ -27,28 +27,35 @@ func Lookup(name string) (Identity, error) {
 		u, err = user.LookupId(name)
 	}
 	if err != nil { // a number without a user: its group is that number too
-		id, _ := strconv.Atoi(name)
-		if id < 0 {
+		id, ok := number(name)
+		if !ok {
 			return Identity{}, fmt.Errorf("no user %q on this host", name)
 		}
 		return Identity{Name: name, UID: id, GID: id, Home: "/"}, nil
 	}
-	uid, uidErr := strconv.Atoi(u.Uid)
-	gid, gidErr := strconv.Atoi(u.Gid)
-	if uidErr != nil || gidErr != nil {
+	uid, uidOK := number(u.Uid)
+	gid, gidOK := number(u.Gid)
+	if !uidOK || !gidOK {
 		return Identity{}, fmt.Errorf("user %q has the number %s:%s: want a user of Unix", name, u.Uid, u.Gid)
 	}
 	return Identity{Name: u.Username, UID: uid, GID: gid, Home: u.HomeDir}, nil
 }
 
+// number parses the number of a user or a group. The kernel has 32 bits for it: a larger
+// one would be cut, 2^32 to root's, and 2^32-1 means to setresuid(2) to stay who one is.
+func number(text string) (int, bool) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	return int(n), err == nil && n != 1<<32-1
+}
+
 // Invoker returns the user who called sudo; false if nobody did, or root.
 func Invoker() (Identity, bool) {
-	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
-	if os.Geteuid() != 0 || err != nil || uid <= 0 {
+	uid, ok := number(os.Getenv("SUDO_UID"))
+	if os.Geteuid() != 0 || !ok || uid == 0 {
 		return Identity{}, false
 	}
 	who, err := Lookup(strconv.Itoa(uid))
-	if gid, wrong := strconv.Atoi(os.Getenv("SUDO_GID")); wrong == nil && gid > 0 {
+	if gid, ok := number(os.Getenv("SUDO_GID")); ok && gid > 0 {
 		who.GID = gid
 	}
 	return who, err == nil
