@@ -14,14 +14,16 @@ import (
 )
 
 const (
-	spoolFile = 4 << 20 // of the queue's files, which are removed when they were read
-	spoolPart = 8 << 20 // of one batch, compressed; a larger one is a damaged file
+	spoolFile = 4 << 20  // of the queue's files, which are removed when they were read
+	spoolRoom = 64 << 10 // left on the disk for the queue's own file, without which the next run finds nothing
+	spoolPart = 8 << 20  // of one batch, compressed; a larger one is a damaged file
 )
 
 // spool keeps batches on disk, the oldest first out. It never has more than its size.
 type spool struct {
 	queue  diskqueue.Interface
 	size   int64
+	dir    string
 	pack   *zstd.Encoder
 	unpack *zstd.Decoder
 	meter  *meter
@@ -46,7 +48,7 @@ func openSpool(o *Options, m *meter) (*spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &spool{size: o.SpoolSize, meter: m}
+	s := &spool{size: o.SpoolSize, dir: o.Spool, meter: m}
 	if s.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true)); err != nil {
 		return nil, err
 	}
@@ -85,6 +87,10 @@ func (s *spool) put(p parcel) {
 		if s.queue.Depth() == 0 {
 			break
 		}
+	}
+	if left, known := room(s.dir); known && left < uint64(len(raw))+spoolRoom {
+		s.meter.lose(lostDisk, p.count)
+		return
 	}
 	if err := s.queue.Put(raw); err != nil || int64(len(raw)) > s.size {
 		s.meter.lose(lostDisk, p.count)

@@ -300,3 +300,47 @@ func TestTruncated(t *testing.T) {
 		}
 	}
 }
+
+// TestFolderSwapped: while a recording is written, its folder is moved away and a link to
+// another folder takes its place. Nothing is made or renamed there, before a rotation
+// and at it.
+func TestFolderSwapped(t *testing.T) {
+	top := t.TempDir()
+	folder, moved, victim := top+"/out", top+"/moved", top+"/victim"
+	for _, f := range []string{folder, victim} {
+		if err := os.Mkdir(f, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(victim+"/a.jsonl", []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Create(folder+"/a.jsonl", Options{Force: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, w, startRecord(), numbered(0))
+	if err := errors.Join(os.Rename(folder, moved), os.Symlink(victim, folder)); err != nil {
+		t.Fatal(err)
+	}
+	failed := w.Rotate()
+	for n := 1; n < 4 && failed == nil; n++ {
+		r := numbered(n)
+		failed = w.Write(&r)
+	}
+	if closed := w.Close(); failed == nil {
+		failed = closed
+	}
+	t.Logf("the writer says: %v", failed)
+	text, err := os.ReadFile(victim + "/a.jsonl")
+	if err != nil || string(text) != "precious" {
+		t.Errorf("the other folder's file is %q (%v)", text, err)
+	}
+	if names, _ := filepath.Glob(victim + "/*"); len(names) != 1 {
+		t.Errorf("the other folder has %q", names)
+	}
+	kept, _ := filepath.Glob(moved + "/*")
+	if len(kept) == 0 || failed == nil && len(kept) != 2 {
+		t.Errorf("the folder that was moved has %q", kept)
+	}
+}

@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"net/http"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+)
+
+// TestSpoolOnFullDisk: the file system of the spool is full while the Collector is away.
+// What found no place is counted as lost, nothing is sent twice or damaged, and the
+// spool works again.
+func TestSpoolOnFullDisk(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root mounts a small file system")
+	}
+	small := t.TempDir()
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skipf("mount a small file system: %v", err)
+	}
+	defer func() { _ = unix.Unmount(small, unix.MNT_DETACH) }()
+	s := newSink()
+	var away atomic.Bool
+	away.Store(true)
+	s.refuse = func(*collogs.ExportLogsServiceRequest) int {
+		if away.Load() {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	url, dir := s.http(t), small+"/spool"
+	const sent = 60 * batchSize
+	a := newTest(t, Options{Endpoint: url, Spool: dir, SpoolSize: 64 << 20})
+	for n := range sent {
+		a.Add(end(n))
+		if n%batchSize == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	closed(t, a)
+	exported, _, lost := balance(t, a)
+	if exported != 0 || lost == 0 || lost >= sent {
+		t.Fatalf("%d exported and %d lost of %d on a full disk, want some lost", exported, lost, sent)
+	}
+	away.Store(false)
+	b := newTest(t, Options{Endpoint: url, Spool: dir, SpoolSize: 64 << 20})
+	eventually(t, "what was kept has arrived", func() bool { return s.unique() == sent-lost })
+	const more = 3 * batchSize
+	for n := range more {
+		b.Add(end(sent + n))
+	}
+	eventually(t, "the spool works again", func() bool { return s.unique() == sent-lost+more })
+	closed(t, b)
+	if _, _, again := balance(t, b); again != 0 || int(s.total.Load()) != sent-lost+more {
+		t.Errorf("%d arrived, %d lost later; want %d and none", s.total.Load(), again, sent-lost+more)
+	}
+}
