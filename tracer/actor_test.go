@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -201,46 +200,6 @@ func (a *actor) child(part, name string, count int, files ...*os.File) (finish f
 		passOn("")
 		a.check(c.Wait())
 	}
-}
-
-// exec becomes another program that closes the connections.
-func (a *actor) exec() {
-	for range a.count {
-		fd := a.connect()
-		a.claim(fd, false, 0)
-		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
-		a.check(err)
-		a.open = append(a.open, fd)
-	}
-	a.check(os.Setenv(actorPart, fmt.Sprintf("second %s %d", a.address, len(a.open))))
-	a.check(os.Setenv(actorName, "att-after-exec"))
-	a.check(syscall.Exec("/proc/self/exe", []string{"second", "-test.run=^TestActor$", "-test.v=false"}, os.Environ()))
-}
-
-func (a *actor) second() {
-	a.say("ready")
-	a.hear() // its descriptors are closed by its end
-}
-
-// passer hands its connections to a child and forgets them; the child exits
-// with them in its hands.
-func (a *actor) passer() {
-	var files []*os.File
-	for range a.count {
-		fd := a.connect()
-		files = append(files, os.NewFile(uintptr(fd), "passed"))
-		a.open = append(a.open, fd)
-	}
-	finish := a.child("second", "att-receiver", 0, files...)
-	for _, fd := range a.open {
-		a.claim(fd, false, -1)
-	}
-	for _, f := range files {
-		f.Close()
-	}
-	a.say("ready")
-	a.hear()
-	finish()
 }
 
 // server listens, and has workers that inherit the listener and accept.
