@@ -63,9 +63,16 @@ type Observed struct {
 func Observe(f *Facts) Observed {
 	r := raw{f, f.TCP.Path.Last()}
 	var shown Observations
-	for o, line := range &shows {
-		if line(r) {
-			shown |= 1 << o
+	for _, line := range shownAlways {
+		if line.shown(r) {
+			shown |= line.set
+		}
+	}
+	if inTrouble(r) {
+		for _, line := range shownInTrouble {
+			if line.shown(r) {
+				shown |= line.set
+			}
 		}
 	}
 	return Observed{r, shown, shown | f.Evidence.Seen | f.Evidence.Announced | f.Evidence.Inferred}
@@ -74,15 +81,41 @@ func Observe(f *Facts) Observed {
 // Has reports whether w was observed.
 func (o *Observed) Has(w Observation) bool { return o.all.Has(w) }
 
-// shows is a column of the table, complete.
-var shows = func() (all [NumObservations]func(raw) bool) {
-	for i := range all {
-		if all[i] = observationTable[i].shown; all[i] == nil {
-			all[i] = func(raw) bool { return false }
+// showing is how raw facts show an observation.
+type showing struct {
+	set   Observations
+	shown func(raw) bool
+}
+
+// shownInTrouble are the lines of the table that need trouble, shownAlways the others:
+// most ends have none, and are judged in half of the time.
+var shownAlways, shownInTrouble = func() (always, trouble []showing) {
+	for o := range observationTable {
+		switch shown := observationTable[o].shown; {
+		case shown == nil:
+		case needTrouble.Has(Observation(o)):
+			trouble = append(trouble, showing{1 << o, shown})
+		default:
+			always = append(always, showing{1 << o, shown})
 		}
 	}
-	return all
+	return always, trouble
 }()
+
+// needTrouble are observations that raw facts show only if inTrouble.
+const needTrouble Observations = 1<<ObservedRSTReceived | 1<<ObservedRefused | 1<<ObservedConnectTimeout |
+	1<<ObservedUnreachable | 1<<ObservedRetransmitTimeout | 1<<ObservedKeepaliveTimeout |
+	1<<ObservedZeroWindowTimeout | 1<<ObservedUserTimeout | 1<<ObservedDestroyed | 1<<ObservedNeverOpen |
+	1<<ObservedResetHere | 1<<ObservedResetBetween | 1<<ObservedAnsweredData | 1<<ObservedNoPort |
+	1<<ObservedConnectCancelled | 1<<ObservedStackReset | 1<<ObservedMPTCPReset | 1<<ObservedRSTAfterEnd |
+	1<<ObservedStackResetAtEnd | 1<<ObservedLateData | 1<<ObservedLateDataTimeWait
+
+// inTrouble: there was an error or a reset, or the connection was never open.
+func inTrouble(f raw) bool {
+	e := &f.Evidence
+	return f.TCP.Error != "" || e.SoftError != "" || e.Announced != 0 || e.NoPort || e.MPTCP || neverOpen(f) ||
+		e.RSTReceivedBefore || e.RSTSentBefore || e.RSTSentAfter || e.RSTReplyAfter || e.RSTReplyTimeWait
+}
 
 // How returns how w is known.
 func (o *Observed) How(w Observation) Provenance {

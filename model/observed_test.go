@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -86,5 +87,38 @@ func TestEveryRuleHoldsForWhatASourceHandsOver(t *testing.T) {
 	}
 	if none := Observe(&Facts{}); none.How(ObservedAbort) != NotObserved {
 		t.Error("an abort was observed in nothing")
+	}
+}
+
+// TestObserveLeavesNothingOut: what is not looked for without trouble is not shown then;
+// of the troubles each alone is enough.
+func TestObserveLeavesNothingOut(t *testing.T) {
+	r := rand.New(rand.NewPCG(31, 32))
+	calm := 0
+	for range 100_000 {
+		f := randomFacts(r)
+		e := &f.Evidence
+		if r.IntN(2) == 0 {
+			f.TCP.Error, e.SoftError, e.Announced, e.NoPort, e.MPTCP = "", "", 0, false, false
+			for _, reset := range []*bool{&e.RSTReceivedBefore, &e.RSTSentBefore, &e.RSTSentAfter, &e.RSTReplyAfter, &e.RSTReplyTimeWait} {
+				*reset = *reset && r.IntN(6) == 0
+			}
+		}
+		all := raw{&f, f.TCP.Path.Last()}
+		if !inTrouble(all) {
+			calm++
+		}
+		var want Observations
+		for o := range observationTable {
+			if shown := observationTable[o].shown; shown != nil && shown(all) {
+				want.Add(Observation(o))
+			}
+		}
+		if got := Observe(&f); got.shown != want {
+			t.Fatalf("got %b, want %b, of %+v", got.shown, want, f)
+		}
+	}
+	if calm < 1000 {
+		t.Errorf("%d ends had no trouble, want more", calm)
 	}
 }

@@ -19,6 +19,7 @@ import (
 type signals struct {
 	memory io.ReaderAt
 	slots  int64
+	slot   bpf.SignalsSignalled // the one that was read last; here because a local would be allocated
 }
 
 // signalledFor is how long a process may take to close its connections after a signal.
@@ -60,18 +61,19 @@ func watchSignals(l *loaded, env *environment) (*signals, error) {
 
 // before returns the last signal that a process got within signalledFor before then.
 func (s *signals) before(tgid uint32, then ktime) (told bpf.SignalsTold, ok bool) {
-	var slot bpf.SignalsSignalled
-	const size = unsafe.Sizeof(slot)
+	const size = unsafe.Sizeof(bpf.SignalsSignalled{})
 	if s == nil || tgid == 0 {
 		return told, false
 	}
-	var b [size]byte
-	if _, err := s.memory.ReadAt(b[:], int64(tgid)%s.slots*int64(size)); err != nil {
+	slot := &s.slot
+	if _, err := s.memory.ReadAt(unsafe.Slice((*byte)(unsafe.Pointer(slot)), size), int64(tgid)%s.slots*int64(size)); err != nil {
 		return told, false
 	}
-	slot = *(*bpf.SignalsSignalled)(unsafe.Pointer(&b))
-	for _, told := range []bpf.SignalsTold{slot.Last, slot.Before} {
-		if at := ktime(told.Time); slot.Tgid == tgid && at <= then && then <= at.add(signalledFor) {
+	if slot.Tgid != tgid {
+		return told, false
+	}
+	for _, told := range [...]bpf.SignalsTold{slot.Last, slot.Before} {
+		if at := ktime(told.Time); at <= then && then <= at.add(signalledFor) {
 			return told, true
 		}
 	}

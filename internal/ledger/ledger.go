@@ -79,7 +79,7 @@ type entry[T any] struct {
 
 func (r *ring[T]) add(e entry[T]) {
 	if n := len(r.entries); n < Remembered {
-		if n == cap(r.entries) && n > Remembered/4 { // append would go beyond
+		if n == cap(r.entries) && n >= 4096 { // pages that are not used yet take no memory
 			r.entries = append(make([]entry[T], 0, Remembered), r.entries...)
 		}
 		r.entries = append(r.entries, e)
