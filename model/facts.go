@@ -238,7 +238,7 @@ type TCP struct {
 	// Payload; SYN and FIN are not in it.
 	Bytes Bytes `json:"bytes,omitzero"`
 	// Segments sent again in the whole life.
-	Retransmits Opt[uint32] `json:"retransmits,omitzero" usual:"0"`
+	Retransmits Opt[uint32] `json:"retransmits,omitzero"`
 	// Smoothed round-trip time.
 	SRTT Opt[time.Duration] `json:"srtt_ns,omitzero"`
 	// When data was last sent before this end began to close; up to one jiffy off (Linux).
@@ -248,9 +248,9 @@ type TCP struct {
 	LastSent Time `json:"last_sent_time,omitzero"`
 	// When data was last received before this end began to close; up to one jiffy off
 	// (Linux).
-	LastReceived Time `json:"last_received_time,omitzero" usual:"follows: last_sent_time, if payload was sent and received"`
+	LastReceived Time `json:"last_received_time,omitzero"`
 	// Age of the younger of both at the close, the first FIN or the RST.
-	Idle Opt[time.Duration] `json:"idle_ns,omitzero" usual:"follows: 0, if there is a last_speaker"`
+	Idle Opt[time.Duration] `json:"idle_ns,omitzero"`
 	// Who sent the last data.
 	//
 	// If it is the peer and this end closed, a request is unanswered; if it is this
@@ -286,7 +286,7 @@ type TCP struct {
 	Fingerprint Fingerprint `json:"fingerprint,omitzero"`
 	// Whether the tuple went on into TIME_WAIT; absent where as many are there as
 	// net.ipv4.tcp_max_tw_buckets allows.
-	TimeWait Opt[bool] `json:"time_wait,omitzero" usual:"false"`
+	TimeWait Opt[bool] `json:"time_wait,omitzero"`
 	// Both ends are on this host.
 	//
 	// They have the same or a loopback address.
@@ -298,9 +298,9 @@ type TCP struct {
 // FIN says in which directions a FIN was seen.
 type FIN struct {
 	// By this end.
-	Sent Opt[bool] `json:"sent,omitzero" usual:"true"`
+	Sent Opt[bool] `json:"sent,omitzero"`
 	// By the other end.
-	Received Opt[bool] `json:"received,omitzero" usual:"true"`
+	Received Opt[bool] `json:"received,omitzero"`
 }
 
 // RST says in which directions a reset was seen.
@@ -308,9 +308,9 @@ type RST struct {
 	// By this end's TCP; a firewall of its host may have dropped it.
 	//
 	// The peer then waits for it in vain.
-	Sent Opt[bool] `json:"sent,omitzero" usual:"false"`
+	Sent Opt[bool] `json:"sent,omitzero"`
 	// By the other end.
-	Received Opt[bool] `json:"received,omitzero" usual:"false"`
+	Received Opt[bool] `json:"received,omitzero"`
 	// The platform's reason of a sent reset (Linux 6.10 and later).
 	//
 	// On Linux the name of enum sk_rst_reason without its prefix SK_RST_REASON_.
@@ -324,13 +324,13 @@ type Bytes struct {
 	// Came in, in order.
 	Received Opt[uint64] `json:"received,omitzero"`
 	// Written by the application and never sent.
-	Unsent Opt[uint64] `json:"unsent,omitzero" usual:"0"`
+	Unsent Opt[uint64] `json:"unsent,omitzero"`
 	// Written and never acknowledged, unsent included: lost on this side.
-	Unacked Opt[uint64] `json:"unacked,omitzero" usual:"0"`
+	Unacked Opt[uint64] `json:"unacked,omitzero"`
 	// Received and thrown away.
-	Unread Opt[uint64] `json:"unread,omitzero" usual:"0"`
+	Unread Opt[uint64] `json:"unread,omitzero"`
 	// Sent more than once; each time again counts.
-	Retransmitted Opt[uint64] `json:"retransmitted,omitzero" usual:"0"`
+	Retransmitted Opt[uint64] `json:"retransmitted,omitzero"`
 }
 
 // Lost returns the bytes that this end counts as lost: never acknowledged or never read.
@@ -340,7 +340,7 @@ func (b Bytes) Lost() uint64 { return b.Unacked.Or(0) + b.Unread.Or(0) }
 // Linger is SO_LINGER when the socket was closed.
 type Linger struct {
 	// l_onoff.
-	On Opt[bool] `json:"on,omitzero" usual:"false"`
+	On Opt[bool] `json:"on,omitzero"`
 	// l_linger; negative: close() waits without end (Linux: also reported for 2^32 jiffies and
 	// more).
 	Seconds Opt[int] `json:"seconds,omitzero"`

@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -28,7 +27,6 @@ func usualFields(of reflect.Type, path []string, index []int) (list []usualField
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		below, at := append(path[:len(path):len(path)], name), append(index[:len(index):len(index)], i)
 		switch value := f.Tag.Get("usual"); {
-		case strings.HasPrefix(value, "follows:"):
 		case value != "":
 			list = append(list, usualField{below, value, at})
 		case f.Type.Kind() == reflect.Struct && f.IsExported() && !strings.HasPrefix(f.Type.Name(), "Opt["):
@@ -52,19 +50,6 @@ func leaveOutUsual(line map[string]any) {
 			same = append(same, f)
 		}
 	}
-	tcp := line["tcp"].(map[string]any)
-	received, _ := memberAt(line, []string{"tcp", "bytes", "received"}).(json.Number)
-	bothWays := tcp["last_sent_time"] != nil && received != "" && received != "0"
-	if bothWays && tcp["last_received_time"] == nil || tcp["last_speaker"] != nil && tcp["idle_ns"] == nil {
-		return
-	}
-	if bothWays && tcp["last_received_time"] == tcp["last_sent_time"] {
-		delete(tcp, "last_received_time")
-	}
-	if tcp["last_speaker"] != nil && tcp["idle_ns"] == json.Number("0") {
-		delete(tcp, "idle_ns")
-	}
-	delete(line["network"].(map[string]any), "type")
 	for _, f := range same {
 		delete(memberAt(line, f.path[:len(f.path)-1]).(map[string]any), f.path[len(f.path)-1])
 	}
@@ -87,12 +72,6 @@ func shortTree(t testing.TB, r *model.Record) map[string]any {
 // restoreUsual is the reverse, on facts that encoding/json has read.
 func restoreUsual(line []byte, facts *model.Facts) {
 	if bytes.Contains(line, []byte(`"usual":true`)) {
-		if tcp := &facts.TCP; tcp.LastReceived == 0 && tcp.Bytes.Received.Or(0) > 0 {
-			tcp.LastReceived = tcp.LastSent
-		}
-		if tcp := &facts.TCP; tcp.LastSpeaker != 0 && !tcp.Idle.Known() {
-			tcp.Idle = model.Some(time.Duration(0))
-		}
 		for _, f := range allUsual {
 			if v := reflect.ValueOf(facts).Elem().FieldByIndex(f.index); v.IsZero() {
 				f.set(v)
@@ -111,12 +90,6 @@ func memberAt(v any, path []string) any {
 
 // makeUsual sets facts to their usual values: all that are not known, and more.
 func (r random) makeUsual(facts *model.Facts) {
-	if r.IntN(2) == 0 {
-		facts.TCP.LastReceived = facts.TCP.LastSent
-	}
-	if facts.TCP.LastSpeaker != 0 && r.IntN(2) == 0 {
-		facts.TCP.Idle = model.Some(time.Duration(0))
-	}
 	for _, f := range allUsual {
 		v := reflect.ValueOf(facts).Elem().FieldByIndex(f.index)
 		if !v.IsZero() && r.IntN(3) == 0 {
@@ -142,8 +115,8 @@ func (f *usualField) set(v reflect.Value) {
 // TestUsualFactsAreKnown: what is left out is read as what it was, and a fact that is
 // not known stays so: then nothing is left out.
 func TestUsualFactsAreKnown(t *testing.T) {
-	if len(allUsual) < 20 {
-		t.Fatalf("the model says of %d facts what they usually are, want 20 or more", len(allUsual))
+	if len(allUsual) < 14 {
+		t.Fatalf("the model says of %d facts what they usually are, want 14 or more", len(allUsual))
 	}
 	r := random{rand.New(rand.NewPCG(21, 22))}
 	var d Decoder

@@ -1043,27 +1043,10 @@ func (d *Decoder) factsEventsElement(v *model.EventRef) {
 
 // assumeUsual fills in what a line has left out because it is as usual.
 func assumeUsual(v *model.Facts) {
-	assume(&v.TCP.FIN.Sent, true)
-	assume(&v.TCP.FIN.Received, true)
-	assume(&v.TCP.RST.Sent, false)
-	assume(&v.TCP.RST.Received, false)
-	assume(&v.TCP.Bytes.Unsent, 0)
-	assume(&v.TCP.Bytes.Unacked, 0)
-	assume(&v.TCP.Bytes.Unread, 0)
-	assume(&v.TCP.Bytes.Retransmitted, 0)
-	assume(&v.TCP.Retransmits, 0)
-	if v.TCP.LastReceived == 0 {
-		v.TCP.LastReceived = usualLastReceived(&v.TCP)
-	}
-	if !v.TCP.Idle.Known() {
-		v.TCP.Idle = usualIdle(&v.TCP)
-	}
 	assume(&v.TCP.Limited.Busy, 0)
 	assume(&v.TCP.Limited.Receiver, 0)
 	assume(&v.TCP.Limited.Sender, 0)
 	assume(&v.TCP.FastOpen, false)
-	assume(&v.TCP.TimeWait, false)
-	assume(&v.Linger.On, false)
 	assume(&v.Evidence.Owned, false)
 	assume(&v.Evidence.Dead, true)
 	if v.Evidence.Descriptor == 0 {

@@ -61,9 +61,7 @@ func (e *encoder) Counters(v *model.Counters) {
 }
 
 func (e *encoder) inNetwork(v *model.Network) {
-	if !e.usual {
-		e.word(`"type":`, v.Type())
-	}
+	e.word(`"type":`, v.Type())
 	{
 		at := e.open(`"local":`)
 		e.inEndpoint(&v.Local)
@@ -418,17 +416,11 @@ func (e *encoder) inTCP(v *model.TCP) {
 		e.inBytes(&v.Bytes)
 		e.close(at, omitEmpty)
 	}
-	if !e.usual || !v.Retransmits.Is(0) {
-		number(e, `"retransmits":`, v.Retransmits)
-	}
+	number(e, `"retransmits":`, v.Retransmits)
 	number(e, `"srtt_ns":`, v.SRTT)
 	e.timeIf(`"last_sent_time":`, v.LastSent)
-	if !e.usual || v.LastReceived != usualLastReceived(v) {
-		e.timeIf(`"last_received_time":`, v.LastReceived)
-	}
-	if !e.usual || v.Idle != usualIdle(v) {
-		number(e, `"idle_ns":`, v.Idle)
-	}
+	e.timeIf(`"last_received_time":`, v.LastReceived)
+	number(e, `"idle_ns":`, v.Idle)
 	if v.LastSpeaker != 0 {
 		e.name(`"last_speaker":`, v.LastSpeaker.String())
 	}
@@ -453,9 +445,7 @@ func (e *encoder) inTCP(v *model.TCP) {
 		boolean(e, `"fast_open":`, v.FastOpen)
 	}
 	e.fingerprint(`"fingerprint":`, &v.Fingerprint)
-	if !e.usual || !v.TimeWait.Is(false) {
-		boolean(e, `"time_wait":`, v.TimeWait)
-	}
+	boolean(e, `"time_wait":`, v.TimeWait)
 	e.flagIf(`"loopback":`, v.Loopback)
 	e.flagIf(`"preexisting":`, v.Preexisting)
 }
@@ -465,39 +455,23 @@ func (e *encoder) pathPart(v *model.Path) {
 }
 
 func (e *encoder) inFIN(v *model.FIN) {
-	if !e.usual || !v.Sent.Is(true) {
-		boolean(e, `"sent":`, v.Sent)
-	}
-	if !e.usual || !v.Received.Is(true) {
-		boolean(e, `"received":`, v.Received)
-	}
+	boolean(e, `"sent":`, v.Sent)
+	boolean(e, `"received":`, v.Received)
 }
 
 func (e *encoder) inRST(v *model.RST) {
-	if !e.usual || !v.Sent.Is(false) {
-		boolean(e, `"sent":`, v.Sent)
-	}
-	if !e.usual || !v.Received.Is(false) {
-		boolean(e, `"received":`, v.Received)
-	}
+	boolean(e, `"sent":`, v.Sent)
+	boolean(e, `"received":`, v.Received)
 	e.str(`"reason":`, v.Reason)
 }
 
 func (e *encoder) inBytes(v *model.Bytes) {
 	number(e, `"sent":`, v.Sent)
 	number(e, `"received":`, v.Received)
-	if !e.usual || !v.Unsent.Is(0) {
-		number(e, `"unsent":`, v.Unsent)
-	}
-	if !e.usual || !v.Unacked.Is(0) {
-		number(e, `"unacked":`, v.Unacked)
-	}
-	if !e.usual || !v.Unread.Is(0) {
-		number(e, `"unread":`, v.Unread)
-	}
-	if !e.usual || !v.Retransmitted.Is(0) {
-		number(e, `"retransmitted":`, v.Retransmitted)
-	}
+	number(e, `"unsent":`, v.Unsent)
+	number(e, `"unacked":`, v.Unacked)
+	number(e, `"unread":`, v.Unread)
+	number(e, `"retransmitted":`, v.Retransmitted)
 }
 
 func (e *encoder) inSegments(v *model.Segments) {
@@ -533,9 +507,7 @@ func (e *encoder) inPeerProcess(v *model.PeerProcess) {
 }
 
 func (e *encoder) inLinger(v *model.Linger) {
-	if !e.usual || !v.On.Is(false) {
-		boolean(e, `"on":`, v.On)
-	}
+	boolean(e, `"on":`, v.On)
 	number(e, `"seconds":`, v.Seconds)
 	if e.judged.LingerOutcome != 0 {
 		e.name(`"outcome":`, e.judged.LingerOutcome.String())
@@ -653,23 +625,10 @@ func (j *judged) into(v *model.Judgement) {
 // allKnown reports whether no fact that has a usual value is unknown.
 func allKnown(v *model.Facts) bool {
 	return true &&
-		v.TCP.FIN.Sent.Known() &&
-		v.TCP.FIN.Received.Known() &&
-		v.TCP.RST.Sent.Known() &&
-		v.TCP.RST.Received.Known() &&
-		v.TCP.Bytes.Unsent.Known() &&
-		v.TCP.Bytes.Unacked.Known() &&
-		v.TCP.Bytes.Unread.Known() &&
-		v.TCP.Bytes.Retransmitted.Known() &&
-		v.TCP.Retransmits.Known() &&
-		(v.TCP.LastReceived != 0 || usualLastReceived(&v.TCP) == 0) &&
-		(v.TCP.Idle.Known() || !usualIdle(&v.TCP).Known()) &&
 		v.TCP.Limited.Busy.Known() &&
 		v.TCP.Limited.Receiver.Known() &&
 		v.TCP.Limited.Sender.Known() &&
 		v.TCP.FastOpen.Known() &&
-		v.TCP.TimeWait.Known() &&
-		v.Linger.On.Known() &&
 		v.Evidence.Owned.Known() &&
 		v.Evidence.Dead.Known() &&
 		v.Evidence.Descriptor != 0 &&

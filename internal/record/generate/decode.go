@@ -76,9 +76,7 @@ func (w *decoding) endLine(s *spec) {
 func (w *decoding) usual(s *spec) {
 	w.printf("\n// assumeUsual fills in what a line has left out because it is as usual.\nfunc assumeUsual(v *model.Facts) {\n")
 	usual(s.facts, "v", func(f *field, v string) {
-		if f.follows {
-			w.printf("if %s {\n%s = %s\n}\n", f.isUnknown(v, false), v, f.expected(v))
-		} else if f.class == name {
+		if f.class == name {
 			w.printf("if %[1]s == 0 {\n_ = %[1]s.UnmarshalText([]byte(%[2]q))\n}\n", v, f.usual)
 		} else {
 			w.printf("assume(&%s, %s)\n", v, f.usual)

@@ -63,11 +63,10 @@ func (w *encoding) elsewhere(s *spec) {
 func (w *encoding) usual(s *spec) {
 	w.printf("\n// allKnown reports whether no fact that has a usual value is unknown.\nfunc allKnown(v *model.Facts) bool {\nreturn true")
 	usual(s.facts, "v", func(f *field, v string) {
-		w.printf(" &&\n")
-		if f.follows {
-			w.printf("(%s || %s)", f.isUnknown(v, true), f.isUnknown(f.expected(v), false))
+		if f.class == name {
+			w.printf(" &&\n%s != 0", v)
 		} else {
-			w.printf("%s", f.isUnknown(v, true))
+			w.printf(" &&\n%s.Known()", v)
 		}
 	})
 	w.printf("\n}\n")
@@ -208,16 +207,10 @@ func (w *encoding) field(f *field, owner string) {
 func (w *encoding) value(f *field, v, p string) {
 	key := f.key()
 	switch {
-	case f.derived:
-		w.printf("if !e.usual {\ne.word(%s, %s())\n}\n", key, v)
 	case f.usual != "" && f.class == name:
 		w.printf("if %[2]s != 0 && (!e.usual || %[2]s.String() != %[3]q) {\ne.name(%[1]s, %[2]s.String())\n}\n", key, v, f.usual)
 	case f.usual != "":
-		if f.follows {
-			w.printf("if !e.usual || %s != %s {\n", v, strings.Replace(f.expected(v), "(&", "(", 1))
-		} else {
-			w.printf("if !e.usual || !%s.Is(%s) {\n", v, f.usual)
-		}
+		w.printf("if !e.usual || !%s.Is(%s) {\n", v, f.usual)
 		rest := *f
 		rest.usual = ""
 		w.value(&rest, v, p)
@@ -228,6 +221,8 @@ func (w *encoding) value(f *field, v, p string) {
 		w.printf("number(e, %s, %s)\n", key, v)
 	case f.class == text:
 		w.printf("e.str(%s, %s)\n", key, v)
+	case f.derived:
+		w.printf("e.word(%s, %s())\n", key, v)
 	case f.class == name && f.omit:
 		w.printf("if %s != 0 {\ne.name(%s, %s.String())\n}\n", v, key, v)
 	case f.class == name:

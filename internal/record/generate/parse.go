@@ -196,9 +196,6 @@ func (s *source) fields(owner string) (list []*field, err error) {
 func (s *source) field(owner string, f *ast.Field, goName string) (*field, error) {
 	jsonName, options, _ := strings.Cut(tagOf(f).Get("json"), ",")
 	one := &field{goName: goName, jsonName: jsonName, omit: strings.HasPrefix(options, "omit"), doc: paragraph(f.Doc), usual: tagOf(f).Get("usual")}
-	if words, follows := strings.CutPrefix(one.usual, "follows: "); follows {
-		one.usual, one.follows = words, true
-	}
 	err := s.typed(one, f.Type)
 	if err != nil {
 		return nil, fmt.Errorf("model.%s.%s: %w", owner, goName, err)

@@ -57,9 +57,6 @@ type field struct {
 	derived  bool     // by a method of that name, and not stored
 	judged   bool     // of the judgement, though written in an object of the facts
 	usual    string   // the value that is left out where [usualMark] says so
-	// follows: that value follows from others of its struct, by a function of package
-	// record; usual says in words what it is. No value is one that is not known.
-	follows bool
 }
 
 // special says how a type with a text or list form of its own is written.
@@ -97,7 +94,7 @@ var parts = []part{
 var derived = map[string]field{
 	"Network": {
 		goName: "Type", jsonName: "type", class: name, omit: true, derived: true, goType: "string",
-		doc: "Family of the addresses", usual: "that", names: []string{"ipv4", "ipv6"},
+		doc: "Family of the addresses", names: []string{"ipv4", "ipv6"},
 	},
 }
 
@@ -114,28 +111,9 @@ func usual(fields []*field, v string, do func(f *field, v string)) {
 		at := f.of(v, "")
 		if f.class == object && !f.judged {
 			usual(f.fields, at, do)
-		} else if f.usual != "" && !f.derived {
+		} else if f.usual != "" {
 			do(f, at)
 		}
-	}
-}
-
-// expected calls the function for what f follows from; v is the field.
-func (f *field) expected(v string) string {
-	return fmt.Sprintf("usual%s(&%s)", f.goName, strings.TrimSuffix(v, "."+f.goName))
-}
-
-// isUnknown compares a value of f's type with that of an absent member.
-func (f *field) isUnknown(v string, not bool) string {
-	switch {
-	case f.optional && not:
-		return v + ".Known()"
-	case f.optional:
-		return "!" + v + ".Known()"
-	case not:
-		return v + " != 0"
-	default:
-		return v + " == 0"
 	}
 }
 
