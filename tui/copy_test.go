@@ -16,6 +16,8 @@ func TestCopyToFile(t *testing.T) {
 		t.Fatal("y sends nothing")
 	}
 	r.shows("the record as JSON: sent to the terminal (OSC 52); y again writes it to a file")
+	r.add(feedRecordAt(r.time)) // the selection follows the newest
+	r.tick(frame)
 	r.press("y")
 	r.shows("write it to: closetrace-row-20261120-172300.json")
 	path := filepath.Join(t.TempDir(), "record.json")
@@ -37,6 +39,10 @@ func TestCopyToFile(t *testing.T) {
 	if r.press("y") == nil || r.s.prompt != nil {
 		t.Error("y on another row asks for a file and sends nothing")
 	}
+	r.tick(noticeTime + 2*frame)
+	if r.press("y") == nil || r.s.prompt != nil {
+		t.Error("y after its notice has gone asks for a file and sends nothing")
+	}
 	r.press("3", "y", "y")
-	r.shows("write it to: closetrace-row-20261120-172300.txt")
+	r.shows("write it to: closetrace-row-20261120-172308.txt")
 }

@@ -58,7 +58,7 @@ type screen struct {
 	replay *player
 	mouse  bool
 
-	copied   string   // what the last key, y, sent to the terminal
+	copied   string   // what y sent to the terminal; "" after another key, or when its notice goes
 	exprs    []string // that were asked for, the last one last
 	recalled int      // the one of them that the question shows; beyond them, none
 
@@ -193,7 +193,7 @@ func (s *screen) ticked(now model.Time) tea.Cmd {
 		s.now = now
 	}
 	if s.notice.until != 0 && now > s.notice.until {
-		s.notice = notice{}
+		s.notice, s.copied = notice{}, ""
 	}
 	if s.cfg.LeaveAtEnd && s.sum.ended && !s.paused() && s.detail == nil && s.prompt == nil {
 		return tea.Quit

@@ -21,13 +21,13 @@ import (
 // terminal (OSC 52), so that it works over ssh. Pressed once more it asks for a file,
 // because nothing shows whether the terminal took it.
 func (s *screen) copyRow() tea.Cmd {
-	t := s.focus().takeaway(s)
-	switch t.row {
-	case "":
-		s.say(t.what)
-		return nil
-	case s.copied:
+	if s.copied != "" { // of a stream that goes on, the selected record is another one by now
 		s.ask(askCopy)
+		return nil
+	}
+	t := s.focus().takeaway(s)
+	if t.row == "" {
+		s.say(t.what)
 		return nil
 	}
 	s.copied = t.row
