@@ -47,9 +47,10 @@ type group struct {
 	detailPeer  netip.AddrPort
 	bytes       uint64 // of the pattern: lost, unread
 	idle        spread
-	blocked     spread // how long something took
-	interval    spread // between two of them
-	values      values // of idle
+	blocked     spread        // how long something took
+	interval    spread        // between two of them
+	values      values        // of idle
+	closed      [2]model.Time // when the first and the last of them began to end
 }
 
 // group returns the group of k; nil if there are too many.
@@ -119,6 +120,10 @@ func (g *group) add(m *match) {
 	if x.verdict == model.Abortive {
 		g.reset++
 	}
+	if at := cmp.Or(x.firstFIN, x.closeTime, x.time); g.closed[0] == 0 || at < g.closed[0] {
+		g.closed[0] = at
+	}
+	g.closed[1] = max(g.closed[1], cmp.Or(x.firstFIN, x.closeTime, x.time))
 	g.detail = cmp.Or(g.detail, m.detail)
 	g.gaps = g.gaps || m.gap
 	if g.killer == "" && m.told {
