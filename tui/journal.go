@@ -48,6 +48,11 @@ func (j *journal) add(r *model.Record) uint64 {
 
 // grow makes room for the next chunk and drops the oldest if there are too many.
 func (j *journal) grow() {
+	var last *chunk
+	if n := len(j.chunks); n > 0 {
+		last = j.chunks[n-1]
+		last.known = nil // nothing is added to it any more
+	}
 	if len(j.chunks) >= j.limit {
 		oldest := j.chunks[0]
 		if j.held == 0 || j.first >= j.heldTo {
@@ -63,11 +68,7 @@ func (j *journal) grow() {
 		j.spare = j.spare[:n-1]
 		return
 	}
-	size := 64 << 10
-	if n := len(j.chunks); n > 0 {
-		size = len(j.chunks[n-1].data) * 9 / 8 // as the last one, or a little more
-	}
-	j.chunks = append(j.chunks, newChunk(size))
+	j.chunks = append(j.chunks, newChunk(last))
 }
 
 // snapshot returns the records that are kept now, for reading. It costs the

@@ -24,19 +24,23 @@ type chunk struct {
 	whole map[uint64]*model.Record
 }
 
-// newChunk has room for so many bytes.
-func newChunk(size int) *chunk {
-	return &chunk{
-		same: make([]uint64, len(shape.texts)), begin: make([]uint32, 0, chunkSize), data: make([]byte, 0, size),
+// newChunk has room for about as much as like has, which is full now; nil if there is none.
+func newChunk(like *chunk) *chunk {
+	c := &chunk{
+		same: make([]uint64, len(shape.texts)), begin: make([]uint32, 0, chunkSize),
 		known: map[string]uint32{}, whole: map[uint64]*model.Record{},
 	}
+	if like != nil {
+		c.data, c.texts = make([]byte, 0, len(like.data)*9/8), make([]string, 0, len(like.texts)*9/8)
+	}
+	return c
 }
 
 // clear makes the chunk empty and keeps its memory.
 func (c *chunk) clear() {
 	c.base = nil
 	clear(c.texts)
-	clear(c.known)
+	c.known = map[string]uint32{}
 	clear(c.whole)
 	c.data, c.begin, c.texts = c.data[:0], c.begin[:0], c.texts[:0]
 }

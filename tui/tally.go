@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"math"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/ledger"
@@ -22,18 +23,23 @@ type tally struct {
 // tallied is what was counted for one end, so that an outcome can amend it.
 type tallied struct {
 	time    model.Time
-	unacked uint64
-	unread  uint64
+	unacked uint32 // bytes; a window has less than 2^30
+	unread  uint32
 	verdict model.Verdict
 	cause   model.Cause
 	by      model.Doer
 }
 
-func (c *tallied) lost() uint64 { return c.unacked + c.unread }
+func (c *tallied) lost() uint64 { return uint64(c.unacked) + uint64(c.unread) }
 
 // bytes takes over the losses that are known.
 func (c *tallied) bytes(b *model.Bytes) {
-	c.unacked, c.unread = b.Unacked.Or(c.unacked), b.Unread.Or(c.unread)
+	c.unacked, c.unread = fitting(b.Unacked, c.unacked), fitting(b.Unread, c.unread)
+}
+
+// fitting is n as far as it fits, or what it was if it is not known.
+func fitting(n model.Opt[uint64], was uint32) uint32 {
+	return uint32(min(n.Or(uint64(was)), math.MaxUint32)) // #nosec G115 -- bounded
 }
 
 // The screen's history is five minutes in spans of a second.

@@ -35,7 +35,7 @@ func (a *app) wantsScreen(plain bool) bool {
 
 // screenGC keeps uncollected garbage from growing as large as the journal: ends make
 // almost no garbage.
-const screenGC = 20
+const screenGC = 10
 
 // show runs the live screen, or prints lines if there is none.
 func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) error {
