@@ -237,7 +237,10 @@ static __always_inline void close_begins(bool typed, struct end *conn, struct tc
 	read_linger(typed, conn, sk);
 	read_send_queue(typed, conn, tp, state);
 	conn->unread = unread_of(typed, tp);
-	falls_quiet(typed, conn, tp);
+	/* Untyped it takes ten probe reads, and from ESTABLISHED the same call changes the
+	 * state, where set_state reads it. */
+	if (typed || state != TCP_ESTABLISHED)
+		falls_quiet(typed, conn, tp);
 	marks = (is_repaired(typed, tp) ? CLOSE_REPAIR : 0) | (conn->unread ? CLOSE_UNREAD : 0) |
 		(!conn->linger ? 0 : conn->lingertime ? CLOSE_LINGERS : CLOSE_LINGER_ZERO);
 	if (state == TCP_FIN_WAIT2 && GET(typed, tp, linger2) < 0)

@@ -159,6 +159,12 @@ static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, 
 }
 
 /*
+ * An argument, read once more. The verifier then forgets what branches have taught it of
+ * the value, and goes through what follows once and not for each state there is.
+ */
+#define AGAIN(i) (*(volatile __u64 *)&ctx[i])
+
+/*
  * tcp_set_state(), before sk_state changes; also called with old == new by every
  * close() in a live state (tcp_close_state). In process context for system calls,
  * in softirq for segments and timers; `current` means something only if the socket
@@ -197,12 +203,16 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 		open(sk, tp, new);
 		return 0;
 	}
+	old = AGAIN(1);
 	conn = adopt(true, sk, old);
 	if (!conn) {
+		new = AGAIN(2);
 		if (new == TCP_CLOSE)
 			end_untracked(sk, tp, old);
 		return 0;
 	}
+	old = AGAIN(1);
+	new = AGAIN(2);
 	if (!(conn->flags & FLAG_TUPLE)) {
 		read_tuple(true, conn, tp);
 		if (old == TCP_SYN_SENT || old == TCP_SYN_RECV || conn->flags & FLAG_PREEXISTING)
@@ -212,6 +222,8 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 			return 0;
 		}
 	}
+	old = AGAIN(1);
+	new = AGAIN(2);
 	if (new != old && (conn->path & 0xf) == new)
 		return 0; /* done by another copy */
 	if ((conn->path & 0xf) != old) {
@@ -221,18 +233,25 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	}
 	if (new != old)
 		conn->path = conn->path << 4 | new;
+	new = AGAIN(2);
 	if (!conn->first_fin &&
 	    (new == TCP_FIN_WAIT1 || new == TCP_CLOSE_WAIT || new == TCP_LAST_ACK)) {
 		conn->first_fin = bpf_ktime_get_ns();
 		falls_quiet(true, conn, tp);
 	}
+	old = AGAIN(1);
+	new = AGAIN(2);
 	attribute(conn, sk, tp, old, new);
+	old = AGAIN(1);
+	new = AGAIN(2);
 	if (conn->lingering && !(conn->flags & FLAG_WAITING) && sends_fin(new)) {
 		conn->flags |= FLAG_WAITING;
 		emit(conn, MESSAGE_LINGER);
 	}
 	if (conn->lingering && !(conn->flags & FLAG_LEFT) && sends_fin(old) && !sends_fin(new))
 		wait_ends(conn, sk, new);
+	old = AGAIN(1);
+	new = AGAIN(2);
 	if (new == TCP_CLOSE)
 		end(conn, tp, old);
 	return 0;
