@@ -285,3 +285,15 @@ func TestWithoutTimes(t *testing.T) {
 	}
 	check(t, readFrom(t, bytes.NewBuffer(file), wire.Options{}), gracefulByClient...)
 }
+
+// A connection that is open when the capture ends is in it, and has no end.
+func TestOpenAtTheEnd(t *testing.T) {
+	var seen wire.Sightings
+	if records := play(t, wire.Options{Sightings: &seen}, func(m *wiretest.Maker) { m.Open(client, server, 1000, 5000) }); len(records) != 0 {
+		t.Errorf("%d records", len(records))
+	}
+	elsewhere := netip.MustParseAddrPort("192.0.2.9:443")
+	if !seen.Has(server, client, 0) || !seen.Has(elsewhere, client, model.NewFingerprint(1000, 5000)) || seen.Has(client, elsewhere, 0) {
+		t.Error("the capture has this connection, and no other")
+	}
+}

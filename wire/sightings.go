@@ -19,6 +19,20 @@ type Sightings struct {
 
 	all         []sighting
 	first, last int64
+	known       map[any]bool // tuples and fingerprints, once somebody has asked
+}
+
+// Has reports whether segments of a connection are in the capture, ended or not: by its
+// fingerprint, if it is known, or by its addresses.
+func (x *Sightings) Has(a, b netip.AddrPort, print model.Fingerprint) bool {
+	if x.known == nil {
+		x.known = map[any]bool{}
+		for i := range x.all {
+			s := &x.all[i]
+			x.known[tupleOf(s.ends[0], s.ends[1])], x.known[s.print] = true, true
+		}
+	}
+	return x.known[tupleOf(a, b)] || print != 0 && x.known[print]
 }
 
 // sighting is a connection in a capture.

@@ -117,8 +117,11 @@ func (t *told) say(x *wire.Flagged) string {
 	var lines []string
 	for i, end := range []*wire.Flagged{x, &peer} {
 		if e := t.find(end); e != nil {
-			lines = append(lines, fmt.Sprintf("closetrace: %s %s: %v, %v, by %v (%v)", [2]string{"sender", "receiver"}[i],
-				human.Process(e.Process.Name, e.Process.PID), e.Verdict, e.Cause, e.Terminator, e.Confidence))
+			who := [2]string{"sender", "receiver"}[i]
+			if e.Process.PID != 0 {
+				who += " " + human.Process(e.Process.Name, e.Process.PID)
+			}
+			lines = append(lines, fmt.Sprintf("closetrace: %s: %v, %v, by %v (%v)", who, e.Verdict, e.Cause, e.Terminator, e.Confidence))
 		}
 	}
 	if len(lines) > 0 {

@@ -26,14 +26,13 @@ func (a *app) besideCapture(ctx context.Context, out io.Writer, print printer, p
 	}
 	w := &withCapture{a: a, out: out, print: print, seen: beside.New(host)}
 	all := flags.whole()
-	if first != nil {
-		all.Capture.Sightings = new(wire.Sightings)
-	}
+	w.has = new(wire.Sightings)
+	all.Capture.Sightings = w.has
 	if err := a.eachRecord(ctx, flags.with, all, ledger.NewPassing(nil), w.seen.Add); err != nil {
 		return printer{}, err
 	}
 	if first != nil {
-		w.two = wire.Compare(first, all.Capture.Sightings, [2]string{fileName(path), fileName(flags.with)})
+		w.two = wire.Compare(first, w.has, [2]string{fileName(path), fileName(flags.with)})
 	}
 	return printer{w.record, w.end}, nil
 }
@@ -73,10 +72,11 @@ type withCapture struct {
 	out   io.Writer
 	print printer
 	seen  *beside.Capture
-	two   *wire.Compared // of two captures
+	has   *wire.Sightings // open connections too
+	two   *wire.Compared  // of two captures
 	told  map[wire.Difference]bool
 
-	found, differ, alone int
+	found, differ, open, alone int
 }
 
 func (w *withCapture) record(r *model.Record) error {
@@ -85,9 +85,13 @@ func (w *withCapture) record(r *model.Record) error {
 	}
 	seen := w.seen.Beside(&r.Teardown)
 	what := ""
-	if seen == nil {
+	switch n := &r.Teardown.Network; {
+	case seen == nil && w.has.Has(n.Local.AddrPort(), n.Peer.AddrPort(), r.Teardown.TCP.Fingerprint):
+		w.open++
+		fmt.Fprintln(w.out, "  wire: its segments are in the capture, which ends before they show an end")
+	case seen == nil:
 		w.alone++
-	} else {
+	default:
 		w.found++
 		if _, err := fmt.Fprintf(w.out, "  wire: %s\n", besideLine(seen)); err != nil {
 			return err
@@ -128,7 +132,7 @@ func (w *withCapture) difference(indent string, d wire.Difference) {
 func (w *withCapture) end() error {
 	say := func(format string, args ...any) { fmt.Fprintf(w.a.stderr, "closetrace: "+format+"\n", args...) }
 	if w.two == nil {
-		say("%s beside the capture, %s of them disagree; %s not in the capture", human.Count(w.found), human.Count(w.differ), human.Count(w.alone))
+		say("%s beside the capture, %s of them disagree; %s open when it ends; %s not in it", human.Count(w.found), human.Count(w.differ), human.Count(w.open), human.Count(w.alone))
 		if n := w.seen.Unpaired(); n > 0 {
 			say("%s ends of this host are in the capture and not in the recording", human.Count(n))
 		}

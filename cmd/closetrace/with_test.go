@@ -87,7 +87,7 @@ func TestReplayWithACapture(t *testing.T) {
 			t.Errorf("not there: %s\nin\n%s", want, out.String())
 		}
 	}
-	if want := "3 beside the capture, 2 of them disagree; 1 not in the capture"; !strings.Contains(errs.String(), want) {
+	if want := "3 beside the capture, 2 of them disagree; 0 open when it ends; 1 not in it"; !strings.Contains(errs.String(), want) {
 		t.Errorf("got %s, want %s", errs.String(), want)
 	}
 	if code := run([]string{"replay", recordingOf(t), "--with", captureOf(t), "--json"}, nil, &out, &errs); code != exitUsage {
