@@ -19,11 +19,11 @@ import (
 // kernel says of the same process from outside: its accounting (/proc/PID/stat, wait4),
 // and run times and memory of its programs and maps (/proc/PID/fdinfo).
 func TestStopTellsCost(t *testing.T) {
-	folder := t.TempDir()
-	r := startRecorder(t, folder, nil)
+	folder, l := t.TempDir(), listen(t)
+	r := startRecorder(t, folder, nil, "--port", portOf(l.Addr())) // what else the host does is not checked line by line
 	before, began := accountOf(t, r.Process.Pid), time.Now()
 	const connections = 2000
-	connect(t, listen(t), connections, func() bool { return true })
+	connect(t, l, connections, func() bool { return true })
 	time.Sleep(300 * time.Millisecond) // what is late has been delivered
 	after := accountOf(t, r.Process.Pid)
 	if err := r.Process.Signal(unix.SIGINT); err != nil {
@@ -67,7 +67,7 @@ func TestStopTellsCost(t *testing.T) {
 	all := r.ProcessState.UserTime() + r.ProcessState.SystemTime()
 	between("CPU time in s", c.CPU.Seconds(), (after.cpu-before.cpu).Seconds()-0.03, (all-before.cpu).Seconds()+0.05)
 	between("duration in s", c.Duration.Seconds(), took.Seconds()-1, took.Seconds()+2)
-	between("ends", float64(c.Ends), 2*connections, float64(c.Ends))
+	between("ends", float64(c.Ends), 2*connections, 2*connections)
 	between("BPF run time in s", c.BPF.Seconds(), (after.bpf - before.bpf).Seconds(), 1.5*after.bpf.Seconds()+0.01)
 	between("BPF runs", float64(c.Runs), float64(after.runs-before.runs), 1.5*float64(after.runs)+1000)
 	between("BPF seconds", c.BPFDuration.Seconds(), 0, c.Duration.Seconds())
