@@ -284,7 +284,7 @@ func (e *Engine) judge(x *end) {
 	for i := range patterns {
 		p := &patterns[i]
 		switch {
-		case p.match == nil, x.amended && !p.partial:
+		case p.match == nil, x.amended && !p.partial, !p.causes.has(x.cause) && (o == nil || !p.causes.has(o.cause)):
 		case e.take(p, i, x, o), o != nil && !p.partial && e.take(p, i, o, x):
 			return
 		}

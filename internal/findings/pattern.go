@@ -1,6 +1,10 @@
 package findings
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/closetrace/closetrace/model"
+)
 
 // Pattern is one line of the table of what the engine looks for.
 type Pattern struct {
@@ -20,6 +24,7 @@ type Pattern struct {
 	// match is the condition on one connection. The first pattern that has it takes it;
 	// a partial one only counts it.
 	match   func(*match) bool
+	causes  causes // of the ends that it may have; 0 is any
 	partial bool
 	// byPeer: one finding for each peer, not only for each process and port.
 	byPeer bool
@@ -28,6 +33,18 @@ type Pattern struct {
 	// say makes the finding of a group; false if it is not a finding after all.
 	say func(*Engine, *group, *Finding) bool
 }
+
+// causes is a set of causes: most patterns need not be tried on most ends.
+type causes uint64
+
+func only(list ...model.Cause) (set causes) {
+	for _, c := range list {
+		set |= 1 << c
+	}
+	return set
+}
+
+func (s causes) has(c model.Cause) bool { return s == 0 || s>>c&1 != 0 }
 
 // Patterns returns the table in the order in which it is tried.
 func Patterns() []Pattern { return append([]Pattern(nil), patterns[:]...) }

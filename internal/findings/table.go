@@ -1,5 +1,7 @@
 package findings
 
+import "github.com/closetrace/closetrace/model"
+
 // patterns is the table. Benign ones come first, so that they raise no alarm;
 // then the special before the general.
 var patterns = [...]Pattern{
@@ -11,7 +13,7 @@ var patterns = [...]Pattern{
 		Alike:      "a port scanner comes once and to many ports; a client that gives up has lost bytes or waited long",
 		Confidence: "certain: it needs nothing that is not in the records",
 		Filter:     `(cause == "peer-reset" || cause == "linger-zero") && tcp.bytes.unread <= 0 && tcp.bytes.unacked <= 0`,
-		match:      tiny, byPeer: true, least: 3, say: sayHealthCheck,
+		match:      tiny, causes: only(model.CausePeerReset, model.CauseLingerZero), byPeer: true, least: 3, say: sayHealthCheck,
 	},
 	{
 		Name: "tls-close-notify", Title: "TLS farewell left unread", Harm: Benign,
@@ -21,7 +23,7 @@ var patterns = [...]Pattern{
 		Alike:      "request-lost: what was unread was a request; early-answer: it was an upload",
 		Confidence: "certain if both ends are on this host or the bytes were unread here; otherwise inferred",
 		Filter:     `tcp.bytes.unread <= 85 && tcp.bytes.unacked <= 512 && verdict == "abortive"`,
-		match:      closeNotify, say: sayCloseNotify,
+		match:      closeNotify, causes: only(model.CauseUnreadData, model.CauseDataAfterClose, model.CausePeerReset), say: sayCloseNotify,
 	},
 	{
 		Name: "backlog-dropped", Title: "Connections dropped in the backlog", Harm: High,
@@ -30,7 +32,7 @@ var patterns = [...]Pattern{
 		Advice:     "Take it out of the load balancer before it stops, or hand the listening socket to the new process (systemd socket activation, HAProxy expose-fd listeners); with SO_REUSEPORT set net.ipv4.tcp_migrate_req=1 (5.14).",
 		Alike:      "accept-queue-overflow: the listener is open and its queue full; refused-loop: it was closed already",
 		Confidence: "certain", Filter: `cause == "listener-closed"`,
-		match: backlogDropped, say: sayBacklog,
+		match: backlogDropped, causes: only(model.CauseListenerClosed), say: sayBacklog,
 	},
 	{
 		Name: "inherited-descriptor", Title: "A child kept the connection", Harm: High,
@@ -70,7 +72,7 @@ var patterns = [...]Pattern{
 		Alike:      "request-lost: a small request and no answer; process-killed: the process had ended",
 		Confidence: "certain from the server's end; inferred from the client's alone",
 		Filter:     `(cause == "unread-data" || cause == "data-after-close" || cause == "peer-reset")`,
-		match:      earlyAnswer, say: sayEarlyAnswer,
+		match:      earlyAnswer, causes: only(model.CauseUnreadData, model.CauseDataAfterClose, model.CausePeerReset), say: sayEarlyAnswer,
 	},
 	{
 		Name: "request-lost", Title: "Closed with a request unread", Harm: High,
@@ -80,7 +82,7 @@ var patterns = [...]Pattern{
 		Alike:      "tls-close-notify: a farewell; early-answer: an upload that was answered; keepalive-race: the request came after the close",
 		Confidence: "certain if it had never answered, or the times of data are known; otherwise inferred",
 		Filter:     `cause == "unread-data" && tcp.bytes.unread < 65536 && initiator == "local"`,
-		match:      requestLost, say: sayRequestLost,
+		match:      requestLost, causes: only(model.CauseUnreadData), say: sayRequestLost,
 	},
 	{
 		Name: "request-lost", Title: "Closed without an answer", Harm: Medium,
@@ -90,7 +92,7 @@ var patterns = [...]Pattern{
 		Alike:      "process-killed: the process ended with the request unanswered; a protocol that is never answered, such as syslog's",
 		Confidence: "inferred: that an answer was due is concluded",
 		Filter:     `cause == "fin" && initiator == "local" && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
-		match:      neverAnswered, say: sayNeverAnswered,
+		match:      neverAnswered, causes: only(model.CauseFIN), say: sayNeverAnswered,
 	},
 	{
 		Name: "keepalive-race", Title: "Keep-alive race", Harm: High,
@@ -100,7 +102,7 @@ var patterns = [...]Pattern{
 		Alike:      "tls-close-notify: what met the closed socket was a farewell; early-answer: no idle time before; middlebox-reset: the server had not closed",
 		Confidence: "certain if the idle time is known and the server's end was seen; otherwise inferred",
 		Filter:     `(cause == "data-after-close" || cause == "peer-reset" || tcp.late_data_ns >= 50000000)`,
-		match:      keepaliveRace, say: sayKeepaliveRace,
+		match:      keepaliveRace, causes: only(model.CauseDataAfterClose, model.CauseFIN, model.CausePeerReset), say: sayKeepaliveRace,
 	},
 	{
 		Name: "half-close-taken-as-abort", Title: "Half-close taken for an abort", Harm: High,
@@ -148,7 +150,7 @@ var patterns = [...]Pattern{
 		Alike:      "mtu-black-hole: small segments arrive; slow-reader: the peer answers and has no room; firewall-reject: an answer came",
 		Confidence: "certain",
 		Filter:     `(cause in ["retransmit-timeout", "user-timeout", "keepalive-timeout", "connect-timeout", "unreachable"] || cause == "connect-cancelled" && tcp.retransmits > 0)`,
-		match:      pathDead, byPeer: true, say: sayPathDead,
+		match:      pathDead, causes: only(model.CauseRetransmitTimeout, model.CauseUserTimeout, model.CauseKeepaliveTimeout, model.CauseConnectTimeout, model.CauseConnectCancelled, model.CauseUnreachable), byPeer: true, say: sayPathDead,
 	},
 	{
 		Name: "no-local-port", Title: "No local port is free", Harm: High,
@@ -157,7 +159,7 @@ var patterns = [...]Pattern{
 		Advice:   "Reuse connections (keep-alive, a pool) instead of one for each request: each that this side closes first keeps its port for 60 s in TIME_WAIT. A wider net.ipv4.ip_local_port_range, net.ipv4.tcp_tw_reuse=1, or more addresses only move the limit.",
 		Alike:    "connect-timeout and refused: a SYN was sent", Confidence: "certain",
 		Filter: `cause == "no-local-port"`,
-		match:  noLocalPort, byPeer: true, say: sayNoLocalPort,
+		match:  noLocalPort, causes: only(model.CauseNoLocalPort), byPeer: true, say: sayNoLocalPort,
 	},
 	{
 		Name: "gave-up-waiting", Title: "No answer in time", Harm: Medium,
@@ -167,7 +169,7 @@ var patterns = [...]Pattern{
 		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's",
 		Confidence: "inferred: that an answer was due is concluded",
 		Filter:     `tcp.role == "active" && initiator == "local" && tcp.bytes.received == 0 && tcp.idle_ns >= 1000000000`,
-		match:      gaveUp, say: sayGaveUp,
+		match:      gaveUp, causes: only(model.CauseFIN, model.CauseDataAfterClose, model.CauseLingerZero), say: sayGaveUp,
 	},
 	{
 		Name: "turned-away", Title: "Turned away at the door", Harm: Medium,
@@ -177,7 +179,7 @@ var patterns = [...]Pattern{
 		Alike:      "request-lost: it closed without a word, and the request had come; backlog-dropped: nobody had accepted; refused-loop: nobody listens",
 		Confidence: "certain",
 		Filter:     `initiator == "local" && tcp.role == "passive" && duration_ns < 200000000 && tcp.bytes.sent <= 512`,
-		match:      turnedAway, say: sayTurnedAway,
+		match:      turnedAway, causes: only(model.CauseDataAfterClose, model.CauseUnreadData, model.CauseFIN), say: sayTurnedAway,
 	},
 	{
 		Name: "left-halfway", Title: "The client left in the middle of the answer", Harm: Low,
@@ -187,7 +189,7 @@ var patterns = [...]Pattern{
 		Alike:      "slow-reader: the client did not read at all; gave-up-waiting: no answer had begun; tls-close-notify: only a farewell was unread",
 		Confidence: "certain from the client's end; inferred from the server's alone",
 		Filter:     `(tcp.role == "active" && cause in ["unread-data", "data-after-close"] || tcp.role == "passive" && cause == "peer-reset")`,
-		match:      leftHalfway, say: sayLeftHalfway,
+		match:      leftHalfway, causes: only(model.CauseUnreadData, model.CauseDataAfterClose), say: sayLeftHalfway,
 	},
 	{
 		Name: "ended-from-outside", Title: "Ended from outside", Harm: Medium,
@@ -196,7 +198,7 @@ var patterns = [...]Pattern{
 		Advice:   "Ask who runs it: a script, a load balancer's agent (Cilium ends connections to backends that have gone), Android's network switch.",
 		Alike:    "middlebox-reset: nobody on this host did it", Confidence: "certain",
 		Filter: `cause == "destroyed"`,
-		match:  destroyed, say: sayDestroyed,
+		match:  destroyed, causes: only(model.CauseDestroyed), say: sayDestroyed,
 	},
 	{
 		Name: "firewall-reject", Title: "A firewall rejects", Harm: Medium,
@@ -215,7 +217,7 @@ var patterns = [...]Pattern{
 		Advice:   "Start what should listen there, or correct address and port; and let the client wait longer after each failure (exponential back-off with jitter).",
 		Alike:    "firewall-reject: ICMP answered, not RST", Confidence: "certain",
 		Filter: `cause == "refused"`,
-		match:  refused, byPeer: true, least: 5, say: sayRefused,
+		match:  refused, causes: only(model.CauseRefused), byPeer: true, least: 5, say: sayRefused,
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are reset", Harm: Medium,
@@ -224,7 +226,7 @@ var patterns = [...]Pattern{
 		Advice:   "Let the other side's pool give up idle connections sooner (MariaDB wait_timeout, RabbitMQ heartbeats), or test them before use.",
 		Alike:    "health-check: nothing was idle", Confidence: "certain",
 		Filter: `cause == "linger-zero" && tcp.role == "passive" && tcp.idle_ns >= 1000000000`,
-		match:  idleReset, say: sayIdleReset,
+		match:  idleReset, causes: only(model.CauseLingerZero), say: sayIdleReset,
 	},
 	{
 		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Medium,
@@ -233,14 +235,14 @@ var patterns = [...]Pattern{
 		Advice:     "Do not set SO_LINGER {1,0} before close(): the reset throws away what the client has not read yet, and it sees \"connection reset by peer\" instead of the answer. Look for setSoLinger(true, 0), SetLinger(0), HAProxy option nolinger, nginx reset_timedout_connection. To avoid TIME_WAIT let the client close first.",
 		Alike:      "idle-timeout: the connection was idle; health-check: a client does it, and nothing is lost; unread data makes the kernel reset without SO_LINGER",
 		Confidence: "certain", Filter: `cause == "linger-zero" && tcp.role == "passive"`,
-		match: aborted, say: sayAborted,
+		match: aborted, causes: only(model.CauseLingerZero), say: sayAborted,
 	},
 	{
 		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Low,
 		When:   "the same of a client, at least 3 times after it had its answers",
 		Filter: `cause == "linger-zero" && tcp.role == "active"`,
 		Advice: "It loses nothing that the client wants, and the server counts resets by its peer. A client that closes in good order keeps its port in TIME_WAIT for 60 s: use keep-alive instead of a reset for each request.",
-		match:  abortedByClient, least: 3, say: sayAborted,
+		match:  abortedByClient, causes: only(model.CauseLingerZero), least: 3, say: sayAborted,
 	},
 	{
 		Name: "middlebox-reset", Title: "Reset by neither end", Harm: High,
@@ -250,7 +252,7 @@ var patterns = [...]Pattern{
 		Alike:      "keepalive-race: the peer had sent its FIN; peer-reset by a program that closed with data unread",
 		Confidence: "certain if both ends are on this host; otherwise inferred",
 		Filter:     `cause == "peer-reset"`,
-		match:      middlebox, byPeer: true, say: sayMiddlebox,
+		match:      middlebox, causes: only(model.CausePeerReset), byPeer: true, say: sayMiddlebox,
 	},
 	{
 		Name: "accept-queue-overflow", Title: "The accept queue is full", Harm: High,
@@ -260,7 +262,7 @@ var patterns = [...]Pattern{
 		Alike:      "backlog-dropped: the listener was closed; refused-loop: nobody listens",
 		Confidence: "certain that queues overflowed; inferred which clients met it",
 		Filter:     `(cause == "peer-reset" && tcp.bytes.received == 0 || cause in ["connect-timeout", "connect-cancelled"])`,
-		match:      resetAfterConnect, byPeer: true, say: sayOverflow,
+		match:      resetAfterConnect, causes: only(model.CausePeerReset), byPeer: true, say: sayOverflow,
 	},
 	{
 		Name: "close-wait-leak", Title: "Connections are not closed", Harm: Medium,
@@ -278,7 +280,7 @@ var patterns = [...]Pattern{
 		Advice:   "Harmless as long as the other side gives up idle connections sooner. If it does not, see keepalive-race.",
 		Alike:    "keepalive-race: a request met it", Confidence: "certain",
 		Filter: `initiator == "local" && tcp.idle_ns >= 1000000000`,
-		match:  idleClosed, partial: true, least: 3, say: sayIdleTimeout,
+		match:  idleClosed, causes: only(model.CauseFIN, model.CauseFinWait2Timeout, model.CauseDataAfterClose), partial: true, least: 3, say: sayIdleTimeout,
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
