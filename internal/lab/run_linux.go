@@ -107,6 +107,9 @@ func RunAgain(ctx context.Context, scenarios []Scenario, parallel int, again fun
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("make network namespaces: %w: run as root", fs.ErrPermission)
 	}
+	if err := checkMain(); err != nil {
+		return nil, err
+	}
 	results := make([]Result, len(scenarios))
 	namespaces := make([][]*os.File, len(scenarios))
 	slots := make(chan struct{}, max(parallel, 1))

@@ -38,6 +38,9 @@ const settle = 200 * time.Millisecond
 // result for each, in order. The error says that the lab cannot run here at
 // all, or that ctx is done; what went wrong in a scenario is in its result.
 func Run(ctx context.Context, scenarios []Scenario, _ int) ([]Result, error) {
+	if err := checkMain(); err != nil {
+		return nil, err
+	}
 	var data windows.WSAData
 	if err := windows.WSAStartup(0x202, &data); err != nil {
 		return nil, fmt.Errorf("start Winsock: %w", err)

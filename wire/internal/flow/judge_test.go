@@ -264,6 +264,9 @@ func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
 			x = &side{ends: map[uint64]bool{}}
 			s.sides[l.source] = x
 		}
+		if l.rst && x.began && l.next > x.bytes {
+			s.why["ahead"] = true
+		}
 		x.add(&l)
 		s.complete |= l.complete
 		if !l.syn && !s.opened {
@@ -293,6 +296,7 @@ func streamsOf(frames []frame, lines map[int]line) map[string]*stream {
 				s.why["tcp.analysis.reused_ports"] = true
 			}
 		}
+		s.why["self"] = len(s.sides) == 1 && s.complete&(hasSYN|hasSYNACK) == hasSYN|hasSYNACK
 		for _, x := range s.sides {
 			if !x.began {
 				s.why["midway"] = true

@@ -53,6 +53,8 @@ var reasons = map[string]reason{
 	"odd":                           {everything, "packets that tshark does not take for TCP (fuzzed ones)"},
 	"fins":                          {ofFIN | ofBytes | ofRetransmits, "FINs with different numbers"},
 	"copies":                        {ofRetransmits, "packets captured twice, with the same IP identification, which tshark takes for retransmissions"},
+	"ahead":                         {ofRetransmits, "a forged RST ahead of the sequence: tshark takes the next segment for a retransmission"},
+	"self":                          {ofBegin, "a socket connected to itself, whose SYN-ACK comes from the side of the SYN"},
 	"with data":                     {ofBegin, "data came with the ACK that opened the connection, and tshark counts one without"},
 }
 
