@@ -45,7 +45,7 @@ func begin(sys system, room buffers) (name string, handle uint64, err error) {
 	pid, began := sys.self()
 	var code uint32
 	for range 8 {
-		name = sessionName(pid, began, rand.Uint64())
+		name = sessionName(pid, began, rand.Uint64()) // #nosec G404 -- a name that is not taken, no secret
 		if handle, code = sys.start(name, room); code != codeAlreadyExists {
 			break
 		}

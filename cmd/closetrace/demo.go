@@ -83,7 +83,7 @@ func startWorkload(ctx context.Context) (*workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	w := &workload{command: exec.CommandContext(ctx, self, workloadCommand)}
+	w := &workload{command: exec.CommandContext(ctx, self, workloadCommand)} // #nosec G204 -- this program itself
 	w.command.Stderr = os.Stderr
 	if w.begin, err = w.command.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start workload: %w", err)

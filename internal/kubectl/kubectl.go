@@ -95,7 +95,7 @@ func (c *Client) get(ctx context.Context, kind, of, path string) (string, error)
 // output returns what kubectl prints; its own message is the error.
 func (c *Client) output(ctx context.Context, args ...string) (string, error) {
 	var out, said bytes.Buffer
-	cmd := exec.CommandContext(ctx, c.Program, append(args, c.Flags...)...)
+	cmd := exec.CommandContext(ctx, c.Program, append(args, c.Flags...)...) // #nosec G204 -- the kubectl of the user, with his arguments and no shell
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
 		if said.Len() == 0 {
@@ -111,7 +111,7 @@ func (c *Client) output(ctx context.Context, args ...string) (string, error) {
 func (c *Client) debug(ctx context.Context, t Target, flags []string, args []string) *exec.Cmd {
 	all := append([]string{"debug", "node/" + t.Node, "--image", c.Image, "--profile", "sysadmin"}, flags...)
 	all = append(append(all, c.Flags...), "--", "closetrace")
-	cmd := exec.CommandContext(ctx, c.Program, append(all, args...)...)
+	cmd := exec.CommandContext(ctx, c.Program, append(all, args...)...) // #nosec G204 -- the kubectl of the user, with his arguments and no shell
 	cmd.Stderr = c.Stderr
 	return cmd
 }

@@ -141,10 +141,10 @@ func runDelay() time.Duration {
 
 // setName names the process. Errors do not matter: a wrong name is found by
 // the tests.
-func setName(name string) { _ = os.WriteFile("/proc/self/comm", []byte(name), 0) }
+func setName(name string) { _ = os.WriteFile("/proc/self/comm", []byte(name), 0) } // #nosec G703 -- the lab starts this program or tcpdump, with arguments of its own
 
 // setThreadName names the calling thread, which /proc/self/comm does not.
-func setThreadName(name string) { _ = os.WriteFile("/proc/thread-self/comm", []byte(name), 0) }
+func setThreadName(name string) { _ = os.WriteFile("/proc/thread-self/comm", []byte(name), 0) } // #nosec G703 -- the lab starts this program or tcpdump, with arguments of its own
 
 // threadName is lab-a for the first thread of that actor, then lab-a.1.
 func threadName(name string, thread int) string {

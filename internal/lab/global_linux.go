@@ -33,7 +33,7 @@ func runAlone(ctx context.Context, sc *Scenario) (result Result, ns *os.File) {
 		return result, nil
 	}
 	result, ns = runOne(ctx, sc)
-	if err := os.WriteFile(maxOrphans, before, 0); err != nil {
+	if err := os.WriteFile(maxOrphans, before, 0); err != nil { // #nosec G703 -- a setting of the lab, by a name of its own list
 		result.Error = errors.Join(errors.New(result.Error), fmt.Errorf("restore %s: %w", maxOrphans, err)).Error()
 	}
 	return result, ns

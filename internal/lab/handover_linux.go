@@ -72,7 +72,7 @@ func forkAgent(r *request, p *reply) error {
 		return err
 	}
 	// Not package os/exec: an os.File for FD would close it some day.
-	p.Ret, err = syscall.ForkExec("/proc/self/exe", []string{"lab", roleArgument, agentPrefix + r.Text}, &syscall.ProcAttr{
+	p.Ret, err = syscall.ForkExec("/proc/self/exe", []string{"lab", roleArgument, agentPrefix + r.Text}, &syscall.ProcAttr{ // #nosec G204 -- the lab starts this program or tcpdump, with arguments of its own
 		Env:   childEnv(),
 		Files: []uintptr{0, 1, 2, uintptr(channel), mailOutFD, mailInFD, uintptr(r.FD)},
 	})
@@ -82,7 +82,7 @@ func forkAgent(r *request, p *reply) error {
 // execAgent starts this program again in the same process. It does not return
 // if all is well.
 func execAgent(*request, *reply) error {
-	return syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+	return syscall.Exec("/proc/self/exe", os.Args, os.Environ()) // #nosec G204 G702 -- the lab starts this program or tcpdump, with arguments of its own
 }
 
 // fault dies of a genuine SIGSEGV: with the default action, which the Go

@@ -61,7 +61,7 @@ func (b *Box) start(role string, arguments ...string) (*helper, error) {
 	theirs := os.NewFile(uintptr(ends[1]), "helper")
 	defer theirs.Close()
 	h := &helper{role: role, conn: ends[0]}
-	h.command = exec.Command(self, append([]string{HelperCommand, role}, arguments...)...)
+	h.command = exec.Command(self, append([]string{HelperCommand, role}, arguments...)...) // #nosec G204 -- this program itself
 	h.command.ExtraFiles = []*os.File{theirs}
 	h.command.Stderr = os.Stderr
 	h.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no ctrl-c of the terminal: we end it

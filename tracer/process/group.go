@@ -36,7 +36,7 @@ func NewGroup(name string) (*Group, error) {
 	}
 	g := &Group{parent: filepath.Join(mount, own), path: filepath.Join(own, name)}
 	g.directory = filepath.Join(g.parent, name)
-	switch err := os.Mkdir(g.directory, 0o755); {
+	switch err := os.Mkdir(g.directory, 0o755); { // #nosec G301 -- a folder of the cgroup file system
 	case err == nil:
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
 		why := errors.Unwrap(err) // without the folder, which is of no interest

@@ -106,7 +106,7 @@ type maker struct {
 
 // Make returns a recording of n ends.
 func Make(seed uint64, n int) *Recording {
-	m := maker{rand.New(rand.NewPCG(seed, seed)), Recording{}, map[int][]model.Record{}, map[string]int{}}
+	m := maker{rand.New(rand.NewPCG(seed, seed)), Recording{}, map[int][]model.Record{}, map[string]int{}} // #nosec G404 -- a test
 	start := model.Record{Kind: model.KindStart}
 	start.Start = model.Start{Time: m.now(), Backend: "tracepoint", Host: model.Host{Name: "made"}}
 	m.Records = append(m.Records, start)
