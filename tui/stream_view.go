@@ -215,9 +215,9 @@ func (s *screen) verdictLong(r *model.Record) string {
 	case r.Kind == model.KindStray:
 		return s.g.warning + " stray-reset"
 	case r.Kind == model.KindOutcome && r.Retracts:
-		return s.g.later + " now " + r.Teardown.Verdict.String()
+		return s.g.later + " now " + markedVerdict(&r.Teardown.Judgement)
 	case r.Kind == model.KindOutcome:
-		return s.g.later + " " + r.Teardown.Verdict.String()
+		return s.g.later + " " + markedVerdict(&r.Teardown.Judgement)
 	default:
 		return verdictWord(&r.Teardown.Judgement, s.g)
 	}

@@ -15,11 +15,15 @@ import (
 
 // verdictWord returns glyph and word; a tilde after it says "inferred".
 func verdictWord(j *model.Judgement, g *glyphs) string {
-	s := g.of(j.Verdict) + " " + j.Verdict.String()
+	return g.of(j.Verdict) + " " + markedVerdict(j)
+}
+
+// markedVerdict ends with ~ if the verdict is inferred.
+func markedVerdict(j *model.Judgement) string {
 	if j.Confidence == model.Inferred {
-		s += "~"
+		return j.Verdict.String() + "~"
 	}
-	return s
+	return j.Verdict.String()
 }
 
 // processWord returns name[pid] in at most width columns.
