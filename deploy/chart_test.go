@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
 	"reflect"
@@ -40,7 +41,7 @@ func objects(t *testing.T, text string) map[string]map[string]any {
 	byKind := map[string]map[string]any{}
 	for d := yaml.NewDecoder(strings.NewReader(text)); ; {
 		var object map[string]any
-		if err := d.Decode(&object); err == io.EOF {
+		if err := d.Decode(&object); errors.Is(err, io.EOF) {
 			return byKind
 		} else if err != nil {
 			t.Fatal(err)

@@ -29,13 +29,10 @@ func turnedAway(m *match) bool {
 		return false // it has read
 	}
 	m.bytes = x.sent
-	switch x.cause {
-	case model.CauseDataAfterClose, model.CauseUnreadData:
-		return x.sent > 0
-	case model.CauseFIN:
+	if x.cause == model.CauseFIN {
 		return m.other == nil || m.other.sent <= 0
 	}
-	return false
+	return x.sent > 0 && (x.cause == model.CauseDataAfterClose || x.cause == model.CauseUnreadData)
 }
 
 // leftHalfway: a client closed while the answer was still coming.

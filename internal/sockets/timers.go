@@ -151,7 +151,7 @@ func probing(c *Conn, l *Limits) Doom {
 		return n >= l.Retries2
 	}
 	answered := n <= 1 && backoff > n // each answer takes the count back to 0
-	if n <= 1 && l.UserTimeout == 0 && !(answered && c.Orphan) {
+	if n <= 1 && l.UserTimeout == 0 && (!answered || !c.Orphan) {
 		return Doom{}
 	}
 	for steps := 0; !ends() && steps < mostSteps; steps++ {

@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -113,7 +114,7 @@ server.max-keep-alive-idle = 1
 	}
 	time.Sleep(2800 * time.Millisecond) // it looks once a second, and waits 5 s for the client's FIN
 	for _, c := range pool {
-		if text, err := ask(c, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"); err != io.EOF {
+		if text, err := ask(c, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"); !errors.Is(err, io.EOF) {
 			t.Fatalf("not too late: %q %v", text, err)
 		}
 		c.Close()

@@ -116,7 +116,7 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 			fresh.add(begun, 1-i, t.now)
 			return fresh
 		}
-		if o := &c.Sides[1-i]; (c.told && !c.concluded() || c.How != Open) && !(o.HasISN && seg.Ack == o.ISN+1) {
+		if o := &c.Sides[1-i]; (c.told && !c.concluded() || c.How != Open) && (!o.HasISN || seg.Ack != o.ISN+1) {
 			t.give(c) // and the SYN is not in the capture
 			return nil
 		}
