@@ -104,11 +104,23 @@ func (e *Engine) Report() *Report {
 			r.Findings = append(r.Findings, e.massEnd(m))
 		}
 	}
+	onceKilled(r.Findings)
 	slices.SortFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Harm, a.Harm), cmp.Compare(b.Count, a.Count), cmp.Compare(a.rank, b.rank),
 			cmp.Compare(a.Process, b.Process), cmp.Compare(a.Peer, b.Peer), cmp.Compare(a.Filter, b.Filter))
 	})
 	return r
+}
+
+// onceKilled lowers process-restart of a server of which process-killed has said already
+// that requests were unanswered.
+func onceKilled(list []Finding) {
+	for i := range list {
+		f := &list[i]
+		if f.ID == "process-restart" && slices.ContainsFunc(list, func(k Finding) bool { return k.ID == "process-killed" && k.Filter == f.Filter }) {
+			f.Harm = Low
+		}
+	}
 }
 
 // finding makes the finding of group g; false if it has none.
