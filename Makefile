@@ -1,17 +1,23 @@
 # closetrace; see CONTRIBUTING.md.
 export CGO_ENABLED = 0
+# sudo's path has not where go.dev installs Go.
+export PATH := $(PATH):/usr/local/go/bin:/usr/lib/go-1.26/bin:/snap/bin
 BIN = build/closetrace
 VERSION ?=
 GOLANGCI_LINT = v2.15.0
 # What other kernels must show: verdicts, linger times, owners, each way to attach.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
 
-.PHONY: quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-install clean
+.PHONY: has-go quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-install clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
 
-build:              ## build/closetrace; needs only Go
+# The rest needs no check of its own: it builds, or is for those who have Go.
+has-go:
+	@command -v go >/dev/null || { echo "no go in $$PATH: install Go 1.26 from https://go.dev/dl" >&2; exit 1; }
+
+build: has-go       ## build/closetrace; needs only Go
 	go build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BIN) ./cmd/closetrace
 
 cross:              ## compiles for every other system
@@ -34,7 +40,7 @@ LONG_PACKAGES = /internal/lab/incidents$$
 LONG_TESTS = TestGoInstall|TestDocumentedCommands|TestTenQuestionsOnAContainerHost|TestHangupUnderShell|TestInstall|TestWine|TestServers
 
 # One package at a time: they trace the same kernel and time it.
-test:               ## the tests of some minutes; as root also those that trace this kernel
+test: has-go        ## the tests of some minutes; as root also those that trace this kernel
 	$(RETEST) -- go test -short -p 1 -timeout 10m -skip '^($(LONG_TESTS))' $$(go list ./... | grep -v '$(LONG_PACKAGES)')
 	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test"
 	@echo "left out: $(LONG_TESTS), what -short leaves out, the incidents and other kernels; run: make test-all"
