@@ -146,6 +146,9 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 		}
 		time.Sleep(1200 * time.Millisecond) // the tenants with too many are named once a second
 	})
+	if t.Skipped() { // by what ran beside it
+		return
+	}
 	for i := range records {
 		r := &records[i]
 		n := &r.Teardown.Network

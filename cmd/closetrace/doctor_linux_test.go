@@ -24,9 +24,7 @@ func TestBlindSpots(t *testing.T) {
 			t.Errorf("doctor, clone flags %#x: exit %d, tells: %v, want %v\n%s", c.flags, r.code, got, c.want, r.out)
 		}
 	}
-	if _, err := exec.LookPath("mount"); err != nil {
-		t.Skip(err) // in a guest
-	}
+	needMounts(t)
 	p := newPair(t)
 	// With /proc of that namespace this process is not there.
 	list := exec.Command("sh", "-c", "mount -t proc proc /proc && exec "+closetrace+" list --filter '"+p.expression()+"'")

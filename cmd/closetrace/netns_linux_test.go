@@ -44,6 +44,7 @@ func TestNetNS(t *testing.T) {
 // /proc has the processes of the test alone.
 func TestListAllNetNS(t *testing.T) {
 	needCapabilities(t)
+	needMounts(t)
 	for _, tool := range []string{"unshare", "setpriv"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
