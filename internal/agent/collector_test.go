@@ -38,6 +38,19 @@ type sink struct {
 
 func newSink() *sink { return &sink{ids: map[string]int{}, resource: map[string]string{}} }
 
+// awaySink refuses everything while away is true, as it is at first.
+func awaySink() (s *sink, away *atomic.Bool) {
+	s, away = newSink(), new(atomic.Bool)
+	away.Store(true)
+	s.refuse = func(*collogs.ExportLogsServiceRequest) int {
+		if away.Load() {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	return s, away
+}
+
 func (s *sink) take(request *collogs.ExportLogsServiceRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -78,6 +78,16 @@ func balance(t *testing.T, a *Agent) (exported, suppressed, lost int) {
 	return exported, suppressed, lost
 }
 
+// answered waits until the Collector's answers are counted: a batch without one is sent
+// once more when the agent ends.
+func answered(t *testing.T, a *Agent, records int) {
+	t.Helper()
+	eventually(t, "all answers have come", func() bool {
+		sum, _ := gathered(t, a, "log_records_exported_total")
+		return int(sum) == records
+	})
+}
+
 func newTest(t *testing.T, o Options) *Agent {
 	t.Helper()
 	if o.Log == nil {
