@@ -41,12 +41,13 @@ type Engine struct {
 	total     uint64 // connections
 	lost      uint64 // events
 	processes names  // ends of each
-	services  map[service]string
+	services  map[service]*server
 	refusals  refusals
 	groups    map[key]*group
 	untracked uint64 // ends that found no free group
 	counters  overflow
 	moments   moments
+	bursts    bursts
 	timeWaits rolling
 	opens     names // connections of each process that are open
 	leaks     []leak
@@ -57,7 +58,7 @@ type Engine struct {
 func New() *Engine {
 	e := &Engine{
 		seed: maphash.MakeSeed(), groups: map[key]*group{},
-		services: map[service]string{}, processes: names{},
+		services: map[service]*server{}, processes: names{},
 		counters: overflow{},
 	}
 	for i := range e.indexes {
@@ -117,6 +118,7 @@ func (e *Engine) end(r *model.Record) {
 		x.later = true
 	} else {
 		e.indexes[byID].add(x, idHash(e.seed, x.id))
+		e.bursts.add(x)
 	}
 	e.join(x)
 	e.waiting = append(e.waiting, x)
@@ -289,8 +291,8 @@ func (e *Engine) judge(x *end) {
 			return
 		}
 	}
-	if !x.amended {
-		e.moments.add(x)
+	if !x.amended && (o == nil || !o.crowded) {
+		x.crowded = e.moments.add(x)
 	}
 }
 

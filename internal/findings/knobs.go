@@ -12,6 +12,7 @@ import (
 type knobs struct {
 	program                                       string
 	idle, pool, limit, backlog, write, body, most string
+	gently                                        bool // at its limit a worker gets SIGTERM
 }
 
 // programs is from the programs' manuals: gunicorn's settings, Node's http.Server and
@@ -32,7 +33,7 @@ var programs = [...]knobs{
 	{program: "mysqld", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
 	{program: "apache2", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
 	{program: "httpd", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
-	{program: "php-fpm", limit: "request_terminate_timeout", backlog: "listen.backlog", most: "pm.max_children"},
+	{program: "php-fpm", gently: true, limit: "request_terminate_timeout", backlog: "listen.backlog", most: "pm.max_children"},
 	{program: "uwsgi", idle: "http-keepalive", limit: "harakiri", backlog: "listen"},
 	{program: "uvicorn", idle: "--timeout-keep-alive", limit: "--timeout-graceful-shutdown", backlog: "--backlog"},
 	{program: "puma", idle: "persistent_timeout", limit: "worker_timeout"},
@@ -80,8 +81,11 @@ func (g *group) clientOf() string {
 
 // killAdvice says what to change when another process ended one by a signal.
 func (g *group) killAdvice(otherwise string) string {
-	limit := knobsOf(cmp.Or(g.killer, g.key.process)).limit
+	k := knobsOf(cmp.Or(g.killer, g.key.process))
+	limit := k.limit
 	switch {
+	case g.killer != "" && g.killer == g.key.process && !violent(g.detail) && !k.gently:
+		return g.killer + " told its worker to end, by a reload, a scale-down or a stop, and requests were not finished: take it out of the load balancer first, give it time to answer, and let clients try again on a new connection."
 	case limit != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):
 		return g.killer + " ends a worker that takes longer than its time limit" + bracket(limit) +
 			": make the request faster, move it out of the request, or raise the limit; the time limit of the proxy before it must be the longer one. Its log has the kill at this time."

@@ -236,7 +236,7 @@ func gaveUp(m *match) bool {
 // the closed socket.
 func keepaliveRace(m *match) bool {
 	x, o := m.end, m.other
-	if !x.exchanged() {
+	if !x.exchanged() || x.told != 0 {
 		return false
 	}
 	switch {

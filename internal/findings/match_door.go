@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,10 @@ const (
 // before it had read anything.
 func turnedAway(m *match) bool {
 	x := m.end
+	if m.bytes = x.sent; refusedLogin(x) || tlsAlert(x) {
+		m.detail, m.inferred = "read", !tlsAlert(x)
+		return true
+	}
 	if !x.passive() || x.later && x.cause != model.CauseDataAfterClose || x.initiator != model.InitiatorLocal ||
 		x.call != model.CallClose && x.call != model.CallShutdown || x.duration < 0 || x.duration >= doorTime {
 		return false
@@ -35,6 +40,37 @@ func turnedAway(m *match) bool {
 	return x.sent > 0 && (x.cause == model.CauseDataAfterClose || x.cause == model.CauseUnreadData)
 }
 
+// refusedLogin: PostgreSQL or a pooler answered the first message by less than any session
+// begins with (its parameters, 300 bytes), and by more than a question for a password (24).
+func refusedLogin(x *end) bool {
+	return x.passive() && slices.Contains(farewellPorts, x.port()) && x.verdict == model.Graceful && x.told == 0 && x.signal == 0 &&
+		x.sent >= 40 && x.sent < 300 && x.received > 0 && x.received < bodyLeast && x.duration >= 0 && x.duration < 5*time.Second
+}
+
+// tlsAlert: all that a server said is an alert in clear, 7 bytes (RFC 8446, 5.1 and 6): it takes
+// none of the client's versions, ciphers or names.
+func tlsAlert(x *end) bool {
+	return x.passive() && tls(x) && x.sent == 7 && x.received > 0 && x.verdict == model.Graceful
+}
+
+// restartRace: a server that was told to end, or that closed all at one moment, was sent
+// requests that it no longer took.
+func restartRace(m *match) bool {
+	x, o := m.end, m.other
+	if !x.passive() || !x.exchanged() || x.initiator != model.InitiatorLocal || x.call == model.CallDestroy {
+		return false
+	}
+	if x.cause != model.CauseDataAfterClose && (x.later || x.late < justNow || tls(x)) {
+		return false
+	}
+	if o == nil && tls(x) || o != nil && (o.closed() && farewell(o.unacked) || o.unacked >= small) {
+		return false // as likely a close_notify
+	}
+	m.idle = max(x.idle, 0)
+	m.detail, m.told = x.endedBy()
+	return x.told != 0 || m.engine.bursts.has(x)
+}
+
 // leftHalfway: a client closed while the answer was still coming.
 func leftHalfway(m *match) bool {
 	x, o := m.end, m.other
@@ -43,8 +79,23 @@ func leftHalfway(m *match) bool {
 		m.bytes = max(m.bytes, o.unacked)
 	}
 	return !x.passive() && x.initiator == model.InitiatorLocal && x.exchanged() && x.speaker != model.SideLocal &&
-		x.idle < idleLeast && x.call != model.CallDestroy && m.bytes > messageMost &&
+		(x.idle < idleLeast || throttled(x, o)) && x.call != model.CallDestroy && m.bytes > messageMost &&
 		(x.cause == model.CauseUnreadData || x.cause == model.CauseDataAfterClose)
+}
+
+// leftBySelf: this end closed, and its process did not end.
+func leftBySelf(x *end) bool {
+	return x.initiator == model.InitiatorLocal && (x.call == model.CallClose || x.call == model.CallShutdown)
+}
+
+// closedBefore: this end had been closed before the other one was.
+func (e *end) closedBefore(o *end) bool {
+	return e.closeTime != 0 && e.closeTime < o.closing() && e.call == model.CallClose
+}
+
+// throttled: the client had read most of what had come, but more slowly than the server o sent.
+func throttled(x, o *end) bool {
+	return o != nil && leftBySelf(x) && !o.closedBefore(x) && x.unread*2 <= x.received && o.receiverLimited > 0
 }
 
 // destroyed: somebody ended it from outside.

@@ -25,7 +25,18 @@ func slowReader(m *match) bool {
 	if x.cause == model.CauseZeroWindowTimeout {
 		return true
 	}
-	return x.verdict != model.Graceful && x.unacked > 0 && x.busy >= time.Second && x.receiverLimited >= x.busy*8/10
+	if x.verdict == model.Graceful || x.unacked <= 0 || x.busy < time.Second {
+		return false
+	}
+	if o := m.other; o != nil && o.unread > 0 {
+		if o.idle >= x.busy*8/10 && o.unread*2 > o.received {
+			return true // it read hardly anything
+		}
+		if throttled(o, x) {
+			return false
+		}
+	}
+	return x.receiverLimited >= x.busy*8/10
 }
 
 // pathDead: the peer no longer answered.
@@ -84,7 +95,7 @@ func idleClosed(m *match) bool {
 	if saysFarewell(x) && x.speaker == model.SideLocal && x.idle >= 0 && x.idle < justNow {
 		m.idle, m.gap = x.gap(), true
 	}
-	if x.later || m.idle < time.Second || x.call == model.CallExit && !x.byItself() || x.initiator != model.InitiatorLocal || x.unread > 0 {
+	if x.later || x.told != 0 || m.idle < time.Second || x.call == model.CallExit && !x.byItself() || x.initiator != model.InitiatorLocal || x.unread > 0 {
 		return false
 	}
 	switch x.cause {
@@ -95,7 +106,8 @@ func idleClosed(m *match) bool {
 	}
 }
 
-// farewellPorts are those of protocols whose servers say why they close: PostgreSQL's.
+// farewellPorts are those of protocols whose servers say why they close, and whose clients end
+// each session: PostgreSQL's.
 var farewellPorts = []uint16{5432, 6432}
 
 // saysFarewell: a server of this protocol sends a farewell when it closes, so that the
@@ -192,6 +204,9 @@ func exited(m *match) bool {
 	x := m.end
 	if x.later || x.call != model.CallExit && (x.told == 0 || x.initiator != model.InitiatorLocal) || !x.passive() || !x.established {
 		return false
+	}
+	if x.byItself() && x.initiator == model.InitiatorPeer {
+		return false // the client's farewell ended it
 	}
 	m.detail, m.told = x.endedBy()
 	if m.idle = max(x.idle, 0); x.speaker != model.SideLocal {

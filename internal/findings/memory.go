@@ -113,9 +113,9 @@ type moment struct {
 
 // add counts an end that no pattern took. Graceful ends at one time are a pool being
 // closed.
-func (m *moments) add(x *end) {
+func (m *moments) add(x *end) bool {
 	if x.verdict == model.Graceful || x.verdict == model.FailedOpen || x.verdict == model.VerdictUnknown {
-		return
+		return false
 	}
 	at := x.time - x.time%model.Time(slice)
 	network := networkOf(x.peer.Addr())
@@ -127,7 +127,7 @@ func (m *moments) add(x *end) {
 			if b.n >= crowd {
 				m.keep(b)
 			}
-			return
+			return true
 		}
 		if m.buckets[i].at < m.buckets[free].at {
 			free = i
@@ -135,6 +135,7 @@ func (m *moments) add(x *end) {
 	}
 	m.buckets[free] = moment{at: at, cause: x.cause, network: network, first: x.time, port: x.port(), process: x.process}
 	m.buckets[free].count(x)
+	return true
 }
 
 func (m *moment) count(x *end) {
@@ -206,8 +207,11 @@ func (e *Engine) know(x *end) {
 	}
 	if x.role == model.Passive && x.process != "" {
 		s := service{x.netns, x.local.Port()}
-		if _, known := e.services[s]; !known && len(e.services) < maxServices {
-			e.services[s] = x.process
+		if e.services[s] == nil && len(e.services) < maxServices {
+			e.services[s] = &server{process: x.process}
+		}
+		if server := e.services[s]; server != nil {
+			server.add(x)
 		}
 	}
 	if x.timeWait {

@@ -176,7 +176,7 @@ func sayGaveUp(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-func sayKeepaliveRace(_ *Engine, g *group, f *Finding) bool {
+func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["requests_lost"] = int64(g.count)
 	closer, sender := g.who(), g.whom()
 	if !g.key.passive {
@@ -191,23 +191,25 @@ func sayKeepaliveRace(_ *Engine, g *group, f *Finding) bool {
 		f.Advice = fmt.Sprintf("Make %s give up idle connections sooner than %s%s, or let %s wait longer%s%s: the side that sends requests must have the shorter time.",
 			sender, human.Duration(idle), bracket(knobsOf(g.clientOf()).pool), closer, bracket(knobsOf(g.serverOf()).idle), hint(idle, g.serverOf()))
 	}
-	if g.atOnce() {
-		after = fmt.Sprintf(" at one moment, after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
-		f.Advice = fmt.Sprintf("That is no timeout, but a reload, a restart or a scale-down of %s: let it announce the end to its clients first (Connection: close, GOAWAY), take it out of the load balancer before, and let %s try again on a new connection.", closer, sender)
-	}
-	fate := "reset"
-	if g.reset == 0 {
-		fate = "thrown away"
+	if g.atOnce() && e.replaced(g, g.closed[1]) {
+		f.ID = "process-restart"
+		return sayRestartRace(e, g, f)
 	}
 	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
-		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), fate)
+		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), g.fate())
 	return true
 }
 
-// atOnce: they ended at one moment, however long each had been idle.
-func (g *group) atOnce() bool {
-	return g.count >= 3 && g.closed[1].Sub(g.closed[0]) < slice && g.idle.max-g.idle.min >= time.Second
+// fate is what became of requests that came too late.
+func (g *group) fate() string {
+	if g.reset == 0 {
+		return "thrown away"
+	}
+	return "reset"
 }
+
+// atOnce: they began to end at one moment.
+func (g *group) atOnce() bool { return g.count >= few && g.closed[1].Sub(g.closed[0]) < slice }
 
 func sayHalfClose(_ *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s closed %s without an answer after %s had shut down its sending side (FIN after the request): it takes a half-close for an abort.",

@@ -3,17 +3,25 @@ package findings
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/model"
 )
 
+// atTheDoor is the filter of those that were not read.
+const atTheDoor = `initiator == "local" && tcp.role == "passive" && duration_ns < 200000000 && tcp.bytes.sent <= 512`
+
 func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	if g.reset == 0 && g.count < 3 {
 		return false
 	}
 	f.Numbers["message_bytes"] = int64(g.bytes)
+	if g.detail != "" {
+		return g.sayRefused(f)
+	}
 	f.Title = fmt.Sprintf("%s turned %s of %s away: it closed as soon as it had accepted, without reading", g.who(), plural(g.count, "connection", "connections"), g.whom())
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", after a message of %s", human.Bytes(g.bytes/max(g.count, 1)))
@@ -25,6 +33,20 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	if most := knobsOf(g.key.process).most; most != "" {
 		f.Advice = fmt.Sprintf("It is probably full: count its connections (closetrace list --port %d), let clients keep fewer (a pool), or raise the limit (%s).", g.key.port, most)
 	}
+	return true
+}
+
+// sayRefused is turned-away of a server that has read the first message.
+func (g *group) sayRefused(f *Finding) bool {
+	what, why, size := "login", "an error: a session begins with more", "tcp.bytes.sent >= 40 && tcp.bytes.sent < 300"
+	f.Advice = "The server's log says why: it is full" + bracket(knobsOf(g.key.process).most) + ", the password, the user or the database is wrong, or its access list has no line for this client (pg_hba.conf)."
+	if !slices.Contains(farewellPorts, g.key.port) {
+		what, why, size = "TLS handshake", "an alert", "tcp.bytes.sent == 7"
+		f.Advice = "The server takes none of the client's TLS versions, ciphers or server names: compare its settings (nginx ssl_protocols, ssl_ciphers) with the client's (openssl s_client -connect shows the alert), or plain text came to its TLS port."
+	}
+	f.Filter = strings.Replace(f.Filter, atTheDoor, `tcp.role == "passive" && verdict == "graceful" && `+size, 1)
+	f.Title = fmt.Sprintf("%s refused %s of %s: it answered the first message with %s (%s) and closed.",
+		g.who(), plural(g.count, what, what+"s"), g.whom(), human.Bytes(g.bytes/max(g.count, 1)), why)
 	return true
 }
 
@@ -60,6 +82,21 @@ func (g *group) sayNoSYNACK(f *Finding) {
 	}
 }
 
+// sayRestartRace: requests met the closed connections of a server that went.
+func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["requests_lost"] = int64(g.count)
+	how := "closed all that was idle at one moment"
+	if g.detail != "" {
+		how = "was told to end by " + g.detail + g.sender() + " and closed its connections"
+	} else if g.idle.max-g.idle.min >= time.Second {
+		how += fmt.Sprintf(", after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
+	}
+	f.Title = fmt.Sprintf("%s %s, and %s of %s came too late and %s %s.", g.who(), how,
+		plural(g.count, "request", "requests"), g.whom(), were(g.count), g.fate())
+	f.Advice = fmt.Sprintf("That is no timeout, but a reload, a restart or a scale-down of %s: let it announce the end to its clients first (Connection: close, GOAWAY), take it out of the load balancer before, and let %s try again on a new connection.", g.who(), g.whom())
+	return true
+}
+
 func sayRestart(_ *Engine, g *group, f *Finding) bool {
 	if g.last.Sub(g.first)/time.Duration(max(len(g.pids), 1)) > time.Second || g.ofOneConnection() {
 		return false
@@ -69,6 +106,9 @@ func sayRestart(_ *Engine, g *group, f *Finding) bool {
 		how = "ended by " + g.detail + g.sender()
 	}
 	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.who(), how, plural(g.count, "connection", "connections"))
+	if g.killer != "" && g.killer == g.key.process {
+		f.Advice = "Another process of the same program told it to end: a reload or a stop, a scale-down, or an administrator's command (pg_terminate_backend). Its log says which. If it was planned: close idle connections before."
+	}
 	if violent(g.detail) && g.idle.n > 0 && g.idle.min < time.Second {
 		f.Harm = Medium
 		f.Title += fmt.Sprintf(", the last spoken to %s before: answers may be cut short", human.Duration(g.idle.min))

@@ -52,9 +52,9 @@ func (e *Engine) overflows() (list []Finding) {
 
 // listens returns the process that has accepted connections on a port, "" if none is known.
 func (e *Engine) listens(port uint16) (name string) {
-	for s, process := range e.services {
-		if s.port == port && (name == "" || process < name) {
-			name = process
+	for s, server := range e.services {
+		if s.port == port && (name == "" || server.process < name) {
+			name = server.process
 		}
 	}
 	return name
@@ -63,13 +63,13 @@ func (e *Engine) listens(port uint16) (name string) {
 // onlyServer returns the process that has accepted connections in a namespace, "" if there
 // are several.
 func (e *Engine) onlyServer(netns uint32) (name string) {
-	for s, process := range e.services {
+	for s, server := range e.services {
 		switch {
-		case s.netns != netns || process == name:
+		case s.netns != netns || server.process == name:
 		case name != "":
 			return ""
 		default:
-			name = process
+			name = server.process
 		}
 	}
 	return name

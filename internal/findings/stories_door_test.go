@@ -10,18 +10,6 @@ import (
 // doors are stories about the first and last moments of a connection.
 var doors = []story{
 	{
-		"nginx is reloaded: its worker closes what is idle, and the clients do not notice",
-		func(s *stream) {
-			for i := range 4 {
-				was := time.Duration(i+1) * sec
-				s.end(10*sec, "nginx", model.Passive, "10.6.0.2:80", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseDataAfterClose, bytes(203, 136),
-					idle(was), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(was+sec), func(t *model.Teardown) { t.Evidence.FirstFIN = begin.Add(9 * sec) })
-			}
-		},
-		[]string{"keepalive-race"},
-		[]string{"nginx (port 80) closes connections at one moment, after 1s to 4s of idleness", "4 requests"},
-	},
-	{
 		"Apache closes its sending side when it was idle, and throws away what comes after that",
 		func(s *stream) {
 			late := func(d time.Duration) edit { return func(t *model.Teardown) { t.TCP.LateData = model.Some(d) } }

@@ -19,7 +19,7 @@ type story struct {
 
 // stories are all of them.
 func stories() []story {
-	return slices.Concat(clientsAndServers, networks, doors)
+	return slices.Concat(clientsAndServers, networks, doors, restarts)
 }
 
 var clientsAndServers = []story{

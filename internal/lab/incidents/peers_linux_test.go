@@ -22,7 +22,7 @@ func (s *scene) found(what string, is func(*model.Teardown) bool) model.Teardown
 	for range 40 {
 		shared.mutex.Lock()
 		i := slices.IndexFunc(shared.records[s.from:], func(r model.Record) bool {
-			return r.Kind == model.KindTeardown && s.has(&r) && is(&r.Teardown)
+			return r.Kind == model.KindTeardown && of(&r, s.inodes) && is(&r.Teardown)
 		})
 		if i >= 0 {
 			defer shared.mutex.Unlock()

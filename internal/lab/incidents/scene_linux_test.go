@@ -3,7 +3,6 @@ package incidents
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -21,7 +20,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -31,7 +29,8 @@ var shared struct {
 	once    sync.Once
 	err     error
 	mutex   sync.Mutex
-	records []model.Record
+	inodes  []uint32       // of all scenes' namespaces
+	records []model.Record // of these only: others flood this host
 }
 
 // traced starts the trace of this host; it ends with the test program.
@@ -53,7 +52,9 @@ func traced(t *testing.T) {
 					return
 				}
 				shared.mutex.Lock()
-				shared.records = append(shared.records, r)
+				if of(&r, shared.inodes) {
+					shared.records = append(shared.records, r)
+				}
 				shared.mutex.Unlock()
 			}
 		}()
@@ -113,6 +114,9 @@ func newScene(t *testing.T, namespaces []string, programs ...string) *scene {
 		}
 		s.inodes = append(s.inodes, uint32(stat.Ino))
 	}
+	shared.mutex.Lock()
+	defer shared.mutex.Unlock()
+	shared.inodes = append(shared.inodes, s.inodes...)
 	return s
 }
 
@@ -270,116 +274,4 @@ func ask(c net.Conn, text string) (string, error) {
 	buffer := make([]byte, 4096)
 	n, err := c.Read(buffer)
 	return string(buffer[:n]), err
-}
-
-// expect diagnoses what the scene's namespaces have recorded. The first finding must be
-// want; others that alarm must be among also.
-func (s *scene) expect(want string, also ...string) *findings.Finding {
-	s.t.Helper()
-	return s.expectOf(want, func(*model.Record) bool { return true }, also...)
-}
-
-func (s *scene) expectOf(want string, which func(*model.Record) bool, also ...string) *findings.Finding {
-	s.t.Helper()
-	var r *findings.Report
-	for range 40 { // ends are held for 100 ms, and the last may be late
-		time.Sleep(250 * time.Millisecond)
-		if r = s.diagnose(which); len(r.Findings) > 0 && r.Findings[0].ID == want {
-			break
-		}
-	}
-	text, _ := json.MarshalIndent(r.Findings, "", " ")
-	if len(r.Findings) == 0 || r.Findings[0].ID != want {
-		s.tell()
-		s.t.Fatalf("want finding %s first, got: %s", want, text)
-	}
-	for _, f := range r.Findings {
-		if f.Harm >= findings.Medium && f.ID != want && !slices.Contains(also, f.ID) {
-			s.t.Errorf("a wrong finding: %s", f.Title)
-		}
-	}
-	if s.t.Failed() {
-		s.t.Logf("%s", text)
-	}
-	s.t.Logf("%s", r.Findings[0].Title)
-	return &r.Findings[0]
-}
-
-// diagnose looks at the records of the scene's namespaces.
-func (s *scene) diagnose(which func(*model.Record) bool) *findings.Report {
-	engine := findings.New()
-	shared.mutex.Lock()
-	defer shared.mutex.Unlock()
-	for i := range shared.records[s.from:] {
-		if r := &shared.records[s.from+i]; s.has(r) && which(r) {
-			engine.Add(r)
-		}
-	}
-	engine.Finish()
-	return engine.Report()
-}
-
-// has reports whether r is of the scene.
-func (s *scene) has(r *model.Record) bool {
-	switch r.Kind {
-	case model.KindTeardown, model.KindOutcome, model.KindStray:
-		return slices.Contains(s.inodes, r.Teardown.Network.NetNS)
-	case model.KindCounters:
-		return r.Counters.Counts["VmstatOomKill"] > 0 || slices.Contains(s.inodes, r.Counters.Network.NetNS)
-	default:
-		return false
-	}
-}
-
-// counted reports whether counters of a namespace of the scene were recorded.
-func (s *scene) counted() bool {
-	has := func() bool {
-		shared.mutex.Lock()
-		defer shared.mutex.Unlock()
-		return slices.ContainsFunc(shared.records[s.from:], func(r model.Record) bool {
-			return r.Kind == model.KindCounters && s.has(&r)
-		})
-	}
-	for range 40 { // they come once a second
-		if has() {
-			return true
-		}
-		time.Sleep(250 * time.Millisecond)
-	}
-	return false
-}
-
-// tell logs the scene's ends.
-func (s *scene) tell() {
-	shared.mutex.Lock()
-	defer shared.mutex.Unlock()
-	for i := range shared.records[s.from:] {
-		r := &shared.records[s.from+i]
-		if !s.has(r) {
-			continue
-		}
-		text, _ := json.Marshal(struct {
-			Kind, Verdict, Cause, Name, Local, Peer string
-			TCP                                     model.TCP
-			Process                                 model.Process
-			Acceptor                                model.Acceptor
-			Closer                                  model.Closer
-			Counts                                  map[string]uint64
-		}{
-			r.Kind.String(), r.Teardown.Verdict.String(), r.Teardown.Cause.String(), r.Teardown.Process.Name,
-			r.Teardown.Network.Local.AddrPort().String(), r.Teardown.Network.Peer.AddrPort().String(), r.Teardown.TCP,
-			r.Teardown.Process, r.Teardown.Acceptor, r.Teardown.Closer, r.Counters.Counts,
-		})
-		s.t.Logf("%s", text)
-	}
-}
-
-// says checks parts of a sentence.
-func says(t *testing.T, f *findings.Finding, parts ...string) {
-	t.Helper()
-	for _, p := range parts {
-		if !strings.Contains(f.Title, p) {
-			t.Errorf("%q does not say %q", f.Title, p)
-		}
-	}
 }

@@ -1,0 +1,120 @@
+package findings_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// keptAlive is n connections of a server that it closes at 9 s, after they were idle for some
+// time; the clients' next requests come half a second later.
+func (s *stream) keptAlive(n int, process string, was func(int) time.Duration, edits ...edit) {
+	for i := range n {
+		x := s.end(9*sec, process, model.Passive, "10.6.0.2:80", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, append([]edit{
+			graceful, bytes(203, 136), idle(was(i)), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(8 * sec),
+			func(t *model.Teardown) { t.Evidence.FirstFIN = begin.Add(9*sec + time.Duration(i)*ms) },
+		}, edits...)...)
+		s.outcome(9500*ms, x, model.CauseDataAfterClose, "late-data-after-close")
+	}
+}
+
+// began is when a connection began, and process which one has it.
+func began(at time.Duration, pid int) edit {
+	return func(t *model.Teardown) { t.StartTime, t.Process.PID = begin.Add(at), pid }
+}
+
+func told(signal int) edit {
+	return func(t *model.Teardown) { t.Signalled = model.Signalled{Number: signal, PID: 7, Name: t.Process.Name} }
+}
+
+// restarts are stories about servers that end their connections because they end themselves.
+var restarts = []story{
+	{
+		"nginx is reloaded: its worker closes what is idle, and the clients do not notice",
+		func(s *stream) {
+			s.keptAlive(4, "nginx", func(i int) time.Duration { return time.Duration(i+1) * sec })
+		},
+		[]string{"process-restart"},
+		[]string{"nginx (port 80) closed all that was idle at one moment, after 1s to 4s of idleness", "4 requests"},
+	},
+	{
+		"the same on a busy server: no timeout is so short",
+		func(s *stream) {
+			s.keptAlive(5, "nginx", func(i int) time.Duration { return time.Duration(i+2) * 60 * ms })
+		},
+		[]string{"process-restart"},
+		[]string{"nginx (port 80) closed all that was idle at one moment, and 5 requests"},
+	},
+	{
+		"the same, idle for one time: another worker accepts since",
+		func(s *stream) {
+			s.keptAlive(4, "nginx", func(int) time.Duration { return 2 * sec }, began(sec, 100))
+			s.end(12*sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:5000", model.CauseFIN, graceful, bytes(203, 68), by(model.InitiatorPeer), lasted(sec), began(11*sec, 101))
+		},
+		[]string{"process-restart", "idle-timeout"},
+		[]string{"nginx", "4 requests"},
+	},
+	{
+		"the same, and that worker accepts again: it was the timeout",
+		func(s *stream) {
+			s.keptAlive(4, "nginx", func(int) time.Duration { return 2 * sec }, began(sec, 100))
+			s.end(12*sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:5000", model.CauseFIN, graceful, bytes(203, 68), by(model.InitiatorPeer), lasted(sec), began(11*sec, 101))
+			s.end(13*sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:5001", model.CauseFIN, graceful, bytes(203, 68), by(model.InitiatorPeer), lasted(sec), began(12*sec, 100))
+		},
+		[]string{"keepalive-race", "idle-timeout"},
+		[]string{"nginx", "2s of idleness", "4 requests"},
+	},
+	{
+		"gunicorn gets SIGHUP, and tells its workers to end", // equally idle, and each worker has one
+		func(s *stream) { s.keptAlive(2, "gunicorn", func(int) time.Duration { return sec }, told(15)) },
+		[]string{"process-restart"},
+		[]string{"gunicorn (port 80) was told to end by SIGTERM from gunicorn[7]", "2 requests"},
+	},
+	{
+		"PostgreSQL is full: it reads the login and says so",
+		func(s *stream) {
+			for i := range 4 {
+				s.end(sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(87, 71), idle(0),
+					by(model.InitiatorPeer), call(model.CallExit, 0), lasted(30*ms))
+				// pg_isready: the question for a password is no error; and a session that was taken.
+				s.end(sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 5000+i), model.CauseFIN, graceful, bytes(24, 71), by(model.InitiatorPeer), lasted(30*ms))
+				s.end(sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 6000+i), model.CauseFIN, graceful, bytes(420, 90), by(model.InitiatorPeer), lasted(30*ms))
+			}
+		},
+		[]string{"turned-away"},
+		[]string{"postgres (port 5432) refused 4 logins of 10.6.0.1", "87 B"},
+	},
+	{
+		"a TLS server takes none of the client's versions",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "nginx", model.Passive, "10.6.0.2:443", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(7, 200), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(5*ms))
+			}
+		},
+		[]string{"turned-away"},
+		[]string{"nginx (port 443) refused 3 TLS handshakes", "an alert"},
+	},
+	{
+		"curl --limit-rate --max-time: the client reads slowly, and leaves",
+		func(s *stream) { s.throttled(4*sec, unread(1_500_000), bytes(81, 5_400_000), idle(3600*ms)) },
+		[]string{"left-halfway"},
+		[]string{"curl closed 1 connection to nginx port 80 in the middle of the answer"},
+	},
+	{
+		"a client that does not read at all, and ends when the server has given it up", // redis client-output-buffer-limit
+		func(s *stream) { s.throttled(400*ms, unread(32_768), bytes(13, 32_798), idle(7*sec)) },
+		[]string{"slow-reader"},
+		[]string{"curl does not read what nginx (port 80) sends"},
+	},
+}
+
+// throttled is a client that closes with data unread, and its server.
+func (s *stream) throttled(limited time.Duration, edits ...edit) {
+	s.end(8*sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:4000", model.CausePeerReset, bytes(5_400_000, 81), unacked(2_800_000), by(model.InitiatorPeer), lasted(7*sec),
+		func(t *model.Teardown) {
+			t.TCP.Limited = model.Limited{Busy: model.Some(4100 * ms), Receiver: model.Some(limited)}
+		})
+	s.end(8*sec, "curl", model.Active, "10.6.0.1:4000", "10.6.0.2:80", model.CauseUnreadData, append(edits,
+		func(t *model.Teardown) { t.TCP.LastSpeaker = model.SidePeer }, by(model.InitiatorLocal), call(model.CallClose, 0), lasted(7*sec))...)
+}
