@@ -5,7 +5,7 @@ RATE ?= 20000
 GOSEC = v2.29.0
 GOVULNCHECK = v1.2.0
 
-.PHONY: fuzz modules vulnerabilities security soak soak-ci many-sockets
+.PHONY: fuzz modules vulnerabilities security soak soak-ci live-memory many-sockets
 
 # Without a bound some targets stand still while they minimize what they found.
 # Compiled once for each package: that takes longer than two seconds of fuzzing.
@@ -40,6 +40,10 @@ soak:               ## SOAK long, RATE ends a second: floods, an adversary, a re
 
 soak-ci:            ## two minutes of it, at a rate for two processors
 	$(MAKE) soak SOAK=2m RATE=4000
+
+live-memory:        ## the memory of live at full speed for a minute, then for 10 minutes at 5,000 ends a second (as root)
+	CLOSETRACE_LIVE=1m go test -count=1 -run '^TestMemoryOfLive$$' -v ./cmd/closetrace
+	CLOSETRACE_LIVE=10m CLOSETRACE_LIVE_RATE=5000 go test -count=1 -timeout 15m -run '^TestMemoryOfLive$$' -v ./cmd/closetrace
 
 many-sockets:       ## 80,000 open sockets: the memory of record and its helpers (as root)
 	CLOSETRACE_MANY_SOCKETS=1 go test -count=1 -run '^TestMemoryOfManySockets$$' -v ./cmd/closetrace

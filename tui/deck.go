@@ -57,7 +57,7 @@ func (d *deck) rowOf(r *model.Record) int {
 		return i
 	}
 	when := r.Time() // r may be what at returned
-	for least := max(i-maxLate, 0); i > least && d.journal.at(d.hits.at(i-1)).Time() > when; {
+	for least := max(i-maxLate, 0); i > least && d.journal.peek(d.hits.at(i-1)).Time() > when; {
 		i--
 	}
 	return i

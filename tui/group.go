@@ -142,9 +142,11 @@ func (t *table) group(key groupKey) *group {
 	if len(t.groups) >= maxGroups {
 		t.fold()
 	}
-	g := &group{history: newHistory(groupSpans, groupSpan)}
+	var g *group
 	if n := len(t.free); n > 0 {
 		g, t.free = t.free[n-1], t.free[:n-1]
+	} else {
+		g = &group{history: newHistory(groupSpans, groupSpan)}
 	}
 	g.key = key
 	t.groups[key] = g

@@ -162,7 +162,7 @@ func (l *groupList) lastMinute(d *deck, now model.Time) {
 	spans := int64(time.Minute / groupSpan)
 	from := model.Time((int64(now)/int64(groupSpan) - spans + 1) * int64(groupSpan)) // as history.last has it
 	for i := d.hits.len() - 1; i >= 0; i-- {
-		r := d.journal.at(d.hits.at(i))
+		r := d.journal.peek(d.hits.at(i))
 		if r.Time() != 0 && r.Time() < from {
 			break
 		}

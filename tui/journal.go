@@ -19,20 +19,32 @@ type journal struct {
 	first  uint64   // the oldest record that is kept
 	next   uint64   // the number that the next record gets
 	limit  int      // in chunks
-	one    *model.Record
+	one    *unpacked
+	passed *unpacked
 }
 
-// newJournal returns a journal that keeps at least keep records and at most
-// one chunk more.
+// maxJournal bounds the bytes of what is kept: records of hosts whose names and command
+// lines are long and differ are fewer.
+const maxJournal = 16 << 20
+
+// newJournal returns a journal that keeps at least keep records, if maxJournal allows, and
+// at most one chunk more.
 func newJournal(keep int) journal {
-	return journal{limit: (max(keep, 1)+chunkSize-1)/chunkSize + 1, one: new(model.Record)}
+	return journal{limit: (max(keep, 1)+chunkSize-1)/chunkSize + 1, one: new(unpacked), passed: &unpacked{reuse: true}}
 }
 
 // at returns the record with number seq, which must be one of [first, next).
 // It is valid until at is called again.
 func (j *journal) at(seq uint64) *model.Record {
 	j.chunks[(seq-j.first)/chunkSize].at(seq%chunkSize, j.one)
-	return j.one
+	return &j.one.record
+}
+
+// peek is at, for searches: the texts of its record too are valid only until peek is
+// called again.
+func (j *journal) peek(seq uint64) *model.Record {
+	j.chunks[(seq-j.first)/chunkSize].at(seq%chunkSize, j.passed)
+	return &j.passed.record
 }
 
 // add appends a copy of r and returns its number.
@@ -53,15 +65,8 @@ func (j *journal) grow() {
 		last = j.chunks[n-1]
 		last.known = nil // nothing is added to it any more
 	}
-	if len(j.chunks) >= j.limit {
-		oldest := j.chunks[0]
-		if j.held == 0 || j.first >= j.heldTo {
-			oldest.clear()
-			j.spare = append(j.spare, oldest)
-		}
-		copy(j.chunks, j.chunks[1:])
-		j.chunks = j.chunks[:len(j.chunks)-1]
-		j.first += chunkSize
+	for len(j.chunks) >= j.limit || len(j.chunks) > 1 && j.size() > maxJournal {
+		j.drop()
 	}
 	if n := len(j.spare); n > 0 {
 		j.chunks = append(j.chunks, j.spare[n-1])
@@ -69,6 +74,27 @@ func (j *journal) grow() {
 		return
 	}
 	j.chunks = append(j.chunks, newChunk(last))
+}
+
+// drop forgets the oldest chunk.
+func (j *journal) drop() {
+	oldest := j.chunks[0]
+	if (j.held == 0 || j.first >= j.heldTo) && len(j.spare) == 0 {
+		oldest.clear()
+		j.spare = append(j.spare, oldest)
+	}
+	copy(j.chunks, j.chunks[1:])
+	j.chunks[len(j.chunks)-1] = nil
+	j.chunks = j.chunks[:len(j.chunks)-1]
+	j.first += chunkSize
+}
+
+// size is the memory of what is kept.
+func (j *journal) size() (bytes int) {
+	for _, c := range j.chunks {
+		bytes += c.size()
+	}
+	return bytes
 }
 
 // snapshot returns the records that are kept now, for reading. It costs the
@@ -82,7 +108,7 @@ func (j *journal) snapshot() journal {
 	}
 	return journal{
 		chunks: chunks,
-		first:  j.first, next: j.next, limit: j.limit, one: new(model.Record),
+		first:  j.first, next: j.next, limit: j.limit, one: new(unpacked), passed: &unpacked{reuse: true},
 	}
 }
 

@@ -3,7 +3,8 @@ package tui
 import (
 	"encoding/binary"
 	"net/netip"
-	"reflect"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"github.com/closetrace/closetrace/model"
@@ -20,8 +21,18 @@ type chunk struct {
 	data  []byte
 	begin []uint32 // where each record begins in data
 	texts []string
+	chars int               // of all texts
 	known map[string]uint32 // the place in texts of those that recur
 	whole map[uint64]*model.Record
+	// session is what the IDs of most records begin with.
+	session string
+}
+
+// unpacked is the record that was unpacked last.
+type unpacked struct {
+	record model.Record
+	ids    []byte // room for the IDs of the next ones
+	reuse  bool   // for them too: nobody keeps them
 }
 
 // newChunk has room for about as much as like has, which is full now; nil if there is none.
@@ -38,7 +49,7 @@ func newChunk(like *chunk) *chunk {
 
 // clear makes the chunk empty and keeps its memory.
 func (c *chunk) clear() {
-	c.base = nil
+	c.base, c.session, c.chars = nil, "", 0
 	clear(c.texts)
 	c.known = map[string]uint32{}
 	clear(c.whole)
@@ -48,7 +59,7 @@ func (c *chunk) clear() {
 // view returns the chunk as it is now, for another goroutine: what is appended later
 // lies behind it.
 func (c *chunk) view() *chunk {
-	return &chunk{base: c.base, same: c.same, data: c.data, begin: c.begin, texts: c.texts, whole: c.wholes()}
+	return &chunk{base: c.base, same: c.same, data: c.data, begin: c.begin, texts: c.texts, chars: c.chars, whole: c.wholes(), session: c.session}
 }
 
 func (c *chunk) wholes() map[uint64]*model.Record {
@@ -60,64 +71,6 @@ func (c *chunk) wholes() map[uint64]*model.Record {
 		all[n] = r
 	}
 	return all
-}
-
-// layout is how a record lies in memory, by the words of 8 bytes.
-type layout struct {
-	plain   []uintptr // words without a pointer
-	texts   []uintptr
-	unique  []bool // of texts: of one record only
-	address []uintptr
-	lists   []uintptr // maps and slices: a record that has one is kept whole
-}
-
-var shape = layoutOf(reflect.TypeFor[model.Record]())
-
-func layoutOf(t reflect.Type) *layout {
-	l := &layout{}
-	pointers := make([]bool, t.Size()/8)
-	l.walk(t, 0, "", pointers)
-	for i, has := range pointers {
-		if !has {
-			l.plain = append(l.plain, uintptr(i)*8)
-		}
-	}
-	return l
-}
-
-func (l *layout) walk(t reflect.Type, at uintptr, name string, pointers []bool) {
-	switch {
-	case t == reflect.TypeFor[netip.Addr]():
-		l.address = append(l.address, at)
-	case t.Kind() == reflect.String:
-		l.texts = append(l.texts, at)
-		l.unique = append(l.unique, name == "ID" || name == "PeerEnd")
-	case t.Kind() == reflect.Map, t.Kind() == reflect.Slice:
-		l.lists = append(l.lists, at)
-	case t.Kind() == reflect.Struct:
-		for i := range t.NumField() {
-			f := t.Field(i)
-			l.walk(f.Type, at+f.Offset, f.Name, pointers)
-		}
-		return
-	case t.Kind() == reflect.Array:
-		for i := range t.Len() {
-			l.walk(t.Elem(), at+uintptr(i)*t.Elem().Size(), name, pointers)
-		}
-		return
-	case t.Kind() <= reflect.Float64: // numbers
-		return
-	default:
-		panic("a record has a " + t.String() + ", which the journal does not know how to keep")
-	}
-	for i := at / 8; i < (at+t.Size())/8; i++ {
-		pointers[i] = true
-	}
-}
-
-// field returns what lies at an offset of layout in a record.
-func field[T any](r *model.Record, at uintptr) *T {
-	return (*T)(unsafe.Add(unsafe.Pointer(r), at)) // #nosec G103 -- offsets are the type's own, by reflection
 }
 
 // add packs r, which is the nth record of the chunk.
@@ -139,6 +92,10 @@ func (c *chunk) add(r *model.Record) {
 	c.plain(r)
 	bits := c.room(len(shape.texts))
 	for i, at := range shape.texts {
+		if shape.unique[i] {
+			c.id(bits, i, *field[string](r, at))
+			continue
+		}
 		place := c.text(i, *field[string](r, at))
 		if first {
 			c.same[i] = place
@@ -180,6 +137,16 @@ func (c *chunk) plain(r *model.Record) {
 	}
 }
 
+func (c *chunk) keep(text string) {
+	c.texts = append(c.texts, text)
+	c.chars += len(text)
+}
+
+// size is about the memory that the chunk takes.
+func (c *chunk) size() int {
+	return cap(c.data) + 4*cap(c.begin) + 16*cap(c.texts) + c.chars + 8*len(c.same) + 40*len(c.known) + 2000*(1+len(c.whole))
+}
+
 // text returns the place of the ith text of a record in texts, from 1; 0 is none.
 func (c *chunk) text(i int, s string) uint64 {
 	if s == "" {
@@ -188,17 +155,65 @@ func (c *chunk) text(i int, s string) uint64 {
 	if same := c.same[i]; same != 0 && same <= uint64(len(c.texts)) && c.texts[same-1] == s {
 		return same
 	}
-	if shape.unique[i] {
-		c.texts = append(c.texts, s)
-		return uint64(len(c.texts))
-	}
 	place, known := c.known[s]
 	if !known {
-		c.texts = append(c.texts, s)
+		c.keep(s)
 		place = uint32(len(c.texts)) // #nosec G115 -- some of each of 512 records
 		c.known[s] = place
 	}
 	return uint64(place)
+}
+
+// id appends an ID, if there is one: after 0 its place in texts, or its number in the
+// session, plus 1.
+func (c *chunk) id(bits, i int, id string) {
+	if id == "" {
+		return
+	}
+	c.mark(bits, i)
+	session, number, isNumbered := numbered(id)
+	if c.session == "" && isNumbered {
+		c.session = strings.Clone(session)
+	}
+	if isNumbered && session == c.session {
+		c.data = binary.AppendUvarint(c.data, number+1)
+		return
+	}
+	c.keep(id)
+	c.data = binary.AppendUvarint(append(c.data, 0), uint64(len(c.texts)))
+}
+
+// numbered splits an ID such as b35a1-10 into session, dash included, and number, if they
+// make the same ID again.
+func numbered(id string) (session string, number uint64, ok bool) {
+	dash := strings.LastIndexByte(id, '-')
+	digits := id[dash+1:]
+	if dash < 0 || digits == "" || len(digits) > 15 || digits[0] == '0' && len(digits) > 1 {
+		return "", 0, false
+	}
+	for _, c := range []byte(digits) {
+		switch {
+		case c >= '0' && c <= '9':
+			number = number<<4 | uint64(c-'0')
+		case c >= 'a' && c <= 'f':
+			number = number<<4 | uint64(c-'a'+10)
+		default:
+			return "", 0, false
+		}
+	}
+	return id[:dash+1], number, true
+}
+
+// id returns an ID that is never written again, or not before the next record.
+func (u *unpacked) id(session string, number uint64) string {
+	const size = 4096
+	longest := len(session) + 16
+	if cap(u.ids)-len(u.ids) < longest {
+		u.ids = make([]byte, 0, max(size, longest))
+	}
+	from := len(u.ids)
+	u.ids = strconv.AppendUint(append(u.ids, session...), number, 16)
+	return unsafe.String(&u.ids[from], len(u.ids)-from) // #nosec G103 -- its bytes are written again if nobody keeps them
 }
 
 func (c *chunk) address(a netip.Addr) {
@@ -216,8 +231,12 @@ func (c *chunk) address(a netip.Addr) {
 	}
 }
 
-// at unpacks the nth record into r.
-func (c *chunk) at(n uint64, r *model.Record) {
+// at unpacks the nth record into u.
+func (c *chunk) at(n uint64, u *unpacked) {
+	r := &u.record
+	if u.reuse {
+		u.ids = u.ids[:0]
+	}
 	if whole := c.whole[n]; whole != nil {
 		*r = *whole
 		return
@@ -243,14 +262,22 @@ func (c *chunk) at(n uint64, r *model.Record) {
 	}
 	bits = marks(len(shape.texts))
 	for i, at := range shape.texts {
-		if !isMarked(bits, i) {
-			continue
+		text, differs := field[string](r, at), isMarked(bits, i)
+		switch {
+		case shape.unique[i] && !differs:
+			*text = ""
+		case shape.unique[i]:
+			if n := number(); n > 0 {
+				*text = u.id(c.session, n-1)
+			} else {
+				*text = c.texts[number()-1]
+			}
+		case differs:
+			*text = ""
+			if place := number(); place != 0 {
+				*text = c.texts[place-1]
+			}
 		}
-		text := ""
-		if place := number(); place != 0 {
-			text = c.texts[place-1]
-		}
-		*field[string](r, at) = text
 	}
 	for _, at := range shape.address {
 		size := int(data[0])

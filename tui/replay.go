@@ -99,7 +99,7 @@ func (s *screen) replayTick(now, before model.Time) {
 	p.at = p.at.Add(time.Duration(float64(now.Sub(before)) * p.speed))
 	limit := p.limit
 	j := s.frozen.journal
-	for j.next = p.end; limit < p.end && j.at(limit).Time() <= p.at; {
+	for j.next = p.end; limit < p.end && j.peek(limit).Time() <= p.at; {
 		limit++
 	}
 	p.show(s, limit)
@@ -126,7 +126,7 @@ func (s *screen) loadReplay() {
 	p.last, p.at = last, last
 	p.first = last
 	for seq := j.first; seq < j.next && p.first == last; seq++ {
-		if t := j.at(seq).Time(); t != 0 {
+		if t := j.peek(seq).Time(); t != 0 {
 			p.first = t
 		}
 	}
@@ -166,7 +166,7 @@ func (p *player) step(s *screen, n int, want func(*model.Record) bool) {
 			break
 		}
 	}
-	if t := j.at(limit - 1).Time(); t != 0 {
+	if t := j.peek(limit - 1).Time(); t != 0 {
 		p.at = t
 	}
 	p.show(s, limit)
@@ -195,7 +195,7 @@ func (p *player) seek(s *screen, text string) error {
 	j := s.frozen.journal
 	j.next = p.end
 	limit := j.first
-	for limit < p.end && j.at(limit).Time() <= p.at {
+	for limit < p.end && j.peek(limit).Time() <= p.at {
 		limit++
 	}
 	p.show(s, limit)

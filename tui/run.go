@@ -24,6 +24,7 @@ const (
 )
 
 // DefaultKeep is how many records a screen keeps, packed, of 200 bytes each: about 10 MB.
+// Fewer are kept if their texts are long.
 // A pause may hold as many again.
 const DefaultKeep = 50_000
 

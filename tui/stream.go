@@ -84,7 +84,7 @@ func (l *streamList) resort(d *deck, now model.Time) {
 	entries := make([]entry, d.hits.len())
 	for i := range entries {
 		seq := d.hits.at(i)
-		entries[i] = entry{seq, l.value(d.journal.at(seq))}
+		entries[i] = entry{seq, l.value(d.journal.peek(seq))}
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
 		if c := cmp.Compare(b.value, a.value); c != 0 {

@@ -93,7 +93,7 @@ func epoch(t model.Time) string { return fmt.Sprintf("%.6f", float64(t.Go().Unix
 // again reports whether another connection that is kept had the addresses of t.
 func again(d *deck, t *model.Teardown) bool {
 	for seq := d.journal.first; seq < d.journal.next; seq++ {
-		r := d.journal.at(seq)
+		r := d.journal.peek(seq)
 		if r.Kind == model.KindTeardown && r.Teardown.Network == t.Network && r.Teardown.ID != t.ID {
 			return true
 		}

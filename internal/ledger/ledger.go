@@ -8,8 +8,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// Remembered is how many ends of each verdict are known.
-const Remembered = 1 << 16
+// Remembered is how many ends of each verdict are known: as many as a tracer remembers of
+// all, so that it reports no outcome of an end that is forgotten here.
+const Remembered = 1 << 15
 
 // Ledger maps the IDs of recent ends to what was counted for them. The zero value
 // is ready. It is for one goroutine.
