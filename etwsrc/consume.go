@@ -12,7 +12,7 @@ const latency = 3 * time.Second
 
 // consume delivers events until the session has ended. It waits for that in
 // any case; more is whether the consumer wants what follows.
-func (s *Session) consume(done <-chan uint32, yield func(model.Event, error) bool) (code uint32, more bool) {
+func (s *Session) consume(done <-chan uint32, yield func(*model.Event, error) bool) (code uint32, more bool) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for more = true; more; {
@@ -44,7 +44,7 @@ func (s *Session) drain() {
 }
 
 // finish delivers what has ended, in portions.
-func (s *Session) finish(yield func(model.Event, error) bool) bool {
+func (s *Session) finish(yield func(*model.Event, error) bool) bool {
 	for more := true; more; {
 		more = s.joiner.End()
 		s.hold()
@@ -66,16 +66,17 @@ func (s *Session) add(slot *slot) {
 
 // hold keeps what the joiner reports until the losses of its time are known.
 func (s *Session) hold() {
-	for _, event := range s.joiner.Take() {
-		s.owners.fill(&event.Facts, s.clock)
-		s.held = append(s.held, event)
+	before := len(s.held)
+	s.held = append(s.held, s.joiner.Take()...)
+	for i := range s.held[before:] {
+		s.owners.fill(&s.held[before+i].Teardown.Facts, s.clock)
 	}
 }
 
-func (s *Session) deliver(yield func(model.Event, error) bool) bool {
+func (s *Session) deliver(yield func(*model.Event, error) bool) bool {
 	defer func() { s.held = s.held[:0] }()
-	for _, event := range s.held {
-		if !yield(event, nil) {
+	for i := range s.held {
+		if !yield(&s.held[i], nil) {
 			return false
 		}
 	}
@@ -92,7 +93,7 @@ func (s *Session) losses() {
 		}
 		s.joiner.Lost(count, where, now)
 		for i := range s.held {
-			s.held[i].Facts.Evidence.Gap = true
+			s.held[i].Teardown.Facts.Evidence.Gap = true
 		}
 		s.hold()
 	}

@@ -49,7 +49,7 @@ func rawEvents(t *testing.T, w etltest.Windows, spread int) ([]raw.Event, map[ne
 func requireNoFalseCertainty(t *testing.T, events []model.Event, truth map[netip.AddrPort]verdict) (ends, certain int) {
 	t.Helper()
 	for _, e := range events {
-		r := model.JudgeEvent(&e)
+		r := e.Judged()
 		if r.Kind != model.KindTeardown {
 			continue
 		}
@@ -175,7 +175,7 @@ func TestUndecodablePayloadsMakeInferred(t *testing.T) {
 		}
 		if e.Kind == model.KindLoss {
 			lost += e.Loss.Count
-		} else if r := model.JudgeEvent(&e); r.Teardown.Confidence != model.Inferred {
+		} else if r := e.Judged(); r.Teardown.Confidence != model.Inferred {
 			t.Errorf("confidence = %v, want inferred", r.Teardown.Confidence)
 		}
 	}

@@ -77,10 +77,10 @@ func (f *File) Start() model.Start {
 // Events implements [model.Source]. Connections that were open when the trace
 // ended are not in it. If the file ends early or is damaged, an error that
 // says so comes last, after everything that could be read.
-func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
-	return func(yield func(model.Event, error) bool) {
+func (f *File) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
+	return func(yield func(*model.Event, error) bool) {
 		if f.used {
-			yield(model.Event{}, errRead)
+			yield(nil, errRead)
 			return
 		}
 		f.used = true
@@ -98,7 +98,7 @@ func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 			return
 		}
 		if err := f.reader.Err(); err != nil {
-			yield(model.Event{}, fmt.Errorf("read %s: %w", f.name, err))
+			yield(nil, fmt.Errorf("read %s: %w", f.name, err))
 		}
 	}
 }
@@ -132,7 +132,7 @@ func (f *File) losses() {
 
 // read puts all events through the joiner. It returns false if the consumer
 // wants no more.
-func (f *File) read(ctx context.Context, yield func(model.Event, error) bool) bool {
+func (f *File) read(ctx context.Context, yield func(*model.Event, error) bool) bool {
 	var e raw.Event
 	damaged := 0
 	loss := func() {
@@ -158,9 +158,10 @@ func (f *File) read(ctx context.Context, yield func(model.Event, error) bool) bo
 	return true
 }
 
-func (f *File) deliver(yield func(model.Event, error) bool) bool {
-	for _, event := range f.joiner.Take() {
-		if !yield(event, nil) {
+func (f *File) deliver(yield func(*model.Event, error) bool) bool {
+	events := f.joiner.Take()
+	for i := range events {
+		if !yield(&events[i], nil) {
 			return false
 		}
 	}

@@ -115,10 +115,10 @@ func (s *Session) Stats() Stats {
 
 // Events implements [model.Source]. When ctx is done the session is stopped,
 // which delivers what the system still holds.
-func (s *Session) Events(ctx context.Context) iter.Seq2[model.Event, error] {
-	return func(yield func(model.Event, error) bool) {
+func (s *Session) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
+	return func(yield func(*model.Event, error) bool) {
 		if s.used.Swap(true) {
-			yield(model.Event{}, errRead)
+			yield(nil, errRead)
 			return
 		}
 		done := make(chan uint32, 1)
@@ -132,9 +132,9 @@ func (s *Session) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 		switch {
 		case !more || asked:
 		case code != 0:
-			yield(model.Event{}, explain("process ETW events", code))
+			yield(nil, explain("process ETW events", code))
 		default:
-			yield(model.Event{}, also(fmt.Errorf("process ETW events: %w (logman stop %s -ets): start again", errEnded, s.name), stopErr))
+			yield(nil, also(fmt.Errorf("process ETW events: %w (logman stop %s -ets): start again", errEnded, s.name), stopErr))
 		}
 	}
 }

@@ -278,8 +278,8 @@ func slowConsumer(t *testing.T, sys *simulated) {
 		if e.Kind == model.KindTeardown {
 			if ends++; ends == 1 {
 				time.Sleep(20 * time.Second)
-			} else if model.JudgeEvent(&e).Teardown.Confidence != model.Inferred {
-				t.Errorf("an end beside the loss is certain: %+v", e.Facts)
+			} else if e.Judged().Teardown.Confidence != model.Inferred {
+				t.Errorf("an end beside the loss is certain: %+v", e.Teardown.Facts)
 			}
 		}
 	}

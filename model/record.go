@@ -45,18 +45,16 @@ func Judge(f Facts) Teardown {
 // Event is what a back end reports: the facts of a connection end (kinds
 // teardown, outcome and close-failed), resets without one, a loss or counters.
 type Event struct {
-	Kind  Kind
-	Facts Facts
+	// Record has the facts, and no judgement yet.
+	Record
 	// Peer is what is known of the other end, Facts.PeerEnd: TCP, Linger and Evidence.
 	// The source may use its memory again for the next event.
 	Peer *Facts
-	// Error is the error of a close-failed: WSAEWOULDBLOCK.
-	Error    string
-	Loss     Loss
-	Counters Counters
-	Stray    Stray
-	Clock    Clock
-	Table    Table
+}
+
+// NewEvent returns an event with facts.
+func NewEvent(kind Kind, f Facts) Event {
+	return Event{Record: Record{Kind: kind, Teardown: Teardown{Facts: f}}}
 }
 
 // Loss says that events were dropped.

@@ -14,14 +14,14 @@ type Source interface {
 	// sequence is single use. It ends when ctx is done, after what had been
 	// seen until then was delivered, or when the source is exhausted; an error
 	// comes once and last, with a zero Event.
-	Events(ctx context.Context) iter.Seq2[Event, error]
+	Events(ctx context.Context) iter.Seq2[*Event, error]
 	// Close releases what the source holds; it may be called twice, and from
 	// another goroutine to end Events.
 	Close() error
 }
 
 // Judged turns the events of a source into records.
-func Judged(events iter.Seq2[Event, error]) iter.Seq2[Record, error] {
+func Judged(events iter.Seq2[*Event, error]) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for r, err := range JudgedInPlace(events) {
 			if err != nil {
@@ -35,48 +35,38 @@ func Judged(events iter.Seq2[Event, error]) iter.Seq2[Record, error] {
 	}
 }
 
-// JudgedInPlace is Judged without copies: there is one record for all, valid until the
-// next one. With an error it is nil.
-func JudgedInPlace(events iter.Seq2[Event, error]) iter.Seq2[*Record, error] {
+// JudgedInPlace is Judged without copies: a record is valid until the next one. With an
+// error it is nil.
+func JudgedInPlace(events iter.Seq2[*Event, error]) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		var r Record
 		for event, err := range events {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			r.judge(&event)
-			if !yield(&r, nil) {
+			event.judge()
+			if !yield(&event.Record, nil) {
 				return
 			}
 		}
 	}
 }
 
-// JudgeEvent returns the record for one event.
-func JudgeEvent(e *Event) Record {
-	var r Record
-	r.judge(e)
-	return r
+// judge fills in the judgement of the event's record.
+func (e *Event) judge() {
+	if e.Kind != KindTeardown && e.Kind != KindOutcome {
+		return
+	}
+	t := &e.Teardown
+	t.Judgement = Classify(&t.Facts)
+	if e.Peer != nil {
+		t.PeerCause = Classify(e.Peer).Cause
+	}
+	e.Retracts = e.Kind == KindOutcome && Retracts(&t.Facts, &t.Judgement)
 }
 
-// judge makes r the record for e. Start and stop are not judged, and stay as they are.
-func (r *Record) judge(e *Event) {
-	r.Kind, r.Retracts, r.Error, r.Loss, r.Counters, r.Stray, r.Clock, r.Table = e.Kind, false, "", Loss{}, e.Counters, e.Stray, e.Clock, e.Table
-	t := &r.Teardown
-	switch e.Kind {
-	case KindLoss:
-		*t, r.Loss = Teardown{}, e.Loss
-	case KindCounters, KindClock, KindTable:
-		*t = Teardown{}
-	case KindCloseFailed, KindStray:
-		t.Facts, t.Judgement, r.Error = e.Facts, Judgement{}, e.Error
-	case KindUnknown, KindStart, KindTeardown, KindOutcome, KindStop:
-		t.Facts = e.Facts
-		t.Judgement = Classify(&t.Facts)
-		if e.Peer != nil {
-			t.PeerCause = Classify(e.Peer).Cause
-		}
-		r.Retracts = e.Kind == KindOutcome && Retracts(&t.Facts, &t.Judgement)
-	}
+// Judged returns the record of an event.
+func (e *Event) Judged() Record {
+	e.judge()
+	return e.Record
 }

@@ -164,8 +164,9 @@ func settledFork(e *bpf.TraceEnd, l *bpf.TraceLater) bool {
 
 // next clears the event and returns its facts.
 func (a *assembler) next(kind model.Kind) *model.Facts {
-	a.event.Kind, a.event.Facts, a.event.Peer, a.event.Stray = kind, model.Facts{}, nil, model.Stray{}
-	return &a.event.Facts
+	a.event.Kind, a.event.Retracts, a.event.Stray, a.event.Peer = kind, false, model.Stray{}, nil
+	a.event.Teardown = model.Teardown{}
+	return &a.event.Teardown.Facts
 }
 
 // advance takes note that everything sent before at has been read. losses is the kernel's

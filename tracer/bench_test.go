@@ -34,8 +34,8 @@ func sampleEnd(sock, ended uint64) bpf.TraceEnd {
 // the ring buffer to the line of a recording.
 func BenchmarkEnd(b *testing.B) {
 	asm := newAssembler(translator{clock: clocks(systemClocks).measure(), hertz: 250}, "bench")
-	events := func(yield func(model.Event, error) bool) {
-		out := func(e *model.Event) bool { return yield(*e, nil) }
+	events := func(yield func(*model.Event, error) bool) {
+		out := func(e *model.Event) bool { return yield(e, nil) }
 		var m message
 		for i := range uint64(b.N) {
 			e := sampleEnd(0xffff888000000000+i%4096*2048, 1_000_000_000+i*5000)

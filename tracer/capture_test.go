@@ -151,7 +151,7 @@ func (c *Capture) Play(order []int, drop func(int) bool) []model.Record {
 	}, "t")
 	a.attached(c.AllReturns || c.Mode == Fentry)
 	out := func(e *model.Event) bool {
-		records = append(records, model.JudgeEvent(e))
+		records = append(records, e.Judged())
 		return true
 	}
 	for at, i := range order {

@@ -47,7 +47,7 @@ func (t *Tracer) setClock(out emit) bool {
 		return true
 	}
 	at := t.asm.clock.time(t.now.monotonic())
-	return out(&model.Event{Kind: model.KindClock, Clock: model.Clock{Time: at, Step: step, Suspended: slept}})
+	return out(&model.Event{Record: model.Record{Kind: model.KindClock, Clock: model.Clock{Time: at, Step: step, Suspended: slept}}})
 }
 
 const clockNoise = 5 * time.Millisecond

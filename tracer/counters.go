@@ -185,10 +185,10 @@ func (n *namespaces) report(now ktime, c *clock, out emit) {
 			continue
 		}
 		moved := s.read(proc, now)
-		if len(moved) > 0 && !out(&model.Event{Kind: model.KindCounters, Counters: model.Counters{
+		if len(moved) > 0 && !out(&model.Event{Record: model.Record{Kind: model.KindCounters, Counters: model.Counters{
 			Time: c.time(now), Network: model.Network{NetNS: number},
 			Interval: time.Duration(now - since), Counts: moved,
-		}}) {
+		}}}) {
 			return
 		}
 	}

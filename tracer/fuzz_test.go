@@ -126,7 +126,7 @@ type tellingOnce struct {
 }
 
 func (c *tellingOnce) take(e *model.Event) bool {
-	f := &e.Facts
+	f := &e.Teardown.Facts
 	switch e.Kind {
 	case model.KindTeardown:
 		if c.teardowns[f.ID] {

@@ -99,7 +99,7 @@ func (l *lossCounters) report(at model.Time, out emit) {
 	} {
 		n := loss.now - *loss.reported
 		*loss.reported = loss.now
-		if n > 0 && !out(&model.Event{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: n, Where: loss.where}}) {
+		if n > 0 && !out(&model.Event{Record: model.Record{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: n, Where: loss.where}}}) {
 			return
 		}
 	}

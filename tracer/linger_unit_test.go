@@ -68,7 +68,7 @@ func TestTimerOfAWait(t *testing.T) {
 		if len(p.events) != 1 {
 			t.Fatalf("%d events after its time", len(p.events))
 		}
-		f := &p.events[0].Facts
+		f := &p.events[0].Teardown.Facts
 		if !f.Evidence.Wait.TimerExpired || f.Time != model.Time(deadline) || !f.Duration.Is(time.Duration(deadline)-time.Second) ||
 			model.Classify(f).Verdict != model.LingerTimeout || model.Classify(f).Confidence != model.Inferred {
 			t.Errorf("the expired wait: %+v", f)
@@ -77,10 +77,10 @@ func TestTimerOfAWait(t *testing.T) {
 		e.LeftUs, e.Path = 2_500_000, states(model.Established, model.FinWait1, model.FinWait2, model.Closed)
 		p.end(bpf.TraceMessageMESSAGE_END, e)
 		p.flush(0, p.out)
-		if len(p.events) != 2 || p.events[1].Kind != model.KindOutcome || p.events[1].Facts.ID != f.ID {
+		if len(p.events) != 2 || p.events[1].Kind != model.KindOutcome || p.events[1].Teardown.Facts.ID != f.ID {
 			t.Fatalf("its outcome: %+v", p.events[1:])
 		}
-		if o := &p.events[1].Facts.Evidence; !o.Later || !o.Wait.TimerExpired {
+		if o := &p.events[1].Teardown.Facts.Evidence; !o.Later || !o.Wait.TimerExpired {
 			t.Errorf("the outcome's evidence: %+v", o)
 		}
 	}
@@ -103,7 +103,7 @@ func TestReturnOfAWait(t *testing.T) {
 	if len(p.events) != 1 {
 		t.Fatalf("%d events", len(p.events))
 	}
-	f := &p.events[0].Facts
+	f := &p.events[0].Teardown.Facts
 	if j := model.Classify(f); j.Verdict != model.LingerTimeout || j.Confidence != model.Certain || !j.CloseBlocked.Is(2_000_500*time.Microsecond) {
 		t.Errorf("judged %+v", j)
 	}
@@ -115,7 +115,7 @@ func TestReturnOfAWait(t *testing.T) {
 	e.Path = states(model.Established, model.FinWait1, model.FinWait2, model.Closed)
 	p.end(bpf.TraceMessageMESSAGE_END, e)
 	p.flush(0, p.out)
-	if len(p.events) != 2 || p.events[1].Facts.Evidence.Wait.TimerExpired {
+	if len(p.events) != 2 || p.events[1].Teardown.Facts.Evidence.Wait.TimerExpired {
 		t.Errorf("no timer ran out: %+v", p.events[1:])
 	}
 }
@@ -132,7 +132,7 @@ func TestReturnAfterTheEnd(t *testing.T) {
 	p.end(bpf.TraceMessageMESSAGE_END, e)
 	p.message(&message{kind: bpf.TraceMessageMESSAGE_RETURNED, later: bpf.TraceLater{Sock: 7, Time: began + 1e9 + 1000, ReturnedUs: 999_000}}, p.out)
 	p.flush(0, p.out)
-	if len(p.events) != 1 || !p.events[0].Facts.Evidence.Wait.Returned.Is(999*time.Millisecond) {
+	if len(p.events) != 1 || !p.events[0].Teardown.Facts.Evidence.Wait.Returned.Is(999*time.Millisecond) {
 		t.Errorf("told %+v", p.events)
 	}
 }
@@ -225,7 +225,7 @@ func TestResetReceivedByMinisock(t *testing.T) {
 	if len(p.events) != 2 {
 		t.Fatalf("told %+v", p.events)
 	}
-	f := &p.events[1].Facts
+	f := &p.events[1].Teardown.Facts
 	if j := model.Classify(f); j.Cause != model.CausePeerReset || j.Initiator != model.InitiatorLocal || j.Terminator != model.Peer || j.Confidence != model.Certain {
 		t.Errorf("judged %+v", j)
 	}
@@ -313,7 +313,7 @@ func TestOwnerIsMetWhenItsMessageComes(t *testing.T) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	p.flush(0, p.out)
-	if len(p.events) != 1 || p.events[0].Facts.Process.Executable.Path != want {
+	if len(p.events) != 1 || p.events[0].Teardown.Facts.Process.Executable.Path != want {
 		t.Errorf("told %+v, want the executable %s", p.events, want)
 	}
 }

@@ -31,7 +31,7 @@ func TestPeerIsTheFactsOfTheOtherEnd(t *testing.T) {
 	var ends []model.Facts
 	var peers []*model.Facts
 	out := func(e *model.Event) bool {
-		ends = append(ends, e.Facts)
+		ends = append(ends, e.Teardown.Facts)
 		var peer *model.Facts
 		if e.Peer != nil {
 			kept := *e.Peer // its memory is used again

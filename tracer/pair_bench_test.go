@@ -39,8 +39,8 @@ func BenchmarkPair(b *testing.B) {
 	t := translator{clock: clocks(systemClocks).measure(), hertz: 250}
 	t.owners = process.NewOwners(process.Options{})
 	asm := newAssembler(t, "bench")
-	events := func(yield func(model.Event, error) bool) {
-		out := func(e *model.Event) bool { return yield(*e, nil) }
+	events := func(yield func(*model.Event, error) bool) {
+		out := func(e *model.Event) bool { return yield(e, nil) }
 		var m message
 		take := func(e *bpf.TraceEnd) {
 			raw := unsafe.Slice((*byte)(unsafe.Pointer(e)), unsafe.Sizeof(*e))

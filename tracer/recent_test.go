@@ -102,7 +102,7 @@ func TestResetFromTimeWaitStandsAlone(t *testing.T) {
 	if len(events) != 2 || events[0].Kind != model.KindTeardown || events[1].Kind != model.KindOutcome {
 		t.Fatalf("got %+v; want a teardown and its outcome", events)
 	}
-	teardown, outcome := events[0].Facts, events[1].Facts
+	teardown, outcome := events[0].Teardown.Facts, events[1].Teardown.Facts
 	want := teardown
 	want.Time, want.Duration = model.Time(5*second), model.Some(4*time.Second)
 	want.TCP.RST.Sent, want.TCP.RST.Reason = model.Some(true), "TIMEWAIT_SOCKET"

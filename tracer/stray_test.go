@@ -72,17 +72,17 @@ func TestStrays(t *testing.T) {
 		{"unknown", unknown, 1002, model.Stray{Count: 1, First: model.Time(62 * second), Why: model.StrayNotOurs, LookedBack: model.Some(30 * time.Second)}},
 		{"nobody listens any more", later, 1000, model.Stray{Count: 1, First: model.Time(64 * second), Why: model.StrayNoListener}},
 	} {
-		f := &c.got.Facts
+		f := &c.got.Teardown.Facts
 		if c.got.Kind != model.KindStray || c.got.Stray != c.stray || f.Network.Peer.Port != c.port || f.Network.NetNS != 4 ||
 			f.TCP.RST.Reason != "NO_SOCKET" || !f.TCP.RST.Sent.Is(true) {
 			t.Errorf("%s: got %v %+v of %+v; want %+v", c.name, c.got.Kind, c.got.Stray, f.Network, c.stray)
 		}
 	}
-	if f := ended.Facts; f.ID != events[0].Facts.ID || f.Process != events[0].Facts.Process || f.Closer.Signal != 9 || f.Time != model.Time(62*second+5) {
+	if f := ended.Teardown.Facts; f.ID != events[0].Teardown.Facts.ID || f.Process != events[0].Teardown.Facts.Process || f.Closer.Signal != 9 || f.Time != model.Time(62*second+5) {
 		t.Errorf("whose it was: %+v", f)
 	}
-	if later.Facts.ID != "" || later.Facts.Process.PID != 0 {
-		t.Errorf("an attempt at a closed port is of %+v", later.Facts.Process)
+	if later.Teardown.Facts.ID != "" || later.Teardown.Facts.Process.PID != 0 {
+		t.Errorf("an attempt at a closed port is of %+v", later.Teardown.Facts.Process)
 	}
 }
 

@@ -100,7 +100,7 @@ func (t *tenants) fill(at model.Time, out emit) bool {
 		who := slices.MaxFunc(t.all[1:], func(a, b bpf.TraceTenant) int { return cmp.Compare(a.Open, b.Open) })
 		table.Most, table.NetNS, table.UID = who.Open, uint32(who.Who>>32), model.Some(uint32(who.Who))
 	}
-	return out(&model.Event{Kind: model.KindTable, Table: table})
+	return out(&model.Event{Record: model.Record{Kind: model.KindTable, Table: table}})
 }
 
 // report emits how full the table is, and whose connections found no place since the last time, at most once a
@@ -117,7 +117,7 @@ func (t *tenants) report(now ktime, at model.Time, final bool, out emit) {
 	copy(t.told, t.all)
 	for i := range losses {
 		losses[i].Time = at
-		if !out(&model.Event{Kind: model.KindLoss, Loss: losses[i]}) {
+		if !out(&model.Event{Record: model.Record{Kind: model.KindLoss, Loss: losses[i]}}) {
 			return
 		}
 	}

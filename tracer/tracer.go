@@ -209,17 +209,17 @@ func (t *Tracer) Start() model.Start {
 
 // Events implements [model.Source]. When ctx ends, the programs are detached
 // and what is in the ring is read out.
-func (t *Tracer) Events(ctx context.Context) iter.Seq2[model.Event, error] {
-	return func(yield func(model.Event, error) bool) {
+func (t *Tracer) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
+	return func(yield func(*model.Event, error) bool) {
 		stopped := false
 		out := func(e *model.Event) bool {
-			stopped = stopped || !yield(*e, nil)
+			stopped = stopped || !yield(e, nil)
 			return !stopped
 		}
 		for !stopped && ctx.Err() == nil {
 			if err := t.round(t.opts.Poll, out); err != nil {
 				if !errors.Is(err, os.ErrClosed) && !stopped {
-					yield(model.Event{}, fmt.Errorf("read ring buffer: %w", err))
+					yield(nil, fmt.Errorf("read ring buffer: %w", err))
 				}
 				return
 			}
@@ -228,7 +228,7 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 			return
 		}
 		if err := t.drain(out); err != nil && !stopped && !errors.Is(err, os.ErrClosed) {
-			yield(model.Event{}, fmt.Errorf("read ring buffer: %w", err))
+			yield(nil, fmt.Errorf("read ring buffer: %w", err))
 		}
 	}
 }

@@ -219,7 +219,7 @@ func TestLateMessagesAmend(t *testing.T) {
 		if len(events) != 1 {
 			t.Fatalf("%d events", len(events))
 		}
-		return events[0].Facts
+		return events[0].Teardown.Facts
 	}
 	same := func(*bpf.TraceEnd) {}
 	sent := told(same, bpf.TraceMessageMESSAGE_RESET_SENT, bpf.TraceLater{Reason: 2})

@@ -100,7 +100,7 @@ func (w *watches) look(l *loaded, now ktime, at model.Time, unseen *blind, out e
 				w.all[i] = again
 			}
 		}
-		if !out(&model.Event{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: 1, Where: "detached " + p.program}}) {
+		if !out(&model.Event{Record: model.Record{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: 1, Where: "detached " + p.program}}}) {
 			return false
 		}
 	}

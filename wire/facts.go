@@ -19,16 +19,16 @@ func (f *File) ended(c *flow.Conn) {
 			f.stats.Elsewhere++
 			continue
 		}
-		e := model.Event{Kind: model.KindTeardown, Facts: facts(c, i)}
+		e := model.NewEvent(model.KindTeardown, facts(c, i))
 		switch s := &c.Sides[i]; s.Told {
 		case 0:
 		case 1:
-			e.Kind, e.Facts.Evidence.Later = model.KindOutcome, true
+			e.Kind, e.Teardown.Evidence.Later = model.KindOutcome, true
 		default: // there is one outcome at most
 			continue
 		}
 		c.Sides[i].Told++
-		f.setOwner(c, i, &e.Facts)
+		f.setOwner(c, i, &e.Teardown.Facts)
 		f.out = append(f.out, e)
 	}
 	f.losses()

@@ -100,10 +100,10 @@ func (f *File) Start() model.Start {
 // Events implements [model.Source]. Connections that were open when the capture ended
 // are not in it. If the file ends early or is damaged, an error that says so comes
 // last, after everything that could be read.
-func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
-	return func(yield func(model.Event, error) bool) {
+func (f *File) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
+	return func(yield func(*model.Event, error) bool) {
 		if f.used {
-			yield(model.Event{}, errRead)
+			yield(nil, errRead)
 			return
 		}
 		f.used = true
@@ -128,14 +128,14 @@ func (f *File) Events(ctx context.Context) iter.Seq2[model.Event, error] {
 			return
 		}
 		if !errors.Is(err, io.EOF) {
-			yield(model.Event{}, fmt.Errorf("read %s: %w", f.name, err))
+			yield(nil, fmt.Errorf("read %s: %w", f.name, err))
 		}
 	}
 }
 
 // whileWaiting delivers what becomes due while a live capture brings no packets. gone
 // reports whether the consumer has stopped.
-func (f *File) whileWaiting(yield func(model.Event, error) bool) (gone func() bool) {
+func (f *File) whileWaiting(yield func(*model.Event, error) bool) (gone func() bool) {
 	stopped := false
 	if f.patient != nil {
 		f.patient.waiting = func(since time.Duration) {
@@ -182,12 +182,12 @@ func (f *File) add(p *capture.Packet) {
 }
 
 // deliver yields what is there.
-func (f *File) deliver(yield func(model.Event, error) bool) bool {
+func (f *File) deliver(yield func(*model.Event, error) bool) bool {
 	if len(f.out) == 0 {
 		return true
 	}
 	for i := range f.out {
-		if !yield(f.out[i], nil) {
+		if !yield(&f.out[i], nil) {
 			return false
 		}
 	}
@@ -199,9 +199,9 @@ func (f *File) deliver(yield func(model.Event, error) bool) bool {
 func (f *File) losses() {
 	if n := f.table.Lost - f.lost; n > 0 {
 		f.lost = f.table.Lost
-		f.out = append(f.out, model.Event{Kind: model.KindLoss, Loss: model.Loss{
+		f.out = append(f.out, model.Event{Record: model.Record{Kind: model.KindLoss, Loss: model.Loss{
 			Time: model.Time(f.last), Count: n, Where: "connection-table",
-		}})
+		}}})
 	}
 }
 

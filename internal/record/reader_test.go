@@ -244,7 +244,8 @@ func TestRejudgeRetracts(t *testing.T) {
 	f := &old.Teardown.Facts
 	f.Linger.On, f.Linger.Seconds = model.Some(true), model.Some(2)
 	f.Evidence.Wait = model.LingerWait{Began: true, Left: model.Some(time.Second), TimerExpired: true}
-	old = model.JudgeEvent(&model.Event{Kind: old.Kind, Facts: *f})
+	again := model.NewEvent(old.Kind, *f)
+	old = again.Judged()
 	if !old.Retracts {
 		t.Fatalf("a wait of 1 s of 2 s was judged %+v", old.Teardown.Judgement)
 	}

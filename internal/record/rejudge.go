@@ -21,7 +21,8 @@ func Rejudge(r *model.Record) (now model.Record, changed bool) {
 		if j == t.Judgement && r.Retracts == (r.Kind == model.KindOutcome && model.Retracts(&t.Facts, &j)) {
 			return now, false
 		}
-		now = model.JudgeEvent(&model.Event{Kind: r.Kind, Facts: t.Facts})
+		again := model.NewEvent(r.Kind, t.Facts)
+		now = again.Judged()
 		now.Teardown.PeerCause = t.PeerCause
 		return now, true
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:

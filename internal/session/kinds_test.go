@@ -29,18 +29,18 @@ func (s *thrownAway) Close() error       { return nil }
 func (s *thrownAway) End() model.Time    { return 9 }
 func (s *thrownAway) Remarks() []string  { return []string{"read with " + fmt.Sprint(s.more)} }
 
-func (s *thrownAway) Events(context.Context) iter.Seq2[model.Event, error] {
-	return func(yield func(model.Event, error) bool) {
+func (s *thrownAway) Events(context.Context) iter.Seq2[*model.Event, error] {
+	return func(yield func(*model.Event, error) bool) {
 		text, err := io.ReadAll(s.in)
 		for range strings.Lines(string(text)[len(thrownAwayName):]) {
-			e := model.Event{Kind: model.KindTeardown}
-			e.Facts.Process.PID = s.more
-			if !yield(e, nil) {
+			e := model.NewEvent(model.KindTeardown, model.Facts{})
+			e.Teardown.Process.PID = s.more
+			if !yield(&e, nil) {
 				return
 			}
 		}
 		if err != nil {
-			yield(model.Event{}, err)
+			yield(nil, err)
 		}
 	}
 }

@@ -21,16 +21,16 @@ type script struct {
 
 func (s *script) Start() model.Start { return model.Start{} }
 func (s *script) Close() error       { return nil }
-func (s *script) Events(ctx context.Context) iter.Seq2[model.Event, error] {
-	return func(yield func(model.Event, error) bool) {
+func (s *script) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
+	return func(yield func(*model.Event, error) bool) {
 		for i := range s.records {
 			r := &s.records[i]
-			if !yield(model.Event{Kind: r.Kind, Facts: r.Teardown.Facts, Loss: r.Loss}, nil) {
+			if !yield(&model.Event{Record: *r}, nil) {
 				return
 			}
 		}
 		if s.err != nil {
-			yield(model.Event{}, s.err)
+			yield(nil, s.err)
 			return
 		}
 		<-ctx.Done()

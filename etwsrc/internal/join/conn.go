@@ -223,7 +223,7 @@ func (j *Joiner) report(c *conn) {
 	if c.tcb == 0 && j.told(c) {
 		return
 	}
-	j.out = append(j.out, model.Event{Kind: model.KindTeardown, Facts: j.facts(c)})
+	j.out = append(j.out, model.NewEvent(model.KindTeardown, j.facts(c)))
 	if c.tcb == 0 {
 		return
 	}

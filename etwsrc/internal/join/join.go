@@ -156,7 +156,7 @@ func (j *Joiner) miss(where string, n uint64) {
 // tellUnused reports what was counted: at most once a second.
 func (j *Joiner) tellUnused() {
 	for _, where := range slices.Sorted(maps.Keys(j.unused)) {
-		j.out = append(j.out, model.Event{Kind: model.KindLoss, Loss: model.Loss{Time: j.now, Count: j.unused[where], Where: where}})
+		j.out = append(j.out, model.Event{Record: model.Record{Kind: model.KindLoss, Loss: model.Loss{Time: j.now, Count: j.unused[where], Where: where}}})
 	}
 	clear(j.unused)
 	j.unusedTold = j.now
@@ -165,7 +165,7 @@ func (j *Joiner) tellUnused() {
 // Lost reports that count events were lost in where, about now.
 func (j *Joiner) Lost(count uint64, where string, at model.Time) {
 	j.losses++
-	j.out = append(j.out, model.Event{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: count, Where: where}})
+	j.out = append(j.out, model.Event{Record: model.Record{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: count, Where: where}}})
 }
 
 // LossesAreCounted says that the source knows how many events its session

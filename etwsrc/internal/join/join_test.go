@@ -35,7 +35,7 @@ func play(j *Joiner, b *etltest.Builder) []model.Record {
 	var out []model.Record
 	take := func() {
 		for _, e := range j.Take() {
-			out = append(out, model.JudgeEvent(&e))
+			out = append(out, e.Judged())
 		}
 	}
 	for _, e := range b.Trace().Events {

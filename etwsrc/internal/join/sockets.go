@@ -243,7 +243,9 @@ func (j *Joiner) closeFailed(e *raw.Event, s *socket, b *bracket, name string) {
 			facts.TCP.Role = c.role
 		}
 	}
-	j.out = append(j.out, model.Event{Kind: model.KindCloseFailed, Facts: facts, Error: name})
+	failed := model.NewEvent(model.KindCloseFailed, facts)
+	failed.Error = name
+	j.out = append(j.out, failed)
 }
 
 func (l *linger) facts() model.Linger {

@@ -164,7 +164,7 @@ func (j *Joiner) announce(c *conn, n model.Observation, errno string) {
 	c.outcome = true
 	facts := j.facts(c)
 	facts.Evidence.Later = true
-	j.out = append(j.out, model.Event{Kind: model.KindOutcome, Facts: facts})
+	j.out = append(j.out, model.NewEvent(model.KindOutcome, facts))
 }
 
 // askedToClose takes the events that the closing thread itself causes.

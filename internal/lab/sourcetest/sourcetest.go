@@ -50,13 +50,13 @@ func (c Config) events(t *testing.T) {
 	for _, e := range events {
 		switch e.Kind {
 		case model.KindTeardown:
-			if e.Facts.ID == "" || seen[e.Facts.ID] {
-				t.Errorf("teardown with id %q: want one that is new", e.Facts.ID)
+			if e.Teardown.ID == "" || seen[e.Teardown.ID] {
+				t.Errorf("teardown with id %q: want one that is new", e.Teardown.ID)
 			}
-			seen[e.Facts.ID] = true
+			seen[e.Teardown.ID] = true
 		case model.KindOutcome:
-			if !seen[e.Facts.ID] || !e.Facts.Evidence.Later {
-				t.Errorf("outcome of %q: want a later fact about an earlier teardown", e.Facts.ID)
+			if !seen[e.Teardown.ID] || !e.Teardown.Evidence.Later {
+				t.Errorf("outcome of %q: want a later fact about an earlier teardown", e.Teardown.ID)
 			}
 		case model.KindLoss:
 			if e.Loss.Count == 0 || e.Loss.Where == "" {
@@ -79,8 +79,8 @@ func (c Config) events(t *testing.T) {
 			}
 			continue
 		case model.KindStray:
-			if e.Stray.Count == 0 || e.Stray.First == 0 || e.Stray.First > e.Facts.Time {
-				t.Errorf("stray-reset %+v until %v: want a count and an order", e.Stray, e.Facts.Time)
+			if e.Stray.Count == 0 || e.Stray.First == 0 || e.Stray.First > e.Teardown.Time {
+				t.Errorf("stray-reset %+v until %v: want a count and an order", e.Stray, e.Teardown.Time)
 			}
 		case model.KindCloseFailed:
 			if e.Error == "" {
@@ -89,8 +89,8 @@ func (c Config) events(t *testing.T) {
 		default:
 			t.Errorf("kind %v is not for a source", e.Kind)
 		}
-		if e.Facts.Time == 0 {
-			t.Errorf("%v %s has no time", e.Kind, e.Facts.ID)
+		if e.Teardown.Time == 0 {
+			t.Errorf("%v %s has no time", e.Kind, e.Teardown.ID)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (c Config) read(t *testing.T) []model.Event {
 	return collect(t, source.Events(ctx))
 }
 
-func collect(t *testing.T, events iter.Seq2[model.Event, error]) []model.Event {
+func collect(t *testing.T, events iter.Seq2[*model.Event, error]) []model.Event {
 	t.Helper()
 	var all []model.Event
 	for e, err := range events {
@@ -121,7 +121,7 @@ func collect(t *testing.T, events iter.Seq2[model.Event, error]) []model.Event {
 			t.Errorf("events: %v", err)
 			break
 		}
-		all = append(all, e)
+		all = append(all, *e)
 	}
 	return all
 }
