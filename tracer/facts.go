@@ -30,6 +30,7 @@ type translator struct {
 	// The one of known that was asked for last, and its key.
 	last      *described
 	lastOwner bpf.TraceOwner
+	lookedAt  uint64 // when the last end came that let owners look for kills
 }
 
 // facts fills in f, which is empty, in place: it has 850 bytes.
@@ -43,6 +44,7 @@ func (t *translator) facts(f *model.Facts, e *bpf.TraceEnd) {
 	t.closer(&f.Closer, e)
 	t.signal(&f.Signalled, e)
 	t.tcp(&f.TCP, e)
+	t.talk(&f.TCP, e)
 	f.TCP.Loopback = f.Network.Loopback()
 	f.Linger = t.linger(e)
 	if e.Started != 0 {
@@ -107,6 +109,7 @@ func path(packed uint64) model.Path {
 	return p
 }
 
+// tcp fills in what a judgement needs, and more that costs nothing; the rest is talk's.
 func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	tcp.Role = role(e)
 	tcp.Path = path(e.Path)
@@ -130,7 +133,6 @@ func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	if has(e, bpf.TraceFlagFLAG_ENDED) {
 		tcp.TimeWait = leftTimeWait(e, last, sentRST)
 	}
-	t.talk(tcp, e)
 }
 
 // leftTimeWait: the kernel makes no more TIME_WAITs than tcp_max_tw_buckets allows. When

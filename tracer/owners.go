@@ -5,6 +5,7 @@ package tracer
 import (
 	"bytes"
 	"encoding/binary"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,13 +34,19 @@ func (t *translator) knownOf(e *bpf.TraceEnd) *described {
 	return t.last
 }
 
+// lookFor is how long ends may come without a look for kills, which asks for the time.
+const lookFor = 10 * time.Millisecond
+
 // meet looks the owner up when its message arrives. An end is delivered later,
 // and a process that exits after its last connection is gone by then.
 func (t *translator) meet(e *bpf.TraceEnd) {
 	if t.owners == nil || e.Source == 0 || e.Owner.Start == 0 {
 		return
 	}
-	t.owners.LookForKills()
+	if since := int64(e.Ended - t.lookedAt); since < 0 || since > int64(lookFor) {
+		t.lookedAt = e.Ended
+		t.owners.LookForKills()
+	}
 	if t.knownOf(e) != nil {
 		return
 	}
