@@ -13,7 +13,9 @@ type parts struct {
 	process   texts[model.Process]
 	closer    texts[model.Closer]
 	place     texts[placePart]
-	path      texts[model.Path]
+	shape     texts[shapePart]
+	acceptor  texts[model.Acceptor]
+	mate      texts[model.PeerProcess]
 	second    int64 // of a time whose text is date; 0 is none
 	date      [len(model.TimeLayout)]byte
 }
@@ -61,4 +63,14 @@ func closerSlot(v *model.Closer) int { return v.TID }
 
 func placeSlot(v *placePart) int { return len(v.Cgroup.Path) }
 
-func pathSlot(v *model.Path) int { return v.Len() + int(v.Last()) }
+func shapeSlot(v *shapePart) int {
+	slot := v.Path.Len() + int(v.Path.Last())
+	if v.RST.Sent.Is(true) {
+		slot += slots / 2
+	}
+	return slot
+}
+
+func acceptorSlot(v *model.Acceptor) int { return v.PID }
+
+func mateSlot(v *model.PeerProcess) int { return v.PID }

@@ -210,11 +210,7 @@ func (e *encoder) facts(v *model.Facts) {
 		e.close(at, e.empty)
 	}
 	part(e, &e.parts.process, processSlot(&v.Process), &v.Process, (*encoder).processPart)
-	{
-		at := e.open(`"acceptor":`)
-		e.inAcceptor(&v.Acceptor)
-		e.close(at, omitEmpty)
-	}
+	part(e, &e.parts.acceptor, acceptorSlot(&v.Acceptor), &v.Acceptor, (*encoder).acceptorPart)
 	part(e, &e.parts.closer, closerSlot(&v.Closer), &v.Closer, (*encoder).closerPart)
 	{
 		at := e.open(`"signalled":`)
@@ -229,11 +225,7 @@ func (e *encoder) facts(v *model.Facts) {
 		e.close(at, e.empty)
 	}
 	e.str(`"peer_end":`, v.PeerEnd)
-	{
-		at := e.open(`"peer_process":`)
-		e.inPeerProcess(&v.PeerProcess)
-		e.close(at, omitEmpty)
-	}
+	part(e, &e.parts.mate, mateSlot(&v.PeerProcess), &v.PeerProcess, (*encoder).matePart)
 	{
 		at := e.open(`"linger":`)
 		e.inLinger(&v.Linger)
@@ -291,6 +283,22 @@ func (e *encoder) placePart(v *placePart) {
 	{
 		at := e.open(`"systemd":`)
 		e.inSystemd(&v.Systemd)
+		e.close(at, omitEmpty)
+	}
+}
+
+func (e *encoder) acceptorPart(v *model.Acceptor) {
+	{
+		at := e.open(`"acceptor":`)
+		e.inAcceptor(v)
+		e.close(at, omitEmpty)
+	}
+}
+
+func (e *encoder) matePart(v *model.PeerProcess) {
+	{
+		at := e.open(`"peer_process":`)
+		e.inPeerProcess(v)
 		e.close(at, omitEmpty)
 	}
 }
@@ -399,18 +407,8 @@ func (e *encoder) inTCP(v *model.TCP) {
 	if v.Role != 0 {
 		e.name(`"role":`, v.Role.String())
 	}
-	part(e, &e.parts.path, pathSlot(&v.Path), &v.Path, (*encoder).pathPart)
-	e.str(`"error":`, v.Error)
-	{
-		at := e.open(`"fin":`)
-		e.inFIN(&v.FIN)
-		e.close(at, omitEmpty)
-	}
-	{
-		at := e.open(`"rst":`)
-		e.inRST(&v.RST)
-		e.close(at, omitEmpty)
-	}
+	shape := shapePart{v.Path, v.Error, v.FIN, v.RST}
+	part(e, &e.parts.shape, shapeSlot(&shape), &shape, (*encoder).shapePart)
 	{
 		at := e.open(`"bytes":`)
 		e.inBytes(&v.Bytes)
@@ -450,8 +448,27 @@ func (e *encoder) inTCP(v *model.TCP) {
 	e.flagIf(`"preexisting":`, v.Preexisting)
 }
 
-func (e *encoder) pathPart(v *model.Path) {
-	e.path(`"path":`, v)
+// shapePart is what is kept as one text.
+type shapePart struct {
+	Path  model.Path
+	Error string
+	FIN   model.FIN
+	RST   model.RST
+}
+
+func (e *encoder) shapePart(v *shapePart) {
+	e.path(`"path":`, &v.Path)
+	e.str(`"error":`, v.Error)
+	{
+		at := e.open(`"fin":`)
+		e.inFIN(&v.FIN)
+		e.close(at, omitEmpty)
+	}
+	{
+		at := e.open(`"rst":`)
+		e.inRST(&v.RST)
+		e.close(at, omitEmpty)
+	}
 }
 
 func (e *encoder) inFIN(v *model.FIN) {

@@ -87,7 +87,9 @@ var parts = []part{
 	{"process", "Facts", "Process", "Process"},
 	{"closer", "Facts", "Closer", "Closer"},
 	{"place", "Facts", "Container", "Systemd"},
-	{"path", "TCP", "Path", "Path"},
+	{"shape", "TCP", "Path", "RST"},
+	{"acceptor", "Facts", "Acceptor", "Acceptor"},
+	{"mate", "Facts", "PeerProcess", "PeerProcess"},
 }
 
 // derived are members that follow from others, by a method of the type.
