@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -114,9 +115,13 @@ func writeMatrix(t *testing.T, file string, runs map[tracer.Mode]labRun) {
 	}
 }
 
-// kernelName leaves out what is the packager's.
+// kernelName leaves out what is the packager's, and names the architecture unless it is
+// amd64.
 func kernelName(release string) string {
 	version, _, _ := strings.Cut(release, "-")
+	if runtime.GOARCH != "amd64" {
+		version += "/" + runtime.GOARCH
+	}
 	return version
 }
 
@@ -150,7 +155,8 @@ func cellOf(run *labRun, r *lab.Result) cell {
 }
 
 // TestMatrix writes docs/matrix.md from the files that TestLab wrote on each
-// kernel: CLOSETRACE_MATRIX_FILES is a pattern, CLOSETRACE_MATRIX_DOC the result.
+// kernel: CLOSETRACE_MATRIX_FILES is a pattern, CLOSETRACE_MATRIX_DOC the result. With
+// CLOSETRACE_MATRIX_KEEP the columns of other kernels stay as they are there.
 func TestMatrix(t *testing.T) {
 	pattern, doc := os.Getenv("CLOSETRACE_MATRIX_FILES"), os.Getenv("CLOSETRACE_MATRIX_DOC")
 	if pattern == "" || doc == "" {
@@ -174,6 +180,16 @@ func TestMatrix(t *testing.T) {
 			cells = append(cells, c)
 		}
 		text.Close()
+	}
+	if os.Getenv("CLOSETRACE_MATRIX_KEEP") != "" {
+		before, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		played := columns(cells)
+		cells = append(slices.DeleteFunc(readMatrix(string(before)), func(c cell) bool {
+			return slices.Contains(played, c.Kernel+" "+c.Mode)
+		}), cells...)
 	}
 	if err := os.WriteFile(doc, []byte(matrixText(cells)), 0o644); err != nil {
 		t.Fatal(err)
@@ -204,7 +220,7 @@ func columns(cells []cell) []string {
 	return slices.SortedFunc(maps.Keys(set), func(a, b string) int {
 		ka, ma, _ := strings.Cut(a, " ")
 		kb, mb, _ := strings.Cut(b, " ")
-		return cmp.Or(slices.Compare(numbers(ka), numbers(kb)), cmp.Compare(ma, mb))
+		return cmp.Or(slices.Compare(numbers(ka), numbers(kb)), cmp.Compare(ka, kb), cmp.Compare(ma, mb))
 	})
 }
 
