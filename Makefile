@@ -5,10 +5,12 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/lib/go-1.26/bin:/snap/bin
 BIN = build/closetrace
 VERSION ?=
 GOLANGCI_LINT = v2.15.0
-# What other kernels must show: verdicts, linger times, owners, each way to attach.
-IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution
+ACTIONLINT = v1.7.12
+# What other kernels must show: verdicts, linger times, owners, each way to attach, and
+# that the verifier has no more work than the last commit's table says.
+IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution|TestVerifierStats
 
-.PHONY: has-go quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-install clean
+.PHONY: has-go quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-formulas check-install check-units clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -52,10 +54,11 @@ test-all:           ## all tests, what CI runs
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) test-kernels RUN='$(IN_GUESTS)';; *) \
 		echo "other kernels were not tested; run: make test-kernels (needs qemu-system-x86)";; esac
 
-lint:               ## formatting, vet for three systems, staticcheck (.golangci.yaml)
+lint:               ## formatting, vet for three systems, staticcheck (.golangci.yaml), workflows
 	@test -z "$$(go tool gofumpt -l $$(git ls-files '*.go'))" || { go tool gofumpt -l $$(git ls-files '*.go'); exit 1; }
 	for os in linux windows darwin; do GOOS=$$os go vet ./... || exit 1; done
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT) run ./...
+	go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT)
 
 collector:          ## build/collector, an OpenTelemetry Collector for the tests of closetrace agent
 	cd tools/collector && go build -o $(CURDIR)/build/collector .
@@ -99,7 +102,11 @@ dist:               ## build/dist: archives, packages, image, formulas (docs/ins
 check-dist:         ## the same commit gives the same bytes in another directory
 	rm -rf build/dist-again && git clone -q . build/dist-again && cd build/dist-again/tools/dist && \
 		go run . -out $(CURDIR)/build/dist-again/out $(if $(VERSION),-version $(VERSION))
-	cmp build/dist/SHA256SUMS build/dist-again/out/SHA256SUMS && rm -rf build/dist-again
+	cmp build/dist/SHA256SUMS build/dist-again/out/SHA256SUMS
+	diff -r build/dist/formulas build/dist-again/out/formulas && rm -rf build/dist-again
+
+check-formulas:     ## Homebrew, Scoop, winget, AUR, Nix and krew by their linters and schemas (what it needs: tools/dist/check-formulas)
+	tools/dist/check-formulas build/dist
 
 check-install:      ## the packages in new Debian 12 and 13 roots, the unit (as root; debootstrap, rpm)
 	tools/dist/check-install build/dist bookworm trixie

@@ -28,12 +28,16 @@ func (r *release) image() error {
 			return err
 		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{
-			Platform:    &v1.Platform{OS: t.os, Architecture: t.arch},
-			Annotations: map[string]string{"org.opencontainers.image.ref.name": r.number()},
+			Platform: &v1.Platform{OS: t.os, Architecture: t.arch},
 		}})
 	}
 	folder := r.part("image")
-	if _, err := layout.Write(folder, index); err != nil {
+	written, err := layout.Write(folder, empty.Index)
+	if err != nil {
+		return err
+	}
+	// The layout has one image, for several systems: of two images skopeo takes none.
+	if err := written.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": r.number()})); err != nil {
 		return err
 	}
 	return r.tarFolder(folder, filepath.Join(r.out, "closetrace-"+r.number()+"-oci.tar"))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/template"
 )
 
@@ -61,7 +62,8 @@ func (r *release) formulas() error {
 			}
 			return all
 		},
-		"sha256": func(name string) (string, error) { return sha256Of(filepath.Join(r.out, name)) },
+		"replace": strings.ReplaceAll,
+		"sha256":  func(name string) (string, error) { return sha256Of(filepath.Join(r.out, name)) },
 		"url": func(name string) string {
 			return "https://github.com/closetrace/closetrace/releases/download/" + r.version + "/" + name
 		},
