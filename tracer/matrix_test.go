@@ -15,72 +15,8 @@ import (
 	"testing"
 
 	"github.com/closetrace/closetrace/internal/lab"
-	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
-
-// checkAgreement: what two modes both report is the same.
-func checkAgreement(t *testing.T, runs map[tracer.Mode]labRun) {
-	t.Helper()
-	type telling struct {
-		mode   tracer.Mode
-		truth  model.Cause // which may depend on what the kernel was first to do
-		values map[string]string
-	}
-	first := map[string]telling{}
-	for _, mode := range tracer.Modes() {
-		for _, p := range pair(runs[mode].results, runs[mode].records) {
-			if p.end.Invisible != "" {
-				continue // one mode may see what another one can't
-			}
-			end, values := p.name, steady(p)
-			other, ok := first[end]
-			if !ok {
-				first[end] = telling{mode, p.end.Truth.Cause, values}
-				continue
-			}
-			if other.truth != p.end.Truth.Cause {
-				continue
-			}
-			for field, value := range values {
-				if before := other.values[field]; before != "" && value != "" && before != value {
-					t.Errorf("%s: %s: %s says %q, %s says %q", end, field, other.mode, before, mode, value)
-				}
-			}
-		}
-	}
-}
-
-// steady returns what should be the same in each run of a scenario; empty
-// is not known.
-func steady(p paired) map[string]string {
-	t := &p.teardown
-	values := map[string]string{
-		"verdict": t.Verdict.String(), "cause": t.Cause.String(),
-		"initiator": t.Initiator.String(), "terminator": t.Terminator.String(),
-		"linger.outcome": t.LingerOutcome.String(), "closer.name": t.Closer.Name,
-		"process.name": t.Process.Name, "tcp.role": t.TCP.Role.String(),
-	}
-	if t.Closer.Call != model.CallUnknown {
-		values["closer.call"] = t.Closer.Call.String()
-	}
-	if t.TCP.FIN.Sent.Is(false) && t.TCP.Path.Has(model.FinWait1) {
-		// Whether the FIN left before the retransmissions began is not the same
-		// in each run, and with it who sent the first FIN.
-		delete(values, "initiator")
-	}
-	if o := p.end.Truth.Owner; o.PID != 0 && o.Name == "" {
-		delete(values, "process.name") // the truth leaves it open: that of a fork, or what it became
-	}
-	if n, ok := t.TCP.Bytes.Unread.Get(); ok {
-		values["tcp.bytes.unread"] = fmt.Sprint(n)
-	}
-	if p.outcome != nil {
-		values["outcome.verdict"] = p.outcome.Verdict.String()
-		values["outcome.cause"] = p.outcome.Cause.String()
-	}
-	return values
-}
 
 // cell is what one mode on one kernel makes of one scenario.
 type cell struct {
@@ -193,6 +129,62 @@ func TestMatrix(t *testing.T) {
 	}
 	if err := os.WriteFile(doc, []byte(matrixText(cells)), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// readMatrix returns the cells of a document that matrixText wrote, without their groups,
+// so that one kernel can be played anew and the others kept.
+func readMatrix(text string) (cells []cell) {
+	notes := map[string]string{}
+	for line := range strings.Lines(text) {
+		if mark, note, found := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "- "), ": "); found && strings.HasPrefix(line, "- ") {
+			notes[mark] = note
+		}
+	}
+	results := map[string]string{}
+	for result, sign := range signs {
+		results[sign] = result
+	}
+	_, table, _ := strings.Cut(text, "| scenario |")
+	var heads []string
+	for line := range strings.Lines(table) {
+		fields := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		switch {
+		case heads == nil:
+			heads = fields
+			continue
+		case len(fields) != len(heads)+1 || strings.HasPrefix(fields[0], "---"):
+			continue
+		}
+		for i, head := range heads {
+			kernel, mode, _ := strings.Cut(strings.TrimSpace(head), "<br>")
+			marks := strings.Fields(fields[i+1])
+			if len(marks) == 0 {
+				continue // not played there
+			}
+			c := cell{Kernel: kernel, Mode: mode, Scenario: strings.TrimSpace(fields[0]), Result: results[marks[0]]}
+			for _, mark := range marks[1:] {
+				if field, _, letter := strings.Cut(strings.TrimPrefix(notes[mark], "`"), "`: "); letter && mark >= "a" {
+					c.Untold = append(c.Untold, field)
+				} else {
+					c.Reason = notes[mark]
+				}
+			}
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
+// TestMatrixIsGenerated: nobody wrote into docs/matrix.md by hand, and readMatrix loses
+// nothing.
+func TestMatrixIsGenerated(t *testing.T) {
+	text, err := os.ReadFile("../docs/matrix.md")
+	if err != nil {
+		t.Skip(err) // in a guest
+	}
+	if got := matrixText(readMatrix(string(text))); got != string(text) {
+		t.Error("docs/matrix.md is not what make matrix writes")
 	}
 }
 
