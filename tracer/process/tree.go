@@ -28,13 +28,16 @@ type cgroupTree struct {
 	// made are the cgroups whose paths a user could have made.
 	made map[uint64]bool
 	// gone are ids that were in use before a walk began that did not find them.
-	gone   map[uint64]bool
+	gone map[uint64]bool
+	// asked is the process that was last found elsewhere than in an unknown cgroup, since
+	// the last walk: it is asked once, and not for each of its ends.
+	asked  map[uint64]int
 	walked time.Time
 	now    func() time.Time
 }
 
 func newCgroupTree(mount string) *cgroupTree {
-	return &cgroupTree{mount: mount, paths: map[uint64]string{}, made: map[uint64]bool{}, gone: map[uint64]bool{}, now: time.Now}
+	return &cgroupTree{mount: mount, paths: map[uint64]string{}, made: map[uint64]bool{}, gone: map[uint64]bool{}, asked: map[uint64]int{}, now: time.Now}
 }
 
 // path returns the path below the mount; pid is a process that may be in it.
@@ -48,11 +51,12 @@ func (t *cgroupTree) path(id uint64, pid int) (string, bool) {
 	if t.gone[id] {
 		return "", false
 	}
-	if t.learnFrom(id, pid) {
+	if t.asked[id] != pid && t.learnFrom(id, pid) {
 		return t.paths[id], true
 	}
 	if now := t.now(); now.Sub(t.walked) >= walkEvery {
 		t.walked = now
+		clear(t.asked)
 		t.walk()
 		if _, ok := t.paths[id]; !ok {
 			t.forgetIfFull()
@@ -60,6 +64,9 @@ func (t *cgroupTree) path(id uint64, pid int) (string, bool) {
 		}
 	}
 	path, ok := t.paths[id]
+	if !ok && len(t.asked) < cgroupsMax {
+		t.asked[id] = pid
+	}
 	return path, ok
 }
 

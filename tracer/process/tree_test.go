@@ -5,6 +5,8 @@ package process
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -90,5 +92,32 @@ func TestCgroupStaysKnown(t *testing.T) {
 	defer os.Mkdir(mount+path, 0o755) // for the test's own clean-up
 	if got, _ := tree.path(id, 0); got != path {
 		t.Errorf("path of a removed cgroup is %q, want %q", got, path)
+	}
+}
+
+// TestCgroupIsAskedOnce: a busy process that has left a control group is not asked again
+// for each of its ends, but at the next walk.
+func TestCgroupIsAskedOnce(t *testing.T) {
+	top := "/closetrace-test-asked"
+	processtest.Cgroup(t, Cgroup2Mount(), top)
+	now := time.Unix(1000, 0)
+	tree := newCgroupTree(Cgroup2Mount())
+	tree.now = func() time.Time { return now }
+	_, elsewhere := processtest.Cgroup(t, Cgroup2Mount(), top+"/elsewhere")
+	tree.path(1<<40, 0) // a walk
+	id, folder := processtest.Cgroup(t, Cgroup2Mount(), top+"/left")
+	pid, _ := sleeperIn(t, elsewhere)
+	if path, ok := tree.path(id, pid); ok {
+		t.Fatalf("found %q, where the process is not", path)
+	}
+	if err := os.WriteFile(filepath.Join(folder.Name(), "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+	if path, ok := tree.path(id, pid); ok {
+		t.Errorf("found %q: the process was asked again", path)
+	}
+	now = now.Add(walkEvery)
+	if path, ok := tree.path(id, pid); path != top+"/left" || !ok {
+		t.Errorf("a walk found %q, %v", path, ok)
 	}
 }
