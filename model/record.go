@@ -45,10 +45,11 @@ func Judge(f Facts) Teardown {
 // Event is what a back end reports: the facts of a connection end (kinds
 // teardown, outcome and close-failed), resets without one, a loss or counters.
 type Event struct {
-	// Record has the facts, and no judgement yet.
+	// Record has the facts, and no judgement yet but that of an other end that was judged
+	// before: PeerCause.
 	Record
-	// Peer is what is known of the other end, Facts.PeerEnd: TCP, Linger and Evidence.
-	// The source may use its memory again for the next event.
+	// Peer is what is known of an other end that was not, Facts.PeerEnd: TCP, Linger and
+	// Evidence. The source may use its memory again for the next event.
 	Peer *Facts
 }
 

@@ -58,8 +58,9 @@ func (e *Event) judge() {
 		return
 	}
 	t := &e.Teardown
+	peer := t.PeerCause
 	t.Judgement = Classify(&t.Facts)
-	if e.Peer != nil {
+	if t.PeerCause = peer; e.Peer != nil {
 		t.PeerCause = Classify(e.Peer).Cause
 	}
 	e.Retracts = e.Kind == KindOutcome && Retracts(&t.Facts, &t.Judgement)

@@ -41,6 +41,7 @@ type assembler struct {
 	namespaces *namespaces
 	event      model.Event // the next one: it has 900 bytes, and is made in place
 	other      model.Facts // of the other end of its connection
+	mates      mates
 }
 
 func newAssembler(t translator, session string) *assembler {
@@ -237,10 +238,14 @@ func (a *assembler) deliver(h *ended, gap bool, out emit) bool {
 		f.Evidence.Later = true
 		f.Evidence.Wait.TimerExpired = w.timer
 		h.gap, h.timeWait = gap, false // it has its outcome
-		return out(&a.event)
+	} else {
+		h.gap, h.timeWait = gap, f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL))
 	}
-	h.gap, h.timeWait = gap, f.TCP.TimeWait.Or(has(e, bpf.TraceFlagFLAG_TW_FULL))
-	return out(&a.event)
+	more := out(&a.event)
+	if a.event.Kind == model.KindTeardown {
+		h.cause = a.event.Teardown.Cause
+	}
+	return more
 }
 
 func (a *assembler) waitOf(h *ended) *waiting {

@@ -114,31 +114,35 @@ func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	tcp.Role = role(e)
 	tcp.Path = path(e.Path)
 	last := tcp.Path.Last()
-	sentRST := has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_SENT_AFTER|bpf.TraceFlagFLAG_RST_REPLY_AFTER)
+	sent := sentRST(e)
 	tcp.Error = errno(e.Error)
 	tcp.FIN = fin(e, tcp.Path)
 	tcp.Bytes = volume(e, last)
 	tcp.Preexisting = has(e, bpf.TraceFlagFLAG_PREEXISTING)
 	tcp.Retransmits = model.Some(e.Retransmits)
 	if !has(e, bpf.TraceFlagFLAG_UNTRACKED) {
-		tcp.RST.Sent = model.Some(sentRST)
+		tcp.RST.Sent = model.Some(sent)
 		tcp.RST.Received = model.Some(has(e, bpf.TraceFlagFLAG_RST_RECEIVED) && !has(e, bpf.TraceFlagFLAG_RST_REPLY_AFTER))
 	}
-	if sentRST {
+	if sent {
 		tcp.RST.Reason = t.reasons[e.Reason]
 	}
 	if e.SrttUs != 0 { // the kernel keeps eight times the value, see tcp_rtt_estimator
 		tcp.SRTT = model.Some(time.Duration(e.SrttUs>>3) * time.Microsecond)
 	}
 	if has(e, bpf.TraceFlagFLAG_ENDED) {
-		tcp.TimeWait = leftTimeWait(e, last, sentRST)
+		tcp.TimeWait = leftTimeWait(e, last, sent)
 	}
+}
+
+func sentRST(e *bpf.TraceEnd) bool {
+	return has(e, bpf.TraceFlagFLAG_RST_SENT_BEFORE|bpf.TraceFlagFLAG_RST_SENT_AFTER|bpf.TraceFlagFLAG_RST_REPLY_AFTER)
 }
 
 // leftTimeWait: the kernel makes no more TIME_WAITs than tcp_max_tw_buckets allows. When
 // there are that many it is not known whether this was the last one made.
-func leftTimeWait(e *bpf.TraceEnd, last model.State, sentRST bool) model.Opt[bool] {
-	wanted := (last == model.FinWait2 || last == model.Closing) && !sentRST && e.Error == 0
+func leftTimeWait(e *bpf.TraceEnd, last model.State, sent bool) model.Opt[bool] {
+	wanted := (last == model.FinWait2 || last == model.Closing) && !sent && e.Error == 0
 	if wanted && has(e, bpf.TraceFlagFLAG_TW_FULL) {
 		return model.Opt[bool]{}
 	}

@@ -90,13 +90,12 @@ func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
 		return
 	}
 	f.PeerEnd = a.ids.of(o.id)
-	if owner := &o.end.Owner; o.end.Source != 0 {
-		f.PeerProcess = model.PeerProcess{PID: int(owner.Tgid), Name: a.names.of(owner.Comm)}
-		if a.owners != nil {
-			f.PeerProcess.Container, f.PeerProcess.K8s = a.owners.Container(owner.Cgroup)
-		}
-	} else if o.end.Closer.Tgid != 0 {
-		f.PeerProcess = model.PeerProcess{PID: int(o.end.Closer.Tgid), Name: a.names.of(o.end.Closer.Comm)}
+	f.PeerProcess = a.peerProcess(&o.end)
+	after := time.Duration(int64(o.end.Ended) - int64(ended))
+	f.Evidence.PeerOpen = f.TCP.RST.Received.Is(true) && after >= laterLeast && !sentRST(&o.end) && !has(&o.end, bpf.TraceFlagFLAG_UNTRACKED)
+	if o.cause != model.CauseUnknown { // it was judged a moment ago
+		a.event.Teardown.PeerCause = o.cause
+		return
 	}
 	other := &a.other
 	*other = model.Facts{}
@@ -104,6 +103,29 @@ func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
 	other.Linger = a.linger(&o.end)
 	a.evidence(&other.Evidence, &o.end)
 	a.event.Peer = other
-	after := time.Duration(int64(o.end.Ended) - int64(ended))
-	f.Evidence.PeerOpen = f.TCP.RST.Received.Is(true) && after >= laterLeast && other.TCP.RST.Sent.Is(false)
+}
+
+// mates keeps the last processes at other ends, by their PIDs.
+type mates [16]struct {
+	owner bpf.TraceOwner
+	peer  model.PeerProcess
+}
+
+// peerProcess describes the process of the other end.
+func (a *assembler) peerProcess(e *bpf.TraceEnd) model.PeerProcess {
+	if e.Source == 0 {
+		return model.PeerProcess{PID: int(e.Closer.Tgid), Name: a.names.of(e.Closer.Comm)}
+	}
+	kept := &a.mates[e.Owner.Tgid%uint32(len(a.mates))]
+	if kept.owner == e.Owner {
+		return kept.peer
+	}
+	p := model.PeerProcess{PID: int(e.Owner.Tgid), Name: a.names.of(e.Owner.Comm)}
+	if a.owners != nil {
+		p.Container, p.K8s = a.owners.Container(e.Owner.Cgroup)
+	}
+	if p.Container == (model.Container{}) && p.K8s == (model.K8s{}) { // their names may become known later
+		kept.owner, kept.peer = e.Owner, p
+	}
+	return p
 }

@@ -97,6 +97,31 @@ func wrongAndCertain(results []lab.Result, records []model.Record) (n int, found
 	return len(certain), found
 }
 
+// checkPeers: an end names the cause that the other end of its connection was judged by.
+func checkPeers(records []model.Record) (found problems) {
+	byID := map[string]*model.Teardown{}
+	for i := range records {
+		if r := &records[i]; r.Kind == model.KindTeardown {
+			byID[r.Teardown.ID] = &r.Teardown
+		}
+	}
+	pairs := 0
+	for _, t := range byID {
+		other := byID[t.PeerEnd]
+		if other == nil || t.Evidence.Wait.Began || other.Evidence.Wait.Began { // judged twice
+			continue
+		}
+		pairs++
+		if t.PeerCause != other.Cause {
+			found.addf("%s, %v: the other end is %v, and was judged %v", t.ID, t.Cause, t.PeerCause, other.Cause)
+		}
+	}
+	if pairs < 20 {
+		found.addf("%d pairs of ends: the test shows little", pairs)
+	}
+	return found
+}
+
 // TestCaptures does without a kernel what TestLab does with one.
 func TestCaptures(t *testing.T) {
 	files, err := filepath.Glob("testdata/captures/*.json.gz")
@@ -112,6 +137,7 @@ func TestCaptures(t *testing.T) {
 			run := labRun{results: c.Results, records: c.Play(c.InOrder(), nil), capture: c}
 			run.findings = lab.Compare(run.results, run.records)
 			checkRun(t, run).report(t)
+			checkPeers(run.records).report(t)
 			checkAnyOrder(&c, 10).report(t)
 			checkLosses(&c, 20).report(t)
 		})

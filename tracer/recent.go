@@ -57,6 +57,8 @@ type ended struct {
 	gap         bool   // events were lost around the end
 	// timeWait: a reset of its TIME_WAIT is still to be reported.
 	timeWait bool
+	// cause is what whoever took the event judged; unknown if it was not delivered.
+	cause model.Cause
 }
 
 func (e *ended) time() ktime { return ktime(e.end.Ended) }
@@ -112,6 +114,7 @@ func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
 	entry.end, entry.id, entry.place, entry.prev = *e, id, t.count, *head
 	entry.hash, entry.mated = hash, *mated
 	entry.held, entry.waited, entry.open, entry.gap, entry.timeWait = false, false, false, false, false
+	entry.cause = model.CauseUnknown
 	entry.below = *sock
 	if last := t.at(*sock); last != nil && last.end.Sock == e.Sock {
 		entry.below = last.below
