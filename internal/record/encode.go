@@ -15,49 +15,50 @@ func Append(b []byte, r *model.Record) []byte {
 	if r.Kind == model.KindUnknown {
 		return b
 	}
-	e := encoder{b: b, parts: partsPool.Get().(*parts)}
+	e := encoder{parts: partsPool.Get().(*parts)}
 	defer partsPool.Put(e.parts)
-	e.b = append(e.b, `{"kind":"`...)
-	e.b = append(e.b, r.Kind.String()...)
-	e.b = append(e.b, `","schema":"`+model.Schema+`",`...)
+	b = append(b, `{"kind":"`...)
+	b = append(b, r.Kind.String()...)
+	b = append(b, `","schema":"`+model.Schema+`",`...)
 	e.parts.begin(r.Time())
-	e.time(`"time":`, r.Time())
-	e.key(`"time_unix_nano":`)
-	e.b = append(e.b, '"')
-	e.b = strconv.AppendInt(e.b, int64(r.Time()), 10)
-	e.b = append(e.b, '"', ',')
-	e.body(r)
-	e.b[len(e.b)-1] = '}'
-	return append(e.b, '\n')
+	b = e.time(b, `"time":`, r.Time())
+	b = append(b, `"time_unix_nano":"`...)
+	b = strconv.AppendInt(b, int64(r.Time()), 10)
+	b = append(b, '"', ',')
+	b = e.body(b, r)
+	b[len(b)-1] = '}'
+	return append(b, '\n')
 }
 
 // body writes the members of r. Lines about a connection end begin with the members of
 // their kind; each other kind is one struct of the model.
-func (e *encoder) body(r *model.Record) {
+func (e *encoder) body(b []byte, r *model.Record) []byte {
 	t := &r.Teardown
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome:
 		e.empty, e.usual = keepEmpty, allKnown(&t.Facts)
-		e.str(`"id":`, t.ID)
-		e.judgement(&t.Judgement)
-		e.own(r)
-		number(e, `"close_blocked_ns":`, t.CloseBlocked)
+		b = str(b, `"id":`, t.ID)
+		b = e.judgement(b, &t.Judgement)
+		b, _ = e.own(b, r)
+		b = number(b, `"close_blocked_ns":`, t.CloseBlocked)
 	default:
-		if whole := e.own(r); whole {
-			return
+		var whole bool
+		if b, whole = e.own(b, r); whole {
+			return b
 		}
-		e.str(`"id":`, t.ID)
+		b = str(b, `"id":`, t.ID)
 	}
 	e.from(&t.Judgement)
-	e.facts(&t.Facts)
+	return e.facts(b, &t.Facts)
 }
 
-func (e *encoder) counts(key string, counts map[string]uint64) {
-	at := e.open(key)
+func counts(b []byte, key string, counts map[string]uint64) []byte {
+	at := len(b)
+	b = open(b, key)
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		e.b = append(quote(e.b, name), ':')
-		e.b = strconv.AppendUint(e.b, counts[name], 10)
-		e.b = append(e.b, ',')
+		b = append(quote(b, name), ':')
+		b = strconv.AppendUint(b, counts[name], 10)
+		b = append(b, ',')
 	}
-	e.close(at, keepEmpty)
+	return end(b, at, keepEmpty)
 }

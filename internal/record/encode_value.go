@@ -12,17 +12,17 @@ import (
 // of arguments), and a line must stay shorter than [MaxLine].
 const MaxString = 32 << 10
 
-// encoder appends members of objects, each followed by a comma; close turns
-// the last comma into the bracket.
+// encoder writes members of objects, each followed by a comma; end turns the last comma
+// into the bracket. Every function takes the line so far and returns the longer one: in
+// registers, where a field of the encoder would be loaded and stored for each member.
 type encoder struct {
-	b     []byte
 	parts *parts
 	empty emptiness // of the objects that a teardown always has
 	usual bool      // facts with their usual values are left out
 	judged
 }
 
-// emptiness says what close does with an object without members.
+// emptiness says what end does with an object without members.
 type emptiness bool
 
 const (
@@ -30,188 +30,181 @@ const (
 	keepEmpty emptiness = true  // the object is written as {}
 )
 
-// key appends the beginning of a member. Keys are given as they are written, with
-// quotes and colon: one append for each of the sixty members of a line.
-func (e *encoder) key(key string) { e.b = append(e.b, key...) }
+// Keys are given as they are written, with quotes and colon: one append for each of the
+// sixty members of a line.
 
-// open begins an object and returns the position for close.
-func (e *encoder) open(key string) int {
-	at := len(e.b)
-	e.b = append(append(e.b, key...), '{')
-	return at
-}
+// open begins an object; end is given the position before it.
+func open(b []byte, key string) []byte { return append(append(b, key...), '{') }
 
-func (e *encoder) close(at int, empty emptiness) {
-	switch last := len(e.b) - 1; {
-	case e.b[last] == ',':
-		e.b[last] = '}'
-		e.b = append(e.b, ',')
+func end(b []byte, at int, empty emptiness) []byte {
+	switch last := len(b) - 1; {
+	case b[last] == ',':
+		b[last] = '}'
+		return append(b, ',')
 	case empty == keepEmpty:
-		e.b = append(e.b, '}', ',')
+		return append(b, '}', ',')
 	default:
-		e.b = e.b[:at]
+		return b[:at]
 	}
 }
 
 // str writes a string that may hold anything; an empty one is absent.
-func (e *encoder) str(key, value string) {
-	if value != "" {
-		e.b = append(quote(append(e.b, key...), value), ',')
+func str(b []byte, key, value string) []byte {
+	if value == "" {
+		return b
 	}
+	return append(quote(append(b, key...), value), ',')
 }
 
 // name writes a name of the vocabulary, which needs no escaping.
-func (e *encoder) name(key, value string) {
-	b := append(append(e.b, key...), '"')
+func name(b []byte, key, value string) []byte {
+	b = append(append(b, key...), '"')
 	b = append(b, value...)
-	e.b = append(b, '"', ',')
+	return append(b, '"', ',')
 }
 
 // word is name where the name may be empty, which is then absent.
-func (e *encoder) word(key, value string) {
-	if value != "" {
-		e.name(key, value)
+func word(b []byte, key, value string) []byte {
+	if value == "" {
+		return b
 	}
+	return name(b, key, value)
 }
 
-func (e *encoder) uint(key string, v uint64) {
-	b := append(e.b, key...)
+func uinteger(b []byte, key string, v uint64) []byte {
+	b = append(b, key...)
 	if v < 10 { // most are
-		e.b = append(b, byte('0'+v), ',')
-		return
+		return append(b, byte('0'+v), ',')
 	}
-	e.b = append(strconv.AppendUint(b, v, 10), ',')
+	return append(strconv.AppendUint(b, v, 10), ',')
 }
 
-func uintIf[T ~uint8 | ~uint16 | ~uint32 | ~uint64](e *encoder, key string, v T) {
-	if v != 0 {
-		e.uint(key, uint64(v))
+func uintIf[T ~uint8 | ~uint16 | ~uint32 | ~uint64](b []byte, key string, v T) []byte {
+	if v == 0 {
+		return b
 	}
+	return uinteger(b, key, uint64(v))
 }
 
-func intIf[T ~int | ~int32 | ~int64](e *encoder, key string, v T) {
-	if v != 0 {
-		e.key(key)
-		e.b = strconv.AppendInt(e.b, int64(v), 10)
-		e.b = append(e.b, ',')
+func intIf[T ~int | ~int32 | ~int64](b []byte, key string, v T) []byte {
+	if v == 0 {
+		return b
 	}
+	return append(strconv.AppendInt(append(b, key...), int64(v), 10), ',')
 }
 
-func (e *encoder) flag(key string, v bool) {
+func flag(b []byte, key string, v bool) []byte {
+	b = append(b, key...)
 	if v {
-		e.b = append(append(e.b, key...), "true,"...)
-	} else {
-		e.b = append(append(e.b, key...), "false,"...)
+		return append(b, "true,"...)
 	}
+	return append(b, "false,"...)
 }
 
-func (e *encoder) flagIf(key string, v bool) {
-	if v {
-		e.flag(key, true)
+func flagIf(b []byte, key string, v bool) []byte {
+	if !v {
+		return b
 	}
+	return flag(b, key, true)
 }
 
-func boolean(e *encoder, key string, o model.Opt[bool]) {
-	if v, known := o.Get(); known {
-		e.flag(key, v)
+func boolean(b []byte, key string, o model.Opt[bool]) []byte {
+	v, known := o.Get()
+	if !known {
+		return b
 	}
+	return flag(b, key, v)
 }
 
-func number[T ~int | ~int32 | ~int64 | ~uint8 | ~uint32 | ~uint64](e *encoder, key string, o model.Opt[T]) {
+func number[T ~int | ~int32 | ~int64 | ~uint8 | ~uint32 | ~uint64](b []byte, key string, o model.Opt[T]) []byte {
 	v, known := o.Get()
 	switch {
 	case !known:
+		return b
 	case v < 0:
-		e.key(key)
-		e.b = append(strconv.AppendInt(e.b, int64(v), 10), ',')
+		return append(strconv.AppendInt(append(b, key...), int64(v), 10), ',')
 	default:
-		e.uint(key, uint64(v))
+		return uinteger(b, key, uint64(v))
 	}
 }
 
 // endList turns the comma after the last element into the bracket.
-func (e *encoder) endList() {
-	e.b[len(e.b)-1] = ']'
-	e.b = append(e.b, ',')
+func endList(b []byte) []byte {
+	b[len(b)-1] = ']'
+	return append(b, ',')
 }
 
 // path writes the names of states, which need no escaping.
-func (e *encoder) path(key string, p *model.Path) {
+func path(b []byte, key string, p *model.Path) []byte {
 	if p.IsZero() {
-		return
+		return b
 	}
-	e.key(key)
-	e.b = append(e.b, '[')
+	b = append(append(b, key...), '[')
 	for _, s := range p.States() {
-		e.name("", s.String())
+		b = name(b, "", s.String())
 	}
-	e.endList()
+	return endList(b)
 }
 
-func (e *encoder) observations(key string, set *model.Observations) {
+func observations(b []byte, key string, set *model.Observations) []byte {
 	if *set == 0 {
-		return
+		return b
 	}
-	e.key(key)
-	e.b = append(e.b, '[')
+	b = append(append(b, key...), '[')
 	for n := model.Observation(0); int(n) < model.NumObservations; n++ {
 		if set.Has(n) {
-			e.name("", n.String())
+			b = name(b, "", n.String())
 		}
 	}
-	e.endList()
+	return endList(b)
 }
 
 // fingerprint writes 16 hexadecimal digits.
-func (e *encoder) fingerprint(key string, f *model.Fingerprint) {
+func fingerprint(b []byte, key string, f *model.Fingerprint) []byte {
 	if *f == 0 {
-		return
+		return b
 	}
-	e.key(key)
-	e.b = append(e.b, '"')
+	b = append(append(b, key...), '"')
 	for shift := 60; shift >= 0; shift -= 4 {
-		e.b = append(e.b, hex[*f>>shift&0xf])
+		b = append(b, hex[*f>>shift&0xf])
 	}
-	e.b = append(e.b, '"', ',')
+	return append(b, '"', ',')
 }
 
 // addressIf writes an address; only its zone can hold a character that needs
 // escaping.
-func (e *encoder) addressIf(key string, a netip.Addr) {
+func addressIf(b []byte, key string, a netip.Addr) []byte {
 	switch {
 	case !a.IsValid():
+		return b
 	case a.Zone() != "":
-		e.str(key, a.String())
+		return str(b, key, a.String())
 	default:
-		e.key(key)
-		e.b = append(e.b, '"')
-		e.b = a.AppendTo(e.b)
-		e.b = append(e.b, '"', ',')
+		b = a.AppendTo(append(append(b, key...), '"'))
+		return append(b, '"', ',')
 	}
 }
 
-func (e *encoder) time(key string, t model.Time) {
-	e.key(key)
-	e.b = append(e.b, '"')
-	e.moment(t)
-	e.b = append(e.b, '"', ',')
+func (e *encoder) time(b []byte, key string, t model.Time) []byte {
+	b = e.moment(append(append(b, key...), '"'), t)
+	return append(b, '"', ',')
 }
 
 // moment appends t in [model.TimeLayout]. Most times are of the second of the last
 // record, whose text is copied.
-func (e *encoder) moment(t model.Time) {
+func (e *encoder) moment(b []byte, t model.Time) []byte {
 	if second := int64(t) / 1e9; second > 0 && second == e.parts.second { // 0 may be of 1969
-		e.b = append(e.b, e.parts.date[:len("2006-01-02T15:04:05.")]...)
-		e.b = append(digits(e.b, int(int64(t)%1e9)/1000, 6), 'Z')
-		return
+		b = append(b, e.parts.date[:len("2006-01-02T15:04:05.")]...)
+		return append(digits(b, int(int64(t)%1e9)/1000, 6), 'Z')
 	}
-	e.b = appendTime(e.b, t)
+	return appendTime(b, t)
 }
 
-func (e *encoder) timeIf(key string, t model.Time) {
-	if t != 0 {
-		e.time(key, t)
+func (e *encoder) timeIf(b []byte, key string, t model.Time) []byte {
+	if t == 0 {
+		return b
 	}
+	return e.time(b, key, t)
 }
 
 // appendTime appends t in [model.TimeLayout]; time.AppendFormat takes five

@@ -34,15 +34,15 @@ type texts[T comparable] [slots]struct {
 
 // part appends the text of v: that of its slot if it is v's, otherwise what write
 // appends, which then takes the slot.
-func part[T comparable](e *encoder, t *texts[T], slot int, v *T, write func(*encoder, *T)) {
+func part[T comparable](e *encoder, b []byte, t *texts[T], slot int, v *T, write func(*encoder, []byte, *T) []byte) []byte {
 	kept := &t[uint(slot)%slots]
 	if kept.value == *v && kept.text != nil {
-		e.b = append(e.b, kept.text...)
-		return
+		return append(b, kept.text...)
 	}
-	at := len(e.b)
-	write(e, v)
-	kept.value, kept.text = *v, append(kept.text[:0], e.b[at:]...)
+	at := len(b)
+	b = write(e, b, v)
+	kept.value, kept.text = *v, append(kept.text[:0], b[at:]...)
+	return b
 }
 
 // begin prepares for the times of a record, of which most are of its own second.

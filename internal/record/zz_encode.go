@@ -6,180 +6,195 @@ import "github.com/closetrace/closetrace/model"
 
 // own writes the members that a kind has for itself, and reports whether there are
 // no others.
-func (e *encoder) own(r *model.Record) (whole bool) {
+func (e *encoder) own(b []byte, r *model.Record) (_ []byte, whole bool) {
 	switch r.Kind {
 	case model.KindStart:
-		e.Start(&r.Start)
-		return true
+		b = e.Start(b, &r.Start)
+		return b, true
 	case model.KindOutcome:
-		e.flagIf(`"retracts":`, r.Retracts)
+		b = flagIf(b, `"retracts":`, r.Retracts)
 	case model.KindCloseFailed:
-		e.str(`"error":`, r.Error)
+		b = str(b, `"error":`, r.Error)
 	case model.KindLoss:
-		e.Loss(&r.Loss)
-		return true
+		b = e.Loss(b, &r.Loss)
+		return b, true
 	case model.KindCounters:
-		e.Counters(&r.Counters)
-		return true
+		b = e.Counters(b, &r.Counters)
+		return b, true
 	case model.KindStray:
 		{
-			at := e.open(`"stray":`)
-			e.inStray(&r.Stray)
-			e.close(at, e.empty)
+			at := len(b)
+			b = e.inStray(open(b, `"stray":`), &r.Stray)
+			b = end(b, at, e.empty)
 		}
 	case model.KindClock:
-		e.Clock(&r.Clock)
-		return true
+		b = e.Clock(b, &r.Clock)
+		return b, true
 	case model.KindTable:
-		e.Table(&r.Table)
-		return true
+		b = e.Table(b, &r.Table)
+		return b, true
 	case model.KindStop:
-		e.Stop(&r.Stop)
-		return true
+		b = e.Stop(b, &r.Stop)
+		return b, true
 	default:
 	}
-	return false
+	return b, false
 }
 
-func (e *encoder) Loss(v *model.Loss) {
-	e.uint(`"count":`, uint64(v.Count))
-	e.str(`"where":`, v.Where)
-	uintIf(e, `"held":`, v.Held)
-	uintIf(e, `"max":`, v.Max)
-	uintIf(e, `"netns":`, v.NetNS)
-	number(e, `"uid":`, v.UID)
+func (e *encoder) Loss(b []byte, v *model.Loss) []byte {
+	b = uinteger(b, `"count":`, uint64(v.Count))
+	b = str(b, `"where":`, v.Where)
+	b = uintIf(b, `"held":`, v.Held)
+	b = uintIf(b, `"max":`, v.Max)
+	b = uintIf(b, `"netns":`, v.NetNS)
+	b = number(b, `"uid":`, v.UID)
+	return b
 }
 
-func (e *encoder) Counters(v *model.Counters) {
+func (e *encoder) Counters(b []byte, v *model.Counters) []byte {
 	{
-		at := e.open(`"network":`)
-		e.inNetwork(&v.Network)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inNetwork(open(b, `"network":`), &v.Network)
+		b = end(b, at, omitEmpty)
 	}
-	intIf(e, `"interval_ns":`, v.Interval)
-	e.counts(`"counts":`, v.Counts)
+	b = intIf(b, `"interval_ns":`, v.Interval)
+	b = counts(b, `"counts":`, v.Counts)
+	return b
 }
 
-func (e *encoder) inNetwork(v *model.Network) {
-	e.word(`"type":`, v.Type())
+func (e *encoder) inNetwork(b []byte, v *model.Network) []byte {
+	b = word(b, `"type":`, v.Type())
 	{
-		at := e.open(`"local":`)
-		e.inEndpoint(&v.Local)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inEndpoint(open(b, `"local":`), &v.Local)
+		b = end(b, at, omitEmpty)
 	}
 	{
-		at := e.open(`"peer":`)
-		e.inEndpoint(&v.Peer)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inEndpoint(open(b, `"peer":`), &v.Peer)
+		b = end(b, at, omitEmpty)
 	}
-	uintIf(e, `"netns":`, v.NetNS)
+	b = uintIf(b, `"netns":`, v.NetNS)
+	return b
 }
 
-func (e *encoder) inEndpoint(v *model.Endpoint) {
-	e.addressIf(`"address":`, v.Address)
-	uintIf(e, `"port":`, v.Port)
+func (e *encoder) inEndpoint(b []byte, v *model.Endpoint) []byte {
+	b = addressIf(b, `"address":`, v.Address)
+	b = uintIf(b, `"port":`, v.Port)
+	return b
 }
 
-func (e *encoder) inStray(v *model.Stray) {
-	e.uint(`"count":`, uint64(v.Count))
-	e.timeIf(`"first_time":`, v.First)
+func (e *encoder) inStray(b []byte, v *model.Stray) []byte {
+	b = uinteger(b, `"count":`, uint64(v.Count))
+	b = e.timeIf(b, `"first_time":`, v.First)
 	if v.Why != 0 {
-		e.name(`"why":`, v.Why.String())
+		b = name(b, `"why":`, v.Why.String())
 	}
-	e.timeIf(`"ended_time":`, v.Ended)
-	e.str(`"hit":`, v.Hit)
-	number(e, `"looked_back_ns":`, v.LookedBack)
+	b = e.timeIf(b, `"ended_time":`, v.Ended)
+	b = str(b, `"hit":`, v.Hit)
+	b = number(b, `"looked_back_ns":`, v.LookedBack)
+	return b
 }
 
-func (e *encoder) Clock(v *model.Clock) {
-	intIf(e, `"step_ns":`, v.Step)
-	intIf(e, `"suspended_ns":`, v.Suspended)
+func (e *encoder) Clock(b []byte, v *model.Clock) []byte {
+	b = intIf(b, `"step_ns":`, v.Step)
+	b = intIf(b, `"suspended_ns":`, v.Suspended)
+	return b
 }
 
-func (e *encoder) Table(v *model.Table) {
-	uintIf(e, `"held":`, v.Held)
-	uintIf(e, `"max":`, v.Max)
-	uintIf(e, `"most":`, v.Most)
-	uintIf(e, `"netns":`, v.NetNS)
-	number(e, `"uid":`, v.UID)
+func (e *encoder) Table(b []byte, v *model.Table) []byte {
+	b = uintIf(b, `"held":`, v.Held)
+	b = uintIf(b, `"max":`, v.Max)
+	b = uintIf(b, `"most":`, v.Most)
+	b = uintIf(b, `"netns":`, v.NetNS)
+	b = number(b, `"uid":`, v.UID)
+	return b
 }
 
-func (e *encoder) Start(v *model.Start) {
+func (e *encoder) Start(b []byte, v *model.Start) []byte {
 	{
-		at := e.open(`"tool":`)
-		e.inTool(&v.Tool)
-		e.close(at, omitEmpty)
-	}
-	{
-		at := e.open(`"host":`)
-		e.inHost(&v.Host)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inTool(open(b, `"tool":`), &v.Tool)
+		b = end(b, at, omitEmpty)
 	}
 	{
-		at := e.open(`"os":`)
-		e.inOS(&v.OS)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inHost(open(b, `"host":`), &v.Host)
+		b = end(b, at, omitEmpty)
 	}
-	e.str(`"backend":`, v.Backend)
-	e.str(`"filter":`, v.Filter)
-	e.str(`"boot_id":`, v.BootID)
-}
-
-func (e *encoder) inTool(v *model.Tool) {
-	e.str(`"version":`, v.Version)
-}
-
-func (e *encoder) inHost(v *model.Host) {
-	e.str(`"name":`, v.Name)
-}
-
-func (e *encoder) inOS(v *model.OS) {
-	e.str(`"type":`, v.Type)
-	e.str(`"version":`, v.Version)
-}
-
-func (e *encoder) Stop(v *model.Stop) {
-	e.counts(`"teardowns":`, v.Teardowns)
-	e.uint(`"lost":`, uint64(v.Lost))
 	{
-		at := e.open(`"table":`)
-		e.inTable(&v.Table)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inOS(open(b, `"os":`), &v.OS)
+		b = end(b, at, omitEmpty)
 	}
-	e.str(`"reason":`, v.Reason)
+	b = str(b, `"backend":`, v.Backend)
+	b = str(b, `"filter":`, v.Filter)
+	b = str(b, `"boot_id":`, v.BootID)
+	return b
+}
+
+func (e *encoder) inTool(b []byte, v *model.Tool) []byte {
+	b = str(b, `"version":`, v.Version)
+	return b
+}
+
+func (e *encoder) inHost(b []byte, v *model.Host) []byte {
+	b = str(b, `"name":`, v.Name)
+	return b
+}
+
+func (e *encoder) inOS(b []byte, v *model.OS) []byte {
+	b = str(b, `"type":`, v.Type)
+	b = str(b, `"version":`, v.Version)
+	return b
+}
+
+func (e *encoder) Stop(b []byte, v *model.Stop) []byte {
+	b = counts(b, `"teardowns":`, v.Teardowns)
+	b = uinteger(b, `"lost":`, uint64(v.Lost))
 	{
-		at := e.open(`"cost":`)
-		e.inCost(&v.Cost)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inTable(open(b, `"table":`), &v.Table)
+		b = end(b, at, omitEmpty)
 	}
+	b = str(b, `"reason":`, v.Reason)
+	{
+		at := len(b)
+		b = e.inCost(open(b, `"cost":`), &v.Cost)
+		b = end(b, at, omitEmpty)
+	}
+	return b
 }
 
-func (e *encoder) inTable(v *model.Table) {
-	uintIf(e, `"held":`, v.Held)
-	uintIf(e, `"max":`, v.Max)
-	uintIf(e, `"most":`, v.Most)
-	uintIf(e, `"netns":`, v.NetNS)
-	number(e, `"uid":`, v.UID)
+func (e *encoder) inTable(b []byte, v *model.Table) []byte {
+	b = uintIf(b, `"held":`, v.Held)
+	b = uintIf(b, `"max":`, v.Max)
+	b = uintIf(b, `"most":`, v.Most)
+	b = uintIf(b, `"netns":`, v.NetNS)
+	b = number(b, `"uid":`, v.UID)
+	return b
 }
 
-func (e *encoder) inCost(v *model.Cost) {
-	number(e, `"duration_ns":`, v.Duration)
-	number(e, `"ends":`, v.Ends)
-	number(e, `"cpu_ns":`, v.CPU)
-	number(e, `"bpf_ns":`, v.BPF)
-	number(e, `"bpf_runs":`, v.BPFRuns)
-	number(e, `"bpf_duration_ns":`, v.BPFDuration)
-	number(e, `"bpf_ends":`, v.BPFEnds)
-	uintIf(e, `"maps_bytes":`, v.Maps)
-	uintIf(e, `"memory_bytes":`, v.Memory)
+func (e *encoder) inCost(b []byte, v *model.Cost) []byte {
+	b = number(b, `"duration_ns":`, v.Duration)
+	b = number(b, `"ends":`, v.Ends)
+	b = number(b, `"cpu_ns":`, v.CPU)
+	b = number(b, `"bpf_ns":`, v.BPF)
+	b = number(b, `"bpf_runs":`, v.BPFRuns)
+	b = number(b, `"bpf_duration_ns":`, v.BPFDuration)
+	b = number(b, `"bpf_ends":`, v.BPFEnds)
+	b = uintIf(b, `"maps_bytes":`, v.Maps)
+	b = uintIf(b, `"memory_bytes":`, v.Memory)
+	return b
 }
 
-func (e *encoder) judgement(v *model.Judgement) {
+func (e *encoder) judgement(b []byte, v *model.Judgement) []byte {
 	judgement := judgementPart{v.Verdict, v.Cause, v.Initiator, v.Terminator, v.Confidence, v.ConfidenceReason, v.Rule}
-	part(e, &e.parts.judgement, judgementSlot(&judgement), &judgement, (*encoder).judgementPart)
+	b = part(e, b, &e.parts.judgement, judgementSlot(&judgement), &judgement, (*encoder).judgementPart)
 	if v.PeerCause != 0 {
-		e.name(`"peer_cause":`, v.PeerCause.String())
+		b = name(b, `"peer_cause":`, v.PeerCause.String())
 	}
+	return b
 }
 
 // judgementPart is what is kept as one text.
@@ -193,67 +208,71 @@ type judgementPart struct {
 	Rule             string
 }
 
-func (e *encoder) judgementPart(v *judgementPart) {
-	e.name(`"verdict":`, v.Verdict.String())
-	e.name(`"cause":`, v.Cause.String())
-	e.name(`"initiator":`, v.Initiator.String())
-	e.name(`"terminator":`, v.Terminator.String())
-	e.name(`"confidence":`, v.Confidence.String())
-	e.str(`"confidence_reason":`, v.ConfidenceReason)
-	e.str(`"rule":`, v.Rule)
+func (e *encoder) judgementPart(b []byte, v *judgementPart) []byte {
+	b = name(b, `"verdict":`, v.Verdict.String())
+	b = name(b, `"cause":`, v.Cause.String())
+	b = name(b, `"initiator":`, v.Initiator.String())
+	b = name(b, `"terminator":`, v.Terminator.String())
+	b = name(b, `"confidence":`, v.Confidence.String())
+	b = str(b, `"confidence_reason":`, v.ConfidenceReason)
+	b = str(b, `"rule":`, v.Rule)
+	return b
 }
 
-func (e *encoder) facts(v *model.Facts) {
+func (e *encoder) facts(b []byte, v *model.Facts) []byte {
 	{
-		at := e.open(`"network":`)
-		e.inNetwork(&v.Network)
-		e.close(at, e.empty)
+		at := len(b)
+		b = e.inNetwork(open(b, `"network":`), &v.Network)
+		b = end(b, at, e.empty)
 	}
-	part(e, &e.parts.process, processSlot(&v.Process), &v.Process, (*encoder).processPart)
-	part(e, &e.parts.acceptor, acceptorSlot(&v.Acceptor), &v.Acceptor, (*encoder).acceptorPart)
-	part(e, &e.parts.closer, closerSlot(&v.Closer), &v.Closer, (*encoder).closerPart)
+	b = part(e, b, &e.parts.process, processSlot(&v.Process), &v.Process, (*encoder).processPart)
+	b = part(e, b, &e.parts.acceptor, acceptorSlot(&v.Acceptor), &v.Acceptor, (*encoder).acceptorPart)
+	b = part(e, b, &e.parts.closer, closerSlot(&v.Closer), &v.Closer, (*encoder).closerPart)
 	{
-		at := e.open(`"signalled":`)
-		e.inSignalled(&v.Signalled)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inSignalled(open(b, `"signalled":`), &v.Signalled)
+		b = end(b, at, omitEmpty)
 	}
 	place := placePart{v.Container, v.K8s, v.Cgroup, v.Systemd}
-	part(e, &e.parts.place, placeSlot(&place), &place, (*encoder).placePart)
+	b = part(e, b, &e.parts.place, placeSlot(&place), &place, (*encoder).placePart)
 	{
-		at := e.open(`"tcp":`)
-		e.inTCP(&v.TCP)
-		e.close(at, e.empty)
+		at := len(b)
+		b = e.inTCP(open(b, `"tcp":`), &v.TCP)
+		b = end(b, at, e.empty)
 	}
-	e.str(`"peer_end":`, v.PeerEnd)
-	part(e, &e.parts.mate, mateSlot(&v.PeerProcess), &v.PeerProcess, (*encoder).matePart)
+	b = str(b, `"peer_end":`, v.PeerEnd)
+	b = part(e, b, &e.parts.mate, mateSlot(&v.PeerProcess), &v.PeerProcess, (*encoder).matePart)
 	{
-		at := e.open(`"linger":`)
-		e.inLinger(&v.Linger)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inLinger(open(b, `"linger":`), &v.Linger)
+		b = end(b, at, omitEmpty)
 	}
-	e.timeIf(`"start_time":`, v.StartTime)
-	number(e, `"duration_ns":`, v.Duration)
+	b = e.timeIf(b, `"start_time":`, v.StartTime)
+	b = number(b, `"duration_ns":`, v.Duration)
 	{
-		at := e.open(`"facts":`)
-		e.inEvidence(&v.Evidence)
-		e.close(at, e.empty)
+		at := len(b)
+		b = e.inEvidence(open(b, `"facts":`), &v.Evidence)
+		b = end(b, at, e.empty)
 	}
+	return b
 }
 
-func (e *encoder) processPart(v *model.Process) {
+func (e *encoder) processPart(b []byte, v *model.Process) []byte {
 	{
-		at := e.open(`"process":`)
-		e.inProcess(v)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inProcess(open(b, `"process":`), v)
+		b = end(b, at, omitEmpty)
 	}
+	return b
 }
 
-func (e *encoder) closerPart(v *model.Closer) {
+func (e *encoder) closerPart(b []byte, v *model.Closer) []byte {
 	{
-		at := e.open(`"closer":`)
-		e.inCloser(v)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inCloser(open(b, `"closer":`), v)
+		b = end(b, at, omitEmpty)
 	}
+	return b
 }
 
 // placePart is what is kept as one text.
@@ -264,188 +283,205 @@ type placePart struct {
 	Systemd   model.Systemd
 }
 
-func (e *encoder) placePart(v *placePart) {
+func (e *encoder) placePart(b []byte, v *placePart) []byte {
 	{
-		at := e.open(`"container":`)
-		e.inContainer(&v.Container)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inContainer(open(b, `"container":`), &v.Container)
+		b = end(b, at, omitEmpty)
 	}
 	{
-		at := e.open(`"k8s":`)
-		e.inK8s(&v.K8s)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inK8s(open(b, `"k8s":`), &v.K8s)
+		b = end(b, at, omitEmpty)
 	}
 	{
-		at := e.open(`"cgroup":`)
-		e.inCgroup(&v.Cgroup)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inCgroup(open(b, `"cgroup":`), &v.Cgroup)
+		b = end(b, at, omitEmpty)
 	}
 	{
-		at := e.open(`"systemd":`)
-		e.inSystemd(&v.Systemd)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inSystemd(open(b, `"systemd":`), &v.Systemd)
+		b = end(b, at, omitEmpty)
 	}
+	return b
 }
 
-func (e *encoder) acceptorPart(v *model.Acceptor) {
+func (e *encoder) acceptorPart(b []byte, v *model.Acceptor) []byte {
 	{
-		at := e.open(`"acceptor":`)
-		e.inAcceptor(v)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inAcceptor(open(b, `"acceptor":`), v)
+		b = end(b, at, omitEmpty)
 	}
+	return b
 }
 
-func (e *encoder) matePart(v *model.PeerProcess) {
+func (e *encoder) matePart(b []byte, v *model.PeerProcess) []byte {
 	{
-		at := e.open(`"peer_process":`)
-		e.inPeerProcess(v)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inPeerProcess(open(b, `"peer_process":`), v)
+		b = end(b, at, omitEmpty)
 	}
+	return b
 }
 
-func (e *encoder) inProcess(v *model.Process) {
-	intIf(e, `"pid":`, v.PID)
-	e.timeIf(`"start_time":`, v.StartTime)
-	e.str(`"name":`, v.Name)
-	e.str(`"service":`, v.Service)
+func (e *encoder) inProcess(b []byte, v *model.Process) []byte {
+	b = intIf(b, `"pid":`, v.PID)
+	b = e.timeIf(b, `"start_time":`, v.StartTime)
+	b = str(b, `"name":`, v.Name)
+	b = str(b, `"service":`, v.Service)
 	{
-		at := e.open(`"executable":`)
-		e.inExecutable(&v.Executable)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inExecutable(open(b, `"executable":`), &v.Executable)
+		b = end(b, at, omitEmpty)
 	}
-	e.str(`"script":`, v.Script)
+	b = str(b, `"script":`, v.Script)
 	{
-		at := e.open(`"user":`)
-		e.inUser(&v.User)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inUser(open(b, `"user":`), &v.User)
+		b = end(b, at, omitEmpty)
 	}
 	if v.Source != 0 {
-		e.name(`"source":`, v.Source.String())
+		b = name(b, `"source":`, v.Source.String())
 	}
-	e.str(`"command_line":`, v.CommandLine)
+	b = str(b, `"command_line":`, v.CommandLine)
+	return b
 }
 
-func (e *encoder) inExecutable(v *model.Executable) {
-	e.str(`"path":`, v.Path)
+func (e *encoder) inExecutable(b []byte, v *model.Executable) []byte {
+	b = str(b, `"path":`, v.Path)
+	return b
 }
 
-func (e *encoder) inUser(v *model.User) {
-	number(e, `"id":`, v.ID)
-	e.str(`"name":`, v.Name)
+func (e *encoder) inUser(b []byte, v *model.User) []byte {
+	b = number(b, `"id":`, v.ID)
+	b = str(b, `"name":`, v.Name)
+	return b
 }
 
-func (e *encoder) inAcceptor(v *model.Acceptor) {
-	intIf(e, `"pid":`, v.PID)
-	e.str(`"name":`, v.Name)
+func (e *encoder) inAcceptor(b []byte, v *model.Acceptor) []byte {
+	b = intIf(b, `"pid":`, v.PID)
+	b = str(b, `"name":`, v.Name)
+	return b
 }
 
-func (e *encoder) inCloser(v *model.Closer) {
-	intIf(e, `"pid":`, v.PID)
-	intIf(e, `"tid":`, v.TID)
-	e.str(`"name":`, v.Name)
+func (e *encoder) inCloser(b []byte, v *model.Closer) []byte {
+	b = intIf(b, `"pid":`, v.PID)
+	b = intIf(b, `"tid":`, v.TID)
+	b = str(b, `"name":`, v.Name)
 	if v.Call != 0 {
-		e.name(`"call":`, v.Call.String())
+		b = name(b, `"call":`, v.Call.String())
 	}
-	intIf(e, `"signal":`, v.Signal)
-	boolean(e, `"oom_killed":`, v.OOM)
+	b = intIf(b, `"signal":`, v.Signal)
+	b = boolean(b, `"oom_killed":`, v.OOM)
+	return b
 }
 
-func (e *encoder) inSignalled(v *model.Signalled) {
-	intIf(e, `"number":`, v.Number)
-	e.timeIf(`"time":`, v.Time)
-	intIf(e, `"pid":`, v.PID)
-	e.str(`"name":`, v.Name)
+func (e *encoder) inSignalled(b []byte, v *model.Signalled) []byte {
+	b = intIf(b, `"number":`, v.Number)
+	b = e.timeIf(b, `"time":`, v.Time)
+	b = intIf(b, `"pid":`, v.PID)
+	b = str(b, `"name":`, v.Name)
+	return b
 }
 
-func (e *encoder) inContainer(v *model.Container) {
-	e.str(`"id":`, v.ID)
-	e.str(`"runtime":`, v.Runtime)
-	e.str(`"name":`, v.Name)
+func (e *encoder) inContainer(b []byte, v *model.Container) []byte {
+	b = str(b, `"id":`, v.ID)
+	b = str(b, `"runtime":`, v.Runtime)
+	b = str(b, `"name":`, v.Name)
+	return b
 }
 
-func (e *encoder) inK8s(v *model.K8s) {
+func (e *encoder) inK8s(b []byte, v *model.K8s) []byte {
 	{
-		at := e.open(`"pod":`)
-		e.inPod(&v.Pod)
-		e.close(at, omitEmpty)
-	}
-	{
-		at := e.open(`"namespace":`)
-		e.inNamespace(&v.Namespace)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inPod(open(b, `"pod":`), &v.Pod)
+		b = end(b, at, omitEmpty)
 	}
 	{
-		at := e.open(`"container":`)
-		e.inNamed(&v.Container)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inNamespace(open(b, `"namespace":`), &v.Namespace)
+		b = end(b, at, omitEmpty)
 	}
+	{
+		at := len(b)
+		b = e.inNamed(open(b, `"container":`), &v.Container)
+		b = end(b, at, omitEmpty)
+	}
+	return b
 }
 
-func (e *encoder) inPod(v *model.Pod) {
-	e.str(`"uid":`, v.UID)
-	e.str(`"name":`, v.Name)
+func (e *encoder) inPod(b []byte, v *model.Pod) []byte {
+	b = str(b, `"uid":`, v.UID)
+	b = str(b, `"name":`, v.Name)
+	return b
 }
 
-func (e *encoder) inNamespace(v *model.Namespace) {
-	e.str(`"name":`, v.Name)
+func (e *encoder) inNamespace(b []byte, v *model.Namespace) []byte {
+	b = str(b, `"name":`, v.Name)
+	return b
 }
 
-func (e *encoder) inNamed(v *model.Named) {
-	e.str(`"name":`, v.Name)
+func (e *encoder) inNamed(b []byte, v *model.Named) []byte {
+	b = str(b, `"name":`, v.Name)
+	return b
 }
 
-func (e *encoder) inCgroup(v *model.Cgroup) {
-	e.str(`"path":`, v.Path)
-	e.flagIf(`"delegated":`, v.Delegated)
+func (e *encoder) inCgroup(b []byte, v *model.Cgroup) []byte {
+	b = str(b, `"path":`, v.Path)
+	b = flagIf(b, `"delegated":`, v.Delegated)
+	return b
 }
 
-func (e *encoder) inSystemd(v *model.Systemd) {
-	e.str(`"unit":`, v.Unit)
+func (e *encoder) inSystemd(b []byte, v *model.Systemd) []byte {
+	b = str(b, `"unit":`, v.Unit)
+	return b
 }
 
-func (e *encoder) inTCP(v *model.TCP) {
+func (e *encoder) inTCP(b []byte, v *model.TCP) []byte {
 	if v.Role != 0 {
-		e.name(`"role":`, v.Role.String())
+		b = name(b, `"role":`, v.Role.String())
 	}
 	shape := shapePart{v.Path, v.Error, v.FIN, v.RST}
-	part(e, &e.parts.shape, shapeSlot(&shape), &shape, (*encoder).shapePart)
+	b = part(e, b, &e.parts.shape, shapeSlot(&shape), &shape, (*encoder).shapePart)
 	{
-		at := e.open(`"bytes":`)
-		e.inBytes(&v.Bytes)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inBytes(open(b, `"bytes":`), &v.Bytes)
+		b = end(b, at, omitEmpty)
 	}
-	number(e, `"retransmits":`, v.Retransmits)
-	number(e, `"srtt_ns":`, v.SRTT)
-	e.timeIf(`"last_sent_time":`, v.LastSent)
-	e.timeIf(`"last_received_time":`, v.LastReceived)
-	number(e, `"idle_ns":`, v.Idle)
+	b = number(b, `"retransmits":`, v.Retransmits)
+	b = number(b, `"srtt_ns":`, v.SRTT)
+	b = e.timeIf(b, `"last_sent_time":`, v.LastSent)
+	b = e.timeIf(b, `"last_received_time":`, v.LastReceived)
+	b = number(b, `"idle_ns":`, v.Idle)
 	if v.LastSpeaker != 0 {
-		e.name(`"last_speaker":`, v.LastSpeaker.String())
+		b = name(b, `"last_speaker":`, v.LastSpeaker.String())
 	}
-	number(e, `"late_data_ns":`, v.LateData)
+	b = number(b, `"late_data_ns":`, v.LateData)
 	{
-		at := e.open(`"segments":`)
-		e.inSegments(&v.Segments)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inSegments(open(b, `"segments":`), &v.Segments)
+		b = end(b, at, omitEmpty)
 	}
-	number(e, `"unacked_wait_ns":`, v.UnackedWait)
-	number(e, `"mss":`, v.MSS)
-	number(e, `"pmtu":`, v.PMTU)
-	number(e, `"peer_window":`, v.PeerWindow)
-	boolean(e, `"full_size_acked":`, v.FullSizeAcked)
+	b = number(b, `"unacked_wait_ns":`, v.UnackedWait)
+	b = number(b, `"mss":`, v.MSS)
+	b = number(b, `"pmtu":`, v.PMTU)
+	b = number(b, `"peer_window":`, v.PeerWindow)
+	b = boolean(b, `"full_size_acked":`, v.FullSizeAcked)
 	{
-		at := e.open(`"limited":`)
-		e.inLimited(&v.Limited)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inLimited(open(b, `"limited":`), &v.Limited)
+		b = end(b, at, omitEmpty)
 	}
-	boolean(e, `"syn_cookie":`, v.SYNCookie)
+	b = boolean(b, `"syn_cookie":`, v.SYNCookie)
 	if !e.usual || !v.FastOpen.Is(false) {
-		boolean(e, `"fast_open":`, v.FastOpen)
+		b = boolean(b, `"fast_open":`, v.FastOpen)
 	}
-	e.fingerprint(`"fingerprint":`, &v.Fingerprint)
-	boolean(e, `"time_wait":`, v.TimeWait)
-	e.flagIf(`"loopback":`, v.Loopback)
-	e.flagIf(`"preexisting":`, v.Preexisting)
+	b = fingerprint(b, `"fingerprint":`, &v.Fingerprint)
+	b = boolean(b, `"time_wait":`, v.TimeWait)
+	b = flagIf(b, `"loopback":`, v.Loopback)
+	b = flagIf(b, `"preexisting":`, v.Preexisting)
+	return b
 }
 
 // shapePart is what is kept as one text.
@@ -456,174 +492,183 @@ type shapePart struct {
 	RST   model.RST
 }
 
-func (e *encoder) shapePart(v *shapePart) {
-	e.path(`"path":`, &v.Path)
-	e.str(`"error":`, v.Error)
+func (e *encoder) shapePart(b []byte, v *shapePart) []byte {
+	b = path(b, `"path":`, &v.Path)
+	b = str(b, `"error":`, v.Error)
 	{
-		at := e.open(`"fin":`)
-		e.inFIN(&v.FIN)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inFIN(open(b, `"fin":`), &v.FIN)
+		b = end(b, at, omitEmpty)
 	}
 	{
-		at := e.open(`"rst":`)
-		e.inRST(&v.RST)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inRST(open(b, `"rst":`), &v.RST)
+		b = end(b, at, omitEmpty)
 	}
+	return b
 }
 
-func (e *encoder) inFIN(v *model.FIN) {
-	boolean(e, `"sent":`, v.Sent)
-	boolean(e, `"received":`, v.Received)
+func (e *encoder) inFIN(b []byte, v *model.FIN) []byte {
+	b = boolean(b, `"sent":`, v.Sent)
+	b = boolean(b, `"received":`, v.Received)
+	return b
 }
 
-func (e *encoder) inRST(v *model.RST) {
-	boolean(e, `"sent":`, v.Sent)
-	boolean(e, `"received":`, v.Received)
-	e.str(`"reason":`, v.Reason)
+func (e *encoder) inRST(b []byte, v *model.RST) []byte {
+	b = boolean(b, `"sent":`, v.Sent)
+	b = boolean(b, `"received":`, v.Received)
+	b = str(b, `"reason":`, v.Reason)
+	return b
 }
 
-func (e *encoder) inBytes(v *model.Bytes) {
-	number(e, `"sent":`, v.Sent)
-	number(e, `"received":`, v.Received)
-	number(e, `"unsent":`, v.Unsent)
-	number(e, `"unacked":`, v.Unacked)
-	number(e, `"unread":`, v.Unread)
-	number(e, `"retransmitted":`, v.Retransmitted)
+func (e *encoder) inBytes(b []byte, v *model.Bytes) []byte {
+	b = number(b, `"sent":`, v.Sent)
+	b = number(b, `"received":`, v.Received)
+	b = number(b, `"unsent":`, v.Unsent)
+	b = number(b, `"unacked":`, v.Unacked)
+	b = number(b, `"unread":`, v.Unread)
+	b = number(b, `"retransmitted":`, v.Retransmitted)
+	return b
 }
 
-func (e *encoder) inSegments(v *model.Segments) {
-	number(e, `"in":`, v.In)
-	number(e, `"out":`, v.Out)
+func (e *encoder) inSegments(b []byte, v *model.Segments) []byte {
+	b = number(b, `"in":`, v.In)
+	b = number(b, `"out":`, v.Out)
+	return b
 }
 
-func (e *encoder) inLimited(v *model.Limited) {
+func (e *encoder) inLimited(b []byte, v *model.Limited) []byte {
 	if !e.usual || !v.Busy.Is(0) {
-		number(e, `"busy_ns":`, v.Busy)
+		b = number(b, `"busy_ns":`, v.Busy)
 	}
 	if !e.usual || !v.Receiver.Is(0) {
-		number(e, `"receiver_ns":`, v.Receiver)
+		b = number(b, `"receiver_ns":`, v.Receiver)
 	}
 	if !e.usual || !v.Sender.Is(0) {
-		number(e, `"sender_ns":`, v.Sender)
+		b = number(b, `"sender_ns":`, v.Sender)
 	}
+	return b
 }
 
-func (e *encoder) inPeerProcess(v *model.PeerProcess) {
-	intIf(e, `"pid":`, v.PID)
-	e.str(`"name":`, v.Name)
+func (e *encoder) inPeerProcess(b []byte, v *model.PeerProcess) []byte {
+	b = intIf(b, `"pid":`, v.PID)
+	b = str(b, `"name":`, v.Name)
 	{
-		at := e.open(`"container":`)
-		e.inContainer(&v.Container)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inContainer(open(b, `"container":`), &v.Container)
+		b = end(b, at, omitEmpty)
 	}
 	{
-		at := e.open(`"k8s":`)
-		e.inK8s(&v.K8s)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inK8s(open(b, `"k8s":`), &v.K8s)
+		b = end(b, at, omitEmpty)
 	}
+	return b
 }
 
-func (e *encoder) inLinger(v *model.Linger) {
-	boolean(e, `"on":`, v.On)
-	number(e, `"seconds":`, v.Seconds)
+func (e *encoder) inLinger(b []byte, v *model.Linger) []byte {
+	b = boolean(b, `"on":`, v.On)
+	b = number(b, `"seconds":`, v.Seconds)
 	if e.judged.LingerOutcome != 0 {
-		e.name(`"outcome":`, e.judged.LingerOutcome.String())
+		b = name(b, `"outcome":`, e.judged.LingerOutcome.String())
 	}
+	return b
 }
 
-func (e *encoder) inEvidence(v *model.Evidence) {
-	e.flagIf(`"usual":`, e.usual)
+func (e *encoder) inEvidence(b []byte, v *model.Evidence) []byte {
+	b = flagIf(b, `"usual":`, e.usual)
 	if !e.usual || !v.Owned.Is(false) {
-		boolean(e, `"owned":`, v.Owned)
+		b = boolean(b, `"owned":`, v.Owned)
 	}
 	if !e.usual || !v.Dead.Is(true) {
-		boolean(e, `"dead":`, v.Dead)
+		b = boolean(b, `"dead":`, v.Dead)
 	}
 	if v.Descriptor != 0 && (!e.usual || v.Descriptor.String() != "none") {
-		e.name(`"descriptor":`, v.Descriptor.String())
+		b = name(b, `"descriptor":`, v.Descriptor.String())
 	}
 	if !e.usual || !v.Shutdown.Is(3) {
-		number(e, `"shutdown":`, v.Shutdown)
+		b = number(b, `"shutdown":`, v.Shutdown)
 	}
 	if !e.usual || !v.FINAcked.Is(true) {
-		boolean(e, `"fin_acked":`, v.FINAcked)
+		b = boolean(b, `"fin_acked":`, v.FINAcked)
 	}
-	e.str(`"soft_error":`, v.SoftError)
-	boolean(e, `"icmp_watched":`, v.ICMPWatched)
-	e.flagIf(`"no_port":`, v.NoPort)
-	e.flagIf(`"rst_received_before":`, v.RSTReceivedBefore)
-	e.flagIf(`"rst_sent_before":`, v.RSTSentBefore)
-	e.flagIf(`"rst_sent_after":`, v.RSTSentAfter)
-	e.flagIf(`"rst_reply_after":`, v.RSTReplyAfter)
-	e.flagIf(`"rst_reply_time_wait":`, v.RSTReplyTimeWait)
-	boolean(e, `"rst_flag":`, v.RSTFlag)
-	e.flagIf(`"rst_here":`, v.RSTHere)
-	e.flagIf(`"peer_open":`, v.PeerOpen)
+	b = str(b, `"soft_error":`, v.SoftError)
+	b = boolean(b, `"icmp_watched":`, v.ICMPWatched)
+	b = flagIf(b, `"no_port":`, v.NoPort)
+	b = flagIf(b, `"rst_received_before":`, v.RSTReceivedBefore)
+	b = flagIf(b, `"rst_sent_before":`, v.RSTSentBefore)
+	b = flagIf(b, `"rst_sent_after":`, v.RSTSentAfter)
+	b = flagIf(b, `"rst_reply_after":`, v.RSTReplyAfter)
+	b = flagIf(b, `"rst_reply_time_wait":`, v.RSTReplyTimeWait)
+	b = boolean(b, `"rst_flag":`, v.RSTFlag)
+	b = flagIf(b, `"rst_here":`, v.RSTHere)
+	b = flagIf(b, `"peer_open":`, v.PeerOpen)
 	if !e.usual || !v.TimerRetransmits.Is(0) {
-		number(e, `"timer_retransmits":`, v.TimerRetransmits)
+		b = number(b, `"timer_retransmits":`, v.TimerRetransmits)
 	}
 	if !e.usual || !v.TimerProbes.Is(0) {
-		number(e, `"timer_probes":`, v.TimerProbes)
+		b = number(b, `"timer_probes":`, v.TimerProbes)
 	}
-	e.flagIf(`"window_open":`, v.WindowOpen)
+	b = flagIf(b, `"window_open":`, v.WindowOpen)
 	if !e.usual || !v.UserTimeout.Is(0) {
-		number(e, `"user_timeout_ns":`, v.UserTimeout)
+		b = number(b, `"user_timeout_ns":`, v.UserTimeout)
 	}
 	if !e.usual || !v.Linger2.Is(0) {
-		number(e, `"linger2":`, v.Linger2)
+		b = number(b, `"linger2":`, v.Linger2)
 	}
 	if !e.usual || !v.Keepalive.Is(false) {
-		boolean(e, `"keepalive":`, v.Keepalive)
+		b = boolean(b, `"keepalive":`, v.Keepalive)
 	}
-	e.flagIf(`"repair":`, v.Repair)
-	e.flagIf(`"mptcp":`, v.MPTCP)
+	b = flagIf(b, `"repair":`, v.Repair)
+	b = flagIf(b, `"mptcp":`, v.MPTCP)
 	{
-		at := e.open(`"linger_wait":`)
-		e.inLingerWait(&v.Wait)
-		e.close(at, omitEmpty)
+		at := len(b)
+		b = e.inLingerWait(open(b, `"linger_wait":`), &v.Wait)
+		b = end(b, at, omitEmpty)
 	}
-	e.observations(`"observed":`, &v.Seen)
-	e.observations(`"notices":`, &v.Announced)
-	e.observations(`"inferred":`, &v.Inferred)
-	e.str(`"inferred_why":`, v.InferredWhy)
+	b = observations(b, `"observed":`, &v.Seen)
+	b = observations(b, `"notices":`, &v.Announced)
+	b = observations(b, `"inferred":`, &v.Inferred)
+	b = str(b, `"inferred_why":`, v.InferredWhy)
 	if v.AbortReason != 0 {
-		e.name(`"abort_reason":`, v.AbortReason.String())
+		b = name(b, `"abort_reason":`, v.AbortReason.String())
 	}
-	boolean(e, `"abort_in_close":`, v.AbortInClose)
-	e.flagIf(`"process_gone":`, v.ProcessGone)
+	b = boolean(b, `"abort_in_close":`, v.AbortInClose)
+	b = flagIf(b, `"process_gone":`, v.ProcessGone)
 	if len(v.Events) > 0 {
-		e.key(`"events":`)
-		e.b = append(e.b, '[')
+		b = append(append(b, `"events":`...), '[')
 		for i := range v.Events {
-			at := e.open("")
-			e.inEventRef(&v.Events[i])
-			e.close(at, keepEmpty)
+			at := len(b)
+			b = end(e.inEventRef(open(b, ""), &v.Events[i]), at, keepEmpty)
 		}
-		e.endList()
+		b = endList(b)
 	}
-	e.timeIf(`"first_fin_time":`, v.FirstFIN)
-	e.timeIf(`"close_time":`, v.CloseTime)
-	e.flagIf(`"gap":`, v.Gap)
-	e.flagIf(`"uncounted":`, v.Uncounted)
-	e.flagIf(`"later":`, v.Later)
+	b = e.timeIf(b, `"first_fin_time":`, v.FirstFIN)
+	b = e.timeIf(b, `"close_time":`, v.CloseTime)
+	b = flagIf(b, `"gap":`, v.Gap)
+	b = flagIf(b, `"uncounted":`, v.Uncounted)
+	b = flagIf(b, `"later":`, v.Later)
+	return b
 }
 
-func (e *encoder) inLingerWait(v *model.LingerWait) {
-	e.flagIf(`"began":`, v.Began)
-	e.flagIf(`"exiting":`, v.Exiting)
-	number(e, `"left_ns":`, v.Left)
-	e.flagIf(`"left_dead":`, v.LeftDead)
-	e.flagIf(`"left_owned":`, v.LeftOwned)
-	number(e, `"waiting_ns":`, v.Waiting)
-	number(e, `"orphaned_ns":`, v.Orphaned)
-	number(e, `"returned_ns":`, v.Returned)
-	e.flagIf(`"timer_expired":`, v.TimerExpired)
+func (e *encoder) inLingerWait(b []byte, v *model.LingerWait) []byte {
+	b = flagIf(b, `"began":`, v.Began)
+	b = flagIf(b, `"exiting":`, v.Exiting)
+	b = number(b, `"left_ns":`, v.Left)
+	b = flagIf(b, `"left_dead":`, v.LeftDead)
+	b = flagIf(b, `"left_owned":`, v.LeftOwned)
+	b = number(b, `"waiting_ns":`, v.Waiting)
+	b = number(b, `"orphaned_ns":`, v.Orphaned)
+	b = number(b, `"returned_ns":`, v.Returned)
+	b = flagIf(b, `"timer_expired":`, v.TimerExpired)
+	return b
 }
 
-func (e *encoder) inEventRef(v *model.EventRef) {
-	e.str(`"provider":`, v.Provider)
-	e.uint(`"id":`, uint64(v.ID))
-	number(e, `"reason":`, v.Reason)
+func (e *encoder) inEventRef(b []byte, v *model.EventRef) []byte {
+	b = str(b, `"provider":`, v.Provider)
+	b = uinteger(b, `"id":`, uint64(v.ID))
+	b = number(b, `"reason":`, v.Reason)
+	return b
 }
 
 // judged are members of the judgement that stand in objects of the facts.

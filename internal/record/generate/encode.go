@@ -12,7 +12,7 @@ func encoder(s *spec) string {
 	w := &encoding{written: map[string]bool{}}
 	w.printf("%spackage record\n\nimport \"github.com/closetrace/closetrace/model\"\n", generated)
 	w.printf("\n// own writes the members that a kind has for itself, and reports whether there are\n// no others.\n")
-	w.printf("func (e *encoder) own(r *model.Record) (whole bool) {\nswitch r.Kind {\n")
+	w.printf("func (e *encoder) own(b []byte, r *model.Record) (_ []byte, whole bool) {\nswitch r.Kind {\n")
 	for _, k := range s.kinds {
 		if members := membersOf(s, k); len(members) > 0 {
 			w.printf("case model.%s:\n", k.constant)
@@ -20,11 +20,11 @@ func encoder(s *spec) string {
 				w.member(m, "r")
 			}
 			if !isEnd(s, k) {
-				w.printf("return true\n")
+				w.printf("return b, true\n")
 			}
 		}
 	}
-	w.printf("default:\n}\nreturn false\n}\n")
+	w.printf("default:\n}\nreturn b, false\n}\n")
 	for _, m := range s.own {
 		switch {
 		case m.inline:
@@ -102,7 +102,7 @@ func (w *encoding) printf(format string, args ...any) { fmt.Fprintf(w, format, a
 
 func (w *encoding) member(m member, owner string) {
 	if m.inline {
-		w.printf("e.%s(&%s.%s)\n", method(m.goType), owner, m.goName)
+		w.printf("b = e.%s(b, &%s.%s)\n", method(m.goType), owner, m.goName)
 		return
 	}
 	w.field(m.field, owner)
@@ -114,9 +114,9 @@ func (w *encoding) method(name, goType, owner string, fields []*field) {
 		return
 	}
 	w.written[name] = true
-	w.printf("\nfunc (e *encoder) %s(v *%s) {\n", name, goType)
+	w.printf("\nfunc (e *encoder) %s(b []byte, v *%s) []byte {\n", name, goType)
 	if owner == "Evidence" {
-		w.printf("e.flagIf(%s, e.usual)\n", usualMark.key())
+		w.printf("b = flagIf(b, %s, e.usual)\n", usualMark.key())
 	}
 	inside := false
 	var current *part
@@ -134,7 +134,7 @@ func (w *encoding) method(name, goType, owner string, fields []*field) {
 			inside = false
 		}
 	}
-	w.printf("}\n")
+	w.printf("return b\n}\n")
 	for i := range parts {
 		if parts[i].owner == owner {
 			w.part(&parts[i], fields)
@@ -169,33 +169,33 @@ func (p *part) of(fields []*field) []*field {
 func (w *encoding) call(p *part, fields []*field) {
 	values := p.of(fields)
 	if len(values) == 1 {
-		w.printf("part(e, &e.parts.%[1]s, %[1]sSlot(&v.%[2]s), &v.%[2]s, (*encoder).%[1]sPart)\n", p.name, values[0].goName)
+		w.printf("b = part(e, b, &e.parts.%[1]s, %[1]sSlot(&v.%[2]s), &v.%[2]s, (*encoder).%[1]sPart)\n", p.name, values[0].goName)
 		return
 	}
 	w.printf("%s := %sPart{", p.name, p.name)
 	for _, f := range values {
 		w.printf("v.%s,", f.goName)
 	}
-	w.printf("}\npart(e, &e.parts.%[1]s, %[1]sSlot(&%[1]s), &%[1]s, (*encoder).%[1]sPart)\n", p.name)
+	w.printf("}\nb = part(e, b, &e.parts.%[1]s, %[1]sSlot(&%[1]s), &%[1]s, (*encoder).%[1]sPart)\n", p.name)
 }
 
 func (w *encoding) part(p *part, fields []*field) {
 	values := p.of(fields)
 	if len(values) == 1 {
-		w.printf("\nfunc (e *encoder) %sPart(v *%s) {\n", p.name, values[0].inModel())
+		w.printf("\nfunc (e *encoder) %sPart(b []byte, v *%s) []byte {\n", p.name, values[0].inModel())
 		w.value(values[0], "(*v)", "v")
-		w.printf("}\n")
+		w.printf("return b\n}\n")
 		return
 	}
 	w.printf("\n// %sPart is what is kept as one text.\ntype %sPart struct {\n", p.name, p.name)
 	for _, f := range values {
 		w.printf("%s %s\n", f.goName, f.inModel())
 	}
-	w.printf("}\n\nfunc (e *encoder) %sPart(v *%sPart) {\n", p.name, p.name)
+	w.printf("}\n\nfunc (e *encoder) %sPart(b []byte, v *%sPart) []byte {\n", p.name, p.name)
 	for _, f := range values {
 		w.field(f, "v")
 	}
-	w.printf("}\n")
+	w.printf("return b\n}\n")
 }
 
 func (w *encoding) field(f *field, owner string) {
@@ -208,7 +208,7 @@ func (w *encoding) value(f *field, v, p string) {
 	key := f.key()
 	switch {
 	case f.usual != "" && f.class == name:
-		w.printf("if %[2]s != 0 && (!e.usual || %[2]s.String() != %[3]q) {\ne.name(%[1]s, %[2]s.String())\n}\n", key, v, f.usual)
+		w.printf("if %[2]s != 0 && (!e.usual || %[2]s.String() != %[3]q) {\nb = name(b, %[1]s, %[2]s.String())\n}\n", key, v, f.usual)
 	case f.usual != "":
 		w.printf("if !e.usual || !%s.Is(%s) {\n", v, f.usual)
 		rest := *f
@@ -216,49 +216,49 @@ func (w *encoding) value(f *field, v, p string) {
 		w.value(&rest, v, p)
 		w.printf("}\n")
 	case f.optional && f.class == boolean:
-		w.printf("boolean(e, %s, %s)\n", key, v)
+		w.printf("b = boolean(b, %s, %s)\n", key, v)
 	case f.optional:
-		w.printf("number(e, %s, %s)\n", key, v)
+		w.printf("b = number(b, %s, %s)\n", key, v)
 	case f.class == text:
-		w.printf("e.str(%s, %s)\n", key, v)
+		w.printf("b = str(b, %s, %s)\n", key, v)
 	case f.derived:
-		w.printf("e.word(%s, %s())\n", key, v)
+		w.printf("b = word(b, %s, %s())\n", key, v)
 	case f.class == name && f.omit:
-		w.printf("if %s != 0 {\ne.name(%s, %s.String())\n}\n", v, key, v)
+		w.printf("if %s != 0 {\nb = name(b, %s, %s.String())\n}\n", v, key, v)
 	case f.class == name:
-		w.printf("e.name(%s, %s.String())\n", key, v)
+		w.printf("b = name(b, %s, %s.String())\n", key, v)
 	case f.class == object:
 		empty := "e.empty"
 		if f.omit {
 			empty = "omitEmpty"
 		}
-		w.printf("{\nat := e.open(%s)\ne.in%s(%s)\ne.close(at, %s)\n}\n", key, f.goType, p, empty)
+		w.printf("{\nat := len(b)\nb = e.in%[2]s(open(b, %[1]s), %[3]s)\nb = end(b, at, %[4]s)\n}\n", key, f.goType, p, empty)
 	case f.class == objects:
-		w.printf("if len(%s) > 0 {\ne.key(%s)\ne.b = append(e.b, '[')\nfor i := range %s {\n", v, key, v)
-		w.printf("at := e.open(\"\")\ne.in%s(&%s[i])\ne.close(at, keepEmpty)\n}\ne.endList()\n}\n", f.goType, v)
+		w.printf("if len(%s) > 0 {\nb = append(append(b, %s...), '[')\nfor i := range %s {\n", v, key, v)
+		w.printf("at := len(b)\nb = end(e.in%s(open(b, \"\"), &%s[i]), at, keepEmpty)\n}\nb = endList(b)\n}\n", f.goType, v)
 	case f.class == special:
-		w.printf("e.%s(%s, %s)\n", lower(f.goType), key, p)
+		w.printf("b = %s(b, %s, %s)\n", lower(f.goType), key, p)
 	case f.class == number:
 		w.integer(f, key, v)
 	default:
-		writer := map[class]string{boolean: "flag", moment: "time", address: "address", counts: "counts"}[f.class]
+		writer := map[class]string{boolean: "flag", moment: "e.time", address: "address", counts: "counts"}[f.class]
 		if f.omit {
 			writer += "If"
 		}
-		w.printf("e.%s(%s, %s)\n", writer, key, v)
+		w.printf("b = %s(b, %s, %s)\n", writer, key, v)
 	}
 }
 
 func (w *encoding) integer(f *field, key, v string) {
 	switch unsigned := strings.HasPrefix(f.goType, "uint"); {
 	case f.omit && unsigned:
-		w.printf("uintIf(e, %s, %s)\n", key, v)
+		w.printf("b = uintIf(b, %s, %s)\n", key, v)
 	case f.omit:
-		w.printf("intIf(e, %s, %s)\n", key, v)
+		w.printf("b = intIf(b, %s, %s)\n", key, v)
 	case unsigned:
-		w.printf("e.uint(%s, uint64(%s))\n", key, v)
+		w.printf("b = uinteger(b, %s, uint64(%s))\n", key, v)
 	default:
-		w.printf("number(e, %s, model.Some(%s))\n", key, v)
+		w.printf("b = number(b, %s, model.Some(%s))\n", key, v)
 	}
 }
 
