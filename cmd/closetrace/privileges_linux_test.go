@@ -59,6 +59,9 @@ func TestGroupOfUse(t *testing.T) {
 	if r.code != exitOK || !strings.Contains(r.out, "linger-zero") {
 		t.Errorf("a member's demo: exit %d: %s\n%s", r.code, r.errors, r.out)
 	}
+	if r = runProgram(t, exec.Command(path, "live", "--plain", "--duration", "10ms")); r.code != exitOK {
+		t.Errorf("root, with the same file: exit %d: %s", r.code, r.errors)
+	}
 	if err := asNobody(nil, path, "version").Run(); !os.IsPermission(err) {
 		t.Errorf("no member: %v, want that it can't be executed", err)
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"syscall"
@@ -68,8 +69,9 @@ func shrinkBounds() error {
 	if !Held(unix.CAP_SETPCAP) {
 		return nil
 	}
+	keep := append(fileCapabilities(), helperBounds...)
 	for _, c := range bounds() {
-		if slices.Contains(helperBounds, c) {
+		if slices.Contains(keep, c) {
 			continue
 		}
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
@@ -77,6 +79,22 @@ func shrinkBounds() error {
 		}
 	}
 	return nil
+}
+
+// fileCapabilities are those of this program's file, as the packages set them. The kernel
+// does not execute it, not even for root, by a thread whose bounding set lacks one
+// (security/commoncap.c, bprm_caps_from_vfs_caps: EPERM).
+func fileCapabilities() (has []uintptr) {
+	var data [24]byte // struct vfs_ns_cap_data: a word, permitted and inheritable twice, another word
+	if n, err := unix.Getxattr("/proc/self/exe", "security.capability", data[:]); err != nil || n < 20 {
+		return nil
+	}
+	for c := range uintptr(64) {
+		if binary.LittleEndian.Uint32(data[4+8*(c/32):])>>(c%32)&1 == 1 {
+			has = append(has, c)
+		}
+	}
+	return has
 }
 
 // become changes user and groups of all threads. Permitted capabilities stay until
