@@ -154,6 +154,9 @@ func (e *end) gap() time.Duration {
 	if e.lastSent == 0 || e.lastReceived == 0 {
 		return unknown
 	}
+	if sending := e.lastSent.Sub(e.lastReceived); sending > 0 && e.busy >= sending/2 {
+		return unknown // it has been sending all that time
+	}
 	return max(e.lastSent.Sub(e.lastReceived), e.lastReceived.Sub(e.lastSent))
 }
 

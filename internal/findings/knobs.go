@@ -18,17 +18,19 @@ type knobs struct {
 // programs is from the programs' manuals: gunicorn's settings, Node's http.Server and
 // http.Agent, nginx's core and upstream modules, HAProxy's section 4.2, redis.conf, PgBouncer's
 // config, PostgreSQL's and MariaDB's server variables, Apache's core and MPM directives,
-// php-fpm.conf, uWSGI's options, Puma's DSL, Envoy's HTTP connection manager, sshd_config, lighttpd's server module, varnishd's parameters (its threads are
+// php-fpm.conf, uWSGI's options, Puma's DSL, Envoy's HTTP connection manager, sshd_config, lighttpd's server module, mosquitto.conf, socat(1), varnishd's parameters (its threads are
 // called cache-main and cache-worker).
 var programs = [...]knobs{
+	{program: "mosquitto", idle: "the client's keep-alive, 1.5 times it", most: "max_connections"},
+	{program: "socat", idle: "-T"},
 	{program: "gunicorn", idle: "--keep-alive", limit: "--timeout", backlog: "--backlog"},
-	{program: "node", idle: "server.keepAliveTimeout", pool: "http.Agent timeout", backlog: "backlog of server.listen()"},
+	{program: "node", idle: "server.keepAliveTimeout", pool: "http.Agent timeout", backlog: "backlog of server.listen()", most: "server.maxConnections"},
 	{program: "nginx", idle: "keepalive_timeout", pool: "keepalive_timeout in upstream {}", limit: "worker_shutdown_timeout", backlog: "listen ... backlog=", write: "send_timeout", body: "client_max_body_size", most: "worker_connections, limit_conn"},
 	{program: "haproxy", idle: "timeout http-keep-alive, timeout client", pool: "pool-purge-delay", backlog: "backlog", write: "timeout client, timeout server", most: "maxconn"},
 	{program: "redis", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
 	{program: "valkey", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
-	{program: "pgbouncer", idle: "client_idle_timeout", pool: "server_idle_timeout, server_lifetime", backlog: "listen_backlog", most: "max_client_conn"},
-	{program: "postgres", idle: "idle_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout", most: "max_connections"},
+	{program: "pgbouncer", idle: "client_idle_timeout; of requests that wait, query_wait_timeout", pool: "server_idle_timeout, server_lifetime", backlog: "listen_backlog", most: "max_client_conn"},
+	{program: "postgres", idle: "idle_session_timeout, idle_in_transaction_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout", most: "max_connections"},
 	{program: "mariadb", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
 	{program: "mysqld", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
 	{program: "apache2", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
@@ -40,7 +42,7 @@ var programs = [...]knobs{
 	{program: "unicorn", limit: "timeout", backlog: "listen :backlog"},
 	{program: "envoy", idle: "common_http_protocol_options.idle_timeout", pool: "common_http_protocol_options.idle_timeout of the cluster", backlog: "tcp_backlog_size"},
 	{program: "memcached", idle: "-o idle_timeout", backlog: "-b", body: "-I", most: "-c"},
-	{program: "sshd", limit: "LoginGraceTime", most: "MaxStartups"},
+	{program: "sshd", idle: "ClientAliveInterval, ClientAliveCountMax", limit: "LoginGraceTime", most: "MaxStartups"},
 	{program: "lighttpd", idle: "server.max-keep-alive-idle", write: "server.max-write-idle", body: "server.max-request-size", most: "server.max-connections"},
 	{program: "varnishd", idle: "timeout_idle", pool: "backend_idle_timeout"},
 	{program: "cache-", idle: "timeout_idle", pool: "backend_idle_timeout"},

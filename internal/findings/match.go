@@ -188,6 +188,9 @@ func requestLost(m *match) bool {
 		x.initiator == model.InitiatorPeer || x.unread <= 0 || x.unread >= small {
 		return false
 	}
+	if unread(x) {
+		return false // turned-away
+	}
 	if x.spoke() { // it has answered before: was this another request?
 		gap := x.gap()
 		if gap >= 0 && gap < idleLeast || x.speaker == model.SideLocal {
@@ -229,6 +232,7 @@ func gaveUp(m *match) bool {
 		return false
 	}
 	m.idle, m.inferred = x.idle, true
+	m.detail, m.told = x.endedBy()
 	return x.lastSent.Sub(x.began) < time.Second
 }
 

@@ -37,20 +37,37 @@ func turnedAway(m *match) bool {
 	if x.cause == model.CauseFIN {
 		return m.other == nil || m.other.sent <= 0
 	}
-	return x.sent > 0 && (x.cause == model.CauseDataAfterClose || x.cause == model.CauseUnreadData)
+	return unread(x) || x.sent > 0 && (x.cause == model.CauseDataAfterClose || x.cause == model.CauseUnreadData)
 }
 
-// refusedLogin: PostgreSQL or a pooler answered the first message by less than any session
-// begins with (its parameters, 300 bytes), and by more than a question for a password (24).
-func refusedLogin(x *end) bool {
-	return x.passive() && slices.Contains(farewellPorts, x.port()) && x.verdict == model.Graceful && x.told == 0 && x.signal == 0 &&
-		x.sent >= 40 && x.sent < 300 && x.received > 0 && x.received < bodyLeast && x.duration >= 0 && x.duration < 5*time.Second
+// unread: a server closed as soon as it had accepted, and has read nothing of a request that
+// had come.
+func unread(x *end) bool {
+	return x.cause == model.CauseUnreadData && x.passive() && x.initiator == model.InitiatorLocal && x.told == 0 && !x.spoke() &&
+		(x.call == model.CallClose || x.call == model.CallShutdown) && x.unread > 0 && x.unread == x.received && x.duration >= 0 && x.duration < doorTime
 }
+
+// refusedLogin: a database answered the first message by an error, and that was all.
+func refusedLogin(x *end) bool {
+	if !x.passive() || x.verdict != model.Graceful || x.told != 0 || x.signal != 0 || x.sent < 40 || x.sent >= 300 ||
+		x.received <= 0 || x.received >= bodyLeast || x.duration < 0 || x.duration >= time.Second {
+		return false // later: it had waited for the login, and said so
+	}
+	if slices.Contains(farewellPorts, x.port()) {
+		// Any session begins with more (PostgreSQL's parameters, 300 bytes), and a question for a
+		// password has less (24).
+		return true
+	}
+	// MySQL's greeting, and an error: a client ends its session by COM_QUIT, so that it speaks last.
+	return x.port() == mysqlPort && leftBySelf(x) && x.speaker == model.SideLocal && x.idle < idleLeast
+}
+
+const mysqlPort = 3306
 
 // tlsAlert: all that a server said is an alert in clear, 7 bytes (RFC 8446, 5.1 and 6): it takes
 // none of the client's versions, ciphers or names.
 func tlsAlert(x *end) bool {
-	return x.passive() && tls(x) && x.sent == 7 && x.received > 0 && x.verdict == model.Graceful
+	return x.passive() && tls(x) && x.sent == 7 && x.received > 0 && x.verdict == model.Graceful && x.duration >= 0 && x.duration < time.Second
 }
 
 // restartRace: a server that was told to end, or that closed all at one moment, was sent

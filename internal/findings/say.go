@@ -169,13 +169,6 @@ func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-func sayGaveUp(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["waited_ns"] = int64(g.idle.mean())
-	f.Title = fmt.Sprintf("%s gave up %s to %s port %d that had no answer after %s.", cmp.Or(g.key.process, "a process"),
-		plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
-	return true
-}
-
 func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["requests_lost"] = int64(g.count)
 	closer, sender := g.who(), g.whom()
@@ -342,7 +335,11 @@ func (g *group) sayIdle(f *Finding, closer string) bool {
 		within = fmt.Sprintf(" && tcp.idle_ns >= %d && tcp.idle_ns < %d", from, to)
 	}
 	f.Filter = strings.Replace(f.Filter, idleTerm, within, 1)
-	f.Title = fmt.Sprintf("%s closes connections that were idle for %s%s: %s so far.", closer, human.Duration(idle), hint(idle, knownCloser(g)), plural(n, "one", ""))
+	when := "that were idle for " + human.Duration(idle)
+	if g.gaps {
+		when = "with a farewell when the last message is " + human.Duration(idle) + " old"
+	}
+	f.Title = fmt.Sprintf("%s closes connections %s%s: %s so far.", closer, when, hint(idle, knownCloser(g)), plural(n, "one", ""))
 	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
 	return true
 }

@@ -38,15 +38,30 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 
 // sayRefused is turned-away of a server that has read the first message.
 func (g *group) sayRefused(f *Finding) bool {
-	what, why, size := "login", "an error: a session begins with more", "tcp.bytes.sent >= 40 && tcp.bytes.sent < 300"
-	f.Advice = "The server's log says why: it is full" + bracket(knobsOf(g.key.process).most) + ", the password, the user or the database is wrong, or its access list has no line for this client (pg_hba.conf)."
-	if !slices.Contains(farewellPorts, g.key.port) {
+	what, why, size := "login", "an error: no session is so short", "tcp.bytes.sent >= 40 && tcp.bytes.sent < 300"
+	f.Advice = "The server's log says why: it is full" + bracket(knobsOf(g.key.process).most) + ", the password, the user or the database is wrong, or its access list lacks this client (pg_hba.conf; MariaDB's users by host, max_connect_errors)."
+	if g.key.port == mysqlPort {
+		size += ` && tcp.last_speaker == "local"`
+	} else if !slices.Contains(farewellPorts, g.key.port) {
 		what, why, size = "TLS handshake", "an alert", "tcp.bytes.sent == 7"
 		f.Advice = "The server takes none of the client's TLS versions, ciphers or server names: compare its settings (nginx ssl_protocols, ssl_ciphers) with the client's (openssl s_client -connect shows the alert), or plain text came to its TLS port."
 	}
-	f.Filter = strings.Replace(f.Filter, atTheDoor, `tcp.role == "passive" && verdict == "graceful" && `+size, 1)
+	f.Filter = strings.Replace(f.Filter, atTheDoor, `tcp.role == "passive" && verdict == "graceful" && duration_ns < 1000000000 && `+size, 1)
 	f.Title = fmt.Sprintf("%s refused %s of %s: it answered the first message with %s (%s) and closed.",
 		g.who(), plural(g.count, what, what+"s"), g.whom(), human.Bytes(g.bytes/max(g.count, 1)), why)
+	return true
+}
+
+func sayGaveUp(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["waited_ns"] = int64(g.idle.mean())
+	if g.detail != "" {
+		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", cmp.Or(g.key.process, "a process"), g.detail, g.sender(),
+			plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
+		f.Advice = "The client did not give up by itself: who sent the signal (timeout, a supervisor, a person)? Its server answers to nobody."
+		return true
+	}
+	f.Title = fmt.Sprintf("%s gave up %s to %s port %d that had no answer after %s.", cmp.Or(g.key.process, "a process"),
+		plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
 	return true
 }
 

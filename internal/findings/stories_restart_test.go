@@ -77,6 +77,11 @@ var restarts = []story{
 			for i := range 4 {
 				s.end(sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(87, 71), idle(0),
 					by(model.InitiatorPeer), call(model.CallExit, 0), lasted(30*ms))
+				// A login that did not come (client_login_timeout).
+				if i == 0 {
+					s.end(4*sec, "postgres", model.Passive, "10.6.0.2:5432", "10.6.0.1:7000", model.CauseFIN, graceful, bytes(43, 8), spoke(0, 3*sec),
+						by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*sec))
+				}
 				// pg_isready: the question for a password is no error; and a session that was taken.
 				s.end(sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 5000+i), model.CauseFIN, graceful, bytes(24, 71), by(model.InitiatorPeer), lasted(30*ms))
 				s.end(sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 6000+i), model.CauseFIN, graceful, bytes(420, 90), by(model.InitiatorPeer), lasted(30*ms))
@@ -84,6 +89,19 @@ var restarts = []story{
 		},
 		[]string{"turned-away"},
 		[]string{"postgres (port 5432) refused 4 logins of 10.6.0.1", "87 B"},
+	},
+	{
+		"MariaDB is full: it greets, reads the login and says so", // and a session that its client ended
+		func(s *stream) {
+			for i := range 4 {
+				s.end(sec, "mariadbd", model.Passive, "10.6.0.2:3306", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(137, 115), idle(0),
+					spoke(0, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(4*ms))
+				s.end(sec, "mariadbd", model.Passive, "10.6.0.2:3306", fmt.Sprintf("10.6.0.1:%d", 5000+i), model.CauseFIN, graceful, bytes(130, 120), idle(0),
+					spoke(ms, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(4*ms))
+			}
+		},
+		[]string{"turned-away"},
+		[]string{"mariadbd (port 3306) refused 4 logins of 10.6.0.1", "137 B"},
 	},
 	{
 		"a TLS server takes none of the client's versions",
@@ -94,6 +112,32 @@ var restarts = []story{
 		},
 		[]string{"turned-away"},
 		[]string{"nginx (port 443) refused 3 TLS handshakes", "an alert"},
+	},
+	{
+		"Node over server.maxConnections: closed with the request unread, at once",
+		func(s *stream) {
+			s.end(sec, "node", model.Passive, "10.6.0.2:3000", "10.6.0.1:4000", model.CauseUnreadData, bytes(0, 27), unread(27), idle(0), heard(ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+		},
+		[]string{"turned-away"},
+		[]string{"node (port 3000)", "1 connection", "without reading"},
+	},
+	{
+		"a client that waits is killed", // kill -9 of curl
+		func(s *stream) {
+			s.end(3*sec, "curl", model.Active, "10.6.0.1:4000", "10.6.0.2:8000", model.CauseFIN, graceful, bytes(80, 0), idle(2*sec), spoke(2*sec, 0), by(model.InitiatorLocal), call(model.CallExit, 9), lasted(2010*ms))
+		},
+		[]string{"gave-up-waiting"},
+		[]string{"curl was ended by SIGKILL while 1 request to 10.6.0.2 port 8000 had waited 2s"},
+	},
+	{
+		"a client leaves a long download, and is not on this host", // the request is old, and nothing was idle
+		func(s *stream) {
+			s.end(60*sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:4000", model.CausePeerReset, bytes(5_400_000, 81), unacked(30_000), by(model.InitiatorPeer), lasted(59*sec), spoke(0, 58*sec),
+				func(t *model.Teardown) {
+					t.TCP.Limited.Busy, t.TCP.LastSpeaker = model.Some(57*sec), model.SideLocal
+				})
+		},
+		nil, nil,
 	},
 	{
 		"curl --limit-rate --max-time: the client reads slowly, and leaves",

@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -121,4 +122,115 @@ server.max-keep-alive-idle = 1
 	}
 	f := s.expect("keepalive-race")
 	says(t, f, "lighttpd", "5 requests", "thrown away")
+}
+
+// Incidents of servers that end their connections on purpose, and of clients that do.
+
+// keepAlive opens n connections, one after another, and asks once on each.
+func (s *scene) keepAlive(address string, n int, apart time.Duration) (pool []net.Conn) {
+	s.t.Helper()
+	for range n {
+		c := s.dial("a", address)
+		if text, err := ask(c, request); err != nil || !strings.Contains(text, "200") {
+			s.t.Fatal(text, err)
+		}
+		pool = append(pool, c)
+		time.Sleep(apart)
+	}
+	return pool
+}
+
+// askTooLate waits until the server has closed each connection, and sends one more request, as a
+// client does that has not read its FIN.
+func (s *scene) askTooLate(pool []net.Conn) {
+	s.t.Helper()
+	for _, c := range pool {
+		_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			s.t.Fatalf("not closed: %v", err)
+		}
+	}
+	for _, c := range pool {
+		if _, err := c.Write([]byte(request)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// TestReloadOfNginx: "upstream prematurely closed" at each deployment (kubernetes/ingress-nginx#489 and
+// the like): nginx -s reload closes what is idle, however long it was, and the next requests are reset.
+func TestReloadOfNginx(t *testing.T) {
+	s := newScene(t, []string{"a"}, "nginx")
+	s.file("www/index.html", "x")
+	server := s.nginx("a", "keepalive_timeout 65; server{ listen 127.0.0.1:8080; root $DIR/www; }", 8080)
+	pool := s.keepAlive("127.0.0.1:8080", 8, 300*time.Millisecond)
+	s.must("kill", "-HUP", fmt.Sprint(server.Process.Pid))
+	s.askTooLate(pool)
+	says(t, s.expect("process-restart"), "nginx (port 8080)", "at one moment", "8 requests")
+}
+
+// TestReloadOfGunicorn: benoitc/gunicorn#1236 and the like. SIGHUP replaces the workers; what they have
+// kept alive is closed, and the next requests are reset.
+func TestReloadOfGunicorn(t *testing.T) {
+	s := newScene(t, []string{"a"}, "gunicorn")
+	s.file("app.py", hello)
+	server := s.start("a", "gunicorn", "-k", "gthread", "--threads", "8", "--keep-alive", "60", "-b", "127.0.0.1:8000", "app:app")
+	s.listening("a", 8000)
+	pool := s.keepAlive("127.0.0.1:8000", 6, 0)
+	time.Sleep(time.Second) // all are idle for one time
+	s.must("kill", "-HUP", fmt.Sprint(server.Process.Pid))
+	s.askTooLate(pool)
+	says(t, s.expect("process-restart"), fmt.Sprintf("SIGTERM from gunicorn[%d]", server.Process.Pid), "6 requests")
+}
+
+// TestDatabaseIsFull: "FATAL: sorry, too many clients already". PostgreSQL reads the login, says so and
+// closes; no reset shows it.
+func TestDatabaseIsFull(t *testing.T) {
+	s := newScene(t, []string{"a"}, postgres)
+	s.postgres("a", "127.0.0.1", 5432, "-c max_connections=5 -c superuser_reserved_connections=1")
+	login := binary.BigEndian.AppendUint32(nil, 3<<16)
+	login = append(login, "user\x00postgres\x00database\x00postgres\x00\x00"...)
+	login = append(binary.BigEndian.AppendUint32(nil, uint32(len(login)+4)), login...)
+	refused := 0
+	for range 9 {
+		c := s.dial("a", "127.0.0.1:5432")
+		text, err := ask(c, string(login))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(text, "E") {
+			refused++
+			c.Close()
+		}
+	}
+	f := s.expect("turned-away")
+	says(t, f, "postgres (port 5432)", fmt.Sprintf("%d logins", refused))
+	if !strings.Contains(f.Advice, "max_connections") {
+		t.Errorf("the advice is %q", f.Advice)
+	}
+}
+
+// TestTLSVersionIsRefused: "tlsv1 alert protocol version": an old client at a server that takes TLS 1.3 only.
+func TestTLSVersionIsRefused(t *testing.T) {
+	s := newScene(t, []string{"a"}, "nginx", "openssl", "curl")
+	s.must("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", s.dir+"/k.pem", "-out", s.dir+"/c.pem", "-days", "2", "-subj", "/CN=localhost")
+	s.nginx("a", "server{ listen 127.0.0.1:8443 ssl; ssl_certificate $DIR/c.pem; ssl_certificate_key $DIR/k.pem; ssl_protocols TLSv1.3; }", 8443)
+	for range 3 {
+		if text := s.run("a", "curl", "-sSk", "--tls-max", "1.2", "https://127.0.0.1:8443/"); !strings.Contains(text, "alert protocol version") {
+			t.Fatalf("not refused: %s", text)
+		}
+	}
+	says(t, s.expect("turned-away"), "nginx (port 8443)", "3 TLS handshakes of curl", "7 B")
+}
+
+// TestClientLeavesASlowDownload: "curl: (28) Operation timed out": the client reads slowly, by its own
+// --limit-rate, and its time limit ends the download.
+func TestClientLeavesASlowDownload(t *testing.T) {
+	s := newScene(t, []string{"a"}, "nginx", "curl")
+	s.file("www/big", strings.Repeat("x", 30_000_000))
+	s.nginx("a", "server{ listen 127.0.0.1:8080; root $DIR/www; }", 8080)
+	for range 3 {
+		s.run("a", "curl", "-sS", "-m", "3", "--limit-rate", "200k", "-o", "/dev/null", "http://127.0.0.1:8080/big")
+	}
+	says(t, s.expect("left-halfway"), "curl closed 3 connections to nginx port 8080", "time limit of the client")
 }
