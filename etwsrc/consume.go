@@ -93,7 +93,7 @@ func (s *Session) losses() {
 		}
 		s.joiner.Lost(count, where, now)
 		for i := range s.held {
-			s.held[i].Teardown.Facts.Evidence.Gap = true
+			s.held[i].Teardown.Evidence.Gap = true
 		}
 		s.hold()
 	}

@@ -130,7 +130,7 @@ func FuzzFile(f *testing.F) {
 				return
 			}
 			e.Judged()
-			if e.Kind == model.KindTeardown && e.Teardown.Facts.ID == "" {
+			if e.Kind == model.KindTeardown && e.Teardown.ID == "" {
 				t.Fatalf("an end without an ID: %+v", e.Teardown.Facts)
 			}
 		}

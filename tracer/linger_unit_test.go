@@ -77,10 +77,10 @@ func TestTimerOfAWait(t *testing.T) {
 		e.LeftUs, e.Path = 2_500_000, states(model.Established, model.FinWait1, model.FinWait2, model.Closed)
 		p.end(bpf.TraceMessageMESSAGE_END, e)
 		p.flush(0, p.out)
-		if len(p.events) != 2 || p.events[1].Kind != model.KindOutcome || p.events[1].Teardown.Facts.ID != f.ID {
+		if len(p.events) != 2 || p.events[1].Kind != model.KindOutcome || p.events[1].Teardown.ID != f.ID {
 			t.Fatalf("its outcome: %+v", p.events[1:])
 		}
-		if o := &p.events[1].Teardown.Facts.Evidence; !o.Later || !o.Wait.TimerExpired {
+		if o := &p.events[1].Teardown.Evidence; !o.Later || !o.Wait.TimerExpired {
 			t.Errorf("the outcome's evidence: %+v", o)
 		}
 	}
@@ -115,7 +115,7 @@ func TestReturnOfAWait(t *testing.T) {
 	e.Path = states(model.Established, model.FinWait1, model.FinWait2, model.Closed)
 	p.end(bpf.TraceMessageMESSAGE_END, e)
 	p.flush(0, p.out)
-	if len(p.events) != 2 || p.events[1].Teardown.Facts.Evidence.Wait.TimerExpired {
+	if len(p.events) != 2 || p.events[1].Teardown.Evidence.Wait.TimerExpired {
 		t.Errorf("no timer ran out: %+v", p.events[1:])
 	}
 }
@@ -132,7 +132,7 @@ func TestReturnAfterTheEnd(t *testing.T) {
 	p.end(bpf.TraceMessageMESSAGE_END, e)
 	p.message(&message{kind: bpf.TraceMessageMESSAGE_RETURNED, later: bpf.TraceLater{Sock: 7, Time: began + 1e9 + 1000, ReturnedUs: 999_000}}, p.out)
 	p.flush(0, p.out)
-	if len(p.events) != 1 || !p.events[0].Teardown.Facts.Evidence.Wait.Returned.Is(999*time.Millisecond) {
+	if len(p.events) != 1 || !p.events[0].Teardown.Evidence.Wait.Returned.Is(999*time.Millisecond) {
 		t.Errorf("told %+v", p.events)
 	}
 }
@@ -313,7 +313,7 @@ func TestOwnerIsMetWhenItsMessageComes(t *testing.T) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	p.flush(0, p.out)
-	if len(p.events) != 1 || p.events[0].Teardown.Facts.Process.Executable.Path != want {
+	if len(p.events) != 1 || p.events[0].Teardown.Process.Executable.Path != want {
 		t.Errorf("told %+v, want the executable %s", p.events, want)
 	}
 }

@@ -114,7 +114,7 @@ func TestReaderIsLate(t *testing.T) {
 		{messages: [][]byte{laterAt(bpf.TraceMessageMESSAGE_RESET_SENT, 1, 10e9+1000)}},
 	}
 	events := p.events(t)
-	if len(events) != 1 || !events[0].Teardown.Facts.Evidence.RSTSentAfter {
+	if len(events) != 1 || !events[0].Teardown.Evidence.RSTSentAfter {
 		t.Errorf("got %+v, want one end, with the RST that followed", events)
 	}
 }
@@ -129,7 +129,7 @@ func TestEndOfTrace(t *testing.T) {
 		{messages: [][]byte{endAt(2, 10e9+1000)}, then: func() { p.counters.add(0, bpf.TraceCpuCounters{Ring: 3}) }},
 	}
 	events := p.events(t)
-	if len(events) != 3 || events[0].Teardown.Facts.Network.Local.Port != 1 || events[1].Teardown.Facts.Network.Local.Port != 2 {
+	if len(events) != 3 || events[0].Teardown.Network.Local.Port != 1 || events[1].Teardown.Network.Local.Port != 2 {
 		t.Fatalf("got %+v, want two ends and a loss", events)
 	}
 	if l := events[2].Loss; events[2].Kind != model.KindLoss || l.Count != 3 || l.Time != p.asm.clock.time(ktime(p.host.at)) {
@@ -211,8 +211,8 @@ func TestStepInATrace(t *testing.T) {
 					t.Errorf("%s: the line's time is %v off", name, d)
 				}
 			case model.KindTeardown:
-				uptime := int64(11e9) + int64(e.Teardown.Facts.Network.Local.Port-3)*1e6
-				if e.Teardown.Facts.Network.Local.Port < 3 {
+				uptime := int64(11e9) + int64(e.Teardown.Network.Local.Port-3)*1e6
+				if e.Teardown.Network.Local.Port < 3 {
 					uptime = 9e9
 				}
 				want := epoch + uptime
@@ -221,8 +221,8 @@ func TestStepInATrace(t *testing.T) {
 				} else {
 					was++
 				}
-				if d := time.Duration(int64(e.Teardown.Facts.Time) - want).Abs(); d > time.Second {
-					t.Fatalf("%s: end %d is told %v off", name, e.Teardown.Facts.Network.Local.Port, d)
+				if d := time.Duration(int64(e.Teardown.Time) - want).Abs(); d > time.Second {
+					t.Fatalf("%s: end %d is told %v off", name, e.Teardown.Network.Local.Port, d)
 				}
 			default:
 			}

@@ -78,11 +78,11 @@ func TestStrays(t *testing.T) {
 			t.Errorf("%s: got %v %+v of %+v; want %+v", c.name, c.got.Kind, c.got.Stray, f.Network, c.stray)
 		}
 	}
-	if f := ended.Teardown.Facts; f.ID != events[0].Teardown.Facts.ID || f.Process != events[0].Teardown.Facts.Process || f.Closer.Signal != 9 || f.Time != model.Time(62*second+5) {
+	if f := ended.Teardown.Facts; f.ID != events[0].Teardown.ID || f.Process != events[0].Teardown.Process || f.Closer.Signal != 9 || f.Time != model.Time(62*second+5) {
 		t.Errorf("whose it was: %+v", f)
 	}
-	if later.Teardown.Facts.ID != "" || later.Teardown.Facts.Process.PID != 0 {
-		t.Errorf("an attempt at a closed port is of %+v", later.Teardown.Facts.Process)
+	if later.Teardown.ID != "" || later.Teardown.Process.PID != 0 {
+		t.Errorf("an attempt at a closed port is of %+v", later.Teardown.Process)
 	}
 }
 

@@ -371,39 +371,39 @@ func (d *Decoder) endLine(v *model.Record) {
 		case "peer_cause":
 			d.name("peer_cause", &v.Teardown.Judgement.PeerCause)
 		case "id":
-			d.str("id", &v.Teardown.Facts.ID)
+			d.str("id", &v.Teardown.ID)
 		case "network":
-			d.network(&v.Teardown.Facts.Network)
+			d.network(&v.Teardown.Network)
 		case "process":
-			d.process(&v.Teardown.Facts.Process)
+			d.process(&v.Teardown.Process)
 		case "acceptor":
-			d.acceptor(&v.Teardown.Facts.Acceptor)
+			d.acceptor(&v.Teardown.Acceptor)
 		case "closer":
-			d.closer(&v.Teardown.Facts.Closer)
+			d.closer(&v.Teardown.Closer)
 		case "signalled":
-			d.signalled(&v.Teardown.Facts.Signalled)
+			d.signalled(&v.Teardown.Signalled)
 		case "container":
-			d.container(&v.Teardown.Facts.Container)
+			d.container(&v.Teardown.Container)
 		case "k8s":
-			d.k8s(&v.Teardown.Facts.K8s)
+			d.k8s(&v.Teardown.K8s)
 		case "cgroup":
-			d.cgroup(&v.Teardown.Facts.Cgroup)
+			d.cgroup(&v.Teardown.Cgroup)
 		case "systemd":
-			d.systemd(&v.Teardown.Facts.Systemd)
+			d.systemd(&v.Teardown.Systemd)
 		case "tcp":
-			d.tcp(&v.Teardown.Facts.TCP)
+			d.tcp(&v.Teardown.TCP)
 		case "peer_end":
-			d.str("peer_end", &v.Teardown.Facts.PeerEnd)
+			d.str("peer_end", &v.Teardown.PeerEnd)
 		case "peer_process":
-			d.peerProcess(&v.Teardown.Facts.PeerProcess)
+			d.peerProcess(&v.Teardown.PeerProcess)
 		case "linger":
-			d.linger(&v.Teardown.Facts.Linger)
+			d.linger(&v.Teardown.Linger)
 		case "start_time":
-			d.time("start_time", &v.Teardown.Facts.StartTime)
+			d.time("start_time", &v.Teardown.StartTime)
 		case "duration_ns":
-			optional(d, "duration_ns", &v.Teardown.Facts.Duration, math.MinInt64, math.MaxInt64)
+			optional(d, "duration_ns", &v.Teardown.Duration, math.MinInt64, math.MaxInt64)
 		case "facts":
-			d.facts(&v.Teardown.Facts.Evidence)
+			d.facts(&v.Teardown.Evidence)
 		default:
 			d.skip(0)
 		}
