@@ -49,6 +49,7 @@ type group struct {
 	idle        spread
 	blocked     spread        // how long something took
 	interval    spread        // between two of them
+	rhythm      rhythm        // of the same
 	values      values        // of idle
 	closed      [2]model.Time // when the first and the last of them began to end
 }
@@ -87,7 +88,9 @@ type match struct {
 func (g *group) add(m *match) {
 	x := m.end
 	if g.count > 0 {
-		g.interval.add(x.time.Sub(g.last))
+		apart := x.time.Sub(g.last)
+		g.interval.add(apart)
+		g.rhythm.add(apart)
 	}
 	g.count++
 	if g.first == 0 || x.time < g.first {
@@ -188,6 +191,25 @@ func (s *spread) deviation() float64 {
 	}
 	mean := s.sum / float64(s.n)
 	return math.Sqrt(max(0, s.sumSquare/float64(s.n)-mean*mean)) / mean
+}
+
+// rhythm is the duration that most have, within a quarter, and how many since it was found.
+type rhythm struct {
+	usual      time.Duration
+	votes, has uint64
+}
+
+func (r *rhythm) add(d time.Duration) {
+	switch off := d - r.usual; {
+	case r.votes == 0:
+		*r = rhythm{d, 1, 1}
+	case off.Abs() <= r.usual/4:
+		r.usual += off / 8
+		r.votes++
+		r.has++
+	default:
+		r.votes--
+	}
 }
 
 // values finds the most frequent duration: it counts them in steps of 1.5 %.

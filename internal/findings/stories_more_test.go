@@ -139,6 +139,29 @@ var networks = []story{
 		[]string{"10.0.0.9", "redis-server", "2s", "10 health checks"},
 	},
 	{
+		"the same, and the machine stood still once",
+		func(s *stream) {
+			for i := range 20 {
+				at := time.Duration(i) * sec
+				if i >= 10 {
+					at += 9 * sec
+				}
+				s.end(at, "redis-server", model.Passive, "10.0.0.2:6379", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CausePeerReset, bytes(0, 0), lasted(ms))
+			}
+		},
+		[]string{"health-check"},
+		[]string{"20 health checks"},
+	},
+	{
+		"connections at no regular times are none",
+		func(s *stream) {
+			for i := range 10 {
+				s.end(time.Duration(i*i)*sec, "redis-server", model.Passive, "10.0.0.2:6379", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CausePeerReset, bytes(0, 0), lasted(ms))
+			}
+		},
+		nil, nil,
+	},
+	{
 		"a listener's queue is full",
 		func(s *stream) {
 			s.end(500*ms, "redis-server", model.Passive, "10.0.0.2:6379", "10.0.0.1:3999", model.CauseFIN, graceful, bytes(9, 9), by(model.InitiatorPeer), call(model.CallClose, 0))

@@ -7,7 +7,7 @@ import "github.com/closetrace/closetrace/model"
 var patterns = [...]Pattern{
 	{
 		Name: "health-check", Title: "Health check", Harm: Benign,
-		When:       "connections with at most 1 KiB from one peer to one port, open for less than a second, reset without any loss, at least 3 times at regular intervals",
+		When:       "connections with at most 1 KiB from one peer to one port, open for less than a second, reset without any loss, at least 3 times at regular intervals (four of five within a quarter of the usual one)",
 		Evidence:   "bytes, duration, the times of at least 3 of them",
 		Advice:     "Nothing to do. To leave it out use the filter with not (...). HAProxy closes its TCP checks by FIN with \"option http-server-close\" or an HTTP check; a probe that closes in good order leaves TIME_WAIT at its side.",
 		Alike:      "a port scanner comes once and to many ports; a client that gives up has lost bytes or waited long",
