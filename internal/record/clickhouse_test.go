@@ -51,10 +51,9 @@ func startClickHouse(t *testing.T, folder string) (port int) {
 	return 0
 }
 
-// TestClickHouseQueries starts a server of its own.
-func TestClickHouseQueries(t *testing.T) {
-	need(t, "clickhouse", "bash", "jq", "clickhouse-client", "clickhouse-server")
-	folder := queryFolder(t)
+// clickHouse starts a server, and returns a PATH with a client that asks it.
+func clickHouse(t *testing.T, folder string) (path string) {
+	t.Helper()
 	port := startClickHouse(t, folder)
 	bin := filepath.Join(folder, "bin")
 	client, _ := exec.LookPath("clickhouse-client")
@@ -65,7 +64,14 @@ func TestClickHouseQueries(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	path := "PATH=" + bin + ":" + os.Getenv("PATH")
+	return "PATH=" + bin + ":" + os.Getenv("PATH")
+}
+
+// TestClickHouseQueries starts a server of its own.
+func TestClickHouseQueries(t *testing.T) {
+	need(t, "clickhouse", "bash", "jq", "clickhouse-client", "clickhouse-server")
+	folder := queryFolder(t)
+	path := clickHouse(t, folder)
 	queries := queriesOf(t, "clickhouse")
 	if len(queries) != 2 || len(queriesOf(t, "insert")) != 1 {
 		t.Fatal("docs/queries.md has other queries with ClickHouse than the test knows")
@@ -95,4 +101,18 @@ func TestClickHouseQueries(t *testing.T) {
 		got[row.Cause] += int(n)
 	}
 	same(t, counted(got), counted(count))
+}
+
+// TestFleetInClickHouse joins both ends over three hosts, as docs/fleet.md has it.
+func TestFleetInClickHouse(t *testing.T) {
+	need(t, "clickhouse", "bash", "jq", "zstdcat", "clickhouse-client", "clickhouse-server")
+	folder := threeHosts(t)
+	path := clickHouse(t, folder)
+	queries, insert := fleetQueries(t, "clickhouse"), fleetQueries(t, "insert")
+	if len(queries) != 2 || len(insert) != 1 {
+		t.Fatal("docs/fleet.md has other queries with ClickHouse than the test knows")
+	}
+	shell(t, folder, `clickhouse-client --query "$QUERY"`, path, "QUERY="+queries[0])
+	shell(t, folder, insert[0], path)
+	same(t, shell(t, folder, `clickhouse-client --query "$QUERY"`, path, "QUERY="+queries[1]), []string{"db web1 5", "db web2 1"})
 }

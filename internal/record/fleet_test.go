@@ -51,24 +51,31 @@ func (f *fleet) connection(one, other, sender string) {
 	}
 }
 
-// TestFleetQueries runs the queries of docs/fleet.md over three hosts.
-func TestFleetQueries(t *testing.T) {
+// fleetQueries are those of docs/fleet.md in a language.
+func fleetQueries(t *testing.T, language string) (queries []string) {
+	t.Helper()
 	page, err := os.ReadFile("../../docs/fleet.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var queries []string
 	for i, part := range strings.Split(string(page), "```") {
-		if language, text, _ := strings.Cut(part, "\n"); i%2 == 1 && language == "sql" {
+		if of, text, _ := strings.Cut(part, "\n"); i%2 == 1 && of == language {
 			queries = append(queries, strings.TrimSpace(text))
 		}
 	}
-	folder := t.TempDir()
+	return queries
+}
+
+// threeHosts is a folder with the recordings of three hosts.
+func threeHosts(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
 	if err := os.Mkdir(filepath.Join(folder, "fleet"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	f := fleet{t: t, files: map[string]*Writer{}}
 	for _, host := range []string{"db", "web1", "web2"} {
+		var err error
 		if f.files[host], err = Create(filepath.Join(folder, "fleet", host+".jsonl.zst"), Options{}); err != nil {
 			t.Fatal(err)
 		}
@@ -89,6 +96,12 @@ func TestFleetQueries(t *testing.T) {
 	for _, w := range f.files {
 		closeWriter(t, w)
 	}
+	return folder
+}
+
+// TestFleetQueries runs the queries of docs/fleet.md over three hosts.
+func TestFleetQueries(t *testing.T) {
+	queries, folder := fleetQueries(t, "sql"), threeHosts(t)
 	want := []string{
 		"db peer-reset 9, web1 peer-reset 6, web2 linger-zero 3, web2 peer-reset 1",
 		"db web1 5, db web2 1",
