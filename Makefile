@@ -10,7 +10,7 @@ ACTIONLINT = v1.7.12
 # that the verifier has no more work than the last commit's table says.
 IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution|TestVerifierStats
 
-.PHONY: has-go quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-formulas check-install check-units clean
+.PHONY: has-go quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million agent-away agent-hosts wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-formulas check-install check-units clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -66,12 +66,19 @@ collector:          ## build/collector, an OpenTelemetry Collector for the tests
 check-kubernetes:   ## manifests and chart: what helm makes, and against the types of the Kubernetes API
 	cd tools/kubernetes && go build -o $(CURDIR)/build/helm/ helm.sh/helm/v3/cmd/helm .
 	PATH=$(CURDIR)/build/helm:$$PATH CLOSETRACE_REQUIRE=helm go test -count=1 ./deploy
-	for f in deploy/kubernetes/namespace.yaml deploy/kubernetes/daemonset.yaml; do build/helm/kubernetes <$$f || exit 1; done
-	build/helm/helm template closetrace deploy/helm/closetrace | build/helm/kubernetes
+	for f in deploy/kubernetes/namespace.yaml deploy/kubernetes/daemonset.yaml deploy/kubernetes/names/access.yaml; do build/helm/kubernetes <$$f || exit 1; done
+	build/helm/helm template closetrace deploy/helm/closetrace --set k8sAPI=true | build/helm/kubernetes
 
 agent-million:      ## a million ends through that Collector, which is killed twice (needs prometheus)
 	CLOSETRACE_ENDS=1000000 CLOSETRACE_REQUIRE=collector,prometheus CLOSETRACE_COLLECTOR=$(CURDIR)/build/collector \
 		go test -count=1 -timeout 40m -run TestCollectorKilled -v ./internal/agent
+
+agent-away:         ## the Collector is away for AWAY at 5,000 abnormal ends a second, then the spool is drained (as root)
+	CLOSETRACE_AWAY=$(or $(AWAY),10m) go test -count=1 -timeout 60m -run TestCollectorAway -v ./cmd/closetrace
+
+agent-hosts:        ## the streams of HOSTS hosts into that Collector, at rates that double
+	CLOSETRACE_HOSTS=$(or $(HOSTS),1000) CLOSETRACE_REQUIRE=collector CLOSETRACE_COLLECTOR=$(CURDIR)/build/collector \
+		go test -count=1 -timeout 20m -run TestManyHosts -v ./internal/agent
 
 wine:               ## Debian 13 with Wine 10 in build/wine, for the tests of the Windows build
 	cmd/closetrace/testdata/wine/prepare build/wine

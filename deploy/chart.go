@@ -11,6 +11,9 @@ import (
 //go:embed kubernetes/daemonset.yaml
 var daemonSet string
 
+//go:embed kubernetes/names/access.yaml
+var access string
+
 //go:embed kubernetes/agent.yaml
 var agentConfig string
 
@@ -31,9 +34,18 @@ var rewritings = []struct{ line, template string }{
 	{"image: closetrace\n", "image: \"{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}\"\n          imagePullPolicy: {{ .Values.image.pullPolicy }}\n"},
 	// Another configuration starts the agents anew, as with the name that kustomize makes.
 	{"annotations: {{ toJson .Values.podAnnotations }}", "annotations: {{ merge (dict \"checksum/config\" (toJson .Values.config | sha256sum)) .Values.podAnnotations | toJson }}"},
-	{"          ports:", "            {{- range .Values.env }}\n            - {{ toJson . }}\n            {{- end }}\n          ports:"},
+	{"automountServiceAccountToken: false", "{{- if .Values.k8sAPI }}\n      serviceAccountName: {{ .Release.Name }}-agent\n      {{- end }}\n      automountServiceAccountToken: {{ .Values.k8sAPI }}"},
+	{"          ports:", "            {{- if .Values.k8sAPI }}\n            - {name: CLOSETRACE_AGENT_K8S_API, value: \"true\"}\n            {{- end }}\n            {{- range .Values.env }}\n            - {{ toJson . }}\n            {{- end }}\n          ports:"},
 	{"      terminationGracePeriodSeconds:", "      {{- if .Values.hostPID }}\n      hostPID: true\n      {{- end }}\n      {{- with .Values.imagePullSecrets }}\n      imagePullSecrets: {{ toJson . }}\n      {{- end }}\n      terminationGracePeriodSeconds:"},
 }
+
+// accessNames makes of the account's names those of a release. What is the cluster's, and
+// not a namespace's, has both names.
+var accessNames = strings.NewReplacer(
+	"Account\nmetadata:\n  name: closetrace-agent", "Account\nmetadata:\n  name: {{ .Release.Name }}-agent",
+	"kind: ServiceAccount, name: closetrace-agent, namespace: closetrace", "kind: ServiceAccount, name: {{ .Release.Name }}-agent, namespace: {{ .Release.Namespace }}",
+	"name: closetrace-agent", "name: {{ .Release.Namespace }}-{{ .Release.Name }}-agent",
+)
 
 const configMap = `apiVersion: v1
 kind: ConfigMap
@@ -54,6 +66,8 @@ config:
 env: []
 # true adds executables and users of processes; pods and containers are known without.
 hostPID: false
+# true names peers that are pods of other nodes, or services: an account that may list and watch them.
+k8sAPI: false
 `
 
 const about = `apiVersion: v2
@@ -92,6 +106,7 @@ func Chart() (map[string]string, error) {
 		"values.yaml":              values,
 		"templates/daemonset.yaml": template,
 		"templates/configmap.yaml": configMap,
+		"templates/access.yaml":    "{{- if .Values.k8sAPI }}\n" + accessNames.Replace(access) + "{{- end }}\n",
 	}, nil
 }
 

@@ -109,3 +109,11 @@ func TestChartValues(t *testing.T) {
 		t.Errorf("configuration %q", c)
 	}
 }
+
+// TestChartNames: --k8s-api with its account, or none at all.
+func TestChartNames(t *testing.T) {
+	if made := render(t); made["ServiceAccount"] != nil || made["ClusterRole"] != nil {
+		t.Error("an account that nobody asked for")
+	}
+	checkNames(t, render(t, "--namespace", "mesh", "--set", "k8sAPI=true"), "closetrace-agent", "mesh", "mesh-closetrace-agent")
+}

@@ -44,6 +44,7 @@ type agentFlags struct {
 	endpoint  string
 	listen    string
 	all       bool
+	k8sAPI    bool
 	rate      float64
 	spool     string
 	spoolSize size
@@ -74,6 +75,7 @@ func (f *agentFlags) flags(set *pflag.FlagSet) {
 	set.StringVar(&f.endpoint, "otlp-endpoint", "", "`URL` of a Collector: http://HOST:4318, grpc://HOST:4317, or https and grpcs (default from OTEL_EXPORTER_OTLP_ENDPOINT, or none)")
 	set.StringVar(&f.listen, "metrics-listen", metricsAddress, "`ADDRESS` for Prometheus to scrape, or a port of 127.0.0.1; \"\" is none")
 	set.BoolVar(&f.all, "all", false, "send healthy ends too, not only abnormal ones and findings")
+	set.BoolVar(&f.k8sAPI, "k8s-api", false, "in a pod: ask the Kubernetes API for the names of peers that are pods of other nodes, or services (list and watch)")
 	set.Float64Var(&f.rate, "max-rate", 1000, "send at most this `NUMBER` of records a second, ten times as many at once; 0 is no limit")
 	set.StringVar(&f.spool, "spool", "", "`DIRECTORY` for records while the Collector is away (default under systemd: its state directory)")
 	f.spoolSize = 256 << 20
@@ -126,6 +128,10 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	if err := flags.confine(&whole); err != nil {
 		return err
 	}
+	names, err := flags.names(&whole, a.note)
+	if err != nil {
+		return err
+	}
 	manager := agent.OpenManager()
 	defer manager.Close()
 	t, err := whole.open()
@@ -134,11 +140,15 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	}
 	defer t.Close()
 	t.Refilter(filter)
+	if names != nil {
+		names.Start(ctx)
+		defer names.Close()
+	}
 	running, err := agent.New(ctx, agent.Options{
 		Start: t.Start(), Endpoint: flags.endpoint, MetricsListen: flags.listen, Spool: flags.spool, SpoolSize: int64(flags.spoolSize),
 		MaxSeries: flags.maxSeries, MaxMemory: int64(flags.maxMemory), MaxCPU: flags.maxCPU / 100, Choice: flags.sending(),
 		Sockets: func() ([]sockets.Conn, error) { return listOpen(ctx) },
-		BPFTime: bpfTime(t.source), Log: a.note, Manager: manager,
+		Names:   names, BPFTime: bpfTime(t.source), Log: a.note, Manager: manager,
 	})
 	if err != nil {
 		return err
@@ -175,6 +185,19 @@ func (f *agentFlags) confine(t *traceFlags) error {
 		t.sandbox.Write = append(t.sandbox.Write, f.spool)
 	}
 	return nil
+}
+
+// names is for ends whose peers only the cluster knows; nil if it is not to be asked.
+func (f *agentFlags) names(t *traceFlags, log func(string, ...any)) (*agent.Names, error) {
+	if !f.k8sAPI {
+		return nil, nil
+	}
+	names, err := agent.NewNames(agent.ServiceAccount, log)
+	if err != nil {
+		return nil, usage("--k8s-api: %w", err)
+	}
+	t.sandbox.Read = append(t.sandbox.Read, agent.ServiceAccount) // the token is renewed
+	return names, nil
 }
 
 // reload reads the settings again; if they are wrong, nothing changes.

@@ -117,7 +117,7 @@ func (a *Agent) Add(r *model.Record) {
 		a.meter.suppressed[byRate].Inc()
 	default:
 		a.meter.wait()
-		a.batch.add(r)
+		a.batch.add(r, a.places(r))
 		if a.batch.count == batchSize {
 			a.flush()
 		}

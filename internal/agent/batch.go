@@ -10,7 +10,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// batch collects what is sent in one request, as lines: those of a recording, and two
+// batch collects what is sent in one request, as lines: those of a recording, and three
 // kinds of its own.
 type batch struct {
 	lines []byte
@@ -32,11 +32,16 @@ type parcel struct {
 type extra struct {
 	Finding *findings.Finding `json:"finding,omitempty"`
 	Note    string            `json:"note,omitempty"`
-	Time    time.Time         `json:"time"`
+	Names   map[string]string `json:"names,omitempty"` // attributes of the next line
+	Time    time.Time         `json:"time,omitzero"`
 }
 
-func (b *batch) add(r *model.Record) {
+// add takes a record, and attributes that it does not have itself.
+func (b *batch) add(r *model.Record, names map[string]string) {
 	b.begin()
+	if len(names) > 0 {
+		b.line(extra{Names: names})
+	}
 	b.lines = record.Append(b.lines, r)
 }
 
@@ -45,11 +50,15 @@ func (b *batch) addFinding(f *findings.Finding) { b.addExtra(extra{Finding: f, T
 func (b *batch) addNote(now time.Time, text string) { b.addExtra(extra{Note: text, Time: now}) }
 
 func (b *batch) addExtra(x extra) {
+	b.begin()
+	b.line(x)
+}
+
+func (b *batch) line(x extra) {
 	line, err := json.Marshal(x)
 	if err != nil {
 		return // no value of these types can fail
 	}
-	b.begin()
 	b.lines = append(append(b.lines, line...), '\n')
 }
 
@@ -69,5 +78,5 @@ func (b *batch) take() parcel {
 
 // isExtra reports whether a line is one of ours and not of a recording.
 func isExtra(line []byte) bool {
-	return bytes.HasPrefix(line, []byte(`{"finding":`)) || bytes.HasPrefix(line, []byte(`{"note":`))
+	return bytes.HasPrefix(line, []byte(`{"finding":`)) || bytes.HasPrefix(line, []byte(`{"note":`)) || bytes.HasPrefix(line, []byte(`{"names":`))
 }

@@ -32,6 +32,7 @@ type exporter struct {
 	decoder  record.Decoder
 	made     made
 	list     []attribute.KeyValue
+	names    map[string]string // of the next record
 }
 
 // made collects the records that the SDK makes of what its logger is told: with the
@@ -104,6 +105,9 @@ func (x *exporter) emit(ctx context.Context, line []byte) {
 		if json.Unmarshal(line, &e) != nil {
 			return
 		}
+		if x.names = e.Names; x.names != nil {
+			return
+		}
 		x.extra(&out, &e)
 	} else {
 		var r model.Record
@@ -111,6 +115,10 @@ func (x *exporter) emit(ctx context.Context, line []byte) {
 			return
 		}
 		x.record(&out, &r)
+		for name, value := range x.names {
+			x.list = append(x.list, text(name, value))
+		}
+		x.names = nil
 	}
 	out.AddAttributes(x.list...)
 	x.logger.Emit(ctx, out)

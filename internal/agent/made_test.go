@@ -1,8 +1,16 @@
 package agent
 
 import (
+	"encoding/pem"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,4 +125,146 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("%s: not within 30 s", what)
 		}
 	}
+}
+
+// apiServer answers as the API reference says that an API server does ("Efficient detection
+// of changes"): lists with a version, and watches that stream one event a line.
+type apiServer struct {
+	mu       sync.Mutex
+	lists    map[string][]string // objects, as JSON
+	version  int
+	expired  string // of which the next watch gets 410
+	watchers map[chan string]string
+	asked    []string // queries
+	token    string
+}
+
+func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	resource := strings.TrimPrefix(r.URL.Path, "/api/v1/")
+	s.mu.Lock()
+	s.asked = append(s.asked, r.Method+" "+resource)
+	if r.Header.Get("Authorization") != "Bearer "+s.token {
+		s.mu.Unlock()
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}`)
+		return
+	}
+	if r.URL.Query().Get("watch") == "" {
+		defer s.mu.Unlock()
+		fmt.Fprintf(w, `{"kind":"List","apiVersion":"v1","metadata":{"resourceVersion":"%d"},"items":[%s]}`, s.version, strings.Join(s.lists[resource], ","))
+		return
+	}
+	if s.expired == resource {
+		s.expired = ""
+		s.mu.Unlock()
+		fmt.Fprintln(w, `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too old resource version: 1 (9)","reason":"Expired","code":410}}`)
+		return
+	}
+	events := make(chan string, 16)
+	s.watchers[events] = resource
+	s.mu.Unlock()
+	w.(http.Flusher).Flush()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case event, open := <-events:
+			if !open {
+				return
+			}
+			fmt.Fprintln(w, event)
+			w.(http.Flusher).Flush()
+		}
+	}
+}
+
+// happens sends an event to who watches.
+func (s *apiServer) happens(resource, change, object string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c, of := range s.watchers {
+		if of == resource {
+			c <- fmt.Sprintf(`{"type":%q,"object":%s}`, change, object)
+		}
+	}
+}
+
+// hangUp ends all watches.
+func (s *apiServer) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.watchers {
+		close(c)
+		delete(s.watchers, c)
+	}
+}
+
+func (s *apiServer) watched(resource string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, of := range s.watchers {
+		if of == resource {
+			return true
+		}
+	}
+	return false
+}
+
+func pod(name, ip, more string) string {
+	return fmt.Sprintf(`{"metadata":{"name":%q,"namespace":"shop","uid":"u-%[1]s","resourceVersion":"7","labels":{"pod-template-hash":"5d4f8c7b9"},
+		"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-5d4f8c7b9","uid":"r","controller":true}]},
+		"spec":{"nodeName":"node-2","containers":[{"name":"web"}]%[3]s},"status":{"phase":"Running","podIP":%[2]q,"podIPs":[{"ip":%[2]q},{"ip":"fd00::%[2]s"}]}}`, name, ip, more)
+}
+
+func service(name, ip string) string {
+	return fmt.Sprintf(`{"metadata":{"name":%q,"namespace":"shop","uid":"s-%[1]s","resourceVersion":"8"},"spec":{"clusterIP":%[2]q,"clusterIPs":[%[2]q],"externalIPs":["192.0.2.80"]},"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.81"}]}}}`, name, ip)
+}
+
+// opened is a cluster with two pods and a service, and the names that are known of it.
+func opened(t *testing.T, change func(*apiServer)) (*apiServer, *Names, func() string) {
+	t.Helper()
+	s := &apiServer{version: 5, token: "secret", watchers: map[chan string]string{}, lists: map[string][]string{
+		pods:     {pod("web-5d4f8c7b9-x2k4p", "10.244.1.7", ""), pod("proxy", "172.16.0.2", `,"hostNetwork":true`)},
+		services: {service("cart", "10.96.0.10"), `{"metadata":{"name":"headless","namespace":"shop","uid":"s-h"},"spec":{"clusterIP":"None","clusterIPs":["None"]},"status":{"loadBalancer":{}}}`},
+	}}
+	if change != nil {
+		change(s)
+	}
+	listener := httptest.NewTLSServer(s)
+	t.Cleanup(func() { s.hangUp(); listener.Close() })
+	u, err := url.Parse(listener.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBERNETES_SERVICE_HOST", u.Hostname())
+	t.Setenv("KUBERNETES_SERVICE_PORT", u.Port())
+	account := t.TempDir()
+	writeFile(t, filepath.Join(account, "token"), "secret\n")
+	writeFile(t, filepath.Join(account, "ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: listener.Certificate().Raw})))
+	var mu sync.Mutex
+	var said []string
+	n, err := NewNames(account, func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		said = append(said, fmt.Sprintf(format, args...))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.keep, n.wait = 100*time.Millisecond, 5*time.Millisecond
+	n.Start(t.Context())
+	t.Cleanup(n.Close)
+	return s, n, func() string { mu.Lock(); defer mu.Unlock(); return strings.Join(said, "\n") }
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// peer is what is said of an address.
+func (n *Names) peer(address string) string {
+	return fmt.Sprintf("%+v", n.Of("", netip.MustParseAddr(address)))
 }

@@ -61,14 +61,21 @@ func (p *process) kill() {
 	_ = p.Wait()
 }
 
-// collector is a real one, which passes records on to the sink and answers only when
-// the sink has.
-func collector(t *testing.T, to string) (p *process, endpoint string) {
+// collectorProgram is an OpenTelemetry Collector.
+func collectorProgram(t *testing.T) string {
 	t.Helper()
 	program := os.Getenv("CLOSETRACE_COLLECTOR")
 	if program == "" {
 		need(t, "collector", "no Collector: make collector, and set CLOSETRACE_COLLECTOR to it")
 	}
+	return program
+}
+
+// collector is a real one, which passes records on to the sink and answers only when
+// the sink has.
+func collector(t *testing.T, to string) (p *process, endpoint string) {
+	t.Helper()
+	program := collectorProgram(t)
 	address := freeAddress(t)
 	config := filepath.Join(t.TempDir(), "collector.yaml")
 	text := fmt.Sprintf(`

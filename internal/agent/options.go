@@ -30,6 +30,8 @@ type Options struct {
 	Choice Choice
 	// Sockets lists what is open; nil leaves those metrics out.
 	Sockets func() ([]sockets.Conn, error)
+	// Names are of pods and services, from the cluster; nil is none.
+	Names *Names
 	// BPFTime is the run time of the kernel's programs; nil or false if not known.
 	BPFTime func() (time.Duration, bool)
 	// Log gets what an operator should know, one line each.
