@@ -140,7 +140,7 @@ func (s *takenIn) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	for _, resource := range request.ResourceLogs {
 		for _, scope := range resource.ScopeLogs {
 			for _, one := range scope.LogRecords {
-				id := one.EventName + fmt.Sprint(one.TimeUnixNano)
+				id := one.EventName + fmt.Sprint(one.TimeUnixNano) + one.Body.GetStringValue() // losses may be of one time
 				for _, a := range one.Attributes {
 					if a.Key == "id" {
 						id = one.EventName + a.Value.GetStringValue()
