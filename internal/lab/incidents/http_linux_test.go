@@ -231,7 +231,7 @@ func TestCloseNotify(t *testing.T) {
 	s.run("a", "python3", s.file("client.py", `import http.client, ssl, time
 for i in range(5):
     c = http.client.HTTPSConnection('localhost', 8443, context=ssl._create_unverified_context())
-    c.request('GET', '/x'); r = c.getresponse(); print(r.status, r.read()); time.sleep(.05); c.close()
+    c.request('GET', '/x'); r = c.getresponse(); print(r.status, r.read()); time.sleep(.3); c.close()
 `))
 	f := s.expect("tls-close-notify")
 	says(t, f, "nothing is lost")
