@@ -38,7 +38,7 @@ security:           ## gosec
 soak:               ## SOAK long, RATE ends a second: floods, an adversary, a reader that stops; nothing may go uncounted (as root)
 	CLOSETRACE_SOAK=$(SOAK) CLOSETRACE_SOAK_RATE=$(RATE) go test -count=1 -timeout 0 -run '^TestSoak$$' -v ./tracer
 
-soak-ci:            ## two minutes of it, at a rate for two processors
+soak-ci:            ## two minutes of it, at a rate for two processors (CI does it)
 	$(MAKE) soak SOAK=2m RATE=4000
 
 live-memory:        ## the memory of live at full speed for a minute, then for 10 minutes at 5,000 ends a second (as root)

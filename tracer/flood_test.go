@@ -136,7 +136,7 @@ func acceptAndClose(listener, count int, underWay <-chan struct{}) error {
 // allEnded waits until no connection is left but in TIME_WAIT: an orphan may have
 // to send its FIN again.
 func allEnded() error {
-	for range 5000 {
+	for range 60_000 {
 		text, err := os.ReadFile("/proc/self/net/sockstat")
 		if err != nil {
 			return err
@@ -146,7 +146,7 @@ func allEnded() error {
 		}
 		time.Sleep(time.Millisecond) // the kernel has no event for it
 	}
-	return errors.New("connections are left after 5 s")
+	return errors.New("connections are left after a minute")
 }
 
 // read adds the counters of a file of pairs of lines, names and values.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -190,7 +191,10 @@ func (s *soaked) costs() (times []time.Duration, costs []float64) {
 	return times, costs
 }
 
-// check is what must stay flat.
+// check is what must stay flat, over the second half: the first fills what is remembered.
+// The bounds leave room for what a busy machine does to a run of minutes, and none for a
+// leak in an hour: memory and descriptors that are not given back, and ends that cost more
+// the longer the trace is.
 func (s *soaked) check(t *testing.T) {
 	t.Helper()
 	half := (s.times[len(s.times)-1] / 2).Minutes()
@@ -198,15 +202,18 @@ func (s *soaked) check(t *testing.T) {
 		t.Helper()
 		grows := slope(times, values)
 		t.Logf("%s: %.1f at first, %.1f at last, %+.3f %s a minute", name, values[0], values[len(values)-1], grows, unit)
+		t.Logf("%s grew by %.1f %s in the second half, at most %.1f are right", name, grows*half, unit, most)
 		if grows*half > most {
-			t.Errorf("%s grows: by %.1f %s in the second half, more than %.1f", name, grows*half, unit, most)
+			t.Errorf("%s grows", name)
 		}
 	}
 	line("memory", "MB", s.times, s.memory, 16)
 	line("descriptors", "descriptors", s.times, s.descriptors, 8)
 	times, costs := s.costs()
 	t.Logf("processor time for each end, in tenths of the run: %.1f us", costs)
-	line("processor time for each end", "us", times, costs, costs[0]/2+5)
+	if len(costs) > 0 {
+		line("processor time for each end", "us", times, costs, slices.Max(costs[:(len(costs)+1)/2])+10)
+	}
 }
 
 // slope is the growth of a series a minute, by least squares over its second half,
@@ -241,6 +248,9 @@ func resident() float64 {
 // fills the map, a reader that stops at random. Every end that the generators made is
 // reported or counted as lost, none twice; memory, descriptors and the processor time for
 // each end stay flat.
+//
+// Only the losses of the ring are losses of ends. Other programs' ends that are lost are
+// among them: the missing ones are at most so many, and none where none is counted.
 func TestSoak(t *testing.T) {
 	duration, err := time.ParseDuration(os.Getenv("CLOSETRACE_SOAK"))
 	if err != nil {
@@ -253,7 +263,7 @@ func TestSoak(t *testing.T) {
 	defer tr.Close()
 	hidden := watchHidden(t)
 	g := &generator{t: t, made: map[uint32]int{}}
-	told, lost := map[uint32]int{}, uint64(0)
+	told, lost := map[uint32]int{}, map[string]uint64{}
 	var seen soaked
 	reported := 0
 	began := time.Now()
@@ -266,7 +276,7 @@ func TestSoak(t *testing.T) {
 				told[r.Teardown.Network.NetNS]++
 			}
 		case model.KindLoss:
-			lost += r.Loss.Count
+			lost[r.Loss.Where] += r.Loss.Count
 		default:
 		}
 		now := time.Now()
@@ -276,7 +286,7 @@ func TestSoak(t *testing.T) {
 		}
 		if now.After(minute) {
 			minute = now.Add(time.Minute)
-			t.Logf("after %v: %d ends reported, %d messages counted as lost, %.0f MB, %.0f descriptors",
+			t.Logf("after %v: %d ends reported, lost %v, %.0f MB, %.0f descriptors",
 				now.Sub(began).Round(time.Second), reported, lost, seen.memory[len(seen.memory)-1],
 				seen.descriptors[len(seen.descriptors)-1])
 		}
@@ -293,10 +303,11 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	took := time.Since(began)
-	t.Logf("%v, %d ends (%.0f/s) by %d processes: %d reported, %d messages counted as lost, %d hidden by the host",
-		took.Round(time.Second), want, float64(want)/took.Seconds(), g.pids, got, lost, hidden.events())
-	if missing := want - got; missing < 0 || uint64(missing) > lost+hidden.events() {
-		t.Errorf("%d ends are neither reported nor counted as lost", missing)
+	ends := lost["ring-buffer"] // of other programs too; late evidence and the table cost no end
+	t.Logf("%v, %d ends (%.0f/s) by %d processes: %d reported, %d ends counted as lost, %d events hidden by the host; all losses: %v",
+		took.Round(time.Second), want, float64(want)/took.Seconds(), g.pids, got, ends, hidden.events(), lost)
+	if missing := want - got; missing < 0 || uint64(missing) > ends+hidden.events() {
+		t.Errorf("%d ends are missing, and %d are counted as lost", missing, ends)
 	}
 	seen.check(t)
 }

@@ -106,8 +106,10 @@ func (s *screen) loudWords() string {
 	case rec.running:
 		words = append(words, s.pal.strong.Styled(s.g.record+" REC "+human.Count(rec.count)))
 	}
-	if s.sum.lost > 0 {
-		words = append(words, s.pal.loud.Styled(" "+s.g.warning+" MISSED "+human.Count(s.sum.lost)+" "))
+	if lost := &s.sum.lost; lost.Missing() > 0 {
+		words = append(words, s.pal.loud.Styled(" "+s.g.warning+" MISSED "+human.Count(lost.Missing())+" "))
+	} else if n := lost.Total(); n > 0 { // no end is missing
+		words = append(words, s.pal.strong.Styled(" "+s.g.warning+" "+human.Count(n)+" KNOWN LESS "))
 	}
 	if t := &s.sum.table; t.Max > 0 && t.Held*2 >= t.Max {
 		words = append(words, s.pal.loud.Styled(fmt.Sprintf(" TABLE %d %% FULL ", t.Held*100/t.Max)))

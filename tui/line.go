@@ -256,6 +256,9 @@ func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 		if r.Loss.Max > 0 {
 			return p.loud.Styled(g.warning + " " + unfollowedWord(&r.Loss))
 		}
+		if r.Loss.Where == "late-evidence" {
+			return p.strong.Styled(fmt.Sprintf("%s %s pieces of late evidence lost: no record is missing", g.warning, human.Count(r.Loss.Count)))
+		}
 		return p.loud.Styled(fmt.Sprintf("%s MISSED %s events (%s): records around here are missing",
 			g.warning, human.Count(r.Loss.Count), safetext.Escape(r.Loss.Where)))
 	case model.KindCounters:

@@ -69,6 +69,16 @@ func TestTenQuestions(t *testing.T) {
 		r.add(lossRecord(at, 7))
 		r.tick(frame)
 		r.shows("MISSED 7")
+		r.hides("KNOWN LESS")
+	})
+	t.Run("Is an end missing?", func(t *testing.T) {
+		r := newRig(t, 120, 40, records, nil)
+		late := lossRecord(at, 9)
+		late.Loss.Where = "late-evidence"
+		r.add(late)
+		r.tick(frame)
+		r.shows("9 KNOWN LESS")
+		r.hides("MISSED")
 	})
 }
 

@@ -111,7 +111,7 @@ type Totals struct {
 	Ends      uint64
 	Verdicts  [model.NumVerdicts]uint64
 	LostBytes uint64
-	Missed    uint64 // events
+	Missed    model.Losses
 	From, To  model.Time
 	Recording string // the last file that was recorded to
 	Recorded  uint64

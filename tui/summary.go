@@ -11,7 +11,7 @@ type summary struct {
 	counts   perVerdict // over what matches
 	all      uint64     // ends, over everything
 	asked    uint64     // records that the query was asked about
-	lost     uint64     // events that the source lost
+	lost     model.Losses
 	table    model.Table
 	rate     float64 // ends per second, over everything
 	first    model.Time

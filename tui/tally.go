@@ -11,7 +11,7 @@ import (
 // tally counts over all records it was given, whether they are still kept or not.
 type tally struct {
 	counts      perVerdict
-	lost        uint64 // events that the source lost
+	lost        model.Losses // of the source
 	lostBytes   uint64
 	table       model.Table // of connections, as last reported
 	first, last model.Time
@@ -70,7 +70,7 @@ func (t *tally) add(r *model.Record) {
 	case model.KindOutcome:
 		t.outcome(r)
 	case model.KindLoss:
-		t.lost += r.Loss.Count
+		t.lost.Add(&r.Loss)
 	case model.KindTable:
 		t.table = r.Table
 	case model.KindClock:

@@ -43,8 +43,8 @@ func TestNumbersOfMade(t *testing.T) {
 			t.Errorf("last words %q, want %q in them", got, part)
 		}
 	}
-	if s.total() != want.Ends || s.lost != made.Lost || s.ends != ended.Verdicts() {
-		t.Errorf("status: %d ends, %v, %d lost; want %d, %v, %d", s.total(), s.ends, s.lost, want.Ends, want.Verdicts, made.Lost)
+	if s.total() != want.Ends || s.lost.Total() != made.Lost || s.ends != ended.Verdicts() {
+		t.Errorf("status: %d ends, %v, %d lost; want %d, %v, %d", s.total(), s.ends, s.lost.Total(), want.Ends, want.Verdicts, made.Lost)
 	}
 	if outcomes := len(made.Records) - 1 - int(want.Ends); later == 0 || later > outcomes {
 		t.Errorf("%d lines say later, of %d outcomes and losses", later, outcomes)

@@ -123,10 +123,10 @@ func farewell(t *tui.Totals) string {
 		}
 	}
 	if t.LostBytes > 0 {
-		text += "; " + human.Bytes(t.LostBytes) + " lost"
+		text += "; " + human.Bytes(t.LostBytes) + " lost by applications"
 	}
-	if t.Missed > 0 {
-		text += "; " + human.Count(t.Missed) + " events missed"
+	if t.Missed.Total() > 0 {
+		text += "; " + human.Losses(&t.Missed)
 	}
 	if t.Recording != "" {
 		text += fmt.Sprintf("\nrecorded %s records: closetrace replay %s", human.Count(t.Recorded), safetext.Escape(t.Recording))

@@ -28,7 +28,7 @@ type status struct {
 	ended *ledger.Ends // the session's
 	mu    sync.Mutex
 	ends  [model.NumVerdicts]uint64
-	lost  uint64
+	lost  model.Losses
 	table model.Table // of connections, when it was fullest
 	shown uint64      // the total when the line was last written
 	quit  chan struct{}
@@ -55,7 +55,7 @@ func (s *status) add(r *model.Record) {
 	s.ends = s.ended.Verdicts()
 	switch {
 	case r.Kind == model.KindLoss:
-		s.lost += r.Loss.Count
+		s.lost.Add(&r.Loss)
 	case r.Kind == model.KindTable && r.Table.Held > s.table.Held:
 		s.table = r.Table
 	}
@@ -102,7 +102,7 @@ func (s *status) line(rate bool) string {
 		fmt.Fprintf(&b, ", %s/s", human.Count(int64(float64(total-s.shown)/statusEvery.Seconds())))
 		s.shown = total
 	}
-	fmt.Fprintf(&b, ", %s lost, %s, %s", human.Count(s.lost),
+	fmt.Fprintf(&b, ", %s, %s, %s", human.Losses(&s.lost),
 		human.Bytes(uint64(s.writer.Counts().Bytes)), time.Since(s.began).Truncate(time.Second))
 	return b.String()
 }
@@ -118,16 +118,20 @@ func (s *status) crowded() string {
 }
 
 // errLost is matched by the error of an incomplete recording.
-var errLost = errors.New("lost")
+var errLost = errors.New("the recording is incomplete")
 
 // loss returns an error if the kernel could not deliver everything.
 func (s *status) loss() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lost == 0 {
+	if s.lost.Total() == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w %s events: the recording lacks them, or judges them with less; a larger --ring-size helps", errLost, human.Count(s.lost))
+	helps := "--ring-size"
+	if s.lost.Less == s.lost.Total() {
+		helps = "--max-connections"
+	}
+	return fmt.Errorf("%w: %s; a larger %s helps", errLost, human.Losses(&s.lost), helps)
 }
 
 // finish replaces the line by the summary of the whole recording; after a
