@@ -32,7 +32,7 @@ func (s *Session) consume(done <-chan uint32, yield func(*model.Event, error) bo
 			return code, s.finish(yield)
 		}
 	}
-	s.stop() // its error is Close's
+	_ = s.stop() // its error is Close's
 	return <-done, false
 }
 

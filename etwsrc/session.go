@@ -123,7 +123,7 @@ func (s *Session) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
 		}
 		done := make(chan uint32, 1)
 		go func() { done <- s.sys.process(s.name, s.receiver.take) }()
-		stopped := context.AfterFunc(ctx, func() { s.stop() }) // its error is Close's
+		stopped := context.AfterFunc(ctx, func() { _ = s.stop() }) // its error is Close's
 		code, more := s.consume(done, yield)
 		asked := s.closed.Load()
 		stopped()

@@ -80,6 +80,34 @@ type Loss struct {
 	UID Opt[uint32] `json:"uid,omitzero"`
 }
 
+// Losses are losses by what they cost.
+type Losses struct {
+	Ends   uint64 // connection ends that are not in the stream
+	Less   uint64 // ends that are told without what happened before
+	Late   uint64 // pieces of late evidence, which would have amended ends
+	Events uint64 // others, of which nobody knows what they would have said
+}
+
+// Add counts l.
+func (s *Losses) Add(l *Loss) {
+	switch l.Where {
+	case "ring-buffer":
+		s.Ends += l.Count
+	case "connection-table":
+		s.Less += l.Count
+	case "late-evidence":
+		s.Late += l.Count
+	default:
+		s.Events += l.Count
+	}
+}
+
+// Missing is how many records may be missing.
+func (s *Losses) Missing() uint64 { return s.Ends + s.Events }
+
+// Total is the sum of all.
+func (s *Losses) Total() uint64 { return s.Ends + s.Less + s.Late + s.Events }
+
 // Clock says that the wall clock was set, or that the machine slept. All that comes after
 // it in the stream has times by the wall clock as it is now, also of what happened
 // before; all that came before it has times by the clock as it was. Durations are of

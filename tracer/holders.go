@@ -100,7 +100,7 @@ func OpenHolders() (*Holders, error) {
 		h.marked, err = markedSocket()
 	}
 	if err != nil {
-		h.Close()
+		_ = h.Close()
 		return nil, fmt.Errorf("load the iterator over descriptors: %w", holdersError(err))
 	}
 	return h, nil
@@ -124,7 +124,7 @@ func markedSocket() (int, error) {
 		return -1, err
 	}
 	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: markSeconds}); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
@@ -260,7 +260,7 @@ func (h *Holders) StaysReadable() bool {
 	return withOnly(func() error {
 		iterator, err := h.link.Open()
 		if err == nil {
-			iterator.Close()
+			_ = iterator.Close()
 		}
 		return err
 	}) == nil

@@ -84,7 +84,7 @@ func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
 	l := &loaded{mode: mode, execsAt: spec.Variables["execs"].Offset}
 	defer func() {
 		if err != nil {
-			l.Close()
+			_ = l.Close()
 		}
 	}()
 	if l.objects, l.missing, err = loadTolerant(spec, hooks, env.types); err != nil {

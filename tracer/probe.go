@@ -53,7 +53,7 @@ func Probe() []Status {
 			}
 		}
 		if l != nil {
-			l.Close()
+			_ = l.Close()
 		}
 		all = append(all, s)
 	}

@@ -107,7 +107,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 	t := &Tracer{opts: opts, now: systemClocks}
 	defer func() {
 		if err != nil {
-			t.Close()
+			_ = t.Close()
 		}
 	}()
 	env := newEnvironment()

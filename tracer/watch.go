@@ -34,7 +34,7 @@ func watch(program string, l link.Link, again func() (link.Link, error)) *watche
 	}
 	w := &watched{program: program, info: info, again: again}
 	if text, err := w.text(); err != nil || !bytes.Contains(text, []byte("cgroup_id:")) {
-		info.Close()
+		_ = info.Close()
 		return nil
 	}
 	return w
@@ -96,7 +96,7 @@ func (w *watches) look(l *loaded, now ktime, at model.Time, unseen *blind, out e
 		if attached, err := p.again(); err == nil {
 			l.links = append(l.links, attached)
 			if again := watch(p.program, attached, p.again); again != nil {
-				p.info.Close()
+				_ = p.info.Close()
 				w.all[i] = again
 			}
 		}
@@ -121,7 +121,7 @@ func (w *watches) anyGone() bool {
 
 func (w *watches) close() {
 	for _, p := range w.all {
-		p.info.Close()
+		_ = p.info.Close()
 	}
 	w.all = nil
 }

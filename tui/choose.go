@@ -17,14 +17,14 @@ func (s *screen) back() {
 	default:
 		return
 	}
-	s.choose(q)
+	_ = s.choose(q)
 }
 
 // toggleBad shows only what is not graceful, or all again.
 func (s *screen) toggleBad() {
 	q := s.query
 	q.bad = !q.bad
-	s.choose(q)
+	_ = s.choose(q)
 }
 
 // choose makes q the query. The error is that of its expression.

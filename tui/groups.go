@@ -105,7 +105,7 @@ func (l *groupList) enter(s *screen) {
 	}
 	q := s.query
 	q.scope = &scope{by: l.by, key: row.key, from: l}
-	s.choose(q)
+	_ = s.choose(q)
 	s.stream.follow = true
 	s.show(&s.stream)
 }

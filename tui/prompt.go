@@ -87,9 +87,9 @@ func (s *screen) pressedPrompt(msg tea.KeyPressMsg) tea.Cmd {
 		s.prompt = nil
 		switch p.asks {
 		case askText:
-			s.choose(query{expr: p.was.expr, scope: p.was.scope, bad: p.was.bad})
+			_ = s.choose(query{expr: p.was.expr, scope: p.was.scope, bad: p.was.bad})
 		case askExpr:
-			s.choose(query{text: p.was.text, scope: p.was.scope, bad: p.was.bad})
+			_ = s.choose(query{text: p.was.text, scope: p.was.scope, bad: p.was.bad})
 		default:
 		}
 		return nil
@@ -123,7 +123,7 @@ func (s *screen) promptChanged() {
 	q := s.query
 	q.text = strings.TrimSpace(s.prompt.input.Value())
 	if q.text != s.query.text {
-		s.choose(q)
+		_ = s.choose(q)
 	}
 }
 

@@ -23,5 +23,5 @@ func countRunTime() (of func(model.Source) func() (time.Duration, bool), done fu
 			cost, _ := t.Cost() // without capabilities it may lack the maps, which are not asked for
 			return cost.Time(), cost.Time() > 0
 		}
-	}, func() { measuring.Close() }
+	}, func() { _ = measuring.Close() }
 }

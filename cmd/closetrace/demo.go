@@ -110,7 +110,7 @@ func (w *workload) play(again bool) error {
 	return session.Reason("child-exit")
 }
 
-func (w *workload) stop() { w.begin.Close() }
+func (w *workload) stop() { _ = w.begin.Close() }
 
 // newWorkload is the other side: it waits for a line and plays.
 func newWorkload(a *app) *cobra.Command {
@@ -126,7 +126,7 @@ func newWorkload(a *app) *cobra.Command {
 			ctx, cancel := context.WithCancel(c.Context())
 			defer cancel()
 			go func() {
-				io.Copy(io.Discard, a.stdin) // ends when the trace does
+				_, _ = io.Copy(io.Discard, a.stdin) // ends when the trace does
 				cancel()
 			}()
 			for again := true; again && ctx.Err() == nil; again = word == playAgain {

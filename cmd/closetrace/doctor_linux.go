@@ -152,7 +152,7 @@ func ownerChecks() []check {
 	if h, err := tracer.OpenHolders(); err != nil {
 		holders.OK, holders.Detail = false, oneLine(err)
 	} else {
-		h.Close()
+		_ = h.Close()
 	}
 	checks := []check{holders}
 	limits := blindSpots()

@@ -227,7 +227,7 @@ func (f *followed) close() error {
 	}
 	for _, file := range []*os.File{f.start, f.report} {
 		if file != nil {
-			file.Close()
+			_ = file.Close()
 		}
 	}
 	switch {

@@ -46,7 +46,7 @@ func runFollowed(directory, user, path string, words []string) error {
 		how := runIn(directory, user, path, words)
 		_, _ = io.WriteString(tell, how) // the trace may have ended
 	}
-	tell.Close()
+	_ = tell.Close()
 	_, _ = io.Copy(io.Discard, hold)
 	return group.Close()
 }

@@ -41,7 +41,7 @@ func openWitness(flags *killFlags, chosen []sockets.Conn) *witness {
 
 func (w *witness) close() {
 	if w != nil {
-		w.tracer.Close()
+		_ = w.tracer.Close()
 	}
 }
 

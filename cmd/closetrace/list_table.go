@@ -138,14 +138,14 @@ func (c *filledColumn) write(lines []strings.Builder, last bool) {
 		pad := strings.Repeat(" ", c.width-cellWidth(cell))
 		switch {
 		case c.right:
-			lines[row].WriteString(pad + cell)
+			_, _ = lines[row].WriteString(pad + cell)
 		case last:
-			lines[row].WriteString(cell)
+			_, _ = lines[row].WriteString(cell)
 		default:
-			lines[row].WriteString(cell + pad)
+			_, _ = lines[row].WriteString(cell + pad)
 		}
 		if !last {
-			lines[row].WriteString(gap)
+			_, _ = lines[row].WriteString(gap)
 		}
 	}
 }

@@ -167,6 +167,6 @@ func hasTerminal() bool {
 	if err != nil {
 		return false
 	}
-	terminal.Close()
+	_ = terminal.Close()
 	return true
 }

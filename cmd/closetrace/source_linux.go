@@ -36,7 +36,7 @@ func openSource(t *traceFlags) (model.Source, error) {
 	t.meter = newMeter(source, t.box.Helpers())
 	if err := t.enter(); err != nil {
 		t.meter.close()
-		source.Close()
+		_ = source.Close()
 		return nil, err
 	}
 	return source, nil

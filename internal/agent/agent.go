@@ -46,7 +46,7 @@ func New(ctx context.Context, o Options) (_ *Agent, err error) {
 	a.Choose(o.Choice)
 	defer func() {
 		if err != nil {
-			a.Close()
+			_ = a.Close()
 		}
 	}()
 	if Exports(o.Endpoint) {

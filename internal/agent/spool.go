@@ -147,7 +147,7 @@ func (s *spool) open(raw []byte) (parcel, bool) {
 func countOf(raw []byte) int { return int(binary.BigEndian.Uint32(raw)) }
 
 func (s *spool) close() error {
-	s.pack.Close()
+	_ = s.pack.Close()
 	s.unpack.Close()
 	return s.queue.Close()
 }

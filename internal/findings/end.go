@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -78,6 +79,9 @@ func count[T uint32 | uint64](o model.Opt[T]) int64 {
 	}
 	return unknown
 }
+
+// whole is n, or the largest number: a hostile recording's sums may be larger.
+func whole(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 
 // maxText bounds what is kept of a name or an id.
 const maxText = 64

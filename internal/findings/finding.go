@@ -149,12 +149,12 @@ func (e *Engine) complete(f *Finding) {
 	f.Share = float64(f.Count) / float64(max(e.total, f.Count, 1))
 	quiet := 5 * time.Second
 	if f.Count > 1 {
-		quiet = max(quiet, 3*f.Last.Sub(f.First)/time.Duration(f.Count-1))
+		quiet = max(quiet, 3*f.Last.Sub(f.First)/time.Duration(whole(f.Count-1)))
 	}
 	f.Ongoing = f.Count > 1 && e.newest.Sub(f.Last) <= quiet
 	if e.lost > 0 {
 		f.Confidence = model.Inferred
-		f.Numbers["lost_events"] = int64(e.lost)
+		f.Numbers["lost_events"] = whole(e.lost)
 		f.Title += fmt.Sprintf(" (%s lost meanwhile: there may be more.)", plural(e.lost, "event was", "events were"))
 	}
 }

@@ -84,7 +84,7 @@ func (e *Engine) leaking() (list []Finding) {
 		}
 		f := Finding{
 			ID: p.Name, Harm: p.Harm, Confidence: model.Certain, Count: l.count, First: e.seen.Add(-l.oldest), Last: e.seen, Ongoing: true,
-			Process: l.process, Peer: address(l.peer.Addr()), Numbers: map[string]int64{"close_wait_ns": int64(l.oldest), "open": int64(l.count)},
+			Process: l.process, Peer: address(l.peer.Addr()), Numbers: map[string]int64{"close_wait_ns": int64(l.oldest), "open": whole(l.count)},
 			Evidence: slices.Clone(l.ids), Advice: p.Advice, rank: i,
 			Title: fmt.Sprintf("%s has %s in CLOSE_WAIT, the oldest for %s (peer %v): the peer has closed, and it does not.",
 				human.Process(l.process, l.pid), plural(l.count, "connection", "connections"), human.Duration(l.oldest), l.peer),
@@ -131,10 +131,10 @@ func (e *Engine) ports(f *Finding) string {
 	if n == 0 {
 		return ""
 	}
-	f.Numbers["time_wait"] = int64(n)
+	f.Numbers["time_wait"] = whole(n)
 	text := fmt.Sprintf(" %s left %s in TIME_WAIT within the last minute", cmp.Or(name, "A process that is not known"), plural(n, "connection", "connections"))
 	if open := e.opens[name]; open > 0 {
-		f.Numbers["open"] = int64(open)
+		f.Numbers["open"] = whole(open)
 		text += fmt.Sprintf(" and has %d open", open)
 	}
 	return text + "."

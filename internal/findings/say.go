@@ -56,14 +56,14 @@ func (g *group) checked() string {
 }
 
 func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["bytes"] = int64(g.bytes)
+	f.Numbers["bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("%s between %s and %s ended by RST because a TLS farewell of %s each was left unread: nothing is lost.",
 		plural(g.count, "connection", "connections"), cmp.Or(g.key.process, "a process"), g.whom(), human.Bytes(g.bytes/max(g.count, 1)))
 	return true
 }
 
 func sayBacklog(e *Engine, g *group, f *Finding) bool {
-	f.Numbers["unread_bytes"] = int64(g.bytes)
+	f.Numbers["unread_bytes"] = whole(g.bytes)
 	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.key.port)) // they were never accepted
 	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: %s reset",
 		cmp.Or(f.Process, "a process that is not known"), g.key.port, plural(g.count, "connection", "connections"), itThey(g.count))
@@ -76,14 +76,14 @@ func sayBacklog(e *Engine, g *group, f *Finding) bool {
 
 func sayInherited(_ *Engine, g *group, f *Finding) bool {
 	f.Confidence = model.Inferred
-	f.Numbers["unread_bytes"] = int64(g.bytes)
+	f.Numbers["unread_bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("%s of %s stayed open in another process (%s) and ended only with that: %s heard nothing, and %s that came meanwhile were never read.",
 		plural(g.count, "connection", "connections"), g.who(), cmp.Or(g.detail, "a child"), g.whom(), human.Bytes(g.bytes))
 	return true
 }
 
 func sayKilled(e *Engine, g *group, f *Finding) bool {
-	f.Numbers["unread_bytes"], f.Numbers["waited_ns"] = int64(g.bytes), int64(g.blocked.max)
+	f.Numbers["unread_bytes"], f.Numbers["waited_ns"] = whole(g.bytes), int64(g.blocked.max)
 	how := "ended"
 	if g.detail != "" {
 		how = "was ended by " + g.detail + g.sender()
@@ -92,7 +92,7 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	oom := e.counted(oomKills)
 	counted := g.oom == 0 && g.notOOM == 0 && oom.n > 0 && near(oom, g)
 	if g.detail == "SIGKILL" && (g.oom > 0 || counted) {
-		f.Numbers["oom_kills"] = int64(max(g.oom, oom.n))
+		f.Numbers["oom_kills"] = whole(max(g.oom, oom.n))
 		if counted {
 			f.Confidence = model.Inferred // it may have killed another process at that time
 		}
@@ -125,14 +125,14 @@ func near(c counter, g *group) bool {
 
 func sayUpstream(_ *Engine, g *group, f *Finding) bool {
 	f.Confidence = model.Inferred
-	f.Numbers["unread_bytes"] = int64(g.bytes)
+	f.Numbers["unread_bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("%s accepted %s of %s, but its own attempt to connect to %v failed: the clients were cut off.",
 		g.who(), plural(g.count, "connection", "connections"), g.whom(), g.detailPeer)
 	return true
 }
 
 func sayEarlyAnswer(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["unread_bytes"] = int64(g.bytes)
+	f.Numbers["unread_bytes"] = whole(g.bytes)
 	if g.key.passive {
 		f.Title = fmt.Sprintf("%s answered and closed %s while %s was still uploading (%s unread): the reset may throw the answer away before it is read.",
 			g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Bytes(g.bytes))
@@ -147,7 +147,7 @@ func sayEarlyAnswer(_ *Engine, g *group, f *Finding) bool {
 }
 
 func sayRequestLost(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["unread_bytes"], f.Numbers["idle_ns"] = int64(g.bytes), int64(g.idle.mean())
+	f.Numbers["unread_bytes"], f.Numbers["idle_ns"] = whole(g.bytes), int64(g.idle.mean())
 	f.Title = fmt.Sprintf("%s closed %s with a request of %s unread (%s)", g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Bytes(g.bytes))
 	if g.idle.n > 0 {
 		f.Title += fmt.Sprintf(" that had come after %s of silence", human.Duration(g.idle.mean()))
@@ -160,7 +160,7 @@ func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
 	if g.idle.max < time.Second && g.count < 3 {
 		return false // at once: by chance, or a probe
 	}
-	f.Numbers["received_bytes"], f.Numbers["idle_ns"] = int64(g.bytes), int64(g.idle.mean())
+	f.Numbers["received_bytes"], f.Numbers["idle_ns"] = whole(g.bytes), int64(g.idle.mean())
 	if g.idle.mean() < time.Second {
 		f.Advice = "The program read the request and closed on purpose, or gave up over it: look for a rule that drops requests (nginx return 444, an access list), a crash of the handler, or a protocol that is not the one of this port."
 	}
@@ -170,7 +170,7 @@ func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
 }
 
 func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
-	f.Numbers["requests_lost"] = int64(g.count)
+	f.Numbers["requests_lost"] = whole(g.count)
 	closer, sender := g.who(), g.whom()
 	if !g.key.passive {
 		closer, sender = g.whom(), g.who()
@@ -221,21 +221,21 @@ func saySlowClose(_ *Engine, g *group, f *Finding) bool {
 }
 
 func sayBlackHole(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["unacked_bytes"] = int64(g.bytes)
+	f.Numbers["unacked_bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("Large packets from %s to %s disappear: on %s no full-size segment was ever acknowledged (%s lost), small ones were.",
 		g.who(), g.peerName(), plural(g.count, "connection", "connections"), human.Bytes(g.bytes))
 	return true
 }
 
 func saySlowReader(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["unacked_bytes"], f.Numbers["receiver_limited_ns"] = int64(g.bytes), int64(g.blocked.max)
+	f.Numbers["unacked_bytes"], f.Numbers["receiver_limited_ns"] = whole(g.bytes), int64(g.blocked.max)
 	f.Title = fmt.Sprintf("%s does not read what %s sends: %s ended with its window closed and %s undelivered.",
 		g.whom(), g.who(), plural(g.count, "connection", "connections"), human.Bytes(g.bytes))
 	return true
 }
 
 func sayPathDead(e *Engine, g *group, f *Finding) bool {
-	f.Numbers["unacked_bytes"], f.Numbers["silent_ns"] = int64(g.bytes), int64(g.blocked.max)
+	f.Numbers["unacked_bytes"], f.Numbers["silent_ns"] = whole(g.bytes), int64(g.blocked.max)
 	if g.detail == model.CauseConnectTimeout.String() || g.detail == model.CauseConnectCancelled.String() {
 		g.sayNoSYNACK(f)
 		return true
@@ -281,7 +281,7 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 }
 
 func sayAborted(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["undelivered_bytes"] = int64(g.bytes)
+	f.Numbers["undelivered_bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("%s ends %s of %s by RST: it set SO_LINGER {1,0} and closed", g.who(), plural(g.count, "connection", "connections"), g.whom())
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", and %s that it had sent was thrown away", human.Bytes(g.bytes))
@@ -291,7 +291,7 @@ func sayAborted(_ *Engine, g *group, f *Finding) bool {
 }
 
 func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["unacked_bytes"] = int64(g.bytes)
+	f.Numbers["unacked_bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("%s of %s with %s %s reset by neither end: something between them did it",
 		plural(g.count, "connection", "connections"), g.who(), g.peerName(), were(g.count))
 	if g.idle.n > 0 && g.idle.min >= time.Second {

@@ -18,7 +18,7 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	if g.reset == 0 && g.count < 3 {
 		return false
 	}
-	f.Numbers["message_bytes"] = int64(g.bytes)
+	f.Numbers["message_bytes"] = whole(g.bytes)
 	if g.detail != "" {
 		return g.sayRefused(f)
 	}
@@ -67,7 +67,7 @@ func sayGaveUp(_ *Engine, g *group, f *Finding) bool {
 
 func sayLeftHalfway(_ *Engine, g *group, f *Finding) bool {
 	client, server := cmp.Or(g.clientOf(), g.peerName()), cmp.Or(g.serverOf(), g.peerName())
-	f.Numbers["undelivered_bytes"], f.Numbers["lasted_ns"] = int64(g.bytes), int64(g.blocked.mean())
+	f.Numbers["undelivered_bytes"], f.Numbers["lasted_ns"] = whole(g.bytes), int64(g.blocked.mean())
 	f.Title = fmt.Sprintf("%s closed %s to %s port %d in the middle of the answer (%s not read)",
 		cmp.Or(client, "the client"), plural(g.count, "connection", "connections"), cmp.Or(server, "the server"), g.key.port, human.Bytes(g.bytes))
 	if every := g.blocked.mean(); g.count >= 3 && every >= time.Second && g.blocked.deviation() < 0.05 {
@@ -99,7 +99,7 @@ func (g *group) sayNoSYNACK(f *Finding) {
 
 // sayRestartRace: requests met the closed connections of a server that went.
 func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["requests_lost"] = int64(g.count)
+	f.Numbers["requests_lost"] = whole(g.count)
 	how := "closed all that was idle at one moment"
 	if g.detail != "" {
 		how = "was told to end by " + g.detail + g.sender() + " and closed its connections"

@@ -19,7 +19,7 @@ func (e *Engine) overflows() (list []Finding) {
 	p := &patterns[i]
 	f := Finding{
 		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, First: c.first, Last: c.last,
-		Numbers:  map[string]int64{"overflows": int64(c.n), "drops": int64(e.counted("TcpExtListenDrops").n)},
+		Numbers:  map[string]int64{"overflows": whole(c.n), "drops": whole(e.counted("TcpExtListenDrops").n)},
 		Evidence: []string{}, Advice: p.Advice, Filter: p.Filter, rank: i,
 	}
 	for _, g := range e.groups {
@@ -36,7 +36,7 @@ func (e *Engine) overflows() (list []Finding) {
 		f.Process = e.onlyServer(c.netns)
 	}
 	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
-	f.Numbers["clients_reset"] = int64(f.Count)
+	f.Numbers["clients_reset"] = whole(f.Count)
 	f.Title = fmt.Sprintf("The accept queue of %s was full: %s counted", cmp.Or(f.Process, "a listener"), plural(c.n, "overflow", "overflows"))
 	if f.Count > 0 {
 		f.Title += fmt.Sprintf(", %s to %s reset before the first byte", plural(f.Count, "connection", "connections"), f.Peer)

@@ -1,6 +1,7 @@
 package human
 
 import (
+	"strings"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -36,4 +37,26 @@ func anEnd(d time.Duration, ends uint64) string {
 		return ""
 	}
 	return ", " + Duration(d/time.Duration(ends)) + " an end"
+}
+
+// Losses says what was lost, each kind by itself.
+func Losses(l *model.Losses) string {
+	var parts []string
+	for _, part := range []struct {
+		n    uint64
+		what string
+	}{
+		{l.Ends, "ends lost"},
+		{l.Events, "events lost"},
+		{l.Less, "ends judged with less"},
+		{l.Late, "pieces of late evidence lost"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, Count(part.n)+" "+part.what)
+		}
+	}
+	if len(parts) == 0 {
+		return "0 lost"
+	}
+	return strings.Join(parts, ", ")
 }

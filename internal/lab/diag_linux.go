@@ -29,7 +29,7 @@ func openDiag() (*diag, error) {
 	return &diag{fd}, nil
 }
 
-func (d *diag) close() { unix.Close(d.fd) }
+func (d *diag) close() { _ = unix.Close(d.fd) }
 
 // find returns the connection's row; its state is Closed if there is none.
 func (d *diag) find(local, peer netip.AddrPort) (socketRow, error) {

@@ -35,7 +35,7 @@ func (s *stage) farPair() (*sock, *far) {
 	var err error
 	f.fd, err = openTunnel()
 	s.check("open tunnel", err)
-	s.atEnd = append(s.atEnd, func() { unix.Close(f.fd) })
+	s.atEnd = append(s.atEnd, func() { _ = unix.Close(f.fd) })
 	s.check("set up tunnel", setUpTunnel(nearAddress))
 	a := s.a().open(nearAddress)
 	a.bind(netip.AddrPortFrom(nearAddress, 0))
@@ -95,7 +95,7 @@ func openTunnel() (int, error) {
 		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, device)
 	}
 	if err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil

@@ -56,7 +56,7 @@ func (r *ring) close() {
 			_ = unix.Munmap(area)
 		}
 	}
-	unix.Close(r.fd)
+	_ = unix.Close(r.fd)
 }
 
 // closeFD submits the first and only operation and waits for its result. The

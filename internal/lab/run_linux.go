@@ -141,7 +141,7 @@ func RunAgain(ctx context.Context, scenarios []Scenario, parallel int, again fun
 	}
 	for _, ns := range slices.Concat(namespaces...) {
 		if ns != nil {
-			ns.Close()
+			_ = ns.Close()
 		}
 	}
 	return results, ctx.Err()
@@ -177,12 +177,12 @@ func playInChild(ctx context.Context, sc *Scenario, result *Result, ns **os.File
 	if err == nil {
 		err = cmd.Start()
 	}
-	write.Close()
+	_ = write.Close()
 	if err != nil {
 		return fmt.Errorf("start scenario: %w", err)
 	}
 	*ns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", cmd.Process.Pid))
-	start.Close()
+	_ = start.Close()
 	text, readErr := io.ReadAll(read)
 	if err := errors.Join(err, readErr, cmd.Wait()); err != nil {
 		return fmt.Errorf("play scenario: %w\n%s", err, stderr.Bytes())

@@ -145,7 +145,7 @@ func (s *stage) close() {
 	}
 	for _, file := range s.mail {
 		if file != nil {
-			file.Close()
+			_ = file.Close()
 		}
 	}
 	if s.diag != nil {

@@ -47,7 +47,7 @@ func openCapture() (*capture, error) {
 	return c, nil
 }
 
-func (c *capture) close() { unix.Close(c.fd) }
+func (c *capture) close() { _ = unix.Close(c.fd) }
 
 // captureFilter passes TCP segments with SYN, FIN or RST; it starts at the IP
 // header. On lo, which shows each packet twice, it takes them as they are sent: on a

@@ -66,7 +66,7 @@ func Create(path string, options Options) (*Writer, error) {
 	f, err := create(path, &options)
 	if err != nil {
 		if own {
-			options.Folder.Close()
+			_ = options.Folder.Close()
 		}
 		return nil, err
 	}
@@ -331,13 +331,13 @@ func (w *Writer) tick() {
 		return
 	}
 	if err := w.shortened(); err != nil {
-		w.fail(err)
+		_ = w.fail(err)
 		return
 	}
 	switch {
 	case w.file.removed():
-		w.fail(fmt.Errorf("%w: %s", ErrRemoved, w.file.name()))
+		_ = w.fail(fmt.Errorf("%w: %s", ErrRemoved, w.file.name()))
 	case w.rotateDue():
-		w.rotate()
+		_ = w.rotate()
 	}
 }

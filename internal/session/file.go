@@ -66,7 +66,7 @@ func openRecording(in *input, _ *OpenOptions) (opened, error) {
 		return &recording{record.NewReader(stream{in.stream, in.closer}, in.name), in.path}, nil
 	}
 	if in.file != nil {
-		in.file.Close()
+		_ = in.file.Close()
 	}
 	r, err := record.Open(in.path)
 	if err != nil {

@@ -27,7 +27,7 @@ func openTrace(in *input, _ *OpenOptions) (opened, error) {
 		if file, size, err = in.copied(); err != nil {
 			return nil, err
 		}
-		in.closer.Close()
+		_ = in.closer.Close()
 	}
 	trace, err := etwsrc.NewFile(file, size)
 	switch {

@@ -37,7 +37,7 @@ func readLingers(pid, dir int, held []Held, wanted map[uint32]*Conn) {
 			continue // closed meanwhile
 		}
 		readLinger(fd, h, c.Socket.Cookie)
-		unix.Close(fd)
+		_ = unix.Close(fd)
 	}
 }
 

@@ -28,7 +28,7 @@ type spaces []*namespace
 func (s spaces) close() {
 	for _, n := range s {
 		if n.file != nil {
-			n.file.Close()
+			_ = n.file.Close()
 		}
 	}
 }
@@ -124,7 +124,7 @@ func openNamespace(path string, seen map[uint32]bool) (*namespace, error) {
 	}
 	// The path may lead elsewhere by now; and a name may be a plain file.
 	if info, err = file.Stat(); err != nil || !isNamespace(file) || seen[inode(info)] {
-		file.Close()
+		_ = file.Close()
 		return nil, err
 	}
 	seen[inode(info)] = true

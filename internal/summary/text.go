@@ -89,7 +89,7 @@ func (p *page) line(format string, args ...any) {
 // title begins a part.
 func (p *page) title(format string, args ...any) {
 	if !p.tight {
-		p.WriteByte('\n')
+		_ = p.WriteByte('\n')
 	}
 	p.line(format, args...)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"strings"
 )
 
 // Copy writes a capture, compressed or not, to out as pcapng. comment returns what is
@@ -121,8 +122,11 @@ func (w *copier) commented(block []byte) []byte {
 	return append4(w.order, b, size)
 }
 
+// maxComment bounds a comment, in bytes.
+const maxComment = 1000
+
 func (w *copier) commentOption(text string) []byte {
-	text = text[:min(len(text), 1000)]
+	text = strings.ToValidUTF8(text[:min(len(text), maxComment)], "") // not a part of a character
 	var head [4]byte
 	w.order.PutUint16(head[:], optionComment)
 	w.order.PutUint16(head[2:], uint16(len(text)))
