@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -132,3 +135,116 @@ func attackAgent(t *testing.T, path string) {
 		t.Errorf("exit %d with %q, %q, want that it refuses", r.code, answer, r.errors)
 	}
 }
+
+// another is a user that has nothing to do with who traces.
+const another = 12345
+
+// trap is a folder of a stranger, who has put into it what else a name could be.
+func trap(t *testing.T) (folder, victim string) {
+	t.Helper()
+	top, err := os.MkdirTemp("", "trap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(top) })
+	folder, victim = filepath.Join(top, "folder"), filepath.Join(top, "victim")
+	pipe := filepath.Join(folder, "pipe")
+	if err := errors.Join(
+		os.Chmod(top, 0o755), os.Mkdir(folder, 0o777), os.WriteFile(victim, []byte("precious"), 0o600),
+		os.Symlink(victim, filepath.Join(folder, "link")), os.Symlink(victim+".new", filepath.Join(folder, "dangling")),
+		os.Link(victim, filepath.Join(folder, "hard")), syscall.Mkfifo(pipe, 0o666), os.Chown(pipe, another, another),
+		os.Symlink(top, filepath.Join(folder, "sub")), os.Chown(folder, another, another), os.Chmod(folder, 0o777),
+	); err != nil {
+		t.Fatal(err)
+	}
+	return folder, victim
+}
+
+// untouched checks that nothing was written where the stranger would have it.
+func untouched(t *testing.T, victim string) {
+	t.Helper()
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+		t.Errorf("the victim is %q now, %v", text, err)
+	}
+	names, _ := filepath.Glob(filepath.Dir(victim) + "/*")
+	if len(names) != 2 {
+		t.Errorf("beside folder and victim there is %q", names)
+	}
+}
+
+// TestSwappedFolder: the stranger moves the folder of root's recording away while it runs
+// in the sandbox, and puts a link to another in its place. Nothing is made in the other,
+// and the recording goes on in its own.
+func TestSwappedFolder(t *testing.T) {
+	folder, victim := trap(t)
+	moved := folder + "-moved"
+	other := filepath.Join(filepath.Dir(victim), "other")
+	if err := os.Mkdir(other, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	r := startRecorder(t, folder, nil, "--rotate-age", "300ms")
+	if err := errors.Join(os.Rename(folder, moved), os.Symlink(other, folder)); err != nil {
+		t.Fatal(err)
+	}
+	files := func() int {
+		all, _ := filepath.Glob(moved + "/*.jsonl")
+		return len(all)
+	}
+	had := files()
+	r.until(t, func() bool { return files() >= had+3 })
+	_ = r.Process.Signal(syscall.SIGINT)
+	if code := r.end(t); code != 0 {
+		t.Errorf("exit %d: %s", code, &r.errors)
+	}
+	if all, _ := filepath.Glob(other + "/*"); len(all) > 0 {
+		t.Errorf("made %q", all)
+	}
+}
+
+// TestOutputsInAnothersFolder: what annotate and anonymize write in the folder of a
+// stranger goes into new files of mode 0600, with --force too.
+func TestOutputsInAnothersFolder(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	recording, capture := filepath.Join(t.TempDir(), "in.jsonl"), filepath.Join(t.TempDir(), "in.pcap")
+	if err := errors.Join(os.WriteFile(recording, []byte(fiveLines), 0o600), os.WriteFile(capture, emptyCapture, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for command, arguments := range map[string]func(out string) []string{
+		"annotate":  func(out string) []string { return []string{capture, out, "--with", recording} },
+		"anonymize": func(out string) []string { return []string{recording, "-o", out} },
+		"report":    func(out string) []string { return []string{recording, "-o", out} },
+	} {
+		for _, force := range []bool{false, true} {
+			folder, victim := trap(t)
+			for _, name := range []string{"link", "dangling", "pipe", "hard", "new", "sub/x"} {
+				made := filepath.Join(folder, name)
+				c := exec.Command(closetrace, append([]string{command}, arguments(made)...)...)
+				if force {
+					c.Args = append(c.Args, "--force")
+				}
+				stuck := time.AfterFunc(30*time.Second, func() { _ = c.Process.Kill() })
+				r := runProgram(t, c)
+				if !stuck.Stop() {
+					t.Errorf("%s to %s waits for ever", command, name)
+				}
+				if name == "sub/x" { // who named a link to a folder meant it
+					os.Remove(made)
+					continue
+				}
+				want := name == "new" || name == "hard" && force
+				info, err := os.Lstat(made)
+				if (r.code == exitOK) != want || want && (err != nil || info.Mode() != 0o600) {
+					t.Errorf("%s to %s, force %v: exit %d, %v: %s", command, name, force, r.code, info, r.errors)
+				}
+				if !want && strings.Count(r.errors, "\n") != 1 {
+					t.Errorf("%s to %s: the error is %q", command, name, r.errors)
+				}
+			}
+			untouched(t, victim)
+		}
+	}
+}
+
+// emptyCapture is a pcap file without a packet.
+var emptyCapture = []byte{0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0}

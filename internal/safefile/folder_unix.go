@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // directory is a folder by its descriptor: it works also when the way to it is
@@ -21,6 +22,25 @@ var _ Folder = (*directory)(nil)
 // Open opens a folder of this process.
 func Open(path string) (Folder, error) {
 	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	return &directory{path, root}, nil
+}
+
+// Descriptor opens a folder of this process once more, to hand it to another process.
+func Descriptor(folder Folder) (*os.File, error) {
+	d, ok := folder.(*directory)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return d.root.Open(".")
+}
+
+// Inherited opens a folder that this process got as a descriptor, whatever has taken its
+// place since. Messages call it path. Linux.
+func Inherited(descriptor int, path string) (Folder, error) {
+	root, err := os.OpenRoot("/proc/self/fd/" + strconv.Itoa(descriptor))
 	if err != nil {
 		return nil, err
 	}

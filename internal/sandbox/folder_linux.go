@@ -29,7 +29,13 @@ func (b *Box) Folder(path string) (safefile.Folder, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("find folder %s: %w", path, err), local.Close())
 	}
-	h, err := b.start("files", path)
+	// As a descriptor: something else may take the folder's place before the helper opens it.
+	descriptor, err := safefile.Descriptor(local)
+	if err != nil {
+		return nil, errors.Join(err, local.Close())
+	}
+	defer descriptor.Close()
+	h, err := b.start("files", []*os.File{descriptor}, path)
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}

@@ -49,7 +49,8 @@ type helper struct {
 var errGone = errors.New("the helper has ended")
 
 // start begins a helper. It ends when its connection is closed, whatever ends us.
-func (b *Box) start(role string, arguments ...string) (*helper, error) {
+// It gets files as descriptors from 4 on.
+func (b *Box) start(role string, files []*os.File, arguments ...string) (*helper, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -62,7 +63,7 @@ func (b *Box) start(role string, arguments ...string) (*helper, error) {
 	defer theirs.Close()
 	h := &helper{role: role, conn: ends[0]}
 	h.command = exec.Command(self, append([]string{HelperCommand, role}, arguments...)...) // #nosec G204 -- this program itself
-	h.command.ExtraFiles = []*os.File{theirs}
+	h.command.ExtraFiles = append([]*os.File{theirs}, files...)
 	h.command.Stderr = os.Stderr
 	h.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no ctrl-c of the terminal: we end it
 	err = errors.Join(unix.SetsockoptTimeval(h.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience), startBounded(h.command))
@@ -100,7 +101,7 @@ func (h *helper) ask(q question) (answer, *os.File, error) {
 	}
 	a, f, err := exchange(h.conn, text)
 	if err != nil { // a late answer would be taken for that of the next question
-		unix.Close(h.conn)
+		_ = unix.Close(h.conn)
 		h.conn = -1
 		return answer{}, nil, fmt.Errorf("ask helper %s: %w", h.role, err)
 	}
@@ -159,7 +160,7 @@ func (h *helper) close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.conn >= 0 {
-		unix.Close(h.conn)
+		_ = unix.Close(h.conn)
 		h.conn = -1
 	}
 	if err := h.command.Wait(); err != nil {

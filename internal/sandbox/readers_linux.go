@@ -20,7 +20,7 @@ func (b *Box) Reader() (*Reader, error) {
 	r := &Reader{}
 	var err error
 	if Held(unix.CAP_SYS_PTRACE) {
-		if r.links, err = b.start("links", b.who.Name); err != nil {
+		if r.links, err = b.start("links", nil, b.who.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -28,7 +28,7 @@ func (b *Box) Reader() (*Reader, error) {
 		if _, err := os.Stat(folder); err != nil || r.names != nil {
 			continue
 		}
-		if r.names, err = b.start("names"); err != nil {
+		if r.names, err = b.start("names", nil); err != nil {
 			return nil, err
 		}
 	}

@@ -58,7 +58,11 @@ func Serve(arguments []string, names Namer) error {
 	}
 }
 
-const connection = 3
+// What a helper inherits: its connection and, if it makes files, their folder.
+const (
+	connection = 3
+	outputs    = 4
+)
 
 // handler answers; the file, if any, is passed on and closed.
 type handler func(question) ([]string, *os.File, error)
@@ -142,24 +146,25 @@ func nameHandler(names Namer) (handler, error) {
 	return find, allow(slices.Concat(goCalls, fileCalls), goConditions())
 }
 
-// files makes, renames and removes files in one folder.
+// files makes, renames and removes files in the folder that it got, which was at path.
 func files(path string) (handler, error) {
-	folder, err := safefile.Open(path)
+	syscall.CloseOnExec(outputs)
+	folder, err := safefile.Inherited(outputs, path)
 	if err != nil {
 		return nil, err
 	}
 	b := &Box{}
-	if err := b.drop(nil, nil, []string{path}); err != nil {
+	if err := b.drop(nil, nil, []string{fmt.Sprintf("/proc/self/fd/%d", outputs)}); err != nil {
 		return nil, err
 	}
 	do := func(q question) ([]string, *os.File, error) {
-		f, err := inFolder(folder, path, q)
+		f, err := inFolder(folder, q)
 		return nil, f, err
 	}
 	return do, allow(slices.Concat(goCalls, fileCalls, outputCalls), goConditions())
 }
 
-func inFolder(folder safefile.Folder, path string, q question) (*os.File, error) {
+func inFolder(folder safefile.Folder, q question) (*os.File, error) {
 	switch q.Op {
 	case "create":
 		return folder.Create(q.Name, q.Force)
@@ -167,7 +172,7 @@ func inFolder(folder safefile.Folder, path string, q question) (*os.File, error)
 		if q.Name != filepath.Base(q.Name) {
 			return nil, &fs.PathError{Op: "look", Path: q.Name, Err: unix.EINVAL}
 		}
-		fd, err := unix.Open(filepath.Join(path, q.Name), unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err := unix.Openat(outputs, q.Name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil, &fs.PathError{Op: "look", Path: q.Name, Err: err}
 		}
