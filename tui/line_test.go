@@ -147,13 +147,6 @@ func TestLine(t *testing.T) {
 			"17:23:00.123456 ! MISSED 1,234 events (ring-buffer): records around here are missing",
 		},
 		{
-			"late evidence that was lost", func(r *model.Record) {
-				*r = model.Record{Kind: model.KindLoss, Loss: model.Loss{Time: at, Count: 166_459, Where: "late-evidence"}}
-			},
-			LineOptions{},
-			"17:23:00.123456 ! 166,459 pieces of late evidence lost: no record is missing",
-		},
-		{
 			"a table that one user fills", func(r *model.Record) {
 				*r = model.Record{Kind: model.KindLoss, Loss: model.Loss{
 					Time: at, Count: 1234, Where: "connection-table", Held: 43690, Max: 65536, UID: model.Some[uint32](1000),
