@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/internal/agent"
+	"github.com/closetrace/closetrace/internal/cluster"
 	"github.com/closetrace/closetrace/internal/sockets"
 )
 
@@ -188,15 +189,15 @@ func (f *agentFlags) confine(t *traceFlags) error {
 }
 
 // names is for ends whose peers only the cluster knows; nil if it is not to be asked.
-func (f *agentFlags) names(t *traceFlags, log func(string, ...any)) (*agent.Names, error) {
+func (f *agentFlags) names(t *traceFlags, log func(string, ...any)) (*cluster.Names, error) {
 	if !f.k8sAPI {
 		return nil, nil
 	}
-	names, err := agent.NewNames(agent.ServiceAccount, log)
+	names, err := cluster.New(cluster.Account, log)
 	if err != nil {
 		return nil, usage("--k8s-api: %w", err)
 	}
-	t.sandbox.Read = append(t.sandbox.Read, agent.ServiceAccount) // the token is renewed
+	t.sandbox.Read = append(t.sandbox.Read, cluster.Account) // the token is renewed
 	return names, nil
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"time"
 
+	"github.com/closetrace/closetrace/internal/cluster"
 	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
 )
@@ -31,7 +32,7 @@ type Options struct {
 	// Sockets lists what is open; nil leaves those metrics out.
 	Sockets func() ([]sockets.Conn, error)
 	// Names are of pods and services, from the cluster; nil is none.
-	Names *Names
+	Names *cluster.Names
 	// BPFTime is the run time of the kernel's programs; nil or false if not known.
 	BPFTime func() (time.Duration, bool)
 	// Log gets what an operator should know, one line each.
