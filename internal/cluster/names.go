@@ -111,7 +111,7 @@ func (n *Names) follow(ctx context.Context, resource string) {
 			n.log("names of %s: %v; tracing goes on, and it is tried again", resource, err)
 		}
 		select { // not all nodes at once
-		case <-time.After(wait/2 + rand.N(wait)):
+		case <-time.After(wait/2 + rand.N(wait)): // #nosec G404 -- it only spreads the load
 		case <-ctx.Done():
 		}
 		wait = min(2*wait, longWait)
