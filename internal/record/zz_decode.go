@@ -371,39 +371,39 @@ func (d *Decoder) endLine(v *model.Record) {
 		case "peer_cause":
 			d.name("peer_cause", &v.Teardown.Judgement.PeerCause)
 		case "id":
-			d.str("id", &v.Teardown.ID)
+			d.str("id", &v.Teardown.Facts.ID)
 		case "network":
-			d.network(&v.Teardown.Network)
+			d.network(&v.Teardown.Facts.Network)
 		case "process":
-			d.process(&v.Teardown.Process)
+			d.process(&v.Teardown.Facts.Process)
 		case "acceptor":
-			d.acceptor(&v.Teardown.Acceptor)
+			d.acceptor(&v.Teardown.Facts.Acceptor)
 		case "closer":
-			d.closer(&v.Teardown.Closer)
+			d.closer(&v.Teardown.Facts.Closer)
 		case "signalled":
-			d.signalled(&v.Teardown.Signalled)
+			d.signalled(&v.Teardown.Facts.Signalled)
 		case "container":
-			d.container(&v.Teardown.Container)
+			d.container(&v.Teardown.Facts.Container)
 		case "k8s":
-			d.k8s(&v.Teardown.K8s)
+			d.k8s(&v.Teardown.Facts.K8s)
 		case "cgroup":
-			d.cgroup(&v.Teardown.Cgroup)
+			d.cgroup(&v.Teardown.Facts.Cgroup)
 		case "systemd":
-			d.systemd(&v.Teardown.Systemd)
+			d.systemd(&v.Teardown.Facts.Systemd)
 		case "tcp":
-			d.tcp(&v.Teardown.TCP)
+			d.tcp(&v.Teardown.Facts.TCP)
 		case "peer_end":
-			d.str("peer_end", &v.Teardown.PeerEnd)
+			d.str("peer_end", &v.Teardown.Facts.PeerEnd)
 		case "peer_process":
-			d.peerProcess(&v.Teardown.PeerProcess)
+			d.peerProcess(&v.Teardown.Facts.PeerProcess)
 		case "linger":
-			d.linger(&v.Teardown.Linger)
+			d.linger(&v.Teardown.Facts.Linger)
 		case "start_time":
-			d.time("start_time", &v.Teardown.StartTime)
+			d.time("start_time", &v.Teardown.Facts.StartTime)
 		case "duration_ns":
-			optional(d, "duration_ns", &v.Teardown.Duration, math.MinInt64, math.MaxInt64)
+			optional(d, "duration_ns", &v.Teardown.Facts.Duration, math.MinInt64, math.MaxInt64)
 		case "facts":
-			d.facts(&v.Teardown.Evidence)
+			d.facts(&v.Teardown.Facts.Evidence)
 		default:
 			d.skip(0)
 		}
