@@ -119,8 +119,8 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(traceGC)
 	}
-	if flags.maxMemory > 0 && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(flags.maxMemory) * 9 / 10) // before anything is shed
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softLimit(int64(flags.maxMemory)))
 	}
 	bpfTime, closeStats := countRunTime() // needs a capability that is dropped when the trace begins
 	defer closeStats()
@@ -186,6 +186,17 @@ func (f *agentFlags) confine(t *traceFlags) error {
 		t.sandbox.Write = append(t.sandbox.Write, f.spool)
 	}
 	return nil
+}
+
+// softLimit is where the garbage collector works harder, before anything is shed: Go does
+// not count all of the memory that is the process's own. Without --max-memory, most is 0,
+// it is one that an agent needs only under a storm of ends.
+func softLimit(most int64) int64 {
+	const usual, notCounted = 75_000_000, 15_000_000
+	if most == 0 {
+		most = usual
+	}
+	return max(most-notCounted, most/2)
 }
 
 // names is for ends whose peers only the cluster knows; nil if it is not to be asked.
