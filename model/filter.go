@@ -79,6 +79,10 @@ func (f *Filter) Match(r *Record) bool {
 	case KindUnknown, KindStart, KindLoss, KindCounters, KindClock, KindTable, KindStop:
 		return true
 	case KindTeardown, KindOutcome, KindCloseFailed, KindStray:
+	case KindCounts:
+		all := r.Teardown
+		all.Verdict, all.Cause = Graceful, CauseFIN
+		r = &Record{Teardown: all}
 	}
 	f.view.fill(&r.Teardown, f.addresses)
 	if f.times {

@@ -14,6 +14,7 @@ const (
 	KindStray                   // RSTs that this host sent, in a second, for one connection that it does not have (Linux)
 	KindClock                   // the wall clock was set, or the machine slept (Linux): lines after this one have times by the clock as it is now
 	KindTable                   // how full the table of the connections that are followed is, before one is refused (Linux)
+	KindCounts                  // ends with nothing to say of one process at one port, which were only counted since the last such line (Linux, --abnormal)
 	KindStop                    // last line
 )
 
@@ -28,6 +29,7 @@ var kindNames = []string{
 	KindStray:       "stray-reset",
 	KindClock:       "clock",
 	KindTable:       "table",
+	KindCounts:      "counts",
 	KindStop:        "stop",
 }
 

@@ -142,8 +142,8 @@ type Table struct {
 // which of the other fields are set.
 type Record struct {
 	Kind Kind
-	// Teardown is set for teardown, outcome, close-failed and stray-reset (of the
-	// last two facts only).
+	// Teardown is set for teardown, outcome, close-failed, stray-reset and counts (of the
+	// last three facts only).
 	Teardown Teardown
 	// The verdict of the teardown is taken back.
 	Retracts bool `json:"retracts,omitzero" kinds:"outcome"`
@@ -154,6 +154,7 @@ type Record struct {
 	Stray    Stray    `json:"stray" kinds:"stray-reset"`
 	Clock    Clock    `kinds:"clock"`
 	Table    Table    `kinds:"table"`
+	Counted  Counted  `json:"counted" kinds:"counts"`
 	Start    Start    `kinds:"start"`
 	Stop     Stop     `kinds:"stop"`
 }
@@ -173,7 +174,7 @@ func (r *Record) Time() Time {
 		return r.Clock.Time
 	case KindTable:
 		return r.Table.Time
-	case KindUnknown, KindTeardown, KindOutcome, KindCloseFailed, KindStray:
+	case KindUnknown, KindTeardown, KindOutcome, KindCloseFailed, KindStray, KindCounts:
 	}
 	return r.Teardown.Time
 }

@@ -48,6 +48,10 @@ func TestEventIsJudged(t *testing.T) {
 			Event{Record: Record{Kind: KindTable, Table: Table{Time: 7, Held: 3}}},
 			func(r Record) bool { return r.Time() == 7 && r.Table.Held == 3 && r.Teardown.ID == "" },
 		},
+		"ends that were only counted are not judged": {
+			Event{Record: Record{Kind: KindCounts, Teardown: Teardown{Facts: reset}, Counted: Counted{Ends: 4, TakenBack: 1}}},
+			func(r Record) bool { return r.Teardown.Rule == "" && r.Counted.Net() == 3 },
+		},
 		"the cause of the other end is judged by its own facts": {
 			Event{Record: of(KindTeardown, linger), Peer: &reset},
 			func(r Record) bool {

@@ -71,6 +71,8 @@ var rules = [...]Rule{
 	{"local-abort", Abortive, CauseLocalAbort, LocalApp, InitiatorLocal, needs(ObservedAbort)},
 	{"connect-failed", FailedOpen, CauseUnknown, TerminatorUnknown, InitiatorNone, needs(ObservedConnectFailed)},
 	{"cut-off", Abortive, CauseUnknown, TerminatorUnknown, InitiatorUnknown, needs(ObservedCutOff)},
+	// bpf/ordinary.h has the conditions under which ends of the next two are only counted;
+	// a new rule above them that takes their ends has to be excluded there.
 	{"fin-active", Graceful, CauseFIN, TerminatorUnknown, InitiatorLocal, needs(ObservedFINFirst)},
 	{"fin-passive", Graceful, CauseFIN, TerminatorUnknown, InitiatorPeer, needs(ObservedFINSecond)},
 	{"orphan-dropped", Silent, CauseOrphanDropped, LocalKernel, InitiatorLocal, needs(ObservedNoOwner, ObservedFINUnacked)},

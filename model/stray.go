@@ -13,7 +13,8 @@ type Stray struct {
 	// What this host knows of the connection. ended: it was one of this trace, and id,
 	// process and closer are its. no-listener: it was to be opened, and nobody listens
 	// on the port. not-ours: none of this trace. more: the resets for connections beyond
-	// those that are listed one by one.
+	// those that are listed one by one. Absent: not known, it may have been one whose end
+	// was only counted (--abnormal).
 	Why StrayReason `json:"why,omitzero"`
 	// When the connection had ended.
 	Ended Time `json:"ended_time,omitzero"`
@@ -27,11 +28,11 @@ type Stray struct {
 type StrayReason uint8
 
 const (
-	StrayUnknown    StrayReason = iota
-	StrayNotOurs                // neither of the others: the connection is not one of this trace
-	StrayEnded                  // it has ended; the facts say whose it was
-	StrayNoListener             // it was to be opened, and nobody listens on the port
-	StrayMore                   // many: beyond the number of connections that are listed one by one
+	StrayUnknown    StrayReason = iota // it may have been one whose end was only counted
+	StrayNotOurs                       // neither of the others: the connection is not one of this trace
+	StrayEnded                         // it has ended; the facts say whose it was
+	StrayNoListener                    // it was to be opened, and nobody listens on the port
+	StrayMore                          // many: beyond the number of connections that are listed one by one
 )
 
 var strayReasonNames = []string{

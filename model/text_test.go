@@ -81,7 +81,7 @@ func TestNamesOfTheRecord(t *testing.T) {
 		"initiators":  {initiatorNames, "unknown local peer both none"},
 		"terminators": {terminatorNames, "unknown local-app local-kernel peer network admin"},
 		"outcomes":    {lingerOutcomeNames[1:], "drained timeout interrupted reset skipped"},
-		"kinds":       {kindNames, "unknown start teardown outcome close-failed loss counters stray-reset clock table stop"},
+		"kinds":       {kindNames, "unknown start teardown outcome close-failed loss counters stray-reset clock table counts stop"},
 		"sides":       {sideNames[1:], "local peer"},
 		"calls":       {callNames[1:], "close shutdown exit disconnect destroy"},
 		"sources":     {ownerSourceNames[1:], "connect accept use listener iterator closer inode fork"},

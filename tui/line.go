@@ -114,7 +114,7 @@ func lineBody(r *model.Record, p *palette, g *glyphs) []string {
 		return append([]string{
 			p.strong.Styled(left(g.warning+" stray-reset", lineVerdict, g.dots)), left(strayReason(r), lineCause, g.dots),
 		}, append(lineWho(&r.Teardown.Facts, g), strayWord(r, g))...)
-	case model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStart, model.KindStop:
+	case model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindCounts, model.KindStart, model.KindStop:
 		return strings.Split(noticeWord(r, p, g), " ")
 	case model.KindUnknown:
 	}
@@ -265,6 +265,8 @@ func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 		return p.faint.Styled(g.note + " " + countersWord(&r.Counters))
 	case model.KindTable:
 		return p.strong.Styled(g.note + " " + TableWord(&r.Table))
+	case model.KindCounts:
+		return p.faint.Styled(g.note + " " + countedWord(r))
 	case model.KindClock:
 		return p.strong.Styled(g.note + " " + setClockWord(&r.Clock))
 	case model.KindStart:

@@ -81,6 +81,8 @@ func (m *matcher) record() func(*model.Record) bool {
 	return func(r *model.Record) bool {
 		switch r.Kind {
 		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
+		case model.KindCounts:
+			return !m.bad && m.words.match(r) && m.holds(r)
 		default:
 			return true
 		}

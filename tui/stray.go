@@ -31,7 +31,9 @@ func strayWord(r *model.Record, g *glyphs) string {
 		text += ": nobody listens on this port"
 	case model.StrayMore:
 		text += " for more connections than are listed"
-	case model.StrayUnknown, model.StrayNotOurs:
+	case model.StrayUnknown:
+		text += ": perhaps for a connection whose end was only counted"
+	case model.StrayNotOurs:
 		text += ": never ours"
 		if d, known := s.LookedBack.Get(); known {
 			text += ", as far as is known: " + human.Duration(d)

@@ -75,6 +75,8 @@ func (t *tally) add(r *model.Record) {
 		t.table = r.Table
 	case model.KindClock:
 		t.rewind(r.Clock.Time)
+	case model.KindCounts:
+		t.ordinary(r)
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindStray, model.KindStop:
 	}
 }

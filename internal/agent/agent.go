@@ -138,7 +138,7 @@ func (a *Agent) wanted(r *model.Record) bool {
 		return a.choice.All || r.Teardown.Verdict != model.Graceful || a.sent.Of(r.Teardown.ID) != nil
 	case model.KindLoss, model.KindStray, model.KindCloseFailed:
 		return true
-	case model.KindUnknown, model.KindStart, model.KindCounters, model.KindClock, model.KindTable, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCounters, model.KindClock, model.KindTable, model.KindCounts, model.KindStop:
 	}
 	return false
 }

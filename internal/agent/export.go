@@ -139,7 +139,7 @@ func (x *exporter) record(out *log.Record, r *model.Record) {
 		if r.Teardown.Verdict != model.Graceful {
 			grade(out, log.SeverityWarn, "WARN")
 		}
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindCounts, model.KindStop:
 	}
 	out.SetBody(attribute.StringValue(sentence(r)))
 	x.list = attributesOf(x.list, r)

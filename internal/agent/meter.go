@@ -52,6 +52,7 @@ type meter struct {
 	bound     int // of series
 	series    map[seriesKey]prometheus.Counter
 	processes map[string]*processSeries
+	owed      map[prometheus.Counter]uint64 // ends that were counted twice: taken off the next
 }
 
 // seriesKey is what ends are counted by.
@@ -74,7 +75,7 @@ var (
 func newMeter(o *Options) *meter {
 	m := &meter{
 		registry: prometheus.NewRegistry(), bound: o.MaxSeries,
-		series: map[seriesKey]prometheus.Counter{}, processes: map[string]*processSeries{},
+		series: map[seriesKey]prometheus.Counter{}, processes: map[string]*processSeries{}, owed: map[prometheus.Counter]uint64{},
 		ended:    counters("connections_ended_total", "Connection ends by verdict, cause, role, process and port of the listener.", "verdict", "cause", "role", "process", "port"),
 		amended:  counters("connections_amended_total", "Ends whose verdict or cause a later outcome changed, by the new one.", "verdict", "cause"),
 		bytes:    counters("lost_bytes_total", "Bytes that connections lost: unacked ones were sent, unread ones received.", "direction", "process"),
@@ -144,6 +145,8 @@ func (m *meter) record(r *model.Record, isNew, detail bool) {
 		for name, n := range r.Counters.Counts { // names of the tracer's own list
 			m.tcp.WithLabelValues(name).Add(float64(n))
 		}
+	case model.KindCounts:
+		m.counts(r, detail)
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindClock, model.KindTable, model.KindStop:
 	}
 }
@@ -166,6 +169,23 @@ func (m *meter) end(t *model.Teardown, detail bool) {
 	}
 	if d, known := t.TCP.Idle.Get(); known {
 		m.idle.WithLabelValues(t.Verdict.String()).Observe(d.Seconds())
+	}
+}
+
+// counts counts ends that the kernel has only counted. One that has a record of its own
+// since is counted by that, too: a counter can't go back, so that it waits for the next ones.
+func (m *meter) counts(r *model.Record, detail bool) {
+	t := &model.Teardown{Facts: r.Teardown.Facts, Judgement: model.Judgement{Verdict: model.Graceful, Cause: model.CauseFIN}}
+	process := t.Process.Name
+	if !detail {
+		process = other
+	}
+	s := m.seriesOf(t, process)
+	owed := m.owed[s] + r.Counted.TakenBack
+	back := min(r.Counted.Ends, owed)
+	s.Add(float64(r.Counted.Ends - back))
+	if m.owed[s] = owed - back; m.owed[s] == 0 {
+		delete(m.owed, s)
 	}
 }
 

@@ -127,7 +127,7 @@ func (m *marker) fill(v reflect.Value, name string) {
 func TestNothingIsLeft(t *testing.T) {
 	for _, kind := range []model.Kind{
 		model.KindStart, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindLoss,
-		model.KindCounters, model.KindTable, model.KindStray, model.KindStop,
+		model.KindCounters, model.KindTable, model.KindStray, model.KindCounts, model.KindStop,
 	} {
 		var r model.Record
 		m := &marker{}

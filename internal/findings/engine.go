@@ -44,6 +44,7 @@ type Engine struct {
 	first   model.Time
 
 	total     uint64 // connections
+	ordinary  uint64 // ends that were only counted
 	lost      uint64 // events
 	processes names  // ends of each
 	services  map[service]*server
@@ -92,6 +93,8 @@ func (e *Engine) Add(r *model.Record) {
 	case model.KindStop:
 		e.lost = max(e.lost, r.Stop.Lost)
 		e.flush()
+	case model.KindCounts:
+		e.ordinary += uint64(r.Counted.Net())
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindTable:
 	}
 }

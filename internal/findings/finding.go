@@ -74,7 +74,9 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 	// Connections is how many were looked at, Lost how many events the source dropped.
 	Connections uint64 `json:"connections"`
-	Lost        uint64 `json:"lost_events"`
+	// Counted are further ends, which had nothing to say and were only counted.
+	Counted uint64 `json:"only_counted,omitzero"`
+	Lost    uint64 `json:"lost_events"`
 	// Untracked counts connections that found no place in the engine's memory.
 	Untracked uint64 `json:"untracked,omitzero"`
 }
@@ -92,7 +94,7 @@ func (r *Report) Worst(n int) []Finding {
 // that waits for its other end is not in it until the stream's stop record, or until
 // [Engine.Advance].
 func (e *Engine) Report() *Report {
-	r := &Report{Findings: []Finding{}, Connections: e.total, Lost: e.lost, Untracked: e.untracked}
+	r := &Report{Findings: []Finding{}, Connections: e.total, Counted: e.ordinary, Lost: e.lost, Untracked: e.untracked}
 	for _, g := range e.groups {
 		if f, ok := e.finding(g); ok {
 			r.Findings = append(r.Findings, f)
@@ -146,7 +148,7 @@ func (e *Engine) finding(g *group) (Finding, bool) {
 
 // complete adds what every finding has.
 func (e *Engine) complete(f *Finding) {
-	f.Share = float64(f.Count) / float64(max(e.total, f.Count, 1))
+	f.Share = float64(f.Count) / float64(max(e.total+e.ordinary, f.Count, 1))
 	quiet := 5 * time.Second
 	if f.Count > 1 {
 		quiet = max(quiet, 3*f.Last.Sub(f.First)/time.Duration(whole(f.Count-1)))

@@ -37,13 +37,20 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 		}
 	}
 	if len(r.Findings) == 0 {
-		fmt.Fprintf(&b, "no findings among %s%s\n", plural(r.Connections, "connection", "connections"), r.lossNote())
+		fmt.Fprintf(&b, "no findings among %s%s%s\n", plural(r.Connections, "connection", "connections"), r.countedNote(), r.lossNote())
 	}
 	if r.Untracked > 0 {
 		fmt.Fprintf(&b, "%s found no place in memory and are not counted above\n", plural(r.Untracked, "connection", "connections"))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (r *Report) countedNote() string {
+	if r.Counted == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %s that the kernel has only counted", plural(r.Counted, "ordinary end", "ordinary ends"))
 }
 
 func (r *Report) lossNote() string {

@@ -29,7 +29,7 @@ func Compare(results []Result, records []model.Record) []Finding {
 			byNamespace[ns] = append(byNamespace[ns], r)
 		case model.KindOutcome:
 			outcomes[r.Teardown.ID] = r
-		case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:
+		case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindCounts, model.KindStop:
 		}
 	}
 	var findings []Finding

@@ -19,8 +19,16 @@ type Ends struct {
 	known    Ledger[Ending]
 }
 
-// Add counts r, if it is about an end, and reports whether it is a new one.
+// ordinary is how ends that were only counted ended.
+var ordinary = Ending{model.Graceful, model.CauseFIN}
+
+// Add counts r, if it is about ends, and reports whether it is a new one. Ends that were
+// only counted have no record of their own.
 func (e *Ends) Add(r *model.Record) bool {
+	if r.Kind == model.KindCounts {
+		e.count(ordinary, r.Counted.Net())
+		return false
+	}
 	if r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
 		return false
 	}
@@ -43,8 +51,8 @@ func (e *Ends) Add(r *model.Record) bool {
 // Knows reports whether the end of r was counted.
 func (e *Ends) Knows(r *model.Record) bool { return e.known.Of(r.Teardown.ID) != nil }
 
-// count adds n, modulo 2^64. A value that has no name counts as unknown.
-func (e *Ends) count(how Ending, n int) {
+// count adds n, modulo 2^64: an end may be taken back after its lines have said more of it. A value that has no name counts as unknown.
+func (e *Ends) count(how Ending, n int64) {
 	if int(how.Verdict) >= model.NumVerdicts {
 		how.Verdict = model.VerdictUnknown
 	}
@@ -60,7 +68,7 @@ func (e *Ends) Counts() map[Ending]uint64 {
 	counts := map[Ending]uint64{}
 	for v := range e.counts {
 		for c, n := range e.counts[v] {
-			if n > 0 {
+			if int64(n) > 0 {
 				counts[Ending{model.Verdict(v), model.Cause(c)}] = n
 			}
 		}
@@ -75,7 +83,7 @@ func (e *Ends) Verdicts() [model.NumVerdicts]uint64 { return e.verdicts }
 func (e *Ends) ByVerdict() map[string]uint64 {
 	counts := map[string]uint64{}
 	for v, n := range e.verdicts {
-		if n > 0 {
+		if int64(n) > 0 {
 			counts[model.Verdict(v).String()] = n
 		}
 	}

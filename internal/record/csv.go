@@ -13,7 +13,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// CSV writes teardowns, outcomes and failed closes as comma-separated values
+// CSV writes teardowns, outcomes, failed closes, stray resets and counts as comma-separated values
 // (RFC 4180) with a head line, for spreadsheets. The column names are those of
 // a line; what is not known is empty. The other kinds have no row.
 type CSV struct {
@@ -28,7 +28,7 @@ func NewCSV(w io.Writer) *CSV { return &CSV{w: csv.NewWriter(w)} }
 // Write writes the row of r, and the head line before the first.
 func (c *CSV) Write(r *model.Record) error {
 	switch r.Kind {
-	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
+	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray, model.KindCounts:
 	case model.KindUnknown, model.KindStart, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStop:
 		return nil
 	}
@@ -36,7 +36,7 @@ func (c *CSV) Write(r *model.Record) error {
 		return err
 	}
 	c.row = cells(c.row[:0], r)
-	if r.Kind == model.KindCloseFailed || r.Kind == model.KindStray {
+	if r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
 		clear(c.row[judgedFrom:judgedTo])
 	}
 	for i := range c.row {

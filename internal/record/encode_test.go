@@ -87,6 +87,12 @@ func standardLine(t testing.TB, r *model.Record) []byte {
 			Stray model.Stray `json:"stray"`
 			model.Facts
 		}{h, r.Stray, r.Teardown.Facts}
+	case model.KindCounts:
+		v = struct {
+			head
+			Counted model.Counted `json:"counted"`
+			model.Facts
+		}{h, r.Counted, r.Teardown.Facts}
 	case model.KindStart:
 		v = struct {
 			head

@@ -27,7 +27,7 @@ func TestCSVAgreesWithTheLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch rec.Kind {
-		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
+		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray, model.KindCounts:
 			lines = append(lines, tree(t, standardLine(t, &rec)))
 		}
 	}

@@ -28,7 +28,7 @@ type PcapFilter struct {
 func (p *PcapFilter) Add(r *model.Record) {
 	switch r.Kind {
 	case model.KindTeardown, model.KindOutcome, model.KindCloseFailed:
-	case model.KindUnknown, model.KindStart, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindCounts, model.KindStop:
 		return
 	}
 	a, b := plainEndpoint(r.Teardown.Network.Local), plainEndpoint(r.Teardown.Network.Peer)

@@ -179,6 +179,11 @@ func (r random) record() model.Record {
 	case model.KindStray:
 		r.fill(reflect.ValueOf(&rec.Teardown.Facts).Elem())
 		r.fill(reflect.ValueOf(&rec.Stray).Elem())
+	case model.KindCounts:
+		r.fill(reflect.ValueOf(&rec.Teardown.Facts).Elem())
+		r.fill(reflect.ValueOf(&rec.Counted).Elem())
+		rec.Counted.TakenBack = uint64(r.IntN(100)) // no more than were counted: other sums are not read
+		rec.Counted.Ends = rec.Counted.TakenBack + uint64(r.IntN(1000))
 	case model.KindStart:
 		r.fill(reflect.ValueOf(&rec.Start).Elem())
 	case model.KindStop:

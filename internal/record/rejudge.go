@@ -25,7 +25,7 @@ func Rejudge(r *model.Record) (now model.Record, changed bool) {
 		now = again.Judged()
 		now.Teardown.PeerCause = t.PeerCause
 		return now, true
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:
+	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindCounts, model.KindStop:
 	}
 	return now, false
 }

@@ -12,6 +12,7 @@ type line struct {
 	amends   bool // an end that was counted as was before
 	was, now model.Verdict
 	lost     uint64
+	ordinary int64 // ends that were only counted
 }
 
 // tally counts what a stop line says of its file: each end that has a line in the file
@@ -34,9 +35,12 @@ func (t *tally) add(r *model.Record, end int) line {
 		l = t.outcome(r, l)
 	case model.KindLoss:
 		l.lost = r.Loss.Count
+	case model.KindCounts:
+		l.ordinary = r.Counted.Net()
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:
 	}
 	t.lost += l.lost
+	t.teardowns[model.Graceful] += uint64(l.ordinary)
 	if l.counts {
 		t.teardowns[l.now]++
 	}
@@ -62,6 +66,7 @@ func (t *tally) outcome(r *model.Record, l line) line {
 // remove undoes what add did for a line.
 func (t *tally) remove(l line) {
 	t.lost -= l.lost
+	t.teardowns[model.Graceful] -= uint64(l.ordinary)
 	if l.counts {
 		t.teardowns[l.now]--
 	}
@@ -76,7 +81,7 @@ func (t *tally) stop(r *model.Record) *model.Record {
 	s := *r
 	s.Stop.Teardowns = map[string]uint64{}
 	for v, n := range t.teardowns {
-		if n > 0 {
+		if int64(n) > 0 { // an end that an earlier file has counted may be taken back in this one
 			s.Stop.Teardowns[model.Verdict(v).String()] = n
 		}
 	}

@@ -62,6 +62,8 @@ func checkTally(t testing.TB, list []model.Record) {
 		switch {
 		case r.Kind == model.KindLoss:
 			lost += r.Loss.Count
+		case r.Kind == model.KindCounts:
+			want["graceful"] += r.Counted.Ends - r.Counted.TakenBack
 		case r.Kind != model.KindTeardown && r.Kind != model.KindOutcome:
 		case r.Kind == model.KindTeardown || !known:
 			want[verdict]++

@@ -352,6 +352,8 @@ func (d *Decoder) endLine(v *model.Record) {
 			d.str("error", &v.Error)
 		case "stray":
 			d.stray(&v.Stray)
+		case "counted":
+			d.counted(&v.Counted)
 		case "verdict":
 			d.name("verdict", &v.Teardown.Judgement.Verdict)
 		case "cause":
@@ -421,6 +423,9 @@ func keepOwn(r *model.Record) {
 	if r.Kind != model.KindStray {
 		r.Stray = model.Stray{}
 	}
+	if r.Kind != model.KindCounts {
+		r.Counted = model.Counted{}
+	}
 }
 
 func (d *Decoder) stray(v *model.Stray) {
@@ -439,6 +444,26 @@ func (d *Decoder) stray(v *model.Stray) {
 			d.str("stray.hit", &v.Hit)
 		case "looked_back_ns":
 			optional(d, "stray.looked_back_ns", &v.LookedBack, math.MinInt64, math.MaxInt64)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) counted(v *model.Counted) {
+	d.member = "counted"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "ends":
+			signed(d, "counted.ends", &v.Ends, 0, math.MaxUint64)
+		case "taken_back":
+			signed(d, "counted.taken_back", &v.TakenBack, 0, math.MaxUint64)
+		case "interval_ns":
+			optional(d, "counted.interval_ns", &v.Interval, math.MinInt64, math.MaxInt64)
+		case "bytes_sent":
+			signed(d, "counted.bytes_sent", &v.Sent, 0, math.MaxUint64)
+		case "bytes_received":
+			signed(d, "counted.bytes_received", &v.Received, 0, math.MaxUint64)
 		default:
 			d.skip(0)
 		}

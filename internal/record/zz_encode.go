@@ -33,6 +33,12 @@ func (e *encoder) own(b []byte, r *model.Record) (_ []byte, whole bool) {
 	case model.KindTable:
 		b = e.Table(b, &r.Table)
 		return b, true
+	case model.KindCounts:
+		{
+			at := len(b)
+			b = e.inCounted(open(b, `"counted":`), &r.Counted)
+			b = end(b, at, e.empty)
+		}
 	case model.KindStop:
 		b = e.Stop(b, &r.Stop)
 		return b, true
@@ -108,6 +114,15 @@ func (e *encoder) Table(b []byte, v *model.Table) []byte {
 	b = uintIf(b, `"most":`, v.Most)
 	b = uintIf(b, `"netns":`, v.NetNS)
 	b = number(b, `"uid":`, v.UID)
+	return b
+}
+
+func (e *encoder) inCounted(b []byte, v *model.Counted) []byte {
+	b = uintIf(b, `"ends":`, v.Ends)
+	b = uintIf(b, `"taken_back":`, v.TakenBack)
+	b = number(b, `"interval_ns":`, v.Interval)
+	b = uintIf(b, `"bytes_sent":`, v.Sent)
+	b = uintIf(b, `"bytes_received":`, v.Received)
 	return b
 }
 

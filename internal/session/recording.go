@@ -61,7 +61,7 @@ func (r *Part) Write(rec *model.Record) error {
 		return nil
 	case model.KindLoss:
 		r.lost += rec.Loss.Count
-	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray:
+	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindCounts:
 	}
 	return r.Writer.Write(rec)
 }

@@ -155,6 +155,8 @@ func (s *Session) pass(ctx context.Context, cancel context.CancelCauseFunc, yiel
 			s.stop.Lost += r.Loss.Count
 		case model.KindTeardown:
 			s.seen.Add(1)
+		case model.KindCounts:
+			s.seen.Add(uint64(r.Counted.Net()))
 		case model.KindTable:
 			if r.Table.Held > s.stop.Table.Held {
 				s.stop.Table = r.Table

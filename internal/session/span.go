@@ -147,7 +147,7 @@ func (c *chosenSpan) has(r *model.Record) bool {
 		}
 	case model.KindOutcome:
 		return inside || c.ends.Of(r.Teardown.ID) != nil
-	case model.KindUnknown, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindCloseFailed, model.KindStray:
+	case model.KindUnknown, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindCloseFailed, model.KindStray, model.KindCounts:
 	}
 	return inside
 }

@@ -22,6 +22,7 @@ type Export struct {
 	Recordings   int               `json:"recordings"`
 	Stopped      int               `json:"stopped"`
 	Teardowns    uint64            `json:"teardowns"`
+	OnlyCounted  int64             `json:"only_counted,omitzero"` // teardowns without a line
 	Inferred     uint64            `json:"inferred"`
 	Retracted    uint64            `json:"retracted"`
 	Amended      uint64            `json:"amended"`
@@ -103,7 +104,7 @@ func (s *Summary) Export(top int) *Export {
 		First: s.First, Last: s.Last,
 		Tool: s.Start.Tool, Host: s.Start.Host, OS: s.Start.OS, Backend: s.Start.Backend, Filter: s.Start.Filter, Chosen: s.Chosen,
 		Recordings: s.Recordings, Stopped: s.Stopped,
-		Teardowns: s.Total.Total(), Inferred: s.Inferred, Retracted: s.Retracted, Amended: s.Amended, CloseFailed: s.CloseFailed,
+		Teardowns: s.Total.Total(), OnlyCounted: s.OnlyCounted, Inferred: s.Inferred, Retracted: s.Retracted, Amended: s.Amended, CloseFailed: s.CloseFailed,
 		Verdicts: verdictMap(&s.Total), AbortedBy: abortedBy(&s.Total), Causes: s.CauseList(), Later: causeMap(&s.Later),
 		BytesLost: s.Total.Lost, EndsThatLost: s.Lossy,
 		Duration: quantiles(&s.Duration), Blocked: quantiles(&s.Blocked),

@@ -91,6 +91,8 @@ type Summary struct {
 	Events   map[string]uint64
 	Unlisted uint64
 	Inferred uint64
+	// OnlyCounted are ends without a line, which the kernel has only counted.
+	OnlyCounted int64
 	// ClockSet counts steps of the wall clock; Slept is how long the machine was suspended.
 	ClockSet uint64
 	Slept    time.Duration
@@ -150,6 +152,8 @@ func (s *Summary) Add(r *model.Record) {
 			s.Unlisted += r.Stop.Lost - s.lossLines
 		}
 		s.lossLines = 0
+	case model.KindCounts:
+		s.ordinary(r)
 	case model.KindUnknown, model.KindCounters, model.KindTable, model.KindStray:
 	}
 }

@@ -113,6 +113,7 @@ func (p *page) head(s *Summary) {
 	if seconds := span.Seconds(); seconds >= 1 {
 		text += ", " + human.Rate(float64(n)/seconds) + " a second"
 	}
+	text += s.onlyCounted()
 	if s.ClockSet > 0 {
 		text += "; the clock was set " + human.Count(s.ClockSet) + plural(s.ClockSet, " time", " times")
 	}

@@ -48,7 +48,7 @@ func (w *attributes) walk(fields []*field, owner, path string) {
 	for _, f := range fields {
 		v, name := f.of(owner, "t"), within(path, f.jsonName)
 		switch {
-		case f.class == objects, f.class == special && !specials[f.goType].filter, f.goType == "Evidence", name == "id":
+		case f.class == objects, f.class == special && !specials[f.goType].filter, f.goType == "Evidence", f.goType == "Counted", name == "id":
 		case f.class == object && f.goType == "Stray":
 			w.printf("if r.Kind == model.KindStray {\n")
 			w.walk(f.fields, v, name)

@@ -1,0 +1,32 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestOnlyCounted: ends that were only counted are a line of text, and are in the counts by
+// verdict, cause and process.
+func TestOnlyCounted(t *testing.T) {
+	r := model.Record{Kind: model.KindCounts, Counted: model.Counted{Ends: 12345, Sent: 5000, Received: 700}}
+	r.Teardown.Time, r.Teardown.TCP.Role, r.Teardown.Network.Local.Port = 1795195380123456789, model.Passive, 443
+	r.Teardown.Process = model.Process{Name: "ngi\x1bnx", PID: 812}
+	want := `ngi\x1bnx[812] at port 443: 12,345 graceful, only counted; sent 5 kB, received 700 B`
+	if got := Line(&r, LineOptions{}); !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %q at its end", got, want)
+	}
+	d := newDeck(10)
+	d.add(&r)
+	r.Counted = model.Counted{TakenBack: 45}
+	d.add(&r)
+	if n := d.all.counts[model.Graceful]; n != 12300 {
+		t.Errorf("%d graceful ends, want 12,300", n)
+	}
+	for place, want := range map[int]int{causeTable: 1, processTable: 1, peerTable: 0, pairTable: 0} {
+		if n := len(d.all.tables[place].groups); n != want {
+			t.Errorf("%s: %d groups, want %d", groupings[place].title, n, want)
+		}
+	}
+}
