@@ -27,6 +27,7 @@
 #include "tenant.h"
 #include "talk.h"
 #include "conn.h"
+#include "ordinary.h"
 #include "icmp.h"
 #include "listener.h"
 #include "state.h"
@@ -60,7 +61,7 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 		read_end(conn, tp, last);
 		conn->flags |= FLAG_UNTRACKED;
 	}
-	if (!(conn->flags & FLAG_EMITTED))
+	if (!(conn->flags & FLAG_EMITTED) && !counted(conn))
 		emit(conn, MESSAGE_END);
 	if (conn->flags & FLAG_EMITTED && sk->sk_lock.owned && wanted(conn)) {
 		clear(&later, sizeof(later));

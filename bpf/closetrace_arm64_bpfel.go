@@ -114,7 +114,7 @@ type TraceEnd struct {
 	LastWord         uint8
 	Icmp             uint16
 	SynData          uint8
-	Pad              uint8
+	Counted          uint8
 	LateData         uint16
 	Acceptor         uint32
 	AcceptorComm     [16]uint8
@@ -156,6 +156,12 @@ const (
 	TraceFlagFLAG_WAITING         TraceFlag = 536870912
 )
 
+type TraceKept struct {
+	_     structs.HostLayout
+	Taken uint64
+	End   TraceEnd
+}
+
 type TraceLater struct {
 	_          structs.HostLayout
 	Message    TraceMessage
@@ -176,7 +182,8 @@ type TraceLater struct {
 	Signal     uint8
 	Segment    uint8
 	Listening  uint8
-	Pad        [2]uint8
+	Unsure     uint8
+	Pad        uint8
 }
 
 type TraceListener struct {
@@ -228,6 +235,19 @@ type TraceSyn struct {
 	Pad    uint16
 }
 
+type TraceTally struct {
+	_        structs.HostLayout
+	Owner    TraceOwner
+	Netns    uint32
+	Port     uint16
+	Active   uint8
+	Pad      uint8
+	Taken    uint64
+	Ends     uint64
+	Sent     uint64
+	Received uint64
+}
+
 type TraceTenant struct {
 	_       structs.HostLayout
 	Who     uint64
@@ -245,9 +265,11 @@ const (
 	TraceMapCounters             = "counters"
 	TraceMapFamily               = "family"
 	TraceMapIcmpErrors           = "icmp_errors"
+	TraceMapKept                 = "kept"
 	TraceMapListeners            = "listeners"
 	TraceMapMessages             = "messages"
 	TraceMapStopping             = "stopping"
+	TraceMapTallies              = "tallies"
 	TraceMapTenants              = "tenants"
 	TraceProgDestroySock         = "destroy_sock"
 	TraceProgErrorReport         = "error_report"
@@ -289,6 +311,7 @@ const (
 	TraceVarBlank                = "blank"
 	TraceVarCapacity             = "capacity"
 	TraceVarCopies               = "copies"
+	TraceVarCountOrdinary        = "count_ordinary"
 	TraceVarExecs                = "execs"
 	TraceVarFilterFamily         = "filter_family"
 	TraceVarFilterMask           = "filter_mask"
@@ -303,6 +326,7 @@ const (
 	TraceVarLosses               = "losses"
 	TraceVarLostLater            = "lost_later"
 	TraceVarOnClose              = "on_close"
+	TraceVarSendOrdinary         = "send_ordinary"
 	TraceVarTenantSeed           = "tenant_seed"
 	TraceVarTypedTask            = "typed_task"
 	TraceVarWakeAt               = "wake_at"
@@ -399,9 +423,11 @@ type TraceMapSpecs struct {
 	Counters   *ebpf.MapSpec `ebpf:"counters"`
 	Family     *ebpf.MapSpec `ebpf:"family"`
 	IcmpErrors *ebpf.MapSpec `ebpf:"icmp_errors"`
+	Kept       *ebpf.MapSpec `ebpf:"kept"`
 	Listeners  *ebpf.MapSpec `ebpf:"listeners"`
 	Messages   *ebpf.MapSpec `ebpf:"messages"`
 	Stopping   *ebpf.MapSpec `ebpf:"stopping"`
+	Tallies    *ebpf.MapSpec `ebpf:"tallies"`
 	Tenants    *ebpf.MapSpec `ebpf:"tenants"`
 }
 
@@ -412,6 +438,7 @@ type TraceVariableSpecs struct {
 	Blank          *ebpf.VariableSpec `ebpf:"blank"`
 	Capacity       *ebpf.VariableSpec `ebpf:"capacity"`
 	Copies         *ebpf.VariableSpec `ebpf:"copies"`
+	CountOrdinary  *ebpf.VariableSpec `ebpf:"count_ordinary"`
 	Execs          *ebpf.VariableSpec `ebpf:"execs"`
 	FilterFamily   *ebpf.VariableSpec `ebpf:"filter_family"`
 	FilterMask     *ebpf.VariableSpec `ebpf:"filter_mask"`
@@ -426,6 +453,7 @@ type TraceVariableSpecs struct {
 	Losses         *ebpf.VariableSpec `ebpf:"losses"`
 	LostLater      *ebpf.VariableSpec `ebpf:"lost_later"`
 	OnClose        *ebpf.VariableSpec `ebpf:"on_close"`
+	SendOrdinary   *ebpf.VariableSpec `ebpf:"send_ordinary"`
 	TenantSeed     *ebpf.VariableSpec `ebpf:"tenant_seed"`
 	TypedTask      *ebpf.VariableSpec `ebpf:"typed_task"`
 	WakeAt         *ebpf.VariableSpec `ebpf:"wake_at"`
@@ -457,9 +485,11 @@ type TraceMaps struct {
 	Counters   *ebpf.Map `ebpf:"counters"`
 	Family     *ebpf.Map `ebpf:"family"`
 	IcmpErrors *ebpf.Map `ebpf:"icmp_errors"`
+	Kept       *ebpf.Map `ebpf:"kept"`
 	Listeners  *ebpf.Map `ebpf:"listeners"`
 	Messages   *ebpf.Map `ebpf:"messages"`
 	Stopping   *ebpf.Map `ebpf:"stopping"`
+	Tallies    *ebpf.Map `ebpf:"tallies"`
 	Tenants    *ebpf.Map `ebpf:"tenants"`
 }
 
@@ -471,9 +501,11 @@ func (m *TraceMaps) Close() error {
 		m.Counters,
 		m.Family,
 		m.IcmpErrors,
+		m.Kept,
 		m.Listeners,
 		m.Messages,
 		m.Stopping,
+		m.Tallies,
 		m.Tenants,
 	)
 }
@@ -485,6 +517,7 @@ type TraceVariables struct {
 	Blank          *ebpf.Variable `ebpf:"blank"`
 	Capacity       *ebpf.Variable `ebpf:"capacity"`
 	Copies         *ebpf.Variable `ebpf:"copies"`
+	CountOrdinary  *ebpf.Variable `ebpf:"count_ordinary"`
 	Execs          *ebpf.Variable `ebpf:"execs"`
 	FilterFamily   *ebpf.Variable `ebpf:"filter_family"`
 	FilterMask     *ebpf.Variable `ebpf:"filter_mask"`
@@ -499,6 +532,7 @@ type TraceVariables struct {
 	Losses         *ebpf.Variable `ebpf:"losses"`
 	LostLater      *ebpf.Variable `ebpf:"lost_later"`
 	OnClose        *ebpf.Variable `ebpf:"on_close"`
+	SendOrdinary   *ebpf.Variable `ebpf:"send_ordinary"`
 	TenantSeed     *ebpf.Variable `ebpf:"tenant_seed"`
 	TypedTask      *ebpf.Variable `ebpf:"typed_task"`
 	WakeAt         *ebpf.Variable `ebpf:"wake_at"`

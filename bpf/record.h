@@ -191,7 +191,7 @@ struct end {
 	__u8 last_word; /* this end sent something after the peer's last data */
 	__u16 icmp; /* type and code of an ICMP error about the SYN */
 	__u8 syn_data; /* data in the SYN was acknowledged */
-	__u8 pad;
+	__u8 counted;  /* as an ordinary end, before it was sent: see ordinary.h */
 	/*
 	 * Until the end the lower half of lrcvtime when the end began; then how many jiffies
 	 * later data came, modulo 65536; 0: none came.
@@ -221,7 +221,8 @@ struct later {
 	__u8 signal;
 	__u8 segment;   /* TCP flags of what was answered */
 	__u8 listening; /* a listener answered */
-	__u8 pad[2];
+	__u8 unsure;    /* it may be about an end that was only counted, see tell */
+	__u8 pad;
 };
 
 _Static_assert(sizeof(struct end) == 368, "struct end has no implicit padding");

@@ -131,6 +131,7 @@ static __always_inline void stray_reset(struct sock *listener, struct sk_buff *s
 	if (!wanted_address(later.netns, later.local_port, later.peer_port) ||
 	    !wanted_peer(later.peer, later.family) || !stray_allowed())
 		return;
+	tell(&later);
 	emit_later(NULL, MESSAGE_STRAY, &later);
 }
 
@@ -145,9 +146,11 @@ static __always_inline void emit_minisock(struct sock *sk, __u32 message, __u8 r
 	later.peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	later.netns = netns_of(sk);
 	read_addresses(false, sk, later.local, later.peer, later.family);
-	if (wanted_address(later.netns, later.local_port, later.peer_port) &&
-	    wanted_peer(later.peer, later.family))
-		emit_later(sk, message, &later);
+	if (!wanted_address(later.netns, later.local_port, later.peer_port) ||
+	    !wanted_peer(later.peer, later.family))
+		return;
+	tell(&later);
+	emit_later(sk, message, &later);
 }
 
 /*
@@ -184,6 +187,23 @@ static __always_inline void function_sends_reset(struct sock *sk, struct sk_buff
 		stray_reset(NULL, skb, 0);
 	else if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_TIME_WAIT && live)
 		emit_minisock(sk, MESSAGE_RESET_TW, 0);
+}
+
+/*
+ * tcp_rcv_state_process(): data that acknowledges our FIN is answered after the socket
+ * has been given up.
+ */
+static __always_inline void tell_given_up(struct sock *sk, struct later *later)
+{
+	struct tcp_sock *tp = (void *)sk;
+
+	if (!count_ordinary)
+		return;
+	later->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	later->local_port = bpf_ntohs(BPF_CORE_READ(tp, inet_conn.icsk_inet.inet_sport));
+	later->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	read_addresses(false, sk, later->local, later->peer, later->family);
+	tell(later);
 }
 
 /*
@@ -235,7 +255,10 @@ int send_reset(struct bpf_raw_tracepoint_args *ctx)
 		conn->reason = reason;
 		return 0;
 	}
-	if (state == TCP_CLOSE && (conn ? wanted(conn) : may_be_wanted(false, sk)))
-		emit_later(sk, reply ? MESSAGE_RESET_REPLY : MESSAGE_RESET_SENT, &later);
+	if (state != TCP_CLOSE || !(conn ? wanted(conn) : may_be_wanted(false, sk)))
+		return 0;
+	if (!conn)
+		tell_given_up(sk, &later);
+	emit_later(sk, reply ? MESSAGE_RESET_REPLY : MESSAGE_RESET_SENT, &later);
 	return 0;
 }

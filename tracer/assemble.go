@@ -39,6 +39,7 @@ type assembler struct {
 	ids       ids
 	// Where ends happen; nil: not followed.
 	namespaces *namespaces
+	tallies    *tallies    // nil: every end is sent
 	event      model.Event // the next one: it has 900 bytes, and is made in place
 	other      model.Facts // of the other end of its connection
 	mates      mates
@@ -63,6 +64,9 @@ type emit func(*model.Event) bool
 func (a *assembler) message(m *message, out emit) bool {
 	switch m.kind {
 	case bpf.TraceMessageMESSAGE_END:
+		if m.end.Counted != 0 {
+			a.tallies.takeBack(&m.end)
+		}
 		a.hold(&m.end)
 	case bpf.TraceMessageMESSAGE_LINGER:
 		a.waits.add(&m.end, a.hertz)
@@ -165,7 +169,7 @@ func settledFork(e *bpf.TraceEnd, l *bpf.TraceLater) bool {
 
 // next clears the event and returns its facts.
 func (a *assembler) next(kind model.Kind) *model.Facts {
-	a.event.Kind, a.event.Retracts, a.event.Stray, a.event.Peer = kind, false, model.Stray{}, nil
+	a.event.Kind, a.event.Retracts, a.event.Stray, a.event.Counted, a.event.Peer = kind, false, model.Stray{}, model.Counted{}, nil
 	a.event.Teardown = model.Teardown{}
 	return &a.event.Teardown.Facts
 }

@@ -181,22 +181,26 @@ func specFor(hooks []hook, opts Options, env *environment) (*ebpf.CollectionSpec
 	if opts.PID != 0 {
 		spec.Maps["family"].MaxEntries = pidsMax / marks
 	}
+	if opts.CountOrdinary {
+		spec.Maps["tallies"].MaxEntries, spec.Maps["kept"].MaxEntries = tallySlots, keptSlots
+	}
 	if !preallocationNeeded(env.types) {
 		spec.Maps["conns"].Flags |= bpfNoPrealloc
 	}
 	network, mask := networkOf(opts.Peer)
 	if err := configure(spec, map[string]any{
-		"on_close":      onClose(),
-		"copies":        copies,
-		"capacity":      opts.MaxConnections,
-		"tenant_seed":   rand.Uint64(), // #nosec G404 -- seeded by the kernel, and nobody is shown what it gives
-		"typed_task":    typedTask(),
-		"wake_at":       uint64(opts.RingSize / 2),
-		"filter_netns":  opts.NetNS,
-		"filter_family": opts.PID != 0,
-		"filter_port":   uint32(opts.Port),
-		"filter_peer":   network,
-		"filter_mask":   mask,
+		"on_close":       onClose(),
+		"copies":         copies,
+		"count_ordinary": opts.CountOrdinary,
+		"capacity":       opts.MaxConnections,
+		"tenant_seed":    rand.Uint64(), // #nosec G404 -- seeded by the kernel, and nobody is shown what it gives
+		"typed_task":     typedTask(),
+		"wake_at":        uint64(opts.RingSize / 2),
+		"filter_netns":   opts.NetNS,
+		"filter_family":  opts.PID != 0,
+		"filter_port":    uint32(opts.Port),
+		"filter_peer":    network,
+		"filter_mask":    mask,
 	}); err != nil {
 		return nil, err
 	}

@@ -101,6 +101,8 @@ func (a *assembler) stray(r *strayResets, out emit) bool {
 	switch {
 	case l.Listening == 0 && l.Segment&(tcpSYN|tcpACK) == tcpSYN:
 		s.Why = model.StrayNoListener
+	case l.Unsure != 0:
+		// Perhaps of a connection whose end was only counted.
 	case was != nil:
 		s.Why, s.Ended = model.StrayEnded, a.clock.time(ktime(was.end.Ended))
 		f.ID = a.ids.of(was.id)

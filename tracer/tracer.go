@@ -32,6 +32,9 @@ type Options struct {
 	// PID follows one process and all that it and its children start: only connections
 	// that one of them owns or closes are reported. 0 is no filter.
 	PID uint32
+	// CountOrdinary: an end with nothing to say is only counted, in the kernel, and is part
+	// of a [model.Counted]. See bpf/ordinary.h for which these are.
+	CountOrdinary bool
 	// RingSize is the ring buffer's size in bytes, a power of two of at least a
 	// page; 0 is 32 MiB, room for 135,000 ends.
 	RingSize uint32
@@ -157,6 +160,9 @@ func Open(opts Options) (_ *Tracer, err error) {
 	t.asm.began, t.asm.following = t.now.monotonic(), opts.PID != 0
 	t.asm.attached(t.loaded.allReturns())
 	t.asm.namespaces = newNamespaces(opts.NetNS, t.now.monotonic())
+	if t.asm.tallies, err = newTallies(opts, t.loaded, t.asm.began); err != nil {
+		return nil, err
+	}
 	env.forget()
 	return t, nil
 }
@@ -251,11 +257,12 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 		return nil
 	}
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
+	t.asm.tallies.look(t.asm)
 	t.seekOpen(now)
 	if !t.loaded.watches.look(t.loaded, now, t.asm.clock.time(now), &t.asm.unseen, out) {
 		return nil
 	}
-	if t.asm.advance(now, t.losses.epoch(), out) {
+	if t.asm.advance(now, t.losses.epoch(), out) && t.asm.tallies.report(t.asm, now, false, out) {
 		t.losses.report(t.asm.clock.time(now), out)
 		t.tenants.report(now, t.asm.clock.time(now), false, out)
 		t.asm.namespaces.report(now, &t.asm.clock, out)
@@ -315,7 +322,7 @@ func (t *Tracer) drain(out emit) error {
 	}
 	now := t.now.monotonic()
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
-	if t.asm.flush(t.losses.epoch(), out) {
+	if t.asm.flush(t.losses.epoch(), out) && t.asm.tallies.report(t.asm, now, true, out) {
 		t.losses.report(t.asm.clock.time(now), out)
 		t.tenants.report(now, t.asm.clock.time(now), true, out)
 	}
