@@ -125,6 +125,7 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	bpfTime, closeStats := countRunTime() // needs a capability that is dropped when the trace begins
 	defer closeStats()
 	whole := flags.traceFlags
+	whole.counting = true
 	whole.choice = choice{} // SIGHUP may change it, and the kernel's choice can't be changed
 	if err := flags.confine(&whole); err != nil {
 		return err
@@ -141,6 +142,9 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	}
 	defer t.Close()
 	t.Refilter(filter)
+	if err := t.sendOrdinary(flags.all); err != nil {
+		return err
+	}
 	if names != nil {
 		names.Start(ctx)
 		defer names.Close()
@@ -219,6 +223,9 @@ func (a *app) reload(s *settings, t *trace, running *agent.Agent) {
 	if err == nil {
 		filter, err2 := flags.compile()
 		if err = err2; err == nil {
+			err = t.sendOrdinary(flags.all)
+		}
+		if err == nil {
 			t.Refilter(filter)
 			running.Choose(flags.sending())
 			a.note("reloaded%s", flags.unchangeable(old))

@@ -45,6 +45,7 @@ type recordFlags struct {
 	maxSize    size
 	rotateSize size
 	strict     bool // a loss is a failure
+	abnormal   bool
 }
 
 func newRecord(a *app) *cobra.Command {
@@ -68,6 +69,7 @@ func newRecord(a *app) *cobra.Command {
 	set := c.Flags()
 	set.StringVarP(&flags.output, "output", "o", "", "`FILE` to write, - for standard output (default closetrace-DATE-TIME.jsonl here)")
 	set.BoolVar(&flags.options.Force, "force", false, "overwrite an existing file")
+	set.BoolVar(&flags.abnormal, "abnormal", false, "only count ends with nothing to say, by process and port, in the kernel (Linux)")
 	set.BoolVar(&flags.strict, "strict", false, "exit with 5 if something was lost")
 	set.BoolVar(&flags.options.Compress, "compress", false, "write zstd frames")
 	set.Var(&flags.rotateSize, "rotate-size", "begin a new file at this `SIZE`, e.g. 100MB")
@@ -142,10 +144,13 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 // check fills in the sizes, and refuses what a recording can't do.
 func (r *recordFlags) check() error {
 	o := &r.options
+	r.counting = r.abnormal
 	o.MaxSize, o.RotateSize = int64(r.maxSize), int64(r.rotateSize)
 	rotates := o.RotateSize > 0 || o.RotateAge != 0
 	tooSmall := func(n int64) bool { return n > 0 && n < record.MinSize }
 	switch {
+	case r.abnormal && !countsOrdinary:
+		return usage("--abnormal needs Linux")
 	case tooSmall(o.RotateSize), tooSmall(o.MaxSize):
 		return usage("--rotate-size and --max-size: want at least %s", humanize.IBytes(record.MinSize))
 	case o.RotateAge < 0:

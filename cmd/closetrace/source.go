@@ -35,6 +35,8 @@ type traceFlags struct {
 	ringSize       uint32
 	maxConnections uint32
 	commandLine    bool
+	// counting: ends with nothing to say are only counted, where the platform can.
+	counting bool
 	// keep are capabilities that are needed after the start, by number.
 	keep []int
 	// sandbox says what is given up then, box is what is left, and asked reads the rest.

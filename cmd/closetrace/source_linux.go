@@ -9,6 +9,17 @@ import (
 
 var backends = []string{"fentry", "kprobe", "tracepoint"}
 
+// countsOrdinary: the kernel can count ends with nothing to say.
+const countsOrdinary = true
+
+// sendOrdinary makes a trace that counts them send them, or not any more.
+func (t *trace) sendOrdinary(send bool) error {
+	if source, ok := t.source.(*tracer.Tracer); ok {
+		return source.SendOrdinary(send)
+	}
+	return nil
+}
+
 // openSource starts the trace of this host and gives up the privileges that
 // only the start needs.
 func openSource(t *traceFlags) (model.Source, error) {
@@ -19,6 +30,7 @@ func openSource(t *traceFlags) (model.Source, error) {
 	opts := tracer.Options{
 		NetNS: uint32(t.netns), PID: t.family, Port: t.port, Peer: peer,
 		RingSize: t.ringSize << 20, MaxConnections: t.maxConnections, CommandLine: t.commandLine,
+		CountOrdinary: t.counting,
 	}
 	if bits.OnesCount32(t.ringSize) > 1 || t.ringSize > 1024 {
 		return nil, usage("--ring-size %d is not a power of two up to 1024", t.ringSize)

@@ -22,4 +22,8 @@ func openSource(t *traceFlags) (model.Source, error) {
 	return session, nil
 }
 
+const countsOrdinary = false
+
+func (*trace) sendOrdinary(bool) error { return nil }
+
 func (t *traceFlags) unchosen() choice { return t.choice }
