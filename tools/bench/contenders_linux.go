@@ -30,6 +30,9 @@ type contender struct {
 const (
 	ready    = `"kind":"start"`
 	teardown = `"kind":"teardown"`
+	counts   = `"kind":"counts"`
+	// ourName is how the generator's process is named in lines of counts, which have no addresses.
+	ourName = `"name":"bench"`
 )
 
 // contenders returns none, closetrace's ways to run, and what is installed of
@@ -52,16 +55,19 @@ func closetraces(s *settings) []contender {
 		}
 		return append(append([]string{program}, arguments...), ring...)
 	}
-	file := func(program, name, extension string) contender {
+	file := func(program, name, extension string, more ...string) contender {
 		return contender{
 			name: name, ours: true, extension: extension, marks: []string{teardown, serverNet},
-			command: func(output string) []string { return own(program, "record", "--force", "--output", output+extension) },
+			command: func(output string) []string {
+				return own(program, append([]string{"record", "--force", "--output", output + extension}, more...)...)
+			},
 		}
 	}
 	all := []contender{
 		{name: "none"},
 		file(s.closetrace, "closetrace record", ".jsonl"),
 		file(s.closetrace, "closetrace record .zst", ".jsonl.zst"),
+		file(s.closetrace, "closetrace record --abnormal", ".jsonl", "--abnormal"),
 		{name: "closetrace record, /dev/null", ours: true, discards: true, command: func(string) []string {
 			return own(s.closetrace, "record", "--force", "--output", "/dev/null")
 		}},

@@ -33,6 +33,14 @@ type lossLine struct {
 	Where string `json:"where"`
 }
 
+// countsLine is a line of kind counts: ends that were only counted.
+type countsLine struct {
+	Counted struct {
+		Ends      uint64 `json:"ends"`
+		TakenBack uint64 `json:"taken_back"`
+	} `json:"counted"`
+}
+
 // readOutput counts what is in file. Files have gigabytes.
 func (c *contender) readOutput(path string) (output, error) {
 	file, err := os.Open(path)
@@ -68,6 +76,16 @@ func (o *output) count(in io.Reader, marks []string) error {
 		switch {
 		case hasAll(line, marks):
 			o.ends++
+		case bytes.Contains(line, []byte(counts)):
+			var l countsLine
+			if err := json.Unmarshal(line, &l); err != nil {
+				return fmt.Errorf("read %q: %w", line, err)
+			}
+			if bytes.Contains(line, []byte(ourName)) {
+				o.ends += l.Counted.Ends - l.Counted.TakenBack
+			} else {
+				o.others += l.Counted.Ends - l.Counted.TakenBack
+			}
 		case bytes.Contains(line, []byte(teardown)):
 			o.others++
 		case bytes.Contains(line, []byte(`"kind":"loss"`)):

@@ -15,6 +15,8 @@ func TestCount(t *testing.T) {
 		alien = `{"kind":"teardown","network":{"peer":{"address":"10.0.0.1"}}}` + "\n"
 		noise = `{"kind":"start","peer":"127.255.0.1"}` + "\n"
 		lost  = `{"kind":"loss","count":30,"where":"ring-buffer"}` + "\n"
+		some  = `{"kind":"counts","process":{"name":"bench"},"counted":{"ends":500,"taken_back":2}}` + "\n"
+		sshd  = `{"kind":"counts","process":{"name":"sshd"},"counted":{"ends":7}}` + "\n"
 		late  = `{"kind":"loss","count":5,"where":"late-evidence"}` + "\n"
 	)
 	marks := []string{teardown, serverNet}
@@ -24,6 +26,7 @@ func TestCount(t *testing.T) {
 	}{
 		{"nothing", "", 0, 0, 0},
 		{"all kinds", noise + ours + alien + ours + lost + late + lost + ours, 3, 1, 60},
+		{"ends that were only counted", ours + some + sshd + some, 997, 7, 0},
 		{"without a last line feed", ours + strings.TrimSpace(ours), 2, 0, 0},
 	} {
 		o := output{losses: map[string]uint64{}}
