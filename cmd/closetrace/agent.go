@@ -126,6 +126,7 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	defer closeStats()
 	whole := flags.traceFlags
 	whole.counting = true
+	whole.counting, whole.countingOptional = true, true
 	whole.choice = choice{} // SIGHUP may change it, and the kernel's choice can't be changed
 	if err := flags.confine(&whole); err != nil {
 		return err

@@ -37,6 +37,8 @@ type traceFlags struct {
 	commandLine    bool
 	// counting: ends with nothing to say are only counted, where the platform can.
 	counting bool
+	// countingOptional: if the kernel refuses the programs that count, all ends are sent.
+	countingOptional bool
 	// keep are capabilities that are needed after the start, by number.
 	keep []int
 	// sandbox says what is given up then, box is what is left, and asked reads the rest.

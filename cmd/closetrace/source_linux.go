@@ -42,6 +42,10 @@ func openSource(t *traceFlags) (model.Source, error) {
 		return nil, err
 	}
 	source, err := tracer.Open(opts)
+	if err != nil && t.countingOptional {
+		opts.CountOrdinary = false
+		source, err = tracer.Open(opts)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -31,8 +31,6 @@ const (
 	ready    = `"kind":"start"`
 	teardown = `"kind":"teardown"`
 	counts   = `"kind":"counts"`
-	// ourName is how the generator's process is named in lines of counts, which have no addresses.
-	ourName = `"name":"bench"`
 )
 
 // contenders returns none, closetrace's ways to run, and what is installed of

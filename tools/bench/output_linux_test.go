@@ -10,12 +10,12 @@ import (
 // TestCount: an end counts if the line has all marks, others are those of the rest of
 // the host, losses are added up by their place. The last line may have no end.
 func TestCount(t *testing.T) {
+	some := `{"kind":"counts","process":{` + ourName() + `},"counted":{"ends":500,"taken_back":2}}` + "\n"
 	const (
 		ours  = `{"kind":"teardown","network":{"peer":{"address":"127.255.0.3"}}}` + "\n"
 		alien = `{"kind":"teardown","network":{"peer":{"address":"10.0.0.1"}}}` + "\n"
 		noise = `{"kind":"start","peer":"127.255.0.1"}` + "\n"
 		lost  = `{"kind":"loss","count":30,"where":"ring-buffer"}` + "\n"
-		some  = `{"kind":"counts","process":{"name":"bench"},"counted":{"ends":500,"taken_back":2}}` + "\n"
 		sshd  = `{"kind":"counts","process":{"name":"sshd"},"counted":{"ends":7}}` + "\n"
 		late  = `{"kind":"loss","count":5,"where":"late-evidence"}` + "\n"
 	)
