@@ -74,7 +74,7 @@ func (t *Tracer) SendOrdinary(send bool) error {
 const tallySize = int(unsafe.Sizeof(bpf.TraceTally{}))
 
 func bytesOf(t []bpf.TraceTally) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(t))), len(t)*tallySize)
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(t))), len(t)*tallySize) // #nosec G103 -- plain values without pointers, as in the kernel
 }
 
 func (t *tallies) read(into []bpf.TraceTally) bool {

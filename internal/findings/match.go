@@ -115,13 +115,20 @@ func killed(m *match) bool {
 	if x.call != model.CallExit && (x.told == 0 || x.later || x.initiator != model.InitiatorLocal || x.call == model.CallDestroy) {
 		return false
 	}
-	if x.unread <= 0 && !x.unanswered() {
+	if x.unread <= 0 && (!x.unanswered() || x.saidGoodbye()) {
 		return false
 	}
 	m.bytes = x.unread
 	m.detail, m.told = x.endedBy()
 	m.blocked = sinceHeard(x)
 	return true
+}
+
+// saidGoodbye: a server with one process for each connection exits by itself when it has
+// read that the client goes (PostgreSQL's Terminate). It had answered before, and on a
+// busy machine its FIN comes before the client's.
+func (x *end) saidGoodbye() bool {
+	return x.signal == 0 && x.told == 0 && x.sent > 0 && x.verdict == model.Graceful
 }
 
 // endedBy returns the signal that ended the process of x, and whether it is known who sent it.

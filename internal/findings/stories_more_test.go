@@ -9,6 +9,14 @@ import (
 
 var networks = []story{
 	{
+		"PostgreSQL's child reads the client's Terminate, and its FIN comes first",
+		func(s *stream) {
+			s.end(9*sec, "postgres", model.Passive, "127.0.0.1:5432", "127.0.0.1:4000", model.CauseFIN, graceful, bytes(70, 120), gotFIN, by(model.InitiatorLocal), call(model.CallExit, 0), heard(4*ms))
+		},
+		nil,
+		nil,
+	},
+	{
 		"the same, and only the client is on this host",
 		func(s *stream) {
 			s.end(sec, "node", model.Active, "10.0.0.1:4000", "10.0.0.2:8008", model.CausePeerReset, bytes(126922, 231), unacked(3736516), unread(231), gotFIN)

@@ -46,7 +46,7 @@ var patterns = [...]Pattern{
 	},
 	{
 		Name: "process-killed", Title: "Killed in the middle of a request", Harm: High,
-		When:       "the process of a server ended, by a signal or by itself, with data unread or the peer's last words unanswered; or another process had told it to end, and it closed the connection so",
+		When:       "the process of a server ended, by a signal or by itself, with data unread or the peer's last words unanswered, unless it had answered before, read them and exited in good order; or another process had told it to end, and it closed the connection so",
 		Evidence:   "closer.call exit, closer.signal, signalled; tcp.last_speaker or bytes; for the OOM killer closer.oom_killed, or the host's count of kills",
 		Advice:     "Find who sent the signal: SIGKILL is the OOM killer (dmesg, memory.events of the cgroup), a supervisor's time limit (gunicorn --timeout, Kubernetes after terminationGracePeriodSeconds) or a person; SIGTERM a time limit (php-fpm request_terminate_timeout) or a restart; SIGSEGV and SIGABRT a crash.",
 		Alike:      "process-restart: nobody was waiting",
