@@ -51,7 +51,8 @@ func (e *Ends) Add(r *model.Record) bool {
 // Knows reports whether the end of r was counted.
 func (e *Ends) Knows(r *model.Record) bool { return e.known.Of(r.Teardown.ID) != nil }
 
-// count adds n, modulo 2^64: an end may be taken back after its lines have said more of it. A value that has no name counts as unknown.
+// count adds n, modulo 2^64: an end may be taken back after its lines have said more of it.
+// A value that has no name counts as unknown.
 func (e *Ends) count(how Ending, n int64) {
 	if int(how.Verdict) >= model.NumVerdicts {
 		how.Verdict = model.VerdictUnknown
