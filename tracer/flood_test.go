@@ -37,13 +37,9 @@ type flooded struct {
 
 // floodLoopback makes as many short connections as its argument says, as fast
 // as it can, in its own namespace. Addresses are spread over 127/8, so that
-// ports do not run out; a second argument is the second byte of the first of them.
+// ports do not run out.
 func floodLoopback() error {
 	count, err := strconv.Atoi(os.Args[1])
-	if err != nil {
-		return err
-	}
-	base, err := baseArgument(2)
 	if err != nil {
 		return err
 	}
@@ -71,7 +67,7 @@ func floodLoopback() error {
 		dialled.Go(func() {
 			for i := c; i < count; i += clients {
 				underWay <- struct{}{}
-				if err := floodOnce(i, port, base); err != nil {
+				if err := floodOnce(i, port); err != nil {
 					errs <- fmt.Errorf("connection %d: %w", i, err)
 					return
 				}
@@ -96,18 +92,9 @@ func floodLoopback() error {
 	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
-// baseArgument is the second byte of addresses, by default 1.
-func baseArgument(n int) (byte, error) {
-	if len(os.Args) <= n {
-		return 1, nil
-	}
-	base, err := strconv.ParseUint(os.Args[n], 10, 8)
-	return byte(base), err
-}
-
 // floodOnce connects and closes: each tenth connection by a reset.
-func floodOnce(i, port int, base byte) error {
-	fd, err := dialTCP([4]byte{127, base + byte(i>>16), byte(i >> 8), byte(i)}, port)
+func floodOnce(i, port int) error {
+	fd, err := dialTCP([4]byte{127, 1 + byte(i>>16), byte(i >> 8), byte(i)}, port)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,16 @@ type hiddenEvents struct {
 	mu   sync.Mutex
 	rest string           // of a line that is not complete
 	seen map[tuple]uint64 // events, of all the machine's connections
+	of   netip.Prefix     // if valid, of its connections alone, and only counted
+	ours uint64
+}
+
+// only counts the events of the connections of a network, because an hour has too many to
+// remember.
+func (h *hiddenEvents) only(network netip.Prefix) {
+	if h != nil {
+		h.of = network
+	}
 }
 
 // tuple is a connection end: local, peer.
@@ -159,17 +169,23 @@ func (h *hiddenEvents) all() map[tuple]uint64 {
 		complete := strings.LastIndexByte(text, '\n') + 1
 		h.rest = text[complete:]
 		for line := range strings.Lines(text[:complete]) {
-			if end, ok := endOf(line); ok {
+			switch end, ok := endOf(line); {
+			case ok && !h.of.IsValid():
 				h.seen[end]++
+			case ok && h.of.Contains(end[0].Addr()) && h.of.Contains(end[1].Addr()):
+				h.ours++
 			}
 		}
 	}
 }
 
-// events is how many events were hidden on the whole machine.
+// events is how many events were hidden on the whole machine, or of the one network.
 func (h *hiddenEvents) events() (n uint64) {
 	for _, count := range h.all() {
 		n += count
+	}
+	if h != nil {
+		n += h.ours
 	}
 	return n
 }
