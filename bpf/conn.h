@@ -128,6 +128,8 @@ static __always_inline struct end *adopt(bool typed, struct sock *sk, __u32 stat
 	conn = insert(typed, sk, &blank[state & 0xf], false);
 	if (conn && (losses || some_refused()))
 		conn->flags |= FLAG_UNTRACKED;
+	if (conn && !TYPED)
+		read_held(conn, sk);
 	return conn;
 }
 
@@ -183,14 +185,12 @@ static __always_inline void read_send_queue(bool typed, struct end *conn, struct
 
 static __always_inline bool is_repaired(bool typed, struct tcp_sock *tp)
 {
-	if (typed)
-		return BPF_CORE_READ_BITFIELD(tp, repair);
-	return BPF_CORE_READ_BITFIELD_PROBED(tp, repair);
+	return GET_BITS(typed, tp, repair);
 }
 
 static __always_inline bool is_subflow(struct tcp_sock *tp)
 {
-	return bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp;
+	return bpf_core_field_exists(tp->is_mptcp) && LOAD(tp, is_mptcp);
 }
 
 /* The rule of tcp_inq(): a FIN that was received but not read counts one. */
@@ -259,9 +259,9 @@ static __always_inline void wait_ends(struct end *conn, struct sock *sk, __u32 n
 {
 	conn->left_us = us_since(conn->close_began);
 	conn->flags |= FLAG_LEFT;
-	if (SOCK_FLAG(true, sk, SOCK_DEAD))
+	if (SOCK_FLAG(TYPED, sk, SOCK_DEAD))
 		conn->flags |= FLAG_LEFT_DEAD;
-	if (sk->sk_lock.owned)
+	if (LOAD(sk, sk_lock.owned))
 		conn->flags |= FLAG_LEFT_OWNED;
 	if (new != TCP_CLOSE)
 		emit(conn, MESSAGE_LEFT);
@@ -274,10 +274,11 @@ static __always_inline void wait_ends(struct end *conn, struct sock *sk, __u32 n
  */
 static __always_inline bool window_open(struct tcp_sock *tp)
 {
-	__u32 unsent = tp->write_seq - tp->snd_nxt;
-	__u32 segment = unsent < tp->mss_cache ? unsent : tp->mss_cache;
+	__u32 unsent = LOAD(tp, write_seq) - LOAD(tp, snd_nxt);
+	__u32 segment = unsent < LOAD(tp, mss_cache) ? unsent : LOAD(tp, mss_cache);
 
-	return unsent && (__s32)(tp->snd_una + tp->snd_wnd - tp->snd_nxt - segment) >= 0;
+	return unsent &&
+	       (__s32)(LOAD(tp, snd_una) + LOAD(tp, snd_wnd) - LOAD(tp, snd_nxt) - segment) >= 0;
 }
 
 /* X->CLOSE: everything is still intact here, but not at tcp_destroy_sock. */
@@ -289,41 +290,41 @@ static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u3
 	conn->ended = bpf_ktime_get_ns();
 	conn->last = old;
 	conn->holder = holder_of(sk);
-	conn->shutdown = sk->sk_shutdown;
-	conn->error = sk->sk_err ?: conn->reported;
-	conn->soft_error = sk->sk_err_soft;
+	conn->shutdown = LOAD(sk, sk_shutdown);
+	conn->error = LOAD(sk, sk_err) ?: conn->reported;
+	conn->soft_error = LOAD(sk, sk_err_soft);
 	conn->flags |= FLAG_ENDED;
-	if (sk->sk_lock.owned)
+	if (LOAD(sk, sk_lock.owned))
 		conn->flags |= FLAG_OWNED;
-	if (SOCK_FLAG(true, sk, SOCK_DEAD))
+	if (SOCK_FLAG(TYPED, sk, SOCK_DEAD))
 		conn->flags |= FLAG_DEAD;
-	if (SOCK_FLAG(true, sk, SOCK_DONE))
+	if (SOCK_FLAG(TYPED, sk, SOCK_DONE))
 		conn->flags |= FLAG_DONE;
-	if (SOCK_FLAG(true, sk, SOCK_KEEPOPEN))
+	if (SOCK_FLAG(TYPED, sk, SOCK_KEEPOPEN))
 		conn->flags |= FLAG_KEEPALIVE;
 	if (!conn->close_began)
-		read_linger(true, conn, sk);
-	if (is_repaired(true, tp))
+		read_linger(TYPED, conn, sk);
+	if (is_repaired(TYPED, tp))
 		conn->flags |= FLAG_REPAIR;
 	if (is_subflow(tp))
 		conn->flags |= FLAG_MPTCP;
 	if ((old == TCP_FIN_WAIT2 || old == TCP_CLOSING) && time_waits_full(sk))
 		conn->flags |= FLAG_TW_FULL;
-	if (tp->write_seq == tp->snd_una)
+	if (LOAD(tp, write_seq) == LOAD(tp, snd_una))
 		conn->flags |= FLAG_FIN_ACKED;
-	if (tp->write_seq != tp->snd_nxt)
+	if (LOAD(tp, write_seq) != LOAD(tp, snd_nxt))
 		conn->flags |= FLAG_FIN_UNSENT;
 	if (window_open(tp))
 		conn->flags |= FLAG_WINDOW_OPEN;
 	read_talk(conn, tp);
-	read_send_queue(true, conn, tp, old);
-	conn->unread = unread_of(true, tp);
-	conn->bytes_acked = tp->bytes_acked;
-	conn->bytes_received = tp->bytes_received;
-	conn->srtt_us = tp->srtt_us;
-	conn->retransmits = tp->total_retrans;
-	conn->linger2 = tp->linger2;
-	conn->user_timeout = icsk->icsk_user_timeout;
-	conn->timer_retransmits = icsk->icsk_retransmits;
-	conn->timer_probes = icsk->icsk_probes_out;
+	read_send_queue(TYPED, conn, tp, old);
+	conn->unread = unread_of(TYPED, tp);
+	conn->bytes_acked = LOAD(tp, bytes_acked);
+	conn->bytes_received = LOAD(tp, bytes_received);
+	conn->srtt_us = LOAD(tp, srtt_us);
+	conn->retransmits = LOAD(tp, total_retrans);
+	conn->linger2 = LOAD(tp, linger2);
+	conn->user_timeout = LOAD(icsk, icsk_user_timeout);
+	conn->timer_retransmits = LOAD(icsk, icsk_retransmits);
+	conn->timer_probes = LOAD(icsk, icsk_probes_out);
 }

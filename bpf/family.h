@@ -7,17 +7,17 @@
  * keeps its mark after the process has ended, because its last connections may end
  * later; the next process with this PID is marked anew. Loaded only to follow.
  */
-SEC("tp_btf/sched_process_fork")
+TRACEPOINT("sched_process_fork")
 int BPF_PROG(fork, struct task_struct *parent, struct task_struct *child)
 {
-	__u32 tgid = child->tgid, key = tgid / MARKS;
+	__u32 tgid = LOAD(child, tgid), key = tgid / MARKS;
 	struct marks *marks;
 
-	if (tgid == parent->tgid) /* a thread */
+	if (tgid == LOAD(parent, tgid)) /* a thread */
 		return 0;
 	marks = bpf_map_lookup_elem(&family, &key);
 	if (marks)
-		marks->followed[tgid % MARKS] = is_followed(parent->tgid);
+		marks->followed[tgid % MARKS] = is_followed(LOAD(parent, tgid));
 	return 0;
 }
 
@@ -25,9 +25,9 @@ int BPF_PROG(fork, struct task_struct *parent, struct task_struct *child)
  * exec_binprm(), in the context of the process, after the new program has taken the
  * place of the old one and before it runs.
  */
-SEC("tp_btf/sched_process_exec")
+TRACEPOINT("sched_process_exec")
 int BPF_PROG(executed, struct task_struct *task)
 {
-	__sync_fetch_and_add(&execs[(__u32)task->tgid % EXECS], 1);
+	__sync_fetch_and_add(&execs[(__u32)LOAD(task, tgid) % EXECS], 1);
 	return 0;
 }

@@ -15,4 +15,6 @@ package bpf
 //go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -type end -type later -type owner -type closer -type listener -type listener_key -type cpu_counters -type tenant -type tally -type message -type flag -output-stem closetrace Trace closetrace.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
 //go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -type holding -output-stem sockets Sockets sockets.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
 //go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -type told -type signalled -output-stem signals Signals signals.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
-//go:generate go tool gofumpt -w sockets_x86_bpfel.go sockets_arm64_bpfel.go signals_x86_bpfel.go signals_arm64_bpfel.go
+//go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -no-global-types -output-stem raw Raw raw.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
+//go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -no-global-types -output-stem signalsraw SignalsRaw signalsraw.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
+//go:generate go tool gofumpt -w sockets_x86_bpfel.go sockets_arm64_bpfel.go signals_x86_bpfel.go signals_arm64_bpfel.go signalsraw_x86_bpfel.go signalsraw_arm64_bpfel.go raw_x86_bpfel.go raw_arm64_bpfel.go

@@ -74,8 +74,8 @@ static __always_inline void read_icmp(struct end *conn, struct tcp_sock *tp)
 	struct syn key = {};
 	__u16 *icmp;
 
-	key.number = bpf_htonl(tp->snd_una);
-	key.port = tp->inet_conn.icsk_inet.inet_sport;
+	key.number = bpf_htonl(LOAD(tp, snd_una));
+	key.port = LOAD(tp, inet_conn.icsk_inet.inet_sport);
 	icmp = bpf_map_lookup_elem(&icmp_errors, &key);
 	if (!icmp)
 		return;
@@ -87,7 +87,7 @@ static __always_inline void read_icmp(struct end *conn, struct tcp_sock *tp)
  * icmp_send(skb, type, code) answers what this host forwards, receives or, in
  * OUTPUT, sends itself. Since 6.10 (db3efdcf70c7); icmp6_send() has no tracepoint.
  */
-SEC("tp_btf/icmp_send")
+TRACEPOINT("icmp_send")
 int BPF_PROG(icmp_send, struct sk_buff *skb, int type, int code)
 {
 	unsigned char *header = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
@@ -104,15 +104,15 @@ int BPF_PROG(icmp_send, struct sk_buff *skb, int type, int code)
  * the error and wake the application before they end the connection, so that it
  * may have read the error by then. Since 5.14.
  */
-SEC("tp_btf/inet_sk_error_report")
+TRACEPOINT("inet_sk_error_report")
 int BPF_PROG(error_report, struct sock *sk)
 {
 	struct end *conn;
 
-	if (sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state == TCP_CLOSE)
+	if (LOAD(sk, sk_protocol) != IPPROTO_TCP || LOAD(sk, __sk_common.skc_state) == TCP_CLOSE)
 		return 0;
 	conn = find(sk);
-	if (conn && !(conn->flags & FLAG_ENDED) && sk->sk_err)
-		conn->reported = sk->sk_err;
+	if (conn && !(conn->flags & FLAG_ENDED) && LOAD(sk, sk_err))
+		conn->reported = LOAD(sk, sk_err);
 	return 0;
 }

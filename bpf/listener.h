@@ -9,19 +9,21 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 	struct listener *known;
 
 	key.netns = netns_of(sk);
-	key.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	key.port = bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport));
 	if (filter_netns && key.netns != filter_netns && !hertz_port)
 		return;
-	if (hertz_port && key.port == hertz_port && SOCK_FLAG(true, sk, SOCK_LINGER)) {
+	if (hertz_port && key.port == hertz_port && SOCK_FLAG(TYPED, sk, SOCK_LINGER)) {
 		hertz_monotonic = bpf_ktime_get_ns();
 		hertz_boottime = bpf_ktime_get_boot_ns();
-		hertz100 = sk->sk_lingertime;
+		hertz100 = LOAD(sk, sk_lingertime);
+		if (!TYPED)
+			show_own(tp);
 		return;
 	}
 	read_current(&value.owner);
 	known = bpf_map_lookup_elem(&listeners, &key);
 	if (known && known->owner.tgid != value.owner.tgid &&
-	    BPF_CORE_READ_BITFIELD(&sk->__sk_common, skc_reuseport))
+	    GET_BITS(TYPED, &sk->__sk_common, skc_reuseport))
 		value.ambiguous = 1;
 	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
 }
@@ -33,7 +35,7 @@ static __always_inline void accepted_later(struct end *fresh, struct tcp_sock *t
 	struct listener *listener;
 
 	key.netns = fresh->netns;
-	key.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	key.port = bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport));
 	listener = bpf_map_lookup_elem(&listeners, &key);
 	if (listener && !listener->ambiguous) {
 		fresh->owner = listener->owner;
@@ -69,7 +71,7 @@ static __always_inline bool untouched(struct tcp_sock *tp)
  * to serve the connection: sshd, PostgreSQL, inetd. It closes its own copy at once,
  * which no event shows. Which process closes the last copy proves or disproves it.
  */
-SEC("tp_btf/sched_process_fork")
+TRACEPOINT("sched_process_fork")
 int BPF_PROG(inherit, struct task_struct *parent, struct task_struct *child)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
@@ -80,13 +82,13 @@ int BPF_PROG(inherit, struct task_struct *parent, struct task_struct *child)
 
 	if (!last || last->thread != thread || !last->sock)
 		return 0;
-	if (child->tgid == parent->tgid || child->files == parent->files)
+	if (LOAD(child, tgid) == LOAD(parent, tgid) || LOAD(child, files) == LOAD(parent, files))
 		return 0;
 	sock = last->sock;
 	last->sock = 0;
 	conn = find((struct sock *)sock);
 	if (!conn || conn->acceptor || conn->close_began || conn->flags & FLAG_ENDED ||
-	    conn->owner.tgid != (__u32)parent->tgid || !untouched((struct tcp_sock *)sock))
+	    conn->owner.tgid != (__u32)LOAD(parent, tgid) || !untouched((struct tcp_sock *)sock))
 		return 0;
 	conn->acceptor = conn->owner.tgid;
 	__builtin_memcpy(conn->acceptor_comm, conn->owner.comm, sizeof(conn->acceptor_comm));

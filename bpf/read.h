@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/*
- * Reading the kernel's structures. If the verifier knows the pointer's type
- * (tp_btf, fentry, iterators), a field is loaded directly, else by a probe read:
- * `typed` is a constant, so that only one of the two is compiled. Pointers are read
- * by probes everywhere: for each load of a pointer the verifier of newer kernels
- * searches the names of all the kernel's types (btf_find_by_name_kind), for most of
- * a millisecond: three fifths of the time to start.
- */
+/* Sockets and processes, as several programs read them. */
 #pragma once
 
-#define GET(typed, pointer, ...)                                                                   \
-	({                                                                                         \
-		typeof(___arrow(pointer, __VA_ARGS__)) __value;                                    \
-		if (typed)                                                                         \
-			__value = ___arrow(pointer, __VA_ARGS__);                                  \
-		else                                                                               \
-			__value = BPF_CORE_READ(pointer, __VA_ARGS__);                             \
-		__value;                                                                           \
-	})
+/* Of a socket that is known to be one of TCP itself, not of MPTCP. */
+static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
+{
+	return TYPED ? bpf_skc_to_tcp_sock(sk) : (void *)sk;
+}
 
 static __always_inline bool flag(bool typed, struct sock *sk, __u64 bit)
 {
@@ -208,7 +197,7 @@ struct inet_timewait_death_row___count {
  */
 static __always_inline bool time_waits_full(struct sock *sk)
 {
-	struct net *net = sk->__sk_common.skc_net.net;
+	struct net *net = LOAD(sk, __sk_common.skc_net.net);
 	struct inet_timewait_death_row___count *old;
 	int count;
 
@@ -216,10 +205,10 @@ static __always_inline bool time_waits_full(struct sock *sk)
 		return false;
 	old = __builtin_preserve_access_index((void *)&net->ipv4.tcp_death_row);
 	if (bpf_core_field_exists(old->tw_count))
-		count = old->tw_count.counter;
+		count = LOAD(old, tw_count.counter);
 	else
-		count = net->ipv4.tcp_death_row.tw_refcount.refs.counter - 1;
-	return count >= net->ipv4.tcp_death_row.sysctl_max_tw_buckets;
+		count = LOAD(net, ipv4.tcp_death_row.tw_refcount.refs.counter) - 1;
+	return count >= LOAD(net, ipv4.tcp_death_row.sysctl_max_tw_buckets);
 }
 
 /*

@@ -21,11 +21,11 @@ static __always_inline bool syn_unsent(struct tcp_sock *tp)
  */
 static __always_inline bool rejected(const struct end *conn, struct tcp_sock *tp, __u8 state)
 {
-	__u64 left = tp->bytes_acked - !!(conn->flags & FLAG_ACTIVE);
+	__u64 left = LOAD(tp, bytes_acked) - !!(conn->flags & FLAG_ACTIVE);
 
-	if (sends_fin(state) && tp->write_seq - tp->snd_nxt == 1)
+	if (sends_fin(state) && LOAD(tp, write_seq) - LOAD(tp, snd_nxt) == 1)
 		return true;
-	return (__s64)(tp->bytes_sent - tp->bytes_retrans - left) > 0;
+	return (__s64)(LOAD(tp, bytes_sent) - LOAD(tp, bytes_retrans) - left) > 0;
 }
 
 /*
@@ -42,7 +42,7 @@ static __always_inline bool rejected(const struct end *conn, struct tcp_sock *tp
  */
 static __always_inline bool made_here(const struct end *conn, struct sock *sk, __u8 state)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tp = tcp_of(sk);
 	bool open = state == TCP_ESTABLISHED;
 
 	if (!tp)
@@ -51,32 +51,32 @@ static __always_inline bool made_here(const struct end *conn, struct sock *sk, _
 		return syn_unsent(tp);
 	if (open && BPF_CORE_READ(sk, sk_rx_dst) && peer_elsewhere(sk))
 		return came_by(sk) == LOOPBACK_IFINDEX;
-	if (!window_open(tp) || BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp))
+	if (!window_open(tp) || GET_BITS(TYPED, tp, rx_opt.saw_tstamp))
 		return false;
-	return (!tp->packets_out && rejected(conn, tp, state)) ||
-	       (open && sk->sk_lock.owned && came_by(sk) && peer_elsewhere(sk));
+	return (!LOAD(tp, packets_out) && rejected(conn, tp, state)) ||
+	       (open && LOAD(sk, sk_lock.owned) && came_by(sk) && peer_elsewhere(sk));
 }
 
 /*
  * tcp_reset(): a RST was received, or data came for a socket whose receiving
  * side is closed (tcp_rcv_state_process); the RST that answers it comes after.
  */
-SEC("tp_btf/tcp_receive_reset")
+TRACEPOINT("tcp_receive_reset")
 int BPF_PROG(receive_reset, struct sock *sk)
 {
-	__u8 state = sk->__sk_common.skc_state;
+	__u8 state = LOAD(sk, __sk_common.skc_state);
 	struct tcp_sock *tp;
 	struct end *conn;
 
 	if (state == TCP_CLOSE)
 		return 0;
-	conn = adopt(true, sk, state);
+	conn = adopt(TYPED, sk, state);
 	if (!conn)
 		return 0;
 	conn->flags |= FLAG_RST_RECEIVED;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_of(sk);
 	if (tp)
-		falls_quiet(true, conn, tp);
+		falls_quiet(TYPED, conn, tp);
 	if (made_here(conn, sk, state))
 		conn->flags |= FLAG_RST_HERE;
 	return 0;

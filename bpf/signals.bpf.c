@@ -9,7 +9,10 @@
 #include "kernel.h"
 
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
+
+#include "typed.h"
 
 struct told {
 	__u64 time; /* CLOCK_MONOTONIC, ns */
@@ -46,10 +49,10 @@ struct {
 char __license[] SEC("license") = "Dual BSD/GPL";
 
 /* __send_signal_locked(), in the context of the sender. result 0 is TRACE_SIGNAL_DELIVERED. */
-SEC("tp_btf/signal_generate")
+TRACEPOINT("signal_generate")
 int BPF_PROG(signal_sent, int number, void *info, struct task_struct *task, int group, int result)
 {
-	__u32 sender = bpf_get_current_pid_tgid() >> 32, tgid = task->tgid, key = tgid % SIGNALLED;
+	__u32 sender = bpf_get_current_pid_tgid() >> 32, tgid = LOAD(task, tgid), key = tgid % SIGNALLED;
 	struct signalled *s;
 
 	if (number <= 0 || number > 15 || !(ENDING >> number & 1) || result || tgid == sender)

@@ -25,10 +25,10 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 	}
 	if (conn)
 		forget(conn);
-	if (!may_be_wanted(true, sk))
+	if (!may_be_wanted(TYPED, sk))
 		return;
 	/* Nobody else knows the socket yet: its entry may be filled in in place. */
-	conn = insert(true, sk, &blank[0], true);
+	conn = insert(TYPED, sk, &blank[0], true);
 	if (!conn)
 		return;
 	conn->started = bpf_ktime_get_ns();
@@ -47,8 +47,8 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 static __always_inline bool is_finished(struct sock *sk, struct tcp_sock *tp, int old)
 {
 	if (old == TCP_FIN_WAIT2)
-		return SOCK_FLAG(true, sk, SOCK_DONE);
-	return (old == TCP_LAST_ACK || old == TCP_CLOSING) && tp->write_seq == tp->snd_una;
+		return SOCK_FLAG(TYPED, sk, SOCK_DONE);
+	return (old == TCP_LAST_ACK || old == TCP_CLOSING) && LOAD(tp, write_seq) == LOAD(tp, snd_una);
 }
 
 /* Who is ending this side? Only a process that holds the socket's lock, or
@@ -56,15 +56,15 @@ static __always_inline bool is_finished(struct sock *sk, struct tcp_sock *tp, in
 static __always_inline void attribute(struct end *conn, struct sock *sk, struct tcp_sock *tp,
 				      int old, int new)
 {
-	bool owned = sk->sk_lock.owned;
+	bool owned = LOAD(sk, sk_lock.owned);
 	__u8 holder;
 
 	/* tcp_abort(); an orphan's closer is not who ended it. */
-	if (new == TCP_CLOSE && sk->sk_err == ECONNABORTED && owned) {
+	if (new == TCP_CLOSE && LOAD(sk, sk_err) == ECONNABORTED && owned) {
 		set_closer(conn, CALL_DESTROY);
 		return;
 	}
-	if (SOCK_FLAG(true, sk, SOCK_DEAD) || sk->sk_err || conn->flags & FLAG_RST_RECEIVED)
+	if (SOCK_FLAG(TYPED, sk, SOCK_DEAD) || LOAD(sk, sk_err) || conn->flags & FLAG_RST_RECEIVED)
 		return;
 	if (!owned) {
 		if (new == TCP_CLOSE && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) &&
@@ -72,15 +72,15 @@ static __always_inline void attribute(struct end *conn, struct sock *sk, struct 
 			stopped_listener(conn);
 		return;
 	}
-	if (new == TCP_ESTABLISHED && sk->sk_shutdown != 3 && !guessed(conn))
+	if (new == TCP_ESTABLISHED && LOAD(sk, sk_shutdown) != 3 && !guessed(conn))
 		return; /* nothing to learn */
 	holder = holder_of(sk);
 	if (holder == HOLDER_OPEN) {
 		learn_owner(conn, SOURCE_USE);
 		settle_fork(conn, SOURCE_USE);
 	}
-	if (sk->sk_shutdown == 3 && (holder == HOLDER_CLOSING || holder == HOLDER_KERNEL))
-		close_begins(true, conn, tp, old);
+	if (LOAD(sk, sk_shutdown) == 3 && (holder == HOLDER_CLOSING || holder == HOLDER_KERNEL))
+		close_begins(TYPED, conn, tp, old);
 	else if (holder == HOLDER_OPEN && sends_fin(new) && new != old && new != TCP_CLOSING)
 		set_closer(conn, CALL_SHUTDOWN);
 	else if (holder == HOLDER_OPEN && new == TCP_CLOSE && !is_finished(sk, tp, old))
@@ -94,8 +94,8 @@ static __always_inline void attribute(struct end *conn, struct sock *sk, struct 
  */
 static __always_inline bool never_sent(struct sock *sk, struct tcp_sock *tp, int old, int new)
 {
-	return old == TCP_SYN_SENT && new == TCP_CLOSE && !tp->packets_out && !sk->sk_err &&
-	       !sk->sk_shutdown && sk->sk_lock.owned;
+	return old == TCP_SYN_SENT && new == TCP_CLOSE && !LOAD(tp, packets_out) && !LOAD(sk, sk_err) &&
+	       !LOAD(sk, sk_shutdown) && LOAD(sk, sk_lock.owned);
 }
 
 /*
@@ -105,9 +105,9 @@ static __always_inline bool never_sent(struct sock *sk, struct tcp_sock *tp, int
  */
 static __always_inline void no_port(struct end *conn, struct tcp_sock *tp)
 {
-	if (conn->flags & FLAG_EMITTED || tp->inet_conn.icsk_inet.inet_sport)
+	if (conn->flags & FLAG_EMITTED || LOAD(tp, inet_conn.icsk_inet.inet_sport))
 		return;
-	read_tuple(true, conn, tp);
+	read_tuple(TYPED, conn, tp);
 	conn->path = conn->path << 4 | TCP_CLOSE;
 	conn->flags |= FLAG_NO_PORT | FLAG_TUPLE;
 	read_end(conn, tp, TCP_SYN_SENT);
@@ -135,8 +135,8 @@ static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, 
 	struct end *conn;
 
 	if (filter_family || /* whose it was is not known */
-	    !wanted_address(netns_of(sk), bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
-			    bpf_ntohs(sk->__sk_common.skc_dport)))
+	    !wanted_address(netns_of(sk), bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport)),
+			    bpf_ntohs(LOAD(sk, __sk_common.skc_dport))))
 		return;
 	conn = bpf_ringbuf_reserve(&messages, sizeof(*conn), 0);
 	if (!conn) {
@@ -148,7 +148,7 @@ static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, 
 	conn->flags = FLAG_UNTRACKED;
 	conn->sock = (__u64)sk;
 	conn->path = (__u64)old << 4 | TCP_CLOSE;
-	read_tuple(true, conn, tp);
+	read_tuple(TYPED, conn, tp);
 	if (!wanted_peer(conn->peer, conn->family)) {
 		bpf_ringbuf_discard(conn, 0);
 		return;
@@ -170,18 +170,18 @@ static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, 
  * in softirq for segments and timers; `current` means something only if the socket
  * is owned. Since 4.16.
  */
-SEC("tp_btf/inet_sock_set_state")
+TRACEPOINT("inet_sock_set_state")
 int BPF_PROG(set_state, struct sock *sk, int old, int new)
 {
 	struct tcp_sock *tp;
 	struct end *conn;
 
 	/* MPTCP's own socket (262) is not a tcp_sock. */
-	if (sk->sk_protocol != IPPROTO_TCP || !live)
+	if (LOAD(sk, sk_protocol) != IPPROTO_TCP || !live)
 		return 0;
 	if (copy_did(sk, old << 8 | new))
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_of(sk);
 	if (!tp)
 		return 0;
 	if (new == TCP_LISTEN)
@@ -204,7 +204,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 		return 0;
 	}
 	old = AGAIN(1);
-	conn = adopt(true, sk, old);
+	conn = adopt(TYPED, sk, old);
 	if (!conn) {
 		new = AGAIN(2);
 		if (new == TCP_CLOSE)
@@ -214,7 +214,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	old = AGAIN(1);
 	new = AGAIN(2);
 	if (!(conn->flags & FLAG_TUPLE)) {
-		read_tuple(true, conn, tp);
+		read_tuple(TYPED, conn, tp);
 		if (old == TCP_SYN_SENT || old == TCP_SYN_RECV || conn->flags & FLAG_PREEXISTING)
 			conn->flags |= FLAG_TUPLE;
 		if (!wanted_tuple(conn)) {
@@ -237,7 +237,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	if (!conn->first_fin &&
 	    (new == TCP_FIN_WAIT1 || new == TCP_CLOSE_WAIT || new == TCP_LAST_ACK)) {
 		conn->first_fin = bpf_ktime_get_ns();
-		falls_quiet(true, conn, tp);
+		falls_quiet(TYPED, conn, tp);
 	}
 	old = AGAIN(1);
 	new = AGAIN(2);

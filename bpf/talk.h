@@ -83,44 +83,44 @@ static __always_inline void falls_quiet(bool typed, struct end *conn, struct tcp
 /* tcp_get_info_chrono_stats() */
 static __always_inline void read_limits(struct end *conn, struct tcp_sock *tp)
 {
-	__u32 running = jiffies32() - tp->chrono_start;
-	__u8 type = BPF_CORE_READ_BITFIELD(tp, chrono_type);
+	__u32 running = jiffies32() - LOAD(tp, chrono_start);
+	__u8 type = GET_BITS(TYPED, tp, chrono_type);
 
-	conn->busy = tp->chrono_stat[0] + (type == 1 ? running : 0);
-	conn->receiver_limited = tp->chrono_stat[1] + (type == 2 ? running : 0);
-	conn->sender_limited = tp->chrono_stat[2] + (type == 3 ? running : 0);
+	conn->busy = LOAD(tp, chrono_stat[0]) + (type == 1 ? running : 0);
+	conn->receiver_limited = LOAD(tp, chrono_stat[1]) + (type == 2 ? running : 0);
+	conn->sender_limited = LOAD(tp, chrono_stat[2]) + (type == 3 ? running : 0);
 }
 
 /* The peer did not know of the end, or did not care: tcp_data_queue() takes data after our FIN. */
 static __always_inline void read_late_data(struct end *conn, struct tcp_sock *tp)
 {
-	__u16 since = (__u16)tp->inet_conn.icsk_ack.lrcvtime - conn->late_data;
+	__u16 since = (__u16)LOAD(tp, inet_conn.icsk_ack.lrcvtime) - conn->late_data;
 
 	conn->late_data = since ? (__u16)(since - conn->received_age) ?: 1 : 0;
 }
 
 static __always_inline void read_talk(struct end *conn, struct tcp_sock *tp)
 {
-	__u32 stalled = stalled_ms(true, tp);
+	__u32 stalled = stalled_ms(TYPED, tp);
 
-	falls_quiet(true, conn, tp);
+	falls_quiet(TYPED, conn, tp);
 	read_late_data(conn, tp);
-	if (tp->write_seq == tp->snd_una)
+	if (LOAD(tp, write_seq) == LOAD(tp, snd_una))
 		conn->unacked_ms = 0;
 	else if (stalled)
 		conn->unacked_ms = stalled;
-	else if (tp->packets_out)
+	else if (LOAD(tp, packets_out))
 		conn->unacked_ms = under_way_ms(tp);
 	read_limits(conn, tp);
-	conn->bytes_sent = tp->bytes_sent;
-	conn->bytes_retrans = tp->bytes_retrans;
-	conn->segs_in = tp->segs_in;
-	conn->segs_out = tp->segs_out;
-	conn->delivered = tp->delivered;
-	conn->mss = tp->mss_cache;
-	conn->pmtu = tp->inet_conn.icsk_pmtu_cookie;
-	conn->snd_una = tp->snd_una;
-	conn->rcv_nxt = tp->rcv_nxt;
-	conn->peer_window = tp->snd_wnd;
-	conn->syn_data = BPF_CORE_READ_BITFIELD(tp, syn_data_acked);
+	conn->bytes_sent = LOAD(tp, bytes_sent);
+	conn->bytes_retrans = LOAD(tp, bytes_retrans);
+	conn->segs_in = LOAD(tp, segs_in);
+	conn->segs_out = LOAD(tp, segs_out);
+	conn->delivered = LOAD(tp, delivered);
+	conn->mss = LOAD(tp, mss_cache);
+	conn->pmtu = LOAD(tp, inet_conn.icsk_pmtu_cookie);
+	conn->snd_una = LOAD(tp, snd_una);
+	conn->rcv_nxt = LOAD(tp, rcv_nxt);
+	conn->peer_window = LOAD(tp, snd_wnd);
+	conn->syn_data = GET_BITS(TYPED, tp, syn_data_acked);
 }
