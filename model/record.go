@@ -188,7 +188,7 @@ type Start struct {
 	Host Host `json:"host,omitzero"`
 	// Its operating system.
 	OS OS `json:"os,omitzero"`
-	// fentry, kprobe, tracepoint, etw, etl or wire.
+	// fentry, kprobe, tracepoint, raw, etw, etl or wire.
 	Backend string `json:"backend"`
 	// What is recorded, and nothing else: the filter expression, after the process or
 	// command that is followed.

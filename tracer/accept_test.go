@@ -67,7 +67,7 @@ func checkOwners(t *testing.T, mode tracer.Mode, truth map[int]int, records []mo
 		switch {
 		case p.PID == pid && p.Source != model.OwnerListener:
 			exact++
-		case mode != tracer.Tracepoint:
+		case mode.SeesFunctions():
 			t.Errorf("owner is %d by %v, want %d by accept", p.PID, p.Source, pid)
 		case p.PID != 0 && p.Source != model.OwnerListener:
 			t.Errorf("owner is %d by %v, want %d, a guess, or nobody", p.PID, p.Source, pid)

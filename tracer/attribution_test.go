@@ -191,7 +191,7 @@ func (c *company) compare(records []model.Record, mode Mode) {
 func (c *company) owner(f *model.Facts, said *claim, mode Mode) {
 	p := &f.Process
 	what := fmt.Sprintf("%s -> %s (%s)", f.Network.Local.AddrPort(), f.Network.Peer.AddrPort(), said.Where)
-	mayInfer := mode == Tracepoint && said.Accepted
+	mayInfer := !mode.SeesFunctions() && said.Accepted
 	switch {
 	case p.PID == said.PID && p.Name == said.Name:
 	case mayInfer && (p.Source == model.OwnerUnknown || p.Source == model.OwnerListener):

@@ -68,13 +68,21 @@ func (t *Tracer) InTable() (n int) {
 	return n
 }
 
+// SeesFunctions reports whether hooks are in functions, which show what tracepoints do
+// not.
+func (m Mode) SeesFunctions() bool { return m == Fentry || m == Kprobe }
+
+// TypedModes leaves out Raw, which runs the programs of Tracepoint once more: for tests
+// that take long.
+func TypedModes() []Mode { return []Mode{Fentry, Kprobe, Tracepoint} }
+
 // OpenOrSkip starts a trace, or skips the test if the kernel lacks the mode. The
-// tracepoint mode must work wherever the tests run as root.
+// tracepoint and raw modes must work wherever the tests run as root.
 func OpenOrSkip(t *testing.T, opts Options) *Tracer {
 	t.Helper()
 	tr, err := Open(opts)
 	features := []string{string(opts.Mode)}
-	if opts.Mode == Tracepoint {
+	if !opts.Mode.SeesFunctions() && opts.Mode != "" {
 		features = append(features, "bpf")
 	}
 	sourcetest.Opened(t, err, features...)

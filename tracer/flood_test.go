@@ -169,7 +169,7 @@ func TestFlood(t *testing.T) {
 	if testing.Short() || !onRealHardware() {
 		count = 5_000
 	}
-	for _, mode := range tracer.Modes() {
+	for _, mode := range tracer.TypedModes() {
 		t.Run(string(mode), func(t *testing.T) {
 			floodOf(t, mode, count).report(t)
 		})

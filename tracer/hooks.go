@@ -42,19 +42,27 @@ type hook struct {
 // environment is what the hooks need to know of the host.
 type environment struct {
 	cgroup string // mount point of cgroup v2, or ""
-	// types is the kernel's BTF: indexing it takes as long as loading all programs.
-	types *btf.Cache
-	// embedded are the programs of this file, read once.
-	embedded func() (*ebpf.CollectionSpec, error)
+	// types are the kernel's BTF: indexing it takes as long as loading all programs.
+	types *types
+	// embedded are the programs of this file, read once; raw those at raw tracepoints.
+	embedded, raw func() (*ebpf.CollectionSpec, error)
 }
 
-func newEnvironment() *environment {
-	return &environment{cgroup: process.Cgroup2Mount(), types: btf.NewCache(), embedded: sync.OnceValues(bpf.LoadTrace)}
+// newEnvironment: types is a file with the kernel's types, or empty.
+func newEnvironment(types string) *environment {
+	return &environment{
+		cgroup: process.Cgroup2Mount(), types: newTypes(types),
+		embedded: sync.OnceValues(bpf.LoadTrace), raw: sync.OnceValues(bpf.LoadRaw),
+	}
 }
 
-// programs returns a copy of the embedded programs and maps, to be changed.
-func (e *environment) programs() (*ebpf.CollectionSpec, error) {
-	spec, err := e.embedded()
+// programs returns a copy of the embedded programs and maps of a mode, to be changed.
+func (e *environment) programs(mode Mode) (*ebpf.CollectionSpec, error) {
+	embedded := e.embedded
+	if mode == Raw {
+		embedded = e.raw
+	}
+	spec, err := embedded()
 	if err != nil {
 		return nil, fmt.Errorf("read embedded programs: %w", err)
 	}
@@ -67,14 +75,14 @@ func (e *environment) forget() { *e = environment{cgroup: e.cgroup} }
 
 // core is attached in every mode.
 var core = []hook{
-	{program: "set_state", attach: attachTracing, copied: bySoftirqs},
-	{program: "receive_reset", attach: attachTracing, copied: bySoftirqs},
-	{program: "destroy_sock", attach: attachTracing, copied: bySoftirqs},
-	{program: "retransmit_skb", attach: attachTracing},
-	{program: "inherit", attach: attachTracing},
-	{program: "executed", attach: attachTracing, copied: byTasks},
-	{program: "send_reset", attach: attachRawTracepoint("tcp_send_reset"), copied: bySoftirqs},
-	{program: "error_report", attach: attachTracing, tracepoint: "inet_sk_error_report", optional: true},
+	{program: "set_state", attach: attachTracepoint("inet_sock_set_state"), copied: bySoftirqs},
+	{program: "receive_reset", attach: attachTracepoint("tcp_receive_reset"), copied: bySoftirqs},
+	{program: "destroy_sock", attach: attachTracepoint("tcp_destroy_sock"), copied: bySoftirqs},
+	{program: "retransmit_skb", attach: attachTracepoint("tcp_retransmit_skb")},
+	{program: "inherit", attach: attachTracepoint("sched_process_fork")},
+	{program: "executed", attach: attachTracepoint("sched_process_exec"), copied: byTasks},
+	{program: "send_reset", attach: attachTracepoint("tcp_send_reset"), copied: bySoftirqs},
+	{program: "error_report", attach: attachTracepoint("inet_sk_error_report"), tracepoint: "inet_sk_error_report", optional: true},
 }
 
 // extra is what a mode adds to the core.
@@ -106,16 +114,20 @@ var extra = map[Mode][]hook{
 		{program: "kprobe_v6_send_reset", attach: attachKprobe("tcp_v6_send_reset"), function: "tcp_v6_send_reset", parameters: 2},
 		{program: "kprobe_timewait", attach: attachKprobe("tcp_timewait_state_process"), optional: true},
 	},
-	Tracepoint: {
-		{program: "sock_release", attach: attachCgroup(ebpf.AttachCgroupInetSockRelease), optional: true},
-		{program: "getpeername4", attach: attachCgroup(ebpf.AttachCgroupInet4GetPeername), optional: true},
-		{program: "getpeername6", attach: attachCgroup(ebpf.AttachCgroupInet6GetPeername), optional: true},
-		{program: "icmp_send", attach: attachTracing, tracepoint: "icmp_send", optional: true},
-	},
+	Tracepoint: withoutFunctions,
+	Raw:        withoutFunctions,
+}
+
+// withoutFunctions is for modes that cannot look into functions.
+var withoutFunctions = []hook{
+	{program: "sock_release", attach: attachCgroup(ebpf.AttachCgroupInetSockRelease), optional: true},
+	{program: "getpeername4", attach: attachCgroup(ebpf.AttachCgroupInet4GetPeername), optional: true},
+	{program: "getpeername6", attach: attachCgroup(ebpf.AttachCgroupInet6GetPeername), optional: true},
+	{program: "icmp_send", attach: attachTracepoint("icmp_send"), tracepoint: "icmp_send", optional: true},
 }
 
 // following marks what a followed process starts.
-var following = hook{program: "fork", attach: attachTracing, copied: byTasks}
+var following = hook{program: "fork", attach: attachTracepoint("sched_process_fork"), copied: byTasks}
 
 // interruption says what may interrupt a program by another run of itself.
 type interruption uint8
@@ -162,15 +174,19 @@ func copies(p preemption, by interruption) int {
 	}
 }
 
-// once runs at the start, in every mode.
+// once runs at the start, in every mode but Raw.
 const once = "task_file"
 
 func attachTracing(p *ebpf.Program, _ *environment) (link.Link, error) {
 	return link.AttachTracing(link.TracingOptions{Program: p})
 }
 
-func attachRawTracepoint(name string) func(*ebpf.Program, *environment) (link.Link, error) {
-	return func(p *ebpf.Program, _ *environment) (link.Link, error) {
+// attachTracepoint: a program at a typed tracepoint was loaded for it.
+func attachTracepoint(name string) func(*ebpf.Program, *environment) (link.Link, error) {
+	return func(p *ebpf.Program, env *environment) (link.Link, error) {
+		if p.Type() == ebpf.Tracing {
+			return attachTracing(p, env)
+		}
 		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: p})
 	}
 }
@@ -216,10 +232,13 @@ func attachCgroup(how ebpf.AttachType) func(*ebpf.Program, *environment) (link.L
 }
 
 // hooksFor returns the core and what mode and opts add to it on this kernel.
-func hooksFor(mode Mode, opts Options, types *btf.Cache) ([]hook, error) {
-	spec, err := types.Kernel()
+func hooksFor(mode Mode, opts Options, types *types) ([]hook, error) {
+	spec, err := types.kernel()
 	if err != nil {
-		return nil, noBTF(err)
+		return nil, err
+	}
+	if !slices.Contains(types.modes(), mode) {
+		return nil, fmt.Errorf("the types are those of %s: only the raw back end works without types in the kernel: %w", types.path, errors.ErrUnsupported)
 	}
 	if err := checkRing(spec); err != nil {
 		return nil, err

@@ -107,9 +107,9 @@ func (l *lossCounters) report(at model.Time, out emit) {
 
 // resetReasons returns the names of enum sk_rst_reason (since 6.10) of the
 // running kernel. The enumeration is not UAPI and has grown in the middle.
-func resetReasons(types *btf.Cache) map[uint8]string {
+func resetReasons(types *types) map[uint8]string {
 	names := map[uint8]string{}
-	spec, err := types.Kernel()
+	spec, err := types.kernel()
 	if err != nil {
 		return names
 	}

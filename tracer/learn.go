@@ -29,6 +29,8 @@ type learnt struct {
 	hertz uint32
 	// ahead is how far the kernel's clocks are ahead of this process's.
 	ahead timeNamespace
+	// port is that of the listener; 0 if there could be none.
+	port int
 }
 
 // timeNamespace is the distance of clocks in ns: time_namespaces(7).
@@ -46,19 +48,24 @@ func (l *ownListener) learn(now clocks) (found learnt) {
 	if unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger) != nil {
 		return found
 	}
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_LINGER2, ownLinger2) // the rest is for checkOwn
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ownUserTimeout)
 	port, ok := bindAnyPort(fd)
 	before := now.both()
 	if !ok || l.port.Set(uint32(port)) != nil || unix.Listen(fd, 0) != nil || l.port.Set(uint32(0)) != nil {
 		return found
 	}
 	after := now.both()
+	found.port = port
 	var hundred, monotonic, boottime uint64
 	if l.hertz100.Get(&hundred) != nil || l.monotonic.Get(&monotonic) != nil || l.boottime.Get(&boottime) != nil || hundred == 0 {
 		return found
 	}
-	return learnt{uint32(hundred / 100), timeNamespace{
+	found.hertz = uint32(hundred / 100)
+	found.ahead = timeNamespace{
 		ahead(int64(monotonic), before.monotonic, after.monotonic), ahead(int64(boottime), before.boottime, after.boottime),
-	}}
+	}
+	return found
 }
 
 // ahead returns how far a clock that was read between two readings of another one is

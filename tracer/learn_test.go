@@ -46,10 +46,11 @@ func TestLearn(t *testing.T) {
 	const day = int64(24 * time.Hour)
 	h := &hostClocks{at: 20 * day, slept: day, takes: func(int) int64 { return 100 }}
 	for _, want := range []learnt{
-		{100, timeNamespace{}}, {250, timeNamespace{10 * day, -day}}, {300, timeNamespace{-day, 0}}, {1000, timeNamespace{0, 5e9}},
+		{hertz: 100}, {hertz: 250, ahead: timeNamespace{10 * day, -day}}, {hertz: 300, ahead: timeNamespace{-day, 0}}, {hertz: 1000, ahead: timeNamespace{0, 5e9}},
 	} {
 		f := newFakeListener(uint64(want.hertz), h.read, want.ahead)
-		if got := f.learn(h.read); got != want {
+		got := f.learn(h.read)
+		if want.port = int(f.ports[0]); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 		if len(f.ports) != 2 || f.ports[0] == 0 || f.ports[1] != 0 {
@@ -57,7 +58,7 @@ func TestLearn(t *testing.T) {
 		}
 	}
 	silent := newFakeListener(0, h.read, timeNamespace{})
-	if got := silent.learn(h.read); got != (learnt{}) {
+	if got := silent.learn(h.read); got.hertz != 0 || got.ahead != (timeNamespace{}) {
 		t.Errorf("no program answers: got %+v, want nothing", got)
 	}
 }

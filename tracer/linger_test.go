@@ -30,7 +30,7 @@ type lingering struct {
 // close() blocked is right: the median of five, because the machine may be an emulated
 // one.
 func TestLingerPrompt(t *testing.T) {
-	for _, mode := range tracer.Modes() {
+	for _, mode := range tracer.TypedModes() {
 		t.Run(string(mode), func(t *testing.T) {
 			tr := open(t, tracer.Options{Mode: mode})
 			runs := lingerFiveTimes(t, tr)
@@ -40,7 +40,7 @@ func TestLingerPrompt(t *testing.T) {
 					t.Fatalf("no linger-timeout of ports %d", r.ports)
 				}
 				since := r.returned
-				if mode == tracer.Tracepoint {
+				if !mode.SeesFunctions() {
 					since = r.began.Add(time.Second)
 				}
 				late = append(late, r.told.Sub(since))
@@ -49,7 +49,7 @@ func TestLingerPrompt(t *testing.T) {
 			slices.Sort(late)
 			slices.Sort(off)
 			limit := 100 * time.Millisecond
-			if mode == tracer.Tracepoint {
+			if !mode.SeesFunctions() {
 				limit = 200 * time.Millisecond
 			}
 			if late[2] > limit {

@@ -26,15 +26,16 @@ const (
 	Fentry     Mode = "fentry"
 	Kprobe     Mode = "kprobe"
 	Tracepoint Mode = "tracepoint"
+	Raw        Mode = "raw"
 )
 
 // Modes returns the modes in the order in which they are tried.
-func Modes() []Mode { return []Mode{Fentry, Kprobe, Tracepoint} }
+func Modes() []Mode { return []Mode{Fentry, Kprobe, Tracepoint, Raw} }
 
 // ParseMode returns the mode of a name.
 func ParseMode(name string) (Mode, error) {
 	if !slices.Contains(Modes(), Mode(name)) {
-		return "", fmt.Errorf("unknown back end %q: want fentry, kprobe or tracepoint", name)
+		return "", fmt.Errorf("unknown back end %q: want fentry, kprobe, tracepoint or raw", name)
 	}
 	return Mode(name), nil
 }
@@ -77,7 +78,7 @@ func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := specFor(hooks, opts, env)
+	spec, err := specFor(mode, hooks, opts, env)
 	if err != nil {
 		return nil, err
 	}
@@ -115,12 +116,41 @@ func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
 	return l, nil
 }
 
+// loadBest loads the mode that was asked for, or the best that works.
+func loadBest(opts Options, env *environment) (*loaded, error) {
+	if env.types.err != nil {
+		return nil, env.types.err
+	}
+	if opts.Mode != "" {
+		l, err := load(opts.Mode, opts, env)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoMode, explain(opts.Mode, err))
+		}
+		return l, nil
+	}
+	errs := []error{ErrNoMode}
+	for _, mode := range env.types.modes() {
+		err := tryMode(mode, env)
+		if err == nil {
+			var l *loaded
+			if l, err = load(mode, opts, env); err == nil {
+				return l, nil
+			}
+		}
+		if errors.Is(err, ErrRingSleeps) { // whatever the mode
+			return nil, err
+		}
+		errs = append(errs, explain(mode, err))
+	}
+	return nil, errors.Join(errs...)
+}
+
 // loadTolerant loads the collection; optional programs that the kernel refuses
 // are left out.
-func loadTolerant(spec *ebpf.CollectionSpec, hooks []hook, types *btf.Cache) (*ebpf.Collection, []Missing, error) {
+func loadTolerant(spec *ebpf.CollectionSpec, hooks []hook, types *types) (*ebpf.Collection, []Missing, error) {
 	var missing []Missing
 	for {
-		objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: types})
+		objects, err := ebpf.NewCollectionWithOptions(spec, types.options())
 		if err == nil {
 			return objects, missing, nil
 		}
@@ -134,7 +164,7 @@ func loadTolerant(spec *ebpf.CollectionSpec, hooks []hook, types *btf.Cache) (*e
 
 // refusedOptional loads the optional programs one by one and removes from spec
 // those that fail; it returns nothing if all load.
-func refusedOptional(spec *ebpf.CollectionSpec, hooks []hook, types *btf.Cache) []Missing {
+func refusedOptional(spec *ebpf.CollectionSpec, hooks []hook, types *types) []Missing {
 	var refused []Missing
 	for _, h := range hooks {
 		if !h.optional || spec.Programs[h.program] == nil {
@@ -146,7 +176,7 @@ func refusedOptional(spec *ebpf.CollectionSpec, hooks []hook, types *btf.Cache) 
 				delete(alone.Programs, name)
 			}
 		}
-		objects, err := ebpf.NewCollectionWithOptions(alone, ebpf.CollectionOptions{Cache: types})
+		objects, err := ebpf.NewCollectionWithOptions(alone, types.options())
 		if err == nil {
 			objects.Close()
 			continue
@@ -158,8 +188,8 @@ func refusedOptional(spec *ebpf.CollectionSpec, hooks []hook, types *btf.Cache) 
 }
 
 // specFor returns the programs and maps for hooks, sized and configured.
-func specFor(hooks []hook, opts Options, env *environment) (*ebpf.CollectionSpec, error) {
-	spec, err := env.programs()
+func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.CollectionSpec, error) {
+	spec, err := env.programs(mode)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +208,9 @@ func specFor(hooks []hook, opts Options, env *environment) (*ebpf.CollectionSpec
 	}
 	spec.Maps["messages"].MaxEntries = opts.RingSize
 	spec.Maps["conns"].MaxEntries = opts.MaxConnections
+	if held := spec.Maps["held"]; held != nil {
+		held.MaxEntries = opts.MaxConnections
+	}
 	if opts.PID != 0 {
 		spec.Maps["family"].MaxEntries = pidsMax / marks
 	}
@@ -194,7 +227,7 @@ func specFor(hooks []hook, opts Options, env *environment) (*ebpf.CollectionSpec
 		"count_ordinary": opts.CountOrdinary,
 		"capacity":       opts.MaxConnections,
 		"tenant_seed":    rand.Uint64(), // #nosec G404 -- seeded by the kernel, and nobody is shown what it gives
-		"typed_task":     typedTask(),
+		"typed_task":     mode != Raw && typedTask(),
 		"wake_at":        uint64(opts.RingSize / 2),
 		"filter_netns":   opts.NetNS,
 		"filter_family":  opts.PID != 0,
@@ -252,8 +285,8 @@ const bpfNoPrealloc = 1
 // preallocationNeeded: before 6.1 a hash that allocates from a tracing program may
 // deadlock in the allocator, and the kernel warns (check_map_prog_compatibility). The
 // type bpf_mem_alloc came with the allocator that made it safe.
-func preallocationNeeded(types *btf.Cache) bool {
-	spec, err := types.Kernel()
+func preallocationNeeded(types *types) bool {
+	spec, err := types.kernel()
 	if err != nil {
 		return true
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/tracer/process"
@@ -30,13 +29,13 @@ type ProgramStatus struct {
 }
 
 // Probe tries each mode, and each of its programs alone, and leaves nothing
-// behind.
-func Probe() []Status {
+// behind. types is [Options.Types].
+func Probe(types string) []Status {
 	_ = removeMemlock() // before 5.11; if it fails, each program reports why it does not load
 	opts := tiny()
-	env := newEnvironment()
+	env := newEnvironment(types)
 	var all []Status
-	for _, mode := range Modes() {
+	for _, mode := range env.types.modes() {
 		s := Status{Mode: mode}
 		l, err := load(mode, opts, env)
 		s.Err = withoutKprobes(mode, err)
@@ -46,7 +45,7 @@ func Probe() []Status {
 			if l != nil {
 				p.Err = l.missingReason(h.program)
 			} else {
-				p.Err = withoutKprobes(mode, tryProgram(h, opts, env))
+				p.Err = withoutKprobes(mode, tryProgram(mode, h, opts, env))
 			}
 			if h.copyOf == "" || p.Err != nil { // of a copy only its failure is news
 				s.Programs = append(s.Programs, p)
@@ -72,7 +71,7 @@ func tryMode(mode Mode, env *environment) error {
 	if first.optional {
 		return nil
 	}
-	spec, err := env.programs()
+	spec, err := env.programs(mode)
 	if err != nil {
 		return err
 	}
@@ -96,8 +95,8 @@ func (l *loaded) missingReason(program string) error {
 }
 
 // tryProgram loads and attaches one program alone.
-func tryProgram(h hook, opts Options, env *environment) error {
-	spec, err := specFor([]hook{h}, opts, env)
+func tryProgram(mode Mode, h hook, opts Options, env *environment) error {
+	spec, err := specFor(mode, []hook{h}, opts, env)
 	if err != nil {
 		return err
 	}
@@ -106,7 +105,7 @@ func tryProgram(h hook, opts Options, env *environment) error {
 }
 
 func attachAlone(h hook, spec *ebpf.CollectionSpec, env *environment) error {
-	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: env.types})
+	objects, err := ebpf.NewCollectionWithOptions(spec, env.types.options())
 	if err != nil {
 		return err
 	}
@@ -121,7 +120,8 @@ func attachAlone(h hook, spec *ebpf.CollectionSpec, env *environment) error {
 // Host is what the kernel and its mounts offer.
 type Host struct {
 	Release string
-	BTF     error  // nil if the kernel has it
+	BTF     error  // nil if its types are known
+	Types   string // the file that they are from; "" is the kernel itself
 	Cgroup2 string // mount point, or ""
 	Tracefs string // mount point, or "": kprobes on older kernels need it
 	// Missing names the capabilities that this process lacks.
@@ -129,22 +129,26 @@ type Host struct {
 	Reasons int // number of RST reasons the kernel names; 0 before 6.10
 }
 
-// Inspect reads what Open depends on.
-func Inspect() Host {
-	var u unix.Utsname
-	_ = unix.Uname(&u)
-	h := Host{Release: unix.ByteSliceToString(u.Release[:]), Cgroup2: process.Cgroup2Mount(), Missing: missingCapabilities()}
-	if _, err := btf.LoadKernelSpec(); err != nil {
-		h.BTF = noBTF(err)
-	}
+// Inspect reads what Open depends on; types is [Options.Types].
+func Inspect(types string) Host {
+	h := Host{Release: release(), Cgroup2: process.Cgroup2Mount(), Missing: missingCapabilities()}
+	known := newTypes(types)
+	h.BTF, h.Types = known.err, known.path
 	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
 		if _, err := os.Stat(dir + "/events"); err == nil {
 			h.Tracefs = dir
 			break
 		}
 	}
-	h.Reasons = len(resetReasons(btf.NewCache()))
+	h.Reasons = len(resetReasons(known))
 	return h
+}
+
+// release returns that of the kernel.
+func release() string {
+	var u unix.Utsname
+	_ = unix.Uname(&u)
+	return unix.ByteSliceToString(u.Release[:])
 }
 
 // explain shortens the error of a mode to one line that says what to do.

@@ -37,11 +37,15 @@ func openSignals(l *loaded, env *environment) *signals {
 }
 
 func watchSignals(l *loaded, env *environment) (*signals, error) {
-	spec, err := bpf.LoadSignals()
+	embedded := bpf.LoadSignals
+	if l.mode == Raw {
+		embedded = bpf.LoadSignalsRaw
+	}
+	spec, err := embedded()
 	if err != nil {
 		return nil, fmt.Errorf("read program: %w", err)
 	}
-	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: env.types})
+	objects, err := ebpf.NewCollectionWithOptions(spec, env.types.options())
 	if err != nil {
 		return nil, fmt.Errorf("load program: %w", err)
 	}
@@ -51,7 +55,7 @@ func watchSignals(l *loaded, env *environment) (*signals, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map signals: %w", err)
 	}
-	attached, err := attachTracing(objects.Programs[bpf.SignalsProgSignalSent], env)
+	attached, err := attachTracepoint("signal_generate")(objects.Programs[bpf.SignalsProgSignalSent], env)
 	if err != nil {
 		return nil, fmt.Errorf("attach: %w", err)
 	}

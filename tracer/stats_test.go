@@ -13,9 +13,6 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
-
-	"github.com/closetrace/closetrace/bpf"
 )
 
 // verified finds the summary in the verifier's log.
@@ -36,23 +33,27 @@ func TestVerifierStats(t *testing.T) {
 		t.Skip(err)
 	}
 	got := map[string]int{}
-	verify := func(program string) {
-		if n := verifierStats(t, program); n > 0 {
-			got[program] = n
+	verify := func(mode Mode, program string) {
+		name := program
+		if mode == Raw {
+			name = "raw/" + program
+		}
+		if n := verifierStats(t, mode, program); n > 0 {
+			got[name] = n
 		}
 	}
 	for _, mode := range Modes() {
-		hooks, err := hooksFor(mode, Options{PID: 1}, btf.NewCache())
+		hooks, err := hooksFor(mode, Options{PID: 1}, newTypes(""))
 		if err != nil {
 			t.Skip(err)
 		}
 		for _, h := range hooks {
-			if h.copyOf == "" && (mode == Tracepoint || !inCore(h)) {
-				verify(h.program)
+			if h.copyOf == "" && (mode == Tracepoint || mode == Raw || !inCore(h)) {
+				verify(mode, h.program)
 			}
 		}
 	}
-	verify(once)
+	verify(Tracepoint, once)
 	if len(got) == 0 {
 		t.Fatal("no program could be loaded")
 	}
@@ -61,7 +62,7 @@ func TestVerifierStats(t *testing.T) {
 
 // compareVerified allows a tenth more than the table says, or writes a new one.
 func compareVerified(t *testing.T, got map[string]int) {
-	series := kernelSeries.FindString(Inspect().Release) + "/" + runtime.GOARCH
+	series := kernelSeries.FindString(Inspect("").Release) + "/" + runtime.GOARCH
 	if path := os.Getenv("CLOSETRACE_VERIFIER"); path != "" {
 		var lines []string
 		for program, n := range got {
@@ -104,14 +105,14 @@ func inCore(h hook) bool {
 }
 
 // verifierStats returns 0 if the kernel refuses the program.
-func verifierStats(t *testing.T, name string) int {
+func verifierStats(t *testing.T, mode Mode, name string) int {
 	t.Helper()
-	spec, err := bpf.LoadTrace()
+	spec, err := newEnvironment("").programs(mode)
 	if err != nil {
 		t.Fatal(err)
 	}
 	spec.Maps["messages"].MaxEntries = 1 << 16
-	if err := spec.Variables["typed_task"].Set(typedTask()); err != nil {
+	if err := spec.Variables["typed_task"].Set(mode != Raw && typedTask()); err != nil {
 		t.Fatal(err)
 	}
 	for other := range spec.Programs {

@@ -24,6 +24,10 @@ import (
 type Options struct {
 	// Mode forces a way to attach; empty chooses the best that works.
 	Mode Mode
+	// Types is a file with the types of this kernel, as BTF; empty are those of the kernel
+	// itself or, if it has none, of a file in the usual places. With a file only the mode
+	// Raw works.
+	Types string
 	// NetNS, Port and Peer, a network of peers, drop other connections in the
 	// kernel; 0 is no filter.
 	NetNS uint32
@@ -113,8 +117,8 @@ func Open(opts Options) (_ *Tracer, err error) {
 			_ = t.Close()
 		}
 	}()
-	env := newEnvironment()
-	defer func() { env.types, env.embedded = nil, nil }() // hooks that are attached again need neither, and both are megabytes
+	env := newEnvironment(opts.Types)
+	defer func() { env.types, env.embedded, env.raw = nil, nil, nil }() // hooks that are attached again need neither, and both are megabytes
 	if t.loaded, err = loadBest(opts, env); err != nil {
 		return nil, err
 	}
@@ -134,14 +138,14 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if err := follow(opts.PID, t.loaded.objects); err != nil {
 		return nil, err
 	}
-	if err := runOnce(t.loaded.objects.Programs[once]); err != nil {
-		return nil, fmt.Errorf("find open connections: %w", err)
-	}
 	execs, err := newExecCounts(t.loaded.objects, t.loaded.execsAt)
 	if err != nil {
 		return nil, err
 	}
 	found := newOwnListener(t.loaded.objects).learn(t.now)
+	if err := t.findOpen(env, found); err != nil {
+		return nil, err
+	}
 	t.now = t.now.kernels(found.ahead)
 	clock := t.now.measure()
 	t.started = clock.time(t.now.monotonic())
@@ -165,31 +169,6 @@ func Open(opts Options) (_ *Tracer, err error) {
 	}
 	env.forget()
 	return t, nil
-}
-
-func loadBest(opts Options, env *environment) (*loaded, error) {
-	if opts.Mode != "" {
-		l, err := load(opts.Mode, opts, env)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNoMode, explain(opts.Mode, err))
-		}
-		return l, nil
-	}
-	errs := []error{ErrNoMode}
-	for _, mode := range Modes() {
-		err := tryMode(mode, env)
-		if err == nil {
-			var l *loaded
-			if l, err = load(mode, opts, env); err == nil {
-				return l, nil
-			}
-		}
-		if errors.Is(err, ErrRingSleeps) || errors.Is(err, ErrNoBTF) { // whatever the mode
-			return nil, err
-		}
-		errs = append(errs, explain(mode, err))
-	}
-	return nil, errors.Join(errs...)
 }
 
 // Mode returns how the trace is attached.

@@ -47,8 +47,8 @@ type programCost struct {
 }
 
 // cost traces and judges what happens on this host, as live does, and shows nothing.
-func (a *app) cost(ctx context.Context, backend string, duration time.Duration, asJSON bool) error {
-	mode, err := parseBackend(backend)
+func (a *app) cost(ctx context.Context, by sourceFlags, duration time.Duration, asJSON bool) error {
+	opts, err := by.options()
 	if err != nil {
 		return err
 	}
@@ -57,9 +57,9 @@ func (a *app) cost(ctx context.Context, backend string, duration time.Duration, 
 		return fmt.Errorf("%w: %w", errSource, err)
 	}
 	defer measuring.Close()
-	source, err := tracer.Open(tracer.Options{Mode: mode})
+	source, err := tracer.Open(opts)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errSource, err)
+		return by.wrongTypes(fmt.Errorf("%w: %w", errSource, err))
 	}
 	defer source.Close()
 	c, err := measure(ctx, source, duration)

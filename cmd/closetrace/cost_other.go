@@ -11,6 +11,6 @@ import (
 
 const costHelp = ""
 
-func (a *app) cost(context.Context, string, time.Duration, bool) error {
+func (a *app) cost(context.Context, sourceFlags, time.Duration, bool) error {
 	return fmt.Errorf("%w: --cost: %w", errSource, errors.ErrUnsupported)
 }

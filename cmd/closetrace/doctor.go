@@ -40,7 +40,7 @@ type diagnosis struct {
 
 func newDoctor(a *app) *cobra.Command {
 	var asJSON, selftest, cost bool
-	var backend string
+	var by sourceFlags
 	duration := 10 * time.Second
 	c := &cobra.Command{
 		Use:   "doctor [flags]",
@@ -56,15 +56,18 @@ func newDoctor(a *app) *cobra.Command {
 			case duration <= 0:
 				return usage("--duration must be positive, for example 10s")
 			case selftest:
-				return a.selftest(c.Context(), backend)
+				return a.selftest(c.Context(), by)
 			case cost:
-				return a.cost(c.Context(), backend, duration, asJSON)
-			case backend != "":
+				return a.cost(c.Context(), by, duration, asJSON)
+			case by.backend != "":
 				return usage("--backend is for --selftest and --cost; without them doctor looks at all back ends")
 			case c.Flags().Changed("duration"):
 				return usage("--duration is for --cost")
 			}
-			d := diagnose()
+			d, err := diagnose(by)
+			if err != nil {
+				return err
+			}
 			d.Version = version()
 			if err := a.printDiagnosis(&d, asJSON); err != nil {
 				return err
@@ -79,7 +82,8 @@ func newDoctor(a *app) *cobra.Command {
 	c.Flags().BoolVar(&selftest, "selftest", false, "play connections and check their verdicts")
 	c.Flags().BoolVar(&cost, "cost", false, "trace for a while and report what it costs")
 	c.Flags().DurationVarP(&duration, "duration", "d", duration, "with --cost: how long to trace")
-	c.Flags().StringVar(&backend, "backend", "", "with --selftest or --cost: use this `BACKEND`: "+strings.Join(backends, ", "))
+	c.Flags().StringVar(&by.backend, "backend", "", "with --selftest or --cost: use this `BACKEND`: "+strings.Join(backends, ", "))
+	by.btfFlag(c.Flags())
 	return c
 }
 

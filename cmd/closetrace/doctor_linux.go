@@ -18,13 +18,16 @@ import (
 )
 
 // diagnose inspects this host and tries every back end.
-func diagnose() diagnosis {
-	host := tracer.Inspect()
+func diagnose(by sourceFlags) (diagnosis, error) {
+	host := tracer.Inspect(by.btf)
+	if err := by.wrongTypes(host.BTF); by.btf != "" && err != nil {
+		return diagnosis{}, err
+	}
 	d := diagnosis{Checks: slices.Concat(hostChecks(&host), limitChecks(os.DirFS("/"), loadNothing), ownerChecks())}
 	if len(host.Missing) > 0 {
-		return d
+		return d, nil
 	}
-	for _, s := range tracer.Probe() {
+	for _, s := range tracer.Probe(by.btf) {
 		c := check{Name: "back end " + string(s.Mode), OK: s.Err == nil, Optional: true}
 		if s.Err != nil {
 			c.Detail = oneLine(s.Err)
@@ -41,7 +44,7 @@ func diagnose() diagnosis {
 			d.Checks = append(d.Checks, pc)
 		}
 	}
-	return d
+	return d, nil
 }
 
 func hostChecks(host *tracer.Host) []check {
@@ -52,7 +55,7 @@ func hostChecks(host *tracer.Host) []check {
 			Advice: "missing; run with sudo",
 		},
 		programCheck(),
-		typesCheck(host.BTF),
+		typesCheck(host),
 		confinementCheck(),
 		{
 			Name: "cgroup v2", OK: host.Cgroup2 != "", Detail: host.Cgroup2, Optional: true,
@@ -71,12 +74,16 @@ func hostChecks(host *tracer.Host) []check {
 	return checks
 }
 
-// typesCheck says whether the kernel's types can be read, without which nothing works.
-func typesCheck(err error) check {
-	if err != nil {
-		return check{Name: "BTF", Detail: oneLine(err)}
+// typesCheck says where the kernel's types are from, without which nothing works.
+func typesCheck(host *tracer.Host) check {
+	switch {
+	case host.BTF != nil:
+		return check{Name: "BTF", Detail: oneLine(host.BTF)}
+	case host.Types != "":
+		return check{Name: "BTF", OK: true, Detail: "the kernel's types are those of " + host.Types + ": the raw back end only"}
+	default:
+		return check{Name: "BTF", OK: true, Detail: "the kernel's types are here"}
 	}
-	return check{Name: "BTF", OK: true, Detail: "the kernel's types are here"}
 }
 
 // tableCheck compares what is open with what can be followed. One tenant gets two thirds

@@ -9,7 +9,7 @@ import (
 )
 
 // diagnose tries to start the ETW session and ends it again.
-func diagnose() diagnosis {
+func diagnose(sourceFlags) (diagnosis, error) {
 	var d diagnosis
 	v := windows.RtlGetVersion()
 	d.Checks = []check{
@@ -26,7 +26,7 @@ func diagnose() diagnosis {
 	session, err := etwsrc.Open(etwsrc.Options{})
 	if err != nil {
 		d.Checks = append(d.Checks, check{Name: "back end etw", Detail: err.Error()})
-		return d
+		return d, nil
 	}
 	d.Backend = backends[0]
 	d.Checks = append(d.Checks, check{Name: "back end etw", OK: true, Detail: "session " + session.Name()})
@@ -40,5 +40,5 @@ func diagnose() diagnosis {
 	if err := session.Close(); err != nil {
 		d.Checks = append(d.Checks, check{Name: "end of the session", Detail: err.Error()})
 	}
-	return d
+	return d, nil
 }

@@ -110,7 +110,7 @@ func serverWithNoise(t *testing.T) (address string) {
 func TestFollow(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)
-	if tracer.Inspect().Cgroup2 == "" {
+	if tracer.Inspect("").Cgroup2 == "" {
 		t.Skip("cgroup v2 is not mounted")
 	}
 	self, err := os.Executable()
@@ -121,7 +121,7 @@ func TestFollow(t *testing.T) {
 	c := exec.Command(closetrace, "record", "-o", "-", "--verdict", "graceful,abortive", "--", self, "-test.run=^TestFollowedActor$")
 	c.Env = append(os.Environ(), "CLOSETRACE_TEST_FOLLOW=parent", "CLOSETRACE_TEST_SERVER="+server)
 	before := map[string]bool{}
-	for _, group := range groups(t, tracer.Inspect().Cgroup2) {
+	for _, group := range groups(t, tracer.Inspect("").Cgroup2) {
 		before[group] = true
 	}
 	r := runProgram(t, c)
@@ -136,7 +136,7 @@ func TestFollow(t *testing.T) {
 	if !strings.Contains(r.errors, "exited with 7; connections: 3 (2 graceful; 1 abortive: linger-zero)") {
 		t.Errorf("standard error is %q, want the summary", r.errors)
 	}
-	for _, group := range groups(t, tracer.Inspect().Cgroup2) {
+	for _, group := range groups(t, tracer.Inspect("").Cgroup2) {
 		if !before[group] {
 			t.Errorf("the group %s is left behind", group)
 		}
@@ -275,7 +275,7 @@ func TestFollowUsage(t *testing.T) {
 func TestFollowWithoutLive(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)
-	if tracer.Inspect().Cgroup2 == "" {
+	if tracer.Inspect("").Cgroup2 == "" {
 		t.Skip("cgroup v2 is not mounted")
 	}
 	r := runProgram(t, exec.Command(closetrace, "--plain", "--", closetrace, "nonsense"))

@@ -26,21 +26,21 @@ const selftestParallel = 8
 // once more: some hosts keep BPF programs away from a process that they hide, and so from
 // a softirq that interrupts it. Even on such a host verdicts may be inferred or missing,
 // but never certain and wrong.
-func (a *app) selftest(ctx context.Context, backend string) error {
-	mode, err := parseBackend(backend)
+func (a *app) selftest(ctx context.Context, by sourceFlags) error {
+	opts, err := by.options()
 	if err != nil {
 		return err
 	}
-	first, err := a.playJudged(ctx, mode, lab.Scenarios())
+	first, err := a.playJudged(ctx, opts, lab.Scenarios())
 	if err != nil {
-		return err
+		return by.wrongTypes(err)
 	}
 	wrong := wrongOnes(first.findings)
 	again := excusable(wrong)
 	if len(again) == 0 {
 		return a.printSelftest(first, nil)
 	}
-	second, err := a.playJudged(ctx, mode, again)
+	second, err := a.playJudged(ctx, opts, again)
 	if err != nil {
 		return err
 	}
@@ -59,8 +59,8 @@ func excusable(wrong map[string][]lab.Finding) (again []lab.Scenario) {
 }
 
 // playJudged plays scenarios in a trace of its own.
-func (a *app) playJudged(ctx context.Context, mode tracer.Mode, scenarios []lab.Scenario) (played, error) {
-	source, err := tracer.Open(tracer.Options{Mode: mode})
+func (a *app) playJudged(ctx context.Context, opts tracer.Options, scenarios []lab.Scenario) (played, error) {
+	source, err := tracer.Open(opts)
 	if err != nil {
 		return played{}, fmt.Errorf("%w: %w", errSource, err)
 	}

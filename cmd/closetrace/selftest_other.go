@@ -10,6 +10,6 @@ import (
 
 const selftestHelp = `--selftest needs Linux or Windows.`
 
-func (*app) selftest(context.Context, string) error {
+func (*app) selftest(context.Context, sourceFlags) error {
 	return fmt.Errorf("%w: the self-test needs Linux or Windows: %w", errSource, errors.ErrUnsupported)
 }

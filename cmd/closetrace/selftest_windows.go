@@ -23,8 +23,8 @@ no Windows machine: please report what it prints.`
 
 // selftest closes connections in every way and checks the verdicts against what
 // the calls returned.
-func (a *app) selftest(ctx context.Context, mode string) error {
-	source, err := openSource(&traceFlags{backend: mode})
+func (a *app) selftest(ctx context.Context, by sourceFlags) error {
+	source, err := openSource(&traceFlags{sourceFlags: by})
 	var usage *usageError
 	switch {
 	case errors.As(err, &usage):

@@ -26,10 +26,16 @@ var (
 	errStopped = errors.New("stopped")
 )
 
+// sourceFlags choose how this host is traced.
+type sourceFlags struct {
+	backend string
+	btf     string // a file with the kernel's types; see btfFlag
+}
+
 // traceFlags configure a live trace.
 type traceFlags struct {
 	choice
-	backend        string
+	sourceFlags
 	duration       time.Duration
 	count          uint64
 	ringSize       uint32
@@ -56,6 +62,7 @@ type traceFlags struct {
 func (t *traceFlags) flags(set *pflag.FlagSet) {
 	t.choice.flags(set)
 	set.StringVar(&t.backend, "backend", "", "force a `BACKEND`: "+strings.Join(backends, ", "))
+	t.btfFlag(set)
 	set.DurationVarP(&t.duration, "duration", "d", 0, "stop after this `TIME`, e.g. 30s or 10m")
 	set.Uint64VarP(&t.count, "count", "c", 0, "stop after this `NUMBER` of teardowns")
 	set.Uint32Var(&t.ringSize, "ring-size", 0, "size of the kernel's buffer in `MiB`, a power of two (default 32)")

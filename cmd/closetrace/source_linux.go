@@ -1,13 +1,20 @@
 package main
 
 import (
+	"errors"
 	"math/bits"
+
+	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
 
-var backends = []string{"fentry", "kprobe", "tracepoint"}
+var backends = []string{"fentry", "kprobe", "tracepoint", "raw"}
+
+func (s *sourceFlags) btfFlag(set *pflag.FlagSet) {
+	set.StringVar(&s.btf, "btf", "", "read the types of this kernel from `FILE`, for one without its own; uses the raw back end")
+}
 
 // countsOrdinary: the kernel can count ends with nothing to say.
 const countsOrdinary = true
@@ -28,7 +35,7 @@ func openSource(t *traceFlags) (model.Source, error) {
 		return nil, err
 	}
 	opts := tracer.Options{
-		NetNS: uint32(t.netns), PID: t.family, Port: t.port, Peer: peer,
+		Types: t.btf, NetNS: uint32(t.netns), PID: t.family, Port: t.port, Peer: peer,
 		RingSize: t.ringSize << 20, MaxConnections: t.maxConnections, CommandLine: t.commandLine,
 		CountOrdinary: t.counting,
 	}
@@ -42,12 +49,12 @@ func openSource(t *traceFlags) (model.Source, error) {
 		return nil, err
 	}
 	source, err := tracer.Open(opts)
-	if err != nil && t.countingOptional {
+	if err != nil && t.countingOptional && !errors.Is(err, tracer.ErrTypesFile) {
 		opts.CountOrdinary = false
 		source, err = tracer.Open(opts)
 	}
 	if err != nil {
-		return nil, err
+		return nil, t.wrongTypes(err)
 	}
 	t.meter = newMeter(source, t.box.Helpers())
 	if err := t.enter(); err != nil {
@@ -56,6 +63,20 @@ func openSource(t *traceFlags) (model.Source, error) {
 		return nil, err
 	}
 	return source, nil
+}
+
+// wrongTypes makes err one of the command line if that has named a wrong file.
+func (s *sourceFlags) wrongTypes(err error) error {
+	if s.btf != "" && errors.Is(err, tracer.ErrTypesFile) {
+		return usage("--btf: %w", err)
+	}
+	return err
+}
+
+// options are those for a trace of everything.
+func (s *sourceFlags) options() (tracer.Options, error) {
+	mode, err := parseBackend(s.backend)
+	return tracer.Options{Mode: mode, Types: s.btf}, err
 }
 
 // parseBackend returns the mode that --backend names; no name is the best mode that

@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/pflag"
+
 	"github.com/closetrace/closetrace/model"
 )
 
 var backends = []string{"none"}
+
+func (*sourceFlags) btfFlag(*pflag.FlagSet) {}
 
 func openSource(*traceFlags) (model.Source, error) {
 	return nil, fmt.Errorf("live traces need Linux or Windows; closetrace replay reads recordings here: %w", errors.ErrUnsupported)

@@ -3,11 +3,15 @@ package main
 import (
 	"fmt"
 
+	"github.com/spf13/pflag"
+
 	"github.com/closetrace/closetrace/etwsrc"
 	"github.com/closetrace/closetrace/model"
 )
 
 var backends = []string{"etw"}
+
+func (*sourceFlags) btfFlag(*pflag.FlagSet) {}
 
 // openSource starts the ETW session. Filters run in this process: ETW can't filter
 // connection events by port or process.
