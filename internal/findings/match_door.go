@@ -110,9 +110,10 @@ func (e *end) closedBefore(o *end) bool {
 	return e.closeTime != 0 && e.closeTime < o.closing() && e.call == model.CallClose
 }
 
-// throttled: the client had read most of what had come, but more slowly than the server o sent.
+// throttled: the client had read on, but more slowly than the server o sent, and was the first to
+// close. How much it had not read says nothing: what lies in its buffer depends on the machine.
 func throttled(x, o *end) bool {
-	return o != nil && leftBySelf(x) && !o.closedBefore(x) && x.unread*2 <= x.received && o.receiverLimited > 0
+	return o != nil && leftBySelf(x) && !o.closedBefore(x) && x.received-max(x.unread, 0) >= small && o.receiverLimited > 0
 }
 
 // destroyed: somebody ended it from outside.

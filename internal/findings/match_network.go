@@ -29,11 +29,11 @@ func slowReader(m *match) bool {
 		return false
 	}
 	if o := m.other; o != nil && o.unread > 0 {
-		if o.idle >= x.busy*8/10 && o.unread*2 > o.received {
-			return true // it read hardly anything
-		}
 		if throttled(o, x) {
 			return false
+		}
+		if o.idle >= x.busy*8/10 && o.unread*2 > o.received {
+			return true // it read hardly anything
 		}
 	}
 	return x.receiverLimited >= x.busy*8/10

@@ -146,6 +146,23 @@ var restarts = []story{
 		[]string{"curl closed 1 connection to nginx port 80 in the middle of the answer"},
 	},
 	{
+		"the same on a busy machine: most of what came still lay there", // curl had read 2 of 8 MB
+		func(s *stream) { s.throttled(4*sec, unread(6_000_000), bytes(81, 8_000_000), idle(3600*ms)) },
+		[]string{"left-halfway"},
+		[]string{"curl closed 1 connection to nginx port 80 in the middle of the answer"},
+	},
+	{
+		"curl --max-time on a busy machine: one of three ends late",
+		func(s *stream) {
+			for i, late := range []time.Duration{0, 10 * ms, 600 * ms} {
+				s.end(time.Duration(4*i)*sec+4*sec, "curl", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:80", model.CauseUnreadData, unread(500_000), bytes(81, 5_400_000), idle(ms),
+					func(t *model.Teardown) { t.TCP.LastSpeaker = model.SidePeer }, by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*sec+late))
+			}
+		},
+		[]string{"left-halfway"},
+		[]string{"curl closed 3 connections to 10.6.0.2 port 80", "each after 3s: that is a time limit"},
+	},
+	{
 		"a client that does not read at all, and ends when the server has given it up", // redis client-output-buffer-limit
 		func(s *stream) { s.throttled(400*ms, unread(32_768), bytes(13, 32_798), idle(7*sec)) },
 		[]string{"slow-reader"},

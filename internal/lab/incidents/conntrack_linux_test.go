@@ -48,5 +48,5 @@ func TestConntrackInvalid(t *testing.T) {
 		t.Fatal("the client has got its file")
 	}
 	time.Sleep(time.Second)
-	says(t, s.expect("middlebox-reset"), "neither end", "10.7.1.2")
+	s.says("middlebox-reset", "neither end", "10.7.1.2")
 }

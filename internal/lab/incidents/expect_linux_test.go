@@ -2,55 +2,60 @@ package incidents
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/model"
 )
 
-// expect diagnoses what the scene's namespaces have recorded. The first finding must be
-// want; others that alarm must be among also.
-func (s *scene) expect(want string, also ...string) *findings.Finding {
+// says waits until the first finding about the scene is want, says all parts (in the sentence or
+// the advice), and no other alarms but those of s.also. What comes last may come late.
+func (s *scene) says(want string, parts ...string) *findings.Finding {
 	s.t.Helper()
-	return s.expectOf(want, func(*model.Record) bool { return true }, also...)
+	var list []findings.Finding
+	wrong := "not looked yet"
+	for range 80 {
+		time.Sleep(250 * time.Millisecond) // ends are held for 100 ms
+		list = s.diagnose().Findings
+		if wrong = s.misses(list, want, parts); wrong == "" {
+			s.t.Logf("%s", list[0].Title)
+			return &list[0]
+		}
+	}
+	text, _ := json.MarshalIndent(list, "", " ")
+	s.tell()
+	s.t.Fatalf("%s, got: %s", wrong, text)
+	return nil
 }
 
-func (s *scene) expectOf(want string, which func(*model.Record) bool, also ...string) *findings.Finding {
-	s.t.Helper()
-	var r *findings.Report
-	for range 40 { // ends are held for 100 ms, and the last may be late
-		time.Sleep(250 * time.Millisecond)
-		if r = s.diagnose(which); len(r.Findings) > 0 && r.Findings[0].ID == want {
-			break
+// misses tells what is wrong with a report, "" if nothing is.
+func (s *scene) misses(list []findings.Finding, want string, parts []string) string {
+	if len(list) == 0 || list[0].ID != want {
+		return "want finding " + want + " first"
+	}
+	for _, p := range parts {
+		if !strings.Contains(list[0].Title, p) && !strings.Contains(list[0].Advice, p) {
+			return fmt.Sprintf("%q does not say %q", list[0].Title, p)
 		}
 	}
-	text, _ := json.MarshalIndent(r.Findings, "", " ")
-	if len(r.Findings) == 0 || r.Findings[0].ID != want {
-		s.tell()
-		s.t.Fatalf("want finding %s first, got: %s", want, text)
-	}
-	for _, f := range r.Findings {
-		if f.Harm >= findings.Medium && f.ID != want && !slices.Contains(also, f.ID) {
-			s.t.Errorf("a wrong finding: %s", f.Title)
+	for _, f := range list {
+		if f.Harm >= findings.Medium && f.ID != want && !slices.Contains(s.also, f.ID) {
+			return "a wrong finding: " + f.Title
 		}
 	}
-	if s.t.Failed() {
-		s.t.Logf("%s", text)
-	}
-	s.t.Logf("%s", r.Findings[0].Title)
-	return &r.Findings[0]
+	return ""
 }
 
 // diagnose looks at the records of the scene's namespaces.
-func (s *scene) diagnose(which func(*model.Record) bool) *findings.Report {
+func (s *scene) diagnose() *findings.Report {
 	engine := findings.New()
 	shared.mutex.Lock()
 	defer shared.mutex.Unlock()
 	for i := range shared.records[s.from:] {
-		if r := &shared.records[s.from+i]; of(r, s.inodes) && which(r) {
+		if r := &shared.records[s.from+i]; of(r, s.inodes) && (s.which == nil || s.which(r)) {
 			engine.Add(r)
 		}
 	}
@@ -110,15 +115,5 @@ func (s *scene) tell() {
 			r.Teardown.Process, r.Teardown.Acceptor, r.Teardown.Closer, r.Counters.Counts,
 		})
 		s.t.Logf("%s", text)
-	}
-}
-
-// says checks parts of a sentence.
-func says(t *testing.T, f *findings.Finding, parts ...string) {
-	t.Helper()
-	for _, p := range parts {
-		if !strings.Contains(f.Title, p) {
-			t.Errorf("%q does not say %q", f.Title, p)
-		}
 	}
 }

@@ -133,8 +133,3 @@ func TestOtherEndIsStillOpen(t *testing.T) {
 	}
 	s.says("middlebox-reset", "neither end")
 }
-
-func (s *scene) says(want string, parts ...string) {
-	s.t.Helper()
-	says(s.t, s.expect(want), parts...)
-}

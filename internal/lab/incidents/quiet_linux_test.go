@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/closetrace/closetrace/internal/findings"
-	"github.com/closetrace/closetrace/model"
 )
 
 // TestQuiet: healthy mixed traffic raises no alarm; what is benign is labelled. It runs for
@@ -58,7 +57,7 @@ func TestQuiet(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	time.Sleep(time.Second)
-	r := s.diagnose(func(*model.Record) bool { return true })
+	r := s.diagnose()
 	for _, f := range r.Findings {
 		if f.Harm >= findings.Medium {
 			text, _ := json.MarshalIndent(f, "", " ")

@@ -79,7 +79,9 @@ type scene struct {
 	dir    string
 	names  map[string]string // of namespaces
 	inodes []uint32
-	from   int // records before are of others: inode numbers come again
+	from   int                      // records before are of others: inode numbers come again
+	also   []string                 // findings that may alarm besides the first
+	which  func(*model.Record) bool // the records that are diagnosed; nil is all
 }
 
 var scenes atomic.Int32
