@@ -100,6 +100,9 @@ func inherited(m *match) bool {
 	if x.pid == 0 || x.closerPID == 0 || x.pid == x.closerPID && !x.inherited || x.call == model.CallDestroy || x.cause == model.CauseListenerClosed {
 		return false
 	}
+	if x.inherited && x.lastSent != 0 && x.time.Sub(x.lastSent) < time.Second {
+		return false // it served the connection until now: PostgreSQL's process of a session
+	}
 	m.bytes, m.detail = x.unread, x.closer
 	m.idle = max(0, x.duration)
 	return x.unread > 0 && (x.call == model.CallExit || x.process == x.closer)
@@ -256,8 +259,8 @@ func keepaliveRace(m *match) bool {
 			return false // as likely a close_notify
 		}
 		m.idle = max(x.idle, 0)
-		if gap := x.gap(); o != nil && x.speaker == model.SideLocal && x.idle >= 0 && x.idle < justNow && gap >= time.Second {
-			m.idle = gap // it sent a farewell when it closed
+		if o != nil && x.tookLeave() {
+			m.idle = x.gap()
 			return true
 		}
 		if x.idle < 0 { // an old recording
@@ -276,6 +279,16 @@ func keepaliveRace(m *match) bool {
 		return x.unacked > 0 && x.unacked < small && gap >= idleLeast
 	}
 	return false
+}
+
+// tookLeave: after a silence this end said something, and closed soon after: PostgreSQL says why it
+// ends a session, and its process takes a while to end on a busy machine.
+func (e *end) tookLeave() bool {
+	gap := e.gap()
+	if e.speaker != model.SideLocal || e.idle < 0 || gap < time.Second {
+		return false
+	}
+	return saysFarewell(e) && e.idle <= gap/2 || e.idle < idleLeast && e.idle <= gap/4
 }
 
 // halfClose: the peer shut down its sending side after its request and waited; it

@@ -12,9 +12,10 @@ import (
 // given up half-way, and who ends it by hand.
 
 const (
-	// doorTime is how long a server takes at most to turn a client away, messageMost how much
-	// it says.
-	doorTime    = 200 * time.Millisecond
+	// doorTime is how long a server takes at most to turn a client away, on a busy machine,
+	// loginTime to refuse its first message, messageMost how much it says.
+	doorTime    = 500 * time.Millisecond
+	loginTime   = 2 * time.Second
 	messageMost = 512
 )
 
@@ -50,7 +51,7 @@ func unread(x *end) bool {
 // refusedLogin: a database answered the first message by an error, and that was all.
 func refusedLogin(x *end) bool {
 	if !x.passive() || x.verdict != model.Graceful || x.told != 0 || x.signal != 0 || x.sent < 40 || x.sent >= 300 ||
-		x.received <= 0 || x.received >= bodyLeast || x.duration < 0 || x.duration >= time.Second {
+		x.received <= 0 || x.received >= bodyLeast || x.duration < 0 || x.duration >= loginTime {
 		return false // later: it had waited for the login, and said so
 	}
 	if slices.Contains(farewellPorts, x.port()) {
@@ -67,7 +68,7 @@ const mysqlPort = 3306
 // tlsAlert: all that a server said is an alert in clear, 7 bytes (RFC 8446, 5.1 and 6): it takes
 // none of the client's versions, ciphers or names.
 func tlsAlert(x *end) bool {
-	return x.passive() && tls(x) && x.sent == 7 && x.received > 0 && x.verdict == model.Graceful && x.duration >= 0 && x.duration < time.Second
+	return x.passive() && tls(x) && x.sent == 7 && x.received > 0 && x.verdict == model.Graceful && x.duration >= 0 && x.duration < loginTime
 }
 
 // restartRace: a server that was told to end, or that closed all at one moment, was sent

@@ -92,7 +92,7 @@ func refused(m *match) bool {
 func idleClosed(m *match) bool {
 	x := m.end
 	m.idle = x.idle
-	if saysFarewell(x) && x.speaker == model.SideLocal && x.idle >= 0 && x.idle < justNow {
+	if saysFarewell(x) && x.tookLeave() {
 		m.idle, m.gap = x.gap(), true
 	}
 	if x.later || x.told != 0 || m.idle < time.Second || x.call == model.CallExit && !x.byItself() || x.initiator != model.InitiatorLocal || x.unread > 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // atTheDoor is the filter of those that were not read.
-const atTheDoor = `initiator == "local" && tcp.role == "passive" && duration_ns < 200000000 && tcp.bytes.sent <= 512`
+const atTheDoor = `initiator == "local" && tcp.role == "passive" && duration_ns < 500000000 && tcp.bytes.sent <= 512`
 
 func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	if g.reset == 0 && g.count < 3 {
@@ -46,7 +46,7 @@ func (g *group) sayRefused(f *Finding) bool {
 		what, why, size = "TLS handshake", "an alert", "tcp.bytes.sent == 7"
 		f.Advice = "The server takes none of the client's TLS versions, ciphers or server names: compare its settings (nginx ssl_protocols, ssl_ciphers) with the client's (openssl s_client -connect shows the alert), or plain text came to its TLS port."
 	}
-	f.Filter = strings.Replace(f.Filter, atTheDoor, `tcp.role == "passive" && verdict == "graceful" && duration_ns < 1000000000 && `+size, 1)
+	f.Filter = strings.Replace(f.Filter, atTheDoor, `tcp.role == "passive" && verdict == "graceful" && duration_ns < 2000000000 && `+size, 1)
 	f.Title = fmt.Sprintf("%s refused %s of %s: it answered the first message with %s (%s) and closed.",
 		g.who(), plural(g.count, what, what+"s"), g.whom(), human.Bytes(g.bytes/max(g.count, 1)), why)
 	return true

@@ -10,6 +10,31 @@ import (
 // doors are stories about the first and last moments of a connection.
 var doors = []story{
 	{
+		"PostgreSQL's idle_session_timeout on a busy machine: its process takes 0.7 s to end", // or less
+		func(s *stream) {
+			for i, late := range []time.Duration{10 * ms, 120 * ms, 700 * ms} {
+				client := fmt.Sprintf("127.0.0.1:%d", 4000+i)
+				x := s.end(4*sec, "postgres", model.Passive, "127.0.0.1:5432", client, model.CauseFIN, graceful, bytes(597, 86), idle(late), spoke(late, late+1500*ms),
+					by(model.InitiatorLocal), call(model.CallExit, 0), lasted(3*sec))
+				s.end(6*sec, "psql", model.Active, client, "127.0.0.1:5432", model.CausePeerReset, bytes(86, 597), unacked(15), gotFIN)
+				s.outcome(6*sec, x, model.CauseDataAfterClose, "late-data-in-time-wait")
+			}
+		},
+		[]string{"keepalive-race", "idle-timeout"},
+		[]string{"postgres (port 5432) closes connections after 1.5s of idleness, and 3 requests of psql"},
+	},
+	{
+		"the same, and the query comes before the process has ended",
+		func(s *stream) {
+			s.end(4*sec, "postgres", model.Passive, "127.0.0.1:5432", "127.0.0.1:4000", model.CauseUnreadData, bytes(597, 101), unread(15), spoke(200*ms, 100*ms),
+				by(model.InitiatorLocal), call(model.CallExit, 0), lasted(3*sec), func(t *model.Teardown) {
+					t.Process.Source, t.Acceptor = model.OwnerCloser, model.Acceptor{PID: 9412, Name: "postgres"}
+				})
+		},
+		[]string{"process-killed"},
+		[]string{"postgres (port 5432) ended with 1 request unanswered"},
+	},
+	{
 		"Apache closes its sending side when it was idle, and throws away what comes after that",
 		func(s *stream) {
 			late := func(d time.Duration) edit { return func(t *model.Teardown) { t.TCP.LateData = model.Some(d) } }

@@ -3,17 +3,16 @@ package incidents
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // inject sends a segment of the server's far outside of the window, as tcpdump would see one
 // after a NAT has lost its state.
-const inject = `import socket, struct, sys, time
+const inject = `import socket, struct, sys
 def checksum(b):
     n = sum(struct.unpack('!%dH' % (len(b)//2), b)); n = (n >> 16) + (n & 65535); return ~(n + (n >> 16)) & 65535
 w = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)); w.bind((sys.argv[1], 0))
-end = time.time() + 5; n = 0
-while time.time() < end and n < 30:
+print('ready', flush=True); n = 0
+while n < 30:
     p = w.recv(65535)
     if p[9] == 6 and struct.unpack('!H', p[20:22])[0] == 80: n += 1; last = p
 port, seq, ack = struct.unpack('!HII', last[22:32])
@@ -40,13 +39,20 @@ func TestConntrackInvalid(t *testing.T) {
 `)
 	s.file("www/big", strings.Repeat("x", 5_000_000))
 	s.nginx("server", "server{ listen 10.7.2.2:80; root $DIR/www; limit_rate 500k; }", 80)
-	ended := make(chan string)
-	go func() { ended <- s.run("client", "curl", "-sS", "-m", "9", "-o", "/dev/null", "http://10.7.9.9/big") }()
-	time.Sleep(time.Second)
-	s.run("server", "python3", s.file("inject.py", inject), device)
-	if text := <-ended; text == "" {
+	injected := s.command("server", "python3", s.file("inject.py", inject), device)
+	out, err := injected.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := injected.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = injected.Process.Kill(); _ = injected.Wait() })
+	if _, err := out.Read(make([]byte, 9)); err != nil {
+		t.Fatal(err)
+	}
+	if text := s.run("client", "curl", "-sS", "-m", "9", "-o", "/dev/null", "http://10.7.9.9/big"); text == "" {
 		t.Fatal("the client has got its file")
 	}
-	time.Sleep(time.Second)
 	s.says("middlebox-reset", "neither end", "10.7.1.2")
 }

@@ -44,7 +44,8 @@ func TestServerIsFull(t *testing.T) {
 // process of the session says farewell and exits, and the pool's next query is reset.
 func TestDatabaseDropsIdleSessions(t *testing.T) {
 	s := newScene(t, []string{"a"}, postgres, "psql")
-	s.postgres("a", "127.0.0.1", 5432, "-c idle_session_timeout=1500")
+	s.postgres("a", "127.0.0.1", 5432, "-c idle_session_timeout=3000")
+	var sessions []io.Writer
 	for range 3 {
 		c := s.command("a", "psql", "-h", "127.0.0.1", "-U", "postgres", "-qAt")
 		in, err := c.StdinPipe()
@@ -56,13 +57,13 @@ func TestDatabaseDropsIdleSessions(t *testing.T) {
 		}
 		t.Cleanup(func() { in.Close(); _ = c.Wait() })
 		_, _ = io.WriteString(in, "select 1;\n")
-		go func() {
-			time.Sleep(4 * time.Second)
-			_, _ = io.WriteString(in, "select 2;\n")
-		}()
+		sessions = append(sessions, in)
 	}
-	time.Sleep(4500 * time.Millisecond)
-	s.says("keepalive-race", "postgres", "1.5", "3 requests of psql", "idle_session_timeout")
+	s.sockets("a", "close-wait", 5432, len(sessions))
+	for _, in := range sessions {
+		_, _ = io.WriteString(in, "select 2;\n")
+	}
+	s.says("keepalive-race", "postgres", "after 3", "3 requests of psql", "idle_session_timeout")
 }
 
 // TestWorkerIsKilledInAnAnswer: "transfer closed with bytes remaining to read": a worker of nginx gets
@@ -75,7 +76,8 @@ func TestWorkerIsKilledInAnAnswer(t *testing.T) {
 	for range cap(ended) {
 		go func() { ended <- s.run("a", "curl", "-sS", "-m", "9", "-o", "/dev/null", "http://127.0.0.1:8080/big") }()
 	}
-	time.Sleep(1500 * time.Millisecond)
+	s.sockets("a", "established", 8080, 2*cap(ended))
+	time.Sleep(time.Second)
 	s.must("kill", "-9", fmt.Sprint(s.worker(server)))
 	for range cap(ended) {
 		if text := <-ended; text == "" {
@@ -105,7 +107,8 @@ server.max-keep-alive-idle = 1
 		}
 		pool = append(pool, c)
 	}
-	time.Sleep(2800 * time.Millisecond) // it looks once a second, and waits 5 s for the client's FIN
+	s.closed(pool)
+	time.Sleep(300 * time.Millisecond) // it waits 5 s for the clients' FIN
 	for _, c := range pool {
 		if text, err := ask(c, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"); !errors.Is(err, io.EOF) {
 			t.Fatalf("not too late: %q %v", text, err)
@@ -118,10 +121,10 @@ server.max-keep-alive-idle = 1
 // Incidents of servers that end their connections on purpose, and of clients that do.
 
 // keepAlive opens n connections, one after another, and asks once on each.
-func (s *scene) keepAlive(address string, n int, apart time.Duration) (pool []net.Conn) {
+func (s *scene) keepAlive(ns, address string, n int, apart time.Duration) (pool []net.Conn) {
 	s.t.Helper()
 	for range n {
-		c := s.dial("a", address)
+		c := s.dial(ns, address)
 		if text, err := ask(c, request); err != nil || !strings.Contains(text, "200") {
 			s.t.Fatal(text, err)
 		}
@@ -131,9 +134,8 @@ func (s *scene) keepAlive(address string, n int, apart time.Duration) (pool []ne
 	return pool
 }
 
-// askTooLate waits until the server has closed each connection, and sends one more request, as a
-// client does that has not read its FIN.
-func (s *scene) askTooLate(pool []net.Conn) {
+// closed waits until the server has closed each connection.
+func (s *scene) closed(pool []net.Conn) {
 	s.t.Helper()
 	for _, c := range pool {
 		_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
@@ -141,6 +143,13 @@ func (s *scene) askTooLate(pool []net.Conn) {
 			s.t.Fatalf("not closed: %v", err)
 		}
 	}
+}
+
+// askTooLate waits until the server has closed each connection, and sends one more request, as a
+// client does that has not read its FIN.
+func (s *scene) askTooLate(pool []net.Conn) {
+	s.t.Helper()
+	s.closed(pool)
 	for _, c := range pool {
 		if _, err := c.Write([]byte(request)); err != nil {
 			s.t.Fatal(err)
@@ -154,7 +163,7 @@ func TestReloadOfNginx(t *testing.T) {
 	s := newScene(t, []string{"a"}, "nginx")
 	s.file("www/index.html", "x")
 	server := s.nginx("a", "keepalive_timeout 65; server{ listen 127.0.0.1:8080; root $DIR/www; }", 8080)
-	pool := s.keepAlive("127.0.0.1:8080", 8, 300*time.Millisecond)
+	pool := s.keepAlive("a", "127.0.0.1:8080", 8, 300*time.Millisecond)
 	s.must("kill", "-HUP", fmt.Sprint(server.Process.Pid))
 	s.askTooLate(pool)
 	s.says("process-restart", "nginx (port 8080)", "at one moment", "8 requests")
@@ -167,7 +176,7 @@ func TestReloadOfGunicorn(t *testing.T) {
 	s.file("app.py", hello)
 	server := s.start("a", "gunicorn", "-k", "gthread", "--threads", "8", "--keep-alive", "60", "-b", "127.0.0.1:8000", "app:app")
 	s.listening("a", 8000)
-	pool := s.keepAlive("127.0.0.1:8000", 6, 0)
+	pool := s.keepAlive("a", "127.0.0.1:8000", 6, 0)
 	time.Sleep(time.Second) // all are idle for one time
 	s.must("kill", "-HUP", fmt.Sprint(server.Process.Pid))
 	s.askTooLate(pool)

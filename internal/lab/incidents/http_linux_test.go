@@ -36,14 +36,16 @@ func (s *scene) nginx(ns, server string, port int) *exec.Cmd {
 // the backlog while the only worker is busy.
 func TestBacklogOfGunicorn(t *testing.T) {
 	s := newScene(t, []string{"a"}, "gunicorn", "curl")
-	s.file("app.py", strings.Replace(hello, "    start", "    import time; time.sleep(2)\n    start", 1))
+	s.file("app.py", strings.Replace(hello, "    start", "    import time; time.sleep(5)\n    start", 1))
 	server := s.start("a", "gunicorn", "-b", "127.0.0.1:8000", "app:app")
 	s.listening("a", 8000)
 	ended := make(chan string, 2)
-	for range 2 {
+	for i := range 2 { // the first is taken, the second waits
 		go func() { ended <- s.run("a", "curl", "-sS", "http://127.0.0.1:8000/") }()
-		time.Sleep(500 * time.Millisecond)
+		s.sockets("a", "established", 8000, 2*i+2)
+		time.Sleep(200 * time.Millisecond)
 	}
+	s.queued("a", 8000, 1)
 	s.must("kill", fmt.Sprint(server.Process.Pid))
 	<-ended
 	<-ended
@@ -59,24 +61,9 @@ func TestKeepaliveOfGunicorn(t *testing.T) {
 	server := s.start("web", "gunicorn", "-k", "gthread", "--threads", "4", "--keep-alive", "2", "-b", "10.6.0.2:8000", "app:app")
 	s.listening("web", 8000)
 	w := s.watched("web", s.worker(server))
-	lost := 0
-	conns := make([]interface {
-		Write([]byte) (int, error)
-	}, 0, 10)
-	for range 10 {
-		c := s.dial("lb", "10.6.0.2:8000")
-		if text, err := ask(c, request); err != nil || !strings.Contains(text, "200") {
-			t.Fatal(text, err)
-		}
-		conns = append(conns, c)
-	}
-	time.Sleep(3500 * time.Millisecond)
-	for _, c := range conns {
-		if _, err := c.Write([]byte(request)); err == nil {
-			lost++
-		}
-	}
-	s.says("keepalive-race", "gunicorn", fmt.Sprintf("%d requests", lost))
+	pool := s.keepAlive("lb", "10.6.0.2:8000", 10, 0)
+	s.askTooLate(pool)
+	s.says("keepalive-race", "gunicorn", "after 2", "10 requests")
 	w.check()
 }
 
@@ -92,18 +79,7 @@ func TestKeepaliveOfNode(t *testing.T) {
 	s := newScene(t, []string{"a"}, "node")
 	s.start("a", "node", s.file("server.js", fmt.Sprintf(nodeServer, "s.keepAliveTimeout = 1500;")))
 	s.listening("a", 3000)
-	for range 30 {
-		c := s.dial("a", "127.0.0.1:3000")
-		if text, err := ask(c, request); err != nil {
-			t.Fatal(text, err)
-		}
-		go func() { // Node adds a second to what it announces, since v23 and 22.x
-			time.Sleep(3200 * time.Millisecond)
-			_, _ = c.Write([]byte(request))
-		}()
-	}
-	time.Sleep(3500 * time.Millisecond)
-	s.also = []string{"request-lost"}
+	s.askTooLate(s.keepAlive("a", "127.0.0.1:3000", 30, 0))
 	s.says("keepalive-race", "node", "30 requests")
 }
 

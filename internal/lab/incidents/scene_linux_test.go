@@ -267,6 +267,32 @@ func (s *scene) listening(ns string, port int) {
 	s.t.Fatalf("nobody listens on port %d", port)
 }
 
+// sockets waits until a namespace has n connections to or from a port in a state, as ss names it.
+func (s *scene) sockets(ns, state string, port, n int) {
+	s.t.Helper()
+	s.await(fmt.Sprintf("%d sockets %s", n, state), "ip", "netns", "exec", s.names[ns], "sh", "-c",
+		fmt.Sprintf("test $(ss -Htn state %s '( sport = :%[2]d or dport = :%[2]d )' | wc -l) -ge %d", state, port, n))
+}
+
+// queued waits until n connections wait for accept() at a port.
+func (s *scene) queued(ns string, port, n int) {
+	s.t.Helper()
+	s.await(fmt.Sprintf("%d wait", n), "ip", "netns", "exec", s.names[ns], "sh", "-c",
+		fmt.Sprintf("ss -Htln sport = :%d | { read state waiting rest; test $waiting -ge %d; }", port, n))
+}
+
+// await waits until a command succeeds.
+func (s *scene) await(what string, command ...string) {
+	s.t.Helper()
+	for range 300 {
+		if exec.Command(command[0], command[1:]...).Run() == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Fatalf("never: %s", what)
+}
+
 // ask sends text and returns the first bytes that come back.
 func ask(c net.Conn, text string) (string, error) {
 	_ = c.SetDeadline(time.Now().Add(time.Minute))

@@ -82,7 +82,7 @@ while True:
 		t.Fatalf("the loop stood still for %v only", waited)
 	}
 	quick.Close()
-	s.says("slow-close", "python3", "3s")
+	s.says("slow-close", "python3", "waited 3")
 	slow.Close() // with unread data, which resets what close() has left
 	w.check()
 }
