@@ -12,7 +12,8 @@ import (
 type knobs struct {
 	program                                       string
 	idle, pool, limit, backlog, write, body, most string
-	gently                                        bool // at its limit a worker gets SIGTERM
+	workers                                       string // how many requests it works at, where more wait for accept()
+	gently                                        bool   // at its limit a worker gets SIGTERM
 }
 
 // programs is from the programs' manuals: gunicorn's settings, Node's http.Server and
@@ -23,7 +24,7 @@ type knobs struct {
 var programs = [...]knobs{
 	{program: "mosquitto", idle: "the client's keep-alive, 1.5 times it", most: "max_connections"},
 	{program: "socat", idle: "-T"},
-	{program: "gunicorn", idle: "--keep-alive", limit: "--timeout", backlog: "--backlog"},
+	{program: "gunicorn", workers: "--workers, --threads", idle: "--keep-alive", limit: "--timeout", backlog: "--backlog"},
 	{program: "node", idle: "server.keepAliveTimeout", pool: "http.Agent timeout", backlog: "backlog of server.listen()", most: "server.maxConnections"},
 	{program: "nginx", idle: "keepalive_timeout", pool: "keepalive_timeout in upstream {}", limit: "worker_shutdown_timeout", backlog: "listen ... backlog=", write: "send_timeout", body: "client_max_body_size", most: "worker_connections, limit_conn"},
 	{program: "haproxy", idle: "timeout http-keep-alive, timeout client", pool: "pool-purge-delay", backlog: "backlog", write: "timeout client, timeout server", most: "maxconn"},
@@ -33,13 +34,13 @@ var programs = [...]knobs{
 	{program: "postgres", idle: "idle_session_timeout, idle_in_transaction_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout", most: "max_connections"},
 	{program: "mariadb", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
 	{program: "mysqld", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
-	{program: "apache2", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
-	{program: "httpd", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
-	{program: "php-fpm", gently: true, limit: "request_terminate_timeout", backlog: "listen.backlog", most: "pm.max_children"},
-	{program: "uwsgi", idle: "http-keepalive", limit: "harakiri", backlog: "listen"},
+	{program: "apache2", workers: "MaxRequestWorkers", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
+	{program: "httpd", workers: "MaxRequestWorkers", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
+	{program: "php-fpm", workers: "pm.max_children", gently: true, limit: "request_terminate_timeout", backlog: "listen.backlog", most: "pm.max_children"},
+	{program: "uwsgi", workers: "processes, threads", idle: "http-keepalive", limit: "harakiri", backlog: "listen"},
 	{program: "uvicorn", idle: "--timeout-keep-alive", limit: "--timeout-graceful-shutdown", backlog: "--backlog"},
-	{program: "puma", idle: "persistent_timeout", limit: "worker_timeout"},
-	{program: "unicorn", limit: "timeout", backlog: "listen :backlog"},
+	{program: "puma", workers: "workers, threads", idle: "persistent_timeout", limit: "worker_timeout"},
+	{program: "unicorn", workers: "worker_processes", limit: "timeout", backlog: "listen :backlog"},
 	{program: "envoy", idle: "common_http_protocol_options.idle_timeout", pool: "common_http_protocol_options.idle_timeout of the cluster", backlog: "tcp_backlog_size"},
 	{program: "memcached", idle: "-o idle_timeout", backlog: "-b", body: "-I", most: "-c"},
 	{program: "sshd", idle: "ClientAliveInterval, ClientAliveCountMax", limit: "LoginGraceTime", most: "MaxStartups"},

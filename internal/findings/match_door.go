@@ -71,6 +71,42 @@ func tlsAlert(x *end) bool {
 	return x.passive() && tls(x) && x.sent == 7 && x.received > 0 && x.verdict == model.Graceful && x.duration >= 0 && x.duration < loginTime
 }
 
+// rejections are what OpenSSL's clients have sent if they take no certificate: a hello that is padded
+// to 517 bytes (RFC 7685), and an alert, in clear (7 bytes) or not (24), alone or after
+// ChangeCipherSpec (6).
+var rejections = []int64{517 + 7, 517 + 24, 517 + 6 + 24}
+
+// certificateRejected: the client's alert was its last word.
+func certificateRejected(m *match) bool {
+	x := m.end
+	m.inferred, m.bytes = true, x.received
+	if !tls(x) || !x.exchanged() || x.unacked > 0 || x.retransmits > 0 {
+		return false
+	}
+	if !x.passive() {
+		return leftBySelf(x) && x.speaker == model.SideLocal && x.received >= bodyLeast/2 && slices.Contains(rejections, x.sent)
+	}
+	return m.other == nil && x.initiator == model.InitiatorPeer && x.speaker == model.SidePeer && x.sent >= bodyLeast/2 && slices.Contains(rejections, x.received)
+}
+
+// cancelledAtOnce: connect() was given up before a SYN was sent again. An ICMP error that comes
+// while connect() has the socket leaves nothing in it but a count (tcp_v4_err, LOCKDROPPEDICMPS).
+func cancelledAtOnce(m *match) bool {
+	x := m.end
+	m.inferred = true
+	return x.cause == model.CauseConnectCancelled && !x.passive() && x.retransmits == 0 && atOnce(x)
+}
+
+// queryWaited: PgBouncer ended a session with an error, and the client read it at once.
+func queryWaited(m *match) bool {
+	x, o := m.end, m.other
+	if knobsOf(x.process).program != "pgbouncer" || !x.passive() || !leftBySelf(x) || x.later || x.told != 0 || x.sent < 300 || !x.tookLeave() {
+		return false
+	}
+	m.inferred, m.blocked = true, x.gap()
+	return o == nil || o.closing().Sub(x.closing()) < idleLeast
+}
+
 // restartRace: a server that was told to end, or that closed all at one moment, was sent
 // requests that it no longer took.
 func restartRace(m *match) bool {

@@ -188,6 +188,9 @@ func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
 		f.ID = "process-restart"
 		return sayRestartRace(e, g, f)
 	}
+	if g.atOnce() {
+		f.Advice += fmt.Sprintf(" All were closed at one moment: if %s was reloaded or restarted then, it was that.", closer)
+	}
 	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
 		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), g.fate())
 	return true

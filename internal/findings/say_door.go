@@ -52,7 +52,36 @@ func (g *group) sayRefused(f *Finding) bool {
 	return true
 }
 
-func sayGaveUp(_ *Engine, g *group, f *Finding) bool {
+func sayCertificate(_ *Engine, g *group, f *Finding) bool {
+	client, server := cmp.Or(g.clientOf(), g.peerName()), cmp.Or(g.serverOf(), g.peerName())
+	f.Title = fmt.Sprintf("%s closed %s to %s port %d after the server's certificate with an alert, and sent no request: it rejects the certificate.",
+		client, plural(g.count, "TLS connection", "TLS connections"), server, g.key.port)
+	return true
+}
+
+func sayLockedReject(e *Engine, g *group, f *Finding) bool {
+	c := e.counted("TcpExtLockDroppedIcmps")
+	if c.n < g.count || !near(c, g) {
+		return false
+	}
+	f.Numbers["icmp_errors"] = whole(c.n)
+	f.Title = fmt.Sprintf("A firewall rejects what %s sends to %s port %d: %s given up at once, while ICMP errors came inside connect() (%d counted).",
+		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "attempt was", "attempts were"), c.n)
+	return true
+}
+
+func sayQueryWaited(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["waited_ns"] = int64(g.blocked.min)
+	after := human.Duration(g.blocked.min)
+	if g.blocked.max > g.blocked.min*21/20 {
+		after += " to " + human.Duration(g.blocked.max)
+	}
+	f.Title = fmt.Sprintf("%s ended %s of %s with an error %s after the last query, while the client waited (query_wait_timeout).",
+		g.who(), plural(g.count, "session", "sessions"), g.whom(), after)
+	return true
+}
+
+func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["waited_ns"] = int64(g.idle.mean())
 	if g.detail != "" {
 		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", cmp.Or(g.key.process, "a process"), g.detail, g.sender(),
@@ -60,8 +89,17 @@ func sayGaveUp(_ *Engine, g *group, f *Finding) bool {
 		f.Advice = "The client did not give up by itself: who sent the signal (timeout, a supervisor, a person)? Its server answers to nobody."
 		return true
 	}
+	whom := g.whom()
+	if g.partner == "" && len(g.peers) == 1 && g.peers[0].IsLoopback() {
+		if server := e.listens(g.key.port); server != "" {
+			whom = server + " at " + whom
+		}
+	}
+	if workers := knobsOf(cmp.Or(g.partner, e.listens(g.key.port))).workers; workers != "" {
+		f.Advice = fmt.Sprintf("Its requests take too long, or all its workers were busy (%s) and these waited in its accept queue, which ss -tln shows as Recv-Q: make requests faster, or allow more workers. Until then a longer time limit of %s only lets them wait longer.", workers, cmp.Or(g.key.process, "the client"))
+	}
 	f.Title = fmt.Sprintf("%s gave up %s to %s port %d that had no answer after %s.", cmp.Or(g.key.process, "a process"),
-		plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
+		plural(g.count, "request", "requests"), whom, g.key.port, human.Duration(g.idle.mean()))
 	return true
 }
 

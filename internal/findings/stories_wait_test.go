@@ -1,0 +1,90 @@
+package findings_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// waits are stories about clients that wait in vain, and about what they do not want.
+var waits = []story{
+	{
+		"pm.max_children: nginx gives up what waits in the accept queue of php-fpm", // fastcgi_read_timeout 4s
+		func(s *stream) {
+			s.end(5*sec, "php-fpm8.2", model.Passive, "127.0.0.1:9000", "127.0.0.1:3000", model.CauseFIN, graceful, bytes(90, 500), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*sec))
+			for i := range 3 {
+				s.end(6*sec, "nginx", model.Active, fmt.Sprintf("127.0.0.1:%d", 4000+i), "127.0.0.1:9000", model.CauseFIN, graceful, bytes(500, 0), idle(4*sec), spoke(4*sec, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(4010*ms))
+			}
+		},
+		[]string{"gave-up-waiting"},
+		[]string{"nginx gave up 3 requests to php-fpm8.2 at 127.0.0.1 port 9000", "4s"},
+	},
+	{
+		"PgBouncer's query_wait_timeout, which it looks at three times a second",
+		func(s *stream) {
+			for i, waited := range []time.Duration{2010 * ms, 2330 * ms} {
+				at, client := sec*time.Duration(4+i), fmt.Sprintf("127.0.0.1:%d", 4000+i)
+				closed := func(t *model.Teardown) { t.Evidence.FirstFIN = begin.Add(at) }
+				s.end(at, "pgbouncer", model.Passive, "127.0.0.1:6432", client, model.CauseFIN, graceful, bytes(460, 120), idle(ms), spoke(ms, waited), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*sec), closed)
+				s.end(at+ms, "psql", model.Active, client, "127.0.0.1:6432", model.CauseFIN, graceful, bytes(120, 460), by(model.InitiatorPeer), call(model.CallClose, 0), closed)
+			}
+		},
+		[]string{"request-lost"},
+		[]string{"pgbouncer (port 6432) ended 2 sessions of psql with an error 2.01s to 2.33s after the last query", "query_wait_timeout"},
+	},
+	{
+		"curl does not trust the certificate",
+		func(s *stream) {
+			for i := range 2 {
+				client := fmt.Sprintf("127.0.0.1:%d", 4000+i)
+				speaks := func(who model.Side) edit { return func(t *model.Teardown) { t.TCP.LastSpeaker = who } }
+				s.end(sec, "curl", model.Active, client, "127.0.0.1:8443", model.CauseUnreadData, bytes(524, 1223), unread(314), idle(0), speaks(model.SideLocal), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(30*ms))
+				s.end(sec, "nginx", model.Passive, "127.0.0.1:8443", client, model.CausePeerReset, bytes(1223, 524), idle(0), speaks(model.SidePeer), by(model.InitiatorPeer), lasted(30*ms))
+			}
+		},
+		[]string{"certificate-rejected"},
+		[]string{"curl closed 2 TLS connections to nginx port 8443", "rejects the certificate"},
+	},
+	{
+		"a client that does the same to a server that sees only its own end",
+		func(s *stream) {
+			s.end(sec, "nginx", model.Passive, "10.0.0.1:443", "10.0.0.2:4000", model.CauseFIN, graceful, bytes(2223, 524), idle(0), heard(ms), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(30*ms))
+		},
+		[]string{"certificate-rejected"},
+		[]string{"10.0.0.2 closed 1 TLS connection to nginx port 443"},
+	},
+	{
+		"a firewall rejects by ICMP inside connect(): only a counter shows it",
+		func(s *stream) {
+			s.cancelled()
+			s.records = append(s.records, model.Record{Kind: model.KindCounters, Counters: model.Counters{
+				Time: begin.Add(2 * sec), Interval: sec, Counts: map[string]uint64{"TcpExtLockDroppedIcmps": 2},
+			}})
+		},
+		[]string{"firewall-reject"},
+		[]string{"A firewall rejects what curl sends to 10.8.9.9 port 80: 2 attempts were given up at once", "2 counted"},
+	},
+	{
+		"connect() given up at once for another reason",
+		func(s *stream) { s.cancelled() },
+		nil, nil,
+	},
+	{
+		"nginx is reloaded soon after its connections became idle: its timers would not have closed them together",
+		func(s *stream) {
+			s.keptAlive(4, "nginx", func(i int) time.Duration { return 10*sec + time.Duration(i)*100*ms })
+		},
+		[]string{"process-restart", "idle-timeout"},
+		[]string{"nginx (port 80) closed all that was idle at one moment"},
+	},
+}
+
+// cancelled are two attempts that were given up before a SYN was sent again.
+func (s *stream) cancelled() {
+	for i := range 2 {
+		s.end(1500*ms, "curl", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:80", model.CauseConnectCancelled, lasted(50*ms), func(t *model.Teardown) {
+			t.Verdict, t.TCP.Retransmits = model.FailedOpen, model.Some(uint32(0))
+		})
+	}
+}
