@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// doNotWait makes open() of a pipe that nobody reads fail, with noReader.
+const doNotWait, noReader = syscall.O_NONBLOCK, syscall.ENXIO
+
 // foreign reports whether a pipe or socket belongs to somebody else than root, this user
 // or who called sudo: what is written into it goes to them, and opening it waits for as
 // long as they like.

@@ -99,3 +99,56 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestPipeSwappedIn: a stranger's pipe takes the place of our own, or of a device, after it
+// was looked at. Nothing waits for its reader, and nothing is written into it.
+func TestPipeSwappedIn(t *testing.T) {
+	for _, read := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "pipe")
+		must(t, syscall.Mkfifo(path, 0o600))
+		folder, err := OpenFor(path)
+		must(t, err)
+		defer folder.Close()
+		info, err := folder.Look("pipe")
+		must(t, err)
+		must(t, os.Rename(path, path+"-ours")) // else its number may be used again
+		must(t, syscall.Mkfifo(path, 0o666))
+		if read {
+			reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+			must(t, err)
+			defer reader.Close()
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := openDevice(folder.(*directory), "pipe", info)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("read %v: the other pipe was opened", read)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("waits for ever")
+		}
+	}
+}
+
+// TestOwnPipe: who names his own pipe may begin to read it later.
+func TestOwnPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	must(t, syscall.Mkfifo(path, 0o600))
+	done := make(chan error, 1)
+	go func() {
+		f, err := Create(path, true)
+		if err == nil {
+			_, err = f.WriteString("new")
+			err = errors.Join(err, f.Close())
+		}
+		done <- err
+	}()
+	text, err := os.ReadFile(path) // opens it for reading
+	if written := <-done; err != nil || written != nil || string(text) != "new" {
+		t.Errorf("read %q, %v; written: %v", text, err, written)
+	}
+}

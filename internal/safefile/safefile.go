@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // Folder is a directory in which files are made and renamed, by names without a
@@ -46,8 +47,8 @@ func ForFile(err error, file string) error {
 // Create makes path for its owner alone (0600). With force a file of that name is
 // replaced: it is unlinked, not truncated, so that a hard link made by somebody
 // else is not written through. A symbolic link is never followed. Devices and
-// pipes are opened as they are, but for another user's pipe. The error of a file that is there matches
-// [fs.ErrExist].
+// pipes are opened as they are, but for another user's pipe. The error of a file that is
+// there matches [fs.ErrExist].
 func Create(path string, force bool) (*os.File, error) {
 	folder, err := OpenFor(path)
 	if err != nil {
@@ -81,14 +82,28 @@ func create(d *directory, name string, force bool) (*os.File, error) {
 	return d.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 }
 
-// openDevice opens what info was about, and not what has taken its place since.
+// openDevice opens what info was about, and not what has taken its place since: it never
+// waits in open(), which another user's pipe would not let return. For a reader of its own
+// user's pipe it waits as long as that is there.
 func openDevice(d *directory, name string, info fs.FileInfo) (*os.File, error) {
-	f, err := d.open(name, os.O_WRONLY, 0)
-	if err != nil {
-		return nil, err
+	for {
+		f, err := d.open(name, os.O_WRONLY|doNotWait, 0)
+		if err == nil {
+			if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
+				return nil, errors.Join(replaced(d, name), f.Close())
+			}
+			return f, nil
+		}
+		if info.Mode()&fs.ModeNamedPipe == 0 || !errors.Is(err, noReader) {
+			return nil, err
+		}
+		if now, err := d.Look(name); err != nil || !os.SameFile(info, now) {
+			return nil, replaced(d, name)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
-		return nil, errors.Join(fmt.Errorf("%s was replaced meanwhile", f.Name()), f.Close())
-	}
-	return f, nil
+}
+
+func replaced(d *directory, name string) error {
+	return fmt.Errorf("%s was replaced meanwhile", filepath.Join(d.path, name))
 }
