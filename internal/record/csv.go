@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -74,7 +75,9 @@ func harmless(value string) string {
 		}
 		return r
 	}, value), "\ufffd")
-	if value != "" && strings.ContainsRune("=+-@", rune(value[0])) && !isNumber(value) {
+	// Also full width, which a spreadsheet in Japanese takes for the same.
+	first, _ := utf8.DecodeRuneInString(value)
+	if value != "" && strings.ContainsRune("=+-@\uff1d\uff0b\uff0d\uff20", first) && !isNumber(value) {
 		return "'" + value
 	}
 	return value
