@@ -82,10 +82,14 @@ type Loss struct {
 
 // Losses are losses by what they cost.
 type Losses struct {
-	Ends   uint64 // connection ends that are not in the stream
-	Less   uint64 // ends that are told without what happened before
-	Late   uint64 // pieces of late evidence, which would have amended ends
-	Events uint64 // others, of which nobody knows what they would have said
+	// Connection ends that are not in the file.
+	Ends uint64 `json:"ends,omitzero"`
+	// Ends that are told without what happened before.
+	Less uint64 `json:"less,omitzero"`
+	// Pieces of late evidence, which would have amended ends.
+	Late uint64 `json:"late,omitzero"`
+	// Others, of which nobody knows what they would have said.
+	Events uint64 `json:"events,omitzero"`
 }
 
 // Add counts l.
@@ -100,6 +104,16 @@ func (s *Losses) Add(l *Loss) {
 	default:
 		s.Events += l.Count
 	}
+}
+
+// Plus returns the losses of both.
+func (s Losses) Plus(o Losses) Losses {
+	return Losses{s.Ends + o.Ends, s.Less + o.Less, s.Late + o.Late, s.Events + o.Events}
+}
+
+// Beyond returns what s has more than o.
+func (s Losses) Beyond(o Losses) Losses {
+	return Losses{s.Ends - min(s.Ends, o.Ends), s.Less - min(s.Less, o.Less), s.Late - min(s.Late, o.Late), s.Events - min(s.Events, o.Events)}
 }
 
 // Missing is how many records may be missing.
@@ -222,14 +236,22 @@ type Stop struct {
 	Time Time `json:"-"`
 	// Ends of this file by verdict, each once, under what its last line says.
 	Teardowns map[string]uint64 `json:"teardowns"`
-	// All losses that were counted.
+	// All losses that were counted, whatever they cost.
 	Lost uint64 `json:"lost"`
+	// The same by what they cost; absent in files of versions before it came.
+	Losses Losses `json:"losses,omitzero"`
 	// The table of connections when it was fullest, if it ever was half full.
 	Table Table `json:"table,omitzero"`
 	// signal, duration, count, size, rotate, pipe, child-exit, source-ended or error.
 	Reason string `json:"reason"`
 	// What the trace has cost this host until then (Linux).
 	Cost Cost `json:"cost,omitzero"`
+}
+
+// Lose counts l.
+func (s *Stop) Lose(l *Loss) {
+	s.Lost += l.Count
+	s.Losses.Add(l)
 }
 
 // Cost is what a trace has cost its host since it was opened.

@@ -306,7 +306,14 @@ func stopWord(s *model.Stop) string {
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
-	text += "; missed " + human.Count(s.Lost) + " events"
+	switch {
+	case s.Losses != model.Losses{}:
+		text += "; " + human.Losses(&s.Losses)
+	case s.Lost > 0: // nobody said of what: an old recording
+		text += "; " + human.Count(s.Lost) + " events lost"
+	default:
+		text += "; nothing lost"
+	}
 	if cost := human.Cost(&s.Cost); cost != "" {
 		text += "; cost " + cost
 	}

@@ -193,11 +193,11 @@ func TestLine(t *testing.T) {
 		{
 			"the end", func(r *model.Record) {
 				*r = model.Record{Kind: model.KindStop, Stop: model.Stop{
-					Time: at, Reason: "signal", Lost: 7, Teardowns: map[string]uint64{"abortive": 2, "graceful": 1000},
+					Time: at, Reason: "signal", Lost: 9, Losses: model.Losses{Ends: 7, Late: 2}, Teardowns: map[string]uint64{"abortive": 2, "graceful": 1000},
 				}}
 			},
 			LineOptions{},
-			"17:23:00.123456 • stopped (signal): 1,002 ends: 1,000 graceful, 2 abortive; missed 7 events",
+			"17:23:00.123456 • stopped (signal): 1,002 ends: 1,000 graceful, 2 abortive; 7 ends lost, 2 pieces of late evidence lost",
 		},
 		{
 			"a failed close", func(r *model.Record) { r.Kind, r.Error = model.KindCloseFailed, "WSAEWOULDBLOCK" },

@@ -193,6 +193,7 @@ func (r random) record() model.Record {
 			r.fill(reflect.ValueOf(&rec.Stop.Table).Elem())
 			rec.Stop.Table.Time = 0 // it has none of its own
 		}
+		r.fill(reflect.ValueOf(&rec.Stop.Losses).Elem())
 		for range r.IntN(5) {
 			rec.Stop.Teardowns[clean(r.text())] = r.Uint64()
 		}

@@ -11,7 +11,7 @@ type line struct {
 	counts   bool
 	amends   bool // an end that was counted as was before
 	was, now model.Verdict
-	lost     uint64
+	lost     model.Losses
 	ordinary int64 // ends that were only counted
 }
 
@@ -20,8 +20,8 @@ type line struct {
 type tally struct {
 	teardowns [model.NumVerdicts]uint64
 	known     ledger.Ledger[model.Verdict] // ends of this file
-	lost      uint64                       // by the loss lines of this file
-	before    uint64                       // by those of the files before it
+	lost      model.Losses                 // by the loss lines of this file
+	before    model.Losses                 // by those of the files before it
 }
 
 // add counts r and returns how; end is where its line ends.
@@ -34,12 +34,12 @@ func (t *tally) add(r *model.Record, end int) line {
 	case model.KindOutcome:
 		l = t.outcome(r, l)
 	case model.KindLoss:
-		l.lost = r.Loss.Count
+		l.lost.Add(&r.Loss)
+		t.lost.Add(&r.Loss)
 	case model.KindCounts:
 		l.ordinary = r.Counted.Net()
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindStop:
 	}
-	t.lost += l.lost
 	t.teardowns[model.Graceful] += uint64(l.ordinary)
 	if l.counts {
 		t.teardowns[l.now]++
@@ -65,7 +65,7 @@ func (t *tally) outcome(r *model.Record, l line) line {
 
 // remove undoes what add did for a line.
 func (t *tally) remove(l line) {
-	t.lost -= l.lost
+	t.lost = t.lost.Beyond(l.lost)
 	t.teardowns[model.Graceful] -= uint64(l.ordinary)
 	if l.counts {
 		t.teardowns[l.now]--
@@ -85,12 +85,11 @@ func (t *tally) stop(r *model.Record) *model.Record {
 			s.Stop.Teardowns[model.Verdict(v).String()] = n
 		}
 	}
-	s.Stop.Lost = t.lost
-	if told := t.before + t.lost; r.Stop.Lost > told {
-		s.Stop.Lost += r.Stop.Lost - told
-	}
+	told := t.before.Plus(t.lost)
+	s.Stop.Losses = t.lost.Plus(r.Stop.Losses.Beyond(told))
+	s.Stop.Lost = t.lost.Total() + r.Stop.Lost - min(r.Stop.Lost, told.Total())
 	return &s
 }
 
 // next begins a new file.
-func (t *tally) next() { *t = tally{before: t.before + t.lost} }
+func (t *tally) next() { *t = tally{before: t.before.Plus(t.lost)} }

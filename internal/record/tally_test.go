@@ -53,4 +53,11 @@ func TestTallyOfLosses(t *testing.T) {
 	if got := files.stop(stop(0)).Stop; got.Lost != 0 || len(got.Teardowns) != 0 {
 		t.Errorf("an empty file: got %+v", got)
 	}
+	late := model.Losses{Late: 3}
+	files.add(&model.Record{Kind: model.KindLoss, Loss: model.Loss{Count: 4, Where: "ring-buffer"}}, 0)
+	r := &model.Record{Kind: model.KindStop, Stop: model.Stop{Lost: 15 + 4 + 3, Losses: model.Losses{Ends: 4, Events: 15, Late: 3}}}
+	got := files.stop(r).Stop
+	if want := (model.Losses{Ends: 4}).Plus(late); got.Losses != want || got.Lost != want.Total() {
+		t.Errorf("got %+v, want %+v: what this file lost, and what no line said", got.Losses, want)
+	}
 }

@@ -275,12 +275,32 @@ func (d *Decoder) stopLine(v *model.Stop) {
 			d.counts("teardowns", &v.Teardowns)
 		case "lost":
 			signed(d, "lost", &v.Lost, 0, math.MaxUint64)
+		case "losses":
+			d.losses(&v.Losses)
 		case "table":
 			d.table(&v.Table)
 		case "reason":
 			d.str("reason", &v.Reason)
 		case "cost":
 			d.cost(&v.Cost)
+		default:
+			d.skip(0)
+		}
+	}
+}
+
+func (d *Decoder) losses(v *model.Losses) {
+	d.member = "losses"
+	for key, ok := d.enter(); ok; key, ok = d.next() {
+		switch string(key) {
+		case "ends":
+			signed(d, "losses.ends", &v.Ends, 0, math.MaxUint64)
+		case "less":
+			signed(d, "losses.less", &v.Less, 0, math.MaxUint64)
+		case "late":
+			signed(d, "losses.late", &v.Late, 0, math.MaxUint64)
+		case "events":
+			signed(d, "losses.events", &v.Events, 0, math.MaxUint64)
 		default:
 			d.skip(0)
 		}

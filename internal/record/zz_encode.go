@@ -169,6 +169,11 @@ func (e *encoder) Stop(b []byte, v *model.Stop) []byte {
 	b = uinteger(b, `"lost":`, uint64(v.Lost))
 	{
 		at := len(b)
+		b = e.inLosses(open(b, `"losses":`), &v.Losses)
+		b = end(b, at, omitEmpty)
+	}
+	{
+		at := len(b)
 		b = e.inTable(open(b, `"table":`), &v.Table)
 		b = end(b, at, omitEmpty)
 	}
@@ -178,6 +183,14 @@ func (e *encoder) Stop(b []byte, v *model.Stop) []byte {
 		b = e.inCost(open(b, `"cost":`), &v.Cost)
 		b = end(b, at, omitEmpty)
 	}
+	return b
+}
+
+func (e *encoder) inLosses(b []byte, v *model.Losses) []byte {
+	b = uintIf(b, `"ends":`, v.Ends)
+	b = uintIf(b, `"less":`, v.Less)
+	b = uintIf(b, `"late":`, v.Late)
+	b = uintIf(b, `"events":`, v.Events)
 	return b
 }
 

@@ -28,7 +28,7 @@ func judged(ctx context.Context, f model.Source, version string, end func() mode
 			case model.KindTeardown:
 				stop.Teardowns[r.Teardown.Verdict.String()]++
 			case model.KindLoss:
-				stop.Lost += r.Loss.Count
+				stop.Lose(&r.Loss)
 			default:
 			}
 			if !yield(r, nil) {

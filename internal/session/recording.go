@@ -21,9 +21,9 @@ func (s *Session) Record(ctx context.Context, w *record.Writer, seen func(*model
 		switch err := w.Write(r); {
 		case err == nil, errors.Is(err, record.ErrLine):
 		case errors.Is(err, record.ErrMaxSize):
-			return w.Write(&model.Record{Kind: model.KindStop, Stop: model.Stop{Time: r.Time(), Lost: s.stop.Lost, Reason: "size"}})
+			return w.Write(&model.Record{Kind: model.KindStop, Stop: model.Stop{Time: r.Time(), Lost: s.stop.Lost, Losses: s.stop.Losses, Reason: "size"}})
 		case r.Kind != model.KindStop:
-			stop := model.Stop{Time: r.Time(), Lost: s.stop.Lost, Reason: "error"}
+			stop := model.Stop{Time: r.Time(), Lost: s.stop.Lost, Losses: s.stop.Losses, Reason: "error"}
 			_ = w.Write(&model.Record{Kind: model.KindStop, Stop: stop}) // a full disk may have room for one more line
 			return err
 		default:
@@ -37,7 +37,7 @@ func (s *Session) Record(ctx context.Context, w *record.Writer, seen func(*model
 // screen.
 type Part struct {
 	*record.Writer
-	lost uint64
+	stop model.Stop
 }
 
 // BeginPart begins a recording; the error of a file that is there matches
@@ -60,7 +60,7 @@ func (r *Part) Write(rec *model.Record) error {
 	case model.KindStart, model.KindStop:
 		return nil
 	case model.KindLoss:
-		r.lost += rec.Loss.Count
+		r.stop.Lose(&rec.Loss)
 	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindCounts:
 	}
 	return r.Writer.Write(rec)
@@ -68,6 +68,6 @@ func (r *Part) Write(rec *model.Record) error {
 
 // Close ends the recording with its stop line.
 func (r *Part) Close() error {
-	stop := model.Stop{Time: model.TimeOf(time.Now()), Lost: r.lost, Reason: "signal"}
-	return errors.Join(r.Writer.Write(&model.Record{Kind: model.KindStop, Stop: stop}), r.Writer.Close())
+	r.stop.Time, r.stop.Reason = model.TimeOf(time.Now()), "signal"
+	return errors.Join(r.Writer.Write(&model.Record{Kind: model.KindStop, Stop: r.stop}), r.Writer.Close())
 }

@@ -152,7 +152,7 @@ func (s *Session) pass(ctx context.Context, cancel context.CancelCauseFunc, yiel
 		}
 		switch r.Kind {
 		case model.KindLoss:
-			s.stop.Lost += r.Loss.Count
+			s.stop.Lose(&r.Loss)
 		case model.KindTeardown:
 			s.seen.Add(1)
 		case model.KindCounts:

@@ -121,7 +121,8 @@ func (c *chosenSpan) bound(r *model.Record) {
 	case model.KindStart:
 		r.Start.Time = max(r.Start.Time, c.since)
 	case model.KindStop:
-		r.Stop.Time, r.Stop.Lost = min(r.Stop.Time, c.until), 0 // losses in the span are lines of their own
+		r.Stop.Time = min(r.Stop.Time, c.until)
+		r.Stop.Lost, r.Stop.Losses = 0, model.Losses{} // losses in the span are lines of their own
 	default:
 	}
 }
