@@ -41,7 +41,7 @@ func acceptConnections() error {
 // right, or marked as a guess, or absent.
 func TestAcceptOwner(t *testing.T) {
 	requireRoot(t)
-	for _, mode := range tracer.Modes() {
+	for _, mode := range tracer.TypedModes() {
 		for _, how := range []string{"without-address", "with-address"} {
 			t.Run(string(mode)+"/"+how, func(t *testing.T) {
 				tr := open(t, tracer.Options{Mode: mode})

@@ -14,7 +14,7 @@ import (
 
 // TestNoConnection: a connect() that fails before a SYN is sent makes no end.
 func TestNoConnection(t *testing.T) {
-	for _, mode := range tracer.Modes() {
+	for _, mode := range tracer.TypedModes() {
 		t.Run(string(mode), func(t *testing.T) {
 			tr := open(t, tracer.Options{Mode: mode})
 			var port, server int

@@ -123,7 +123,7 @@ const attributionTop = "/closetrace-test-attribution"
 // TestAttribution: every owner is right, or marked as inferred, or absent; in
 // fentry and kprobe mode always right. Containers are right in every case.
 func TestAttribution(t *testing.T) {
-	for _, mode := range Modes() {
+	for _, mode := range TypedModes() {
 		t.Run(string(mode), func(t *testing.T) {
 			tr := OpenOrSkip(t, Options{Mode: mode})
 			processtest.Cgroup(t, process.Cgroup2Mount(), attributionTop)

@@ -73,7 +73,7 @@ func (t *Tracer) InTable() (n int) {
 func (m Mode) SeesFunctions() bool { return m == Fentry || m == Kprobe }
 
 // TypedModes leaves out Raw, which runs the programs of Tracepoint once more: for tests
-// that take long.
+// that take long, or that each kernel of CI plays.
 func TypedModes() []Mode { return []Mode{Fentry, Kprobe, Tracepoint} }
 
 // OpenOrSkip starts a trace, or skips the test if the kernel lacks the mode. The

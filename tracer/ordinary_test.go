@@ -15,7 +15,7 @@ import (
 // must have been graceful by the lab's truth, which comes from system calls and packet
 // captures, and must have been counted; all the rest must be reported as always.
 func TestOrdinaryEnds(t *testing.T) {
-	for _, mode := range tracer.Modes() {
+	for _, mode := range tracer.TypedModes() {
 		t.Run(string(mode), func(t *testing.T) {
 			tr := open(t, tracer.Options{Mode: mode, CountOrdinary: true})
 			run := runLab(t, tr, lab.Scenarios())

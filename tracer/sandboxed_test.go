@@ -156,7 +156,7 @@ func TestSandbox(t *testing.T) {
 	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.WriteFile(filepath.Join(folder, "root"), nil, 0o600), os.Chmod(folder, 0o777), os.Chmod(file, 0o666)); err != nil {
 		t.Fatal(err)
 	}
-	for _, mode := range tracer.Modes() {
+	for _, mode := range tracer.TypedModes() {
 		t.Run(string(mode), func(t *testing.T) {
 			open(t, tracer.Options{Mode: mode}).Close()
 			var c counted

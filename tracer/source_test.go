@@ -13,7 +13,7 @@ import (
 
 // TestSource checks each mode against the promises of model.Source.
 func TestSource(t *testing.T) {
-	for _, mode := range tracer.Modes() {
+	for _, mode := range tracer.TypedModes() {
 		t.Run(string(mode), func(t *testing.T) {
 			open(t, tracer.Options{Mode: mode}).Close()
 			sourcetest.Run(t, sourcetest.Config{

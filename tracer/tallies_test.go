@@ -19,7 +19,7 @@ import (
 // TestCountsAreExact: of connections that this test counts itself, each end is in exactly
 // one place: it has a record, or it was counted.
 func TestCountsAreExact(t *testing.T) {
-	for _, mode := range Modes() {
+	for _, mode := range TypedModes() {
 		t.Run(string(mode), func(t *testing.T) {
 			tr := OpenOrSkip(t, Options{Mode: mode, CountOrdinary: true})
 			const connections = 2000
