@@ -198,6 +198,13 @@ type TraceListenerKey struct {
 	Port  uint32
 }
 
+type TraceLone struct {
+	_        structs.HostLayout
+	Sock     uint64
+	WriteSeq uint32
+	RcvNxt   uint32
+}
+
 type TraceMarks struct {
 	_        structs.HostLayout
 	Followed [64]uint8
@@ -323,6 +330,7 @@ const (
 	TraceVarHertzMonotonic       = "hertz_monotonic"
 	TraceVarHertzPort            = "hertz_port"
 	TraceVarLive                 = "live"
+	TraceVarLone                 = "lone"
 	TraceVarLosses               = "losses"
 	TraceVarLostLater            = "lost_later"
 	TraceVarOnClose              = "on_close"
@@ -450,6 +458,7 @@ type TraceVariableSpecs struct {
 	HertzMonotonic *ebpf.VariableSpec `ebpf:"hertz_monotonic"`
 	HertzPort      *ebpf.VariableSpec `ebpf:"hertz_port"`
 	Live           *ebpf.VariableSpec `ebpf:"live"`
+	Lone           *ebpf.VariableSpec `ebpf:"lone"`
 	Losses         *ebpf.VariableSpec `ebpf:"losses"`
 	LostLater      *ebpf.VariableSpec `ebpf:"lost_later"`
 	OnClose        *ebpf.VariableSpec `ebpf:"on_close"`
@@ -529,6 +538,7 @@ type TraceVariables struct {
 	HertzMonotonic *ebpf.Variable `ebpf:"hertz_monotonic"`
 	HertzPort      *ebpf.Variable `ebpf:"hertz_port"`
 	Live           *ebpf.Variable `ebpf:"live"`
+	Lone           *ebpf.Variable `ebpf:"lone"`
 	Losses         *ebpf.Variable `ebpf:"losses"`
 	LostLater      *ebpf.Variable `ebpf:"lost_later"`
 	OnClose        *ebpf.Variable `ebpf:"on_close"`

@@ -57,6 +57,7 @@ const (
 	RawVarHertzMonotonic = "hertz_monotonic"
 	RawVarHertzPort      = "hertz_port"
 	RawVarLive           = "live"
+	RawVarLone           = "lone"
 	RawVarLosses         = "losses"
 	RawVarLostLater      = "lost_later"
 	RawVarOnClose        = "on_close"
@@ -162,6 +163,7 @@ type RawVariableSpecs struct {
 	HertzMonotonic *ebpf.VariableSpec `ebpf:"hertz_monotonic"`
 	HertzPort      *ebpf.VariableSpec `ebpf:"hertz_port"`
 	Live           *ebpf.VariableSpec `ebpf:"live"`
+	Lone           *ebpf.VariableSpec `ebpf:"lone"`
 	Losses         *ebpf.VariableSpec `ebpf:"losses"`
 	LostLater      *ebpf.VariableSpec `ebpf:"lost_later"`
 	OnClose        *ebpf.VariableSpec `ebpf:"on_close"`
@@ -244,6 +246,7 @@ type RawVariables struct {
 	HertzMonotonic *ebpf.Variable `ebpf:"hertz_monotonic"`
 	HertzPort      *ebpf.Variable `ebpf:"hertz_port"`
 	Live           *ebpf.Variable `ebpf:"live"`
+	Lone           *ebpf.Variable `ebpf:"lone"`
 	Losses         *ebpf.Variable `ebpf:"losses"`
 	LostLater      *ebpf.Variable `ebpf:"lost_later"`
 	OnClose        *ebpf.Variable `ebpf:"on_close"`

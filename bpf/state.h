@@ -129,15 +129,45 @@ static __always_inline void end(struct end *conn, struct tcp_sock *tp, int old)
 	emit(conn, MESSAGE_END);
 }
 
+/*
+ * Which ends were sent last of connections that have no entry: where there is one, it shows
+ * another copy of the program that the first has done the work. A socket's address is used
+ * again, the sequence numbers are not.
+ */
+enum { LONE = 1024 };
+
+struct lone {
+	__u64 sock;
+	__u32 write_seq;
+	__u32 rcv_nxt;
+} lone[LONE];
+
+static __always_inline struct lone *lone_of(struct tcp_sock *tp)
+{
+	return &lone[(LOAD(tp, write_seq) ^ LOAD(tp, rcv_nxt)) & (LONE - 1)];
+}
+
+static __always_inline bool was_sent_alone(struct sock *sk, struct tcp_sock *tp)
+{
+	struct lone *last = lone_of(tp);
+
+	return last->sock == (__u64)sk && last->write_seq == LOAD(tp, write_seq) &&
+	       last->rcv_nxt == LOAD(tp, rcv_nxt);
+}
+
 /* The connection found no place in the table: only what the socket itself still shows. */
 static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, int old)
 {
+	struct lone *last = lone_of(tp);
 	struct end *conn;
 
 	if (filter_family || /* whose it was is not known */
 	    !wanted_address(netns_of(sk), bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport)),
 			    bpf_ntohs(LOAD(sk, __sk_common.skc_dport))))
 		return;
+	last->sock = (__u64)sk;
+	last->write_seq = LOAD(tp, write_seq);
+	last->rcv_nxt = LOAD(tp, rcv_nxt);
 	conn = bpf_ringbuf_reserve(&messages, sizeof(*conn), 0);
 	if (!conn) {
 		lost_message(true);
@@ -203,6 +233,8 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 		open(sk, tp, new);
 		return 0;
 	}
+	if (new == TCP_CLOSE && was_sent_alone(sk, tp))
+		return 0; /* by another copy, which got no entry */
 	old = AGAIN(1);
 	conn = adopt(TYPED, sk, old);
 	if (!conn) {
