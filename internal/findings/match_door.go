@@ -80,13 +80,13 @@ var rejections = []int64{517 + 7, 517 + 24, 517 + 6 + 24}
 func certificateRejected(m *match) bool {
 	x := m.end
 	m.inferred, m.bytes = true, x.received
-	if !tls(x) || !x.exchanged() || x.unacked > 0 || x.retransmits > 0 {
+	if !tls(x) || !x.exchanged() || x.retransmits > 0 {
 		return false
 	}
-	if !x.passive() {
-		return leftBySelf(x) && x.speaker == model.SideLocal && x.received >= bodyLeast/2 && slices.Contains(rejections, x.sent)
+	if !x.passive() { // its alert may not be acknowledged yet, and the server may close first
+		return x.call == model.CallClose && x.speaker == model.SideLocal && x.received >= bodyLeast/2 && slices.Contains(rejections, x.sent+max(x.unacked, 0))
 	}
-	return m.other == nil && x.initiator == model.InitiatorPeer && x.speaker == model.SidePeer && x.sent >= bodyLeast/2 && slices.Contains(rejections, x.received)
+	return m.other == nil && x.speaker == model.SidePeer && x.sent >= bodyLeast/2 && slices.Contains(rejections, x.received)
 }
 
 // cancelledAtOnce: connect() was given up before a SYN was sent again. An ICMP error that comes

@@ -34,7 +34,7 @@ var waits = []story{
 		[]string{"pgbouncer (port 6432) ended 2 sessions of psql with an error 2.01s to 2.33s after the last query", "query_wait_timeout"},
 	},
 	{
-		"curl does not trust the certificate",
+		"curl does not trust the certificate", // exit 60
 		func(s *stream) {
 			for i := range 2 {
 				client := fmt.Sprintf("127.0.0.1:%d", 4000+i)
@@ -42,9 +42,16 @@ var waits = []story{
 				s.end(sec, "curl", model.Active, client, "127.0.0.1:8443", model.CauseUnreadData, bytes(524, 1223), unread(314), idle(0), speaks(model.SideLocal), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(30*ms))
 				s.end(sec, "nginx", model.Passive, "127.0.0.1:8443", client, model.CausePeerReset, bytes(1223, 524), idle(0), speaks(model.SidePeer), by(model.InitiatorPeer), lasted(30*ms))
 			}
+			for i, how := range []edit{ // the alert is not acknowledged yet; the server closes first
+				func(t *model.Teardown) { bytes(517, 1223)(t); unacked(7)(t); by(model.InitiatorLocal)(t) },
+				func(t *model.Teardown) { bytes(524, 1223)(t); by(model.InitiatorPeer)(t) },
+			} {
+				s.end(2*sec, "curl", model.Active, fmt.Sprintf("127.0.0.1:%d", 5000+i), "127.0.0.1:8443", model.CauseUnreadData, unread(314), idle(0), how,
+					func(t *model.Teardown) { t.TCP.LastSpeaker = model.SideLocal }, call(model.CallClose, 0), lasted(30*ms))
+			}
 		},
 		[]string{"certificate-rejected"},
-		[]string{"curl closed 2 TLS connections to nginx port 8443", "rejects the certificate"},
+		[]string{"curl closed 4 TLS connections to nginx port 8443", "rejects the certificate"},
 	},
 	{
 		"a client that does the same to a server that sees only its own end",

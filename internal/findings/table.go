@@ -194,11 +194,11 @@ var patterns = [...]Pattern{
 	{
 		Name: "certificate-rejected", Title: "The client rejects the certificate", Harm: Medium,
 		When:       "at a port of TLS a client sent OpenSSL's hello of 517 bytes and an alert, nothing else, and closed",
-		Evidence:   "tcp.bytes.sent of the client 524, 541 or 547; tcp.last_speaker",
+		Evidence:   "tcp.bytes.sent and tcp.bytes.unacked of the client 524, 541 or 547 together; tcp.last_speaker",
 		Advice:     "The client does not trust the server's certificate: is it expired, self-signed, for another name, or without its intermediate? openssl s_client -connect ADDRESS -servername NAME shows the chain; the client's log says why (curl: exit 60). Mend the certificate, or give the client its CA.",
 		Alike:      "turned-away: the server sent the alert; tls-close-notify: the exchange was complete",
 		Confidence: "inferred, from the sizes",
-		Filter:     `(tcp.role == "active" && tcp.bytes.sent in [524, 541, 547] || tcp.role == "passive" && tcp.bytes.received in [524, 541, 547])`,
+		Filter:     `(tcp.role == "active" && (tcp.bytes.sent in [524, 541, 547] || tcp.bytes.sent == 517 && tcp.bytes.unacked in [7, 24, 30]) || tcp.role == "passive" && tcp.bytes.received in [524, 541, 547])`,
 		match:      certificateRejected, causes: only(model.CauseFIN, model.CauseUnreadData, model.CauseDataAfterClose, model.CausePeerReset), say: sayCertificate,
 	},
 	{
