@@ -135,8 +135,10 @@ while True:
 	for range 3 {
 		c := s.dial("a", "127.0.0.1:7004")
 		_, _ = ask(c, request)
-		c.Close()
+		defer c.Close() // not before the server
 	}
+	s.await("all are reset", "ip", "netns", "exec", s.names["a"], "sh", "-c",
+		"test $(ss -Htn state established dport = :7004 | wc -l) -eq 0")
 	s.says("abort-on-close", "python3", "3 connections", "SO_LINGER")
 }
 
