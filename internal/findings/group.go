@@ -161,10 +161,9 @@ func (g *group) meet(peer netip.Addr) {
 
 // spread is how durations differ.
 type spread struct {
-	n         uint64
-	min, max  time.Duration
-	sum       float64
-	sumSquare float64
+	n        uint64
+	min, max time.Duration
+	sum      float64
 }
 
 func (s *spread) add(d time.Duration) {
@@ -174,7 +173,6 @@ func (s *spread) add(d time.Duration) {
 	s.n++
 	s.max = max(s.max, d)
 	s.sum += float64(d)
-	s.sumSquare += float64(d) * float64(d)
 }
 
 func (s *spread) mean() time.Duration {
@@ -182,15 +180,6 @@ func (s *spread) mean() time.Duration {
 		return 0
 	}
 	return time.Duration(s.sum / float64(s.n))
-}
-
-// deviation is the standard deviation as a part of the mean.
-func (s *spread) deviation() float64 {
-	if s.n == 0 || s.sum == 0 {
-		return 0
-	}
-	mean := s.sum / float64(s.n)
-	return math.Sqrt(max(0, s.sumSquare/float64(s.n)-mean*mean)) / mean
 }
 
 // rhythm is the duration that most have, within a quarter, and how many since it was found.
