@@ -118,7 +118,6 @@ func Open(opts Options) (_ *Tracer, err error) {
 		}
 	}()
 	env := newEnvironment(opts.Types)
-	defer func() { env.types, env.embedded, env.raw = nil, nil, nil }() // hooks that are attached again need neither, and both are megabytes
 	if t.loaded, err = loadBest(opts, env); err != nil {
 		return nil, err
 	}
