@@ -3,6 +3,7 @@
 package tracer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,12 +35,38 @@ func (a *actor) lure() {
 // lured closes the connection of the program before it, makes one of its own, and lives
 // on, so that it can be looked up. Its name is set back already.
 func (a *actor) lured() {
-	unix.Close(a.count)
+	a.closeAndWait(a.count)
 	fd := a.connect()
 	a.claim(fd, false, 0)
-	unix.Close(fd)
+	a.closeAndWait(fd)
 	a.say("ready")
 	a.hear()
+}
+
+// closeAndWait returns when the peer's host has acknowledged the FIN, which it may put off:
+// the socket has then ended, and what waits for the peer's FIN is a TIME_WAIT.
+func (a *actor) closeAndWait(fd int) {
+	local, err := unix.Getsockname(fd)
+	a.check(err)
+	a.check(unix.Close(fd))
+	for range 1000 { // a row may be skipped while others come and go
+		if a.inState(addrOf(local), "05" /* FIN_WAIT2 */) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	a.check(errors.New("the FIN was never acknowledged"))
+}
+
+func (a *actor) inState(local, state string) bool {
+	text, err := os.ReadFile("/proc/self/net/tcp")
+	a.check(err)
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 3 && hexAddr(f[1]) == local && f[3] == state {
+			return true
+		}
+	}
+	return false
 }
 
 // TestExecAfterConnect: what a process executes after it has connected is not shown as

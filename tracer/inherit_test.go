@@ -5,6 +5,7 @@ package tracer
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -33,12 +34,14 @@ func (a *actor) bequeath() {
 	a.hear()
 }
 
-// heir closes what it has inherited: its descriptor 3.
+// heir closes what it has inherited, its descriptor 3, on a thread that has its name.
 func (a *actor) heir() {
+	runtime.LockOSThread()
+	a.check(os.WriteFile("/proc/thread-self/comm", []byte(heirName), 0))
 	a.say(fmt.Sprintf(`{"Closer":%d,"PID":%d}`, os.Getpid(), os.Getpid()))
 	a.say("ready")
 	a.hear()
-	a.check(unix.Close(3))
+	a.closeAndWait(3)
 }
 
 // exec becomes another program that closes the connections.
@@ -116,8 +119,7 @@ func TestInherited(t *testing.T) {
 					continue
 				}
 				seen++
-				named := f.Closer.Name == heirName || f.Closer.TID != heir // other threads have names of their own
-				if f.Closer.PID != heir || !named || f.Closer.Call != model.CallClose {
+				if f.Closer.PID != heir || f.Closer.Name != heirName || f.Closer.Call != model.CallClose {
 					t.Errorf("closed by %+v, want close() of %s[%d]", f.Closer, heirName, heir)
 				}
 				if f.Process.PID != parent.PID || f.Process.Name != testatorName {
