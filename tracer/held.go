@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/bpf"
+	"github.com/closetrace/closetrace/internal/procstat"
 	"github.com/closetrace/closetrace/tracer/process"
 )
 
@@ -48,7 +48,7 @@ func checkOwn(objects *ebpf.Collection, types *types, found learnt) error {
 	if err := objects.Variables["own"].Get(&own); err != nil {
 		return fmt.Errorf("read what the programs see: %w", err)
 	}
-	self := os.Getpid()
+	self, tick := os.Getpid(), uint64(procstat.Tick)
 	for _, c := range []struct {
 		what      string
 		got, want uint64
@@ -58,7 +58,7 @@ func checkOwn(objects *ebpf.Collection, types *types, found learnt) error {
 		{"network namespace", uint64(own.Netns), uint64(process.NetNS(self))},
 		{"TCP_LINGER2", uint64(own.Linger2), uint64(ownLinger2 * found.hertz)},
 		{"TCP_USER_TIMEOUT", uint64(own.UserTimeout), ownUserTimeout},
-		{"process's start", uint64(int64(own.Owner.Start)-found.ahead.boottime) / startTick, process.Started(self) / startTick},
+		{"process's start", uint64(int64(own.Owner.Start)-found.ahead.boottime) / tick, process.Started(self) / tick},
 	} {
 		if c.got != c.want {
 			return wrong("%s has the types of another kernel than %s: by them the %s of closetrace itself is %d, and it is %d",
@@ -67,8 +67,6 @@ func checkOwn(objects *ebpf.Collection, types *types, found learnt) error {
 	}
 	return nil
 }
-
-const startTick = uint64(10 * time.Millisecond) // of start times in /proc
 
 // findHeld tells the programs which process holds which socket, and which listens where,
 // as /proc shows it: in place of the iterator, which needs types in the kernel. What

@@ -13,9 +13,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/internal/privilege"
 )
 
 // ErrTypesFile is matched by errors about a file that does not have the types of this
@@ -93,6 +96,10 @@ func readTypes(path string) (*btf.Spec, error) {
 	if !st.Mode().IsRegular() {
 		return nil, wrong("%s is not a file", path)
 	}
+	if privilege.Borrowed() && !onlyRoots(st) {
+		return nil, wrong("%s is not root's alone: by types of his own, who has the capabilities of closetrace's file could read "+
+			"memory of the kernel; run as root, or let root own it: chown root:root, chmod go-w", path)
+	}
 	text, err := typesIn(f, st.Size())
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", path, err)
@@ -105,6 +112,12 @@ func readTypes(path string) (*btf.Spec, error) {
 		return nil, fmt.Errorf("%s %w", path, err)
 	}
 	return spec, nil
+}
+
+// onlyRoots: nobody else can change the file.
+func onlyRoots(st os.FileInfo) bool {
+	owner, ok := st.Sys().(*syscall.Stat_t)
+	return ok && owner.Uid == 0 && st.Mode().Perm()&0o022 == 0
 }
 
 // typesIn returns the BTF in a file.

@@ -74,6 +74,37 @@ func TestGroupOfUse(t *testing.T) {
 	}
 }
 
+// attackTypes traces by a file of types that the user can change: it would say which bytes
+// of the kernel's memory are shown as those of a socket.
+func attackTypes(t *testing.T, program string) {
+	text, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+	if err != nil {
+		t.Skip(err)
+	}
+	types := filepath.Join(filepath.Dir(program), "types.btf")
+	if err := os.WriteFile(types, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func() result {
+		return runProgram(t, asNobody(nil, program, "live", "--plain", "--duration", "10ms", "--btf", types))
+	}
+	if r := run(); r.code != exitOK {
+		t.Errorf("types that are root's: exit %d: %s", r.code, r.errors)
+	}
+	for _, c := range []struct {
+		what  string
+		owner int
+		mode  os.FileMode
+	}{{"writable by group", 0, 0o664}, {"writable by all", 0, 0o646}, {"his own", nobody, 0o644}} {
+		if err := errors.Join(os.Chown(types, c.owner, c.owner), os.Chmod(types, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		if r := run(); r.code != exitUsage || !strings.Contains(r.errors, "is not root's alone") {
+			t.Errorf("%s: exit %d with %q, want that it is refused", c.what, r.code, r.errors)
+		}
+	}
+}
+
 // TestLentCapabilities attacks root's connections with the capabilities of a file
 // that everybody may execute.
 func TestLentCapabilities(t *testing.T) {
@@ -105,6 +136,7 @@ func TestLentCapabilities(t *testing.T) {
 			t.Errorf("root itself: exit %d with %q, want that it ends the connection", r.code, r.errors)
 		}
 	})
+	t.Run("types", func(t *testing.T) { attackTypes(t, path) })
 	t.Run("lab's agent", func(t *testing.T) { attackAgent(t, path) })
 	t.Run("environment", func(t *testing.T) {
 		c := asNobody(nil, path, "version")
