@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -127,6 +128,9 @@ func confinementCheck() check {
 		return c
 	}
 	who := cmp.Or(box.Who().Name, "this user")
+	if _, err := strconv.Atoi(who); err == nil {
+		who = "a user that nothing else runs as"
+	}
 	version, seccomp := sandbox.Landlock(), sandbox.Seccomp()
 	switch {
 	case version == 0 && !seccomp:

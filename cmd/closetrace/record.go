@@ -30,7 +30,8 @@ new file. Over ssh without -t there is no terminal, so recording continues after
 you disconnect: use ssh -t, --duration or --max-size.
 
 Once the hooks are attached the recorder gives up root: it becomes the user who
-called sudo, or nobody (--user chooses), and can write in the folder of -o only.
+called sudo, or one that nothing else runs as (--user chooses), and can write in
+the folder of -o only.
 Under sudo the recording belongs to who called it, if the folder is theirs.
 
 Examples:

@@ -4,8 +4,8 @@ import "errors"
 
 // Options configures a [Box]. The zero value is the strictest.
 type Options struct {
-	// User is who the process becomes, by name or number; empty is who called sudo,
-	// or nobody.
+	// User is who the process becomes, by name or number; empty is who called sudo, or a
+	// number that is nobody else's.
 	User string
 	// Off leaves user, files and system calls as they are; capabilities go all the same.
 	Off bool

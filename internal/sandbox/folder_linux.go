@@ -94,7 +94,11 @@ var _ safefile.Folder = (*remote)(nil)
 func (r *remote) ask(q question) (*os.File, error) {
 	_, f, err := r.helper.ask(q)
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w: %s is neither root's nor %s's; --user chooses who writes there", err, r.path, r.box.who.Name)
+		owner := "not root's"
+		if r.box.given {
+			owner = "neither root's nor " + r.box.who.Name + "'s"
+		}
+		err = fmt.Errorf("%w: %s is %s; --user chooses who writes there", err, r.path, owner)
 	}
 	return f, err
 }

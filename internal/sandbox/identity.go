@@ -61,8 +61,8 @@ func Invoker() (Identity, bool) {
 	return who, err == nil
 }
 
-// unprivileged returns who a trace becomes: whom name says, or who called sudo, or
-// nobody. Without root it stays who it is.
+// unprivileged returns who a trace becomes: whom name says, or who called sudo, or a number
+// that is nobody else's. Without root it stays who it is.
 func unprivileged(name string) (Identity, error) {
 	if os.Geteuid() != 0 {
 		if name != "" {
@@ -77,6 +77,9 @@ func unprivileged(name string) (Identity, error) {
 		return Identity{Name: "root"}, nil
 	}
 	if who, ok := Invoker(); ok {
+		return who, nil
+	}
+	if who, ok := ownIdentity(); ok {
 		return who, nil
 	}
 	if who, err := Lookup("nobody"); err == nil {
