@@ -28,6 +28,7 @@ func serve(address string, m *meter) (*web, error) {
 	w := &web{listener: l, server: &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ConnState: new(scrapers).changed,
 	}}
 	w.done.Go(func() { _ = w.server.Serve(l) }) // ends with close, which has its error
 	return w, nil
