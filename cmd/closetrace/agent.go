@@ -185,8 +185,8 @@ func (f *agentFlags) confine(t *traceFlags) error {
 		t.sandbox.Read = append(t.sandbox.Read, filepath.Dir(f.config))
 	}
 	if f.spool != "" {
-		if err := os.MkdirAll(f.spool, 0o700); err != nil {
-			return fmt.Errorf("make the spool: %w", err)
+		if err := agent.MakeSpool(f.spool); err != nil {
+			return err
 		}
 		t.sandbox.Write = append(t.sandbox.Write, f.spool)
 	}

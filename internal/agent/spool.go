@@ -2,8 +2,6 @@ package agent
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -34,20 +32,12 @@ type spool struct {
 	in    int64 // records of this run
 }
 
-var errSpool = errors.New("the spool must be a directory that nobody else can write to")
-
 // openSpool opens or makes the spool in a directory.
 func openSpool(o *Options, m *meter) (*spool, error) {
-	if err := os.MkdirAll(o.Spool, 0o700); err != nil {
-		return nil, fmt.Errorf("open spool: %w", err)
+	if err := MakeSpool(o.Spool); err != nil {
+		return nil, err
 	}
-	info, err := os.Lstat(o.Spool)
-	if err == nil && (!info.IsDir() || info.Mode().Perm()&0o022 != 0) {
-		err = fmt.Errorf("%s: %w", o.Spool, errSpool)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open spool: %w", err)
-	}
+	var err error
 	s := &spool{size: o.SpoolSize, dir: o.Spool, meter: m}
 	if s.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true)); err != nil {
 		return nil, err

@@ -1,0 +1,14 @@
+package agent
+
+import (
+	"fmt"
+	"os"
+)
+
+// MakeSpool makes the directory, unless it is there.
+func MakeSpool(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return fmt.Errorf("make the spool: %w", err)
+	}
+	return nil
+}
