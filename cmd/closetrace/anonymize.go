@@ -11,6 +11,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/anonymize"
 	"github.com/closetrace/closetrace/internal/record"
+	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 )
@@ -53,6 +54,8 @@ func newAnonymize(a *app) *cobra.Command {
 	return c
 }
 
+const secretMax = 64 << 10 // bytes
+
 // readKey reads the secret, or makes one.
 func readKey(path string) (*anonymize.Key, error) {
 	secret := make([]byte, 32)
@@ -62,8 +65,12 @@ func readKey(path string) (*anonymize.Key, error) {
 		}
 		return anonymize.NewKey(secret)
 	}
-	secret, err := os.ReadFile(path)
+	file, err := os.Open(path) // it may be a pipe
 	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	defer file.Close()
+	if secret, err = safefile.Limited(file, path, secretMax); err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
 	if len(secret) < 16 {

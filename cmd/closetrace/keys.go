@@ -7,7 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/closetrace/closetrace/internal/safefile"
 )
+
+const keysMax = 64 << 10 // bytes of the file
 
 // readKeys reads the user's keys for the screen from keys.json in the directory
 // closetrace of [os.UserConfigDir]. Without the file there are none.
@@ -17,7 +21,7 @@ func readKeys() (map[string][]string, error) {
 		return nil, nil // no home, no file
 	}
 	path := filepath.Join(dir, "closetrace", "keys.json")
-	data, err := os.ReadFile(path)
+	data, err := safefile.Read(path, keysMax) // sudo may have kept another user's HOME
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -110,11 +111,16 @@ func (p program) read(opts *Options) (details, bool) {
 const commandLineMax = 4096
 
 func argumentsOf(pid int) []string {
-	text, err := os.ReadFile(procPath(pid, "cmdline"))
+	file, err := os.Open(procPath(pid, "cmdline"))
 	if err != nil {
 		return nil
 	}
-	text = bytes.TrimRight(text[:min(len(text), commandLineMax)], "\x00")
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, commandLineMax)) // there may be 6 MB
+	if err != nil {
+		return nil
+	}
+	text = bytes.TrimRight(text, "\x00")
 	return strings.Split(string(text), "\x00")
 }
 
