@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
@@ -205,7 +206,10 @@ func (s *screen) provenance() string {
 // writeNew makes a file that only its owner reads. It never replaces one.
 func writeNew(path, text string, create func(string) (*os.File, error)) error {
 	f, err := create(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s exists; choose another name", path) // the screen has no --force
+	case err != nil:
 		return err
 	}
 	_, err = f.WriteString(text)

@@ -30,7 +30,16 @@ type answer struct {
 	Path  string        `json:",omitzero"` // of an error
 	Errno syscall.Errno `json:",omitzero"`
 	Error string        `json:",omitzero"`
+	// Exists: the error is that there is a file of that name.
+	Exists bool `json:",omitzero"`
 }
+
+// existing is the error of a helper that there is a file of a name.
+type existing struct{ text string }
+
+func (e existing) Error() string { return e.text }
+
+func (existing) Is(target error) bool { return target == fs.ErrExist }
 
 // messageMax bounds a message of both; a path has up to 4096 bytes.
 const messageMax = 16 << 10
@@ -108,6 +117,8 @@ func (h *helper) ask(q question) (answer, *os.File, error) {
 	switch {
 	case a.Errno != 0:
 		err = &fs.PathError{Op: q.Op, Path: a.Path, Err: a.Errno}
+	case a.Exists:
+		err = existing{a.Error}
 	case a.Error != "":
 		err = errors.New(a.Error)
 	}

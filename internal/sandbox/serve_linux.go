@@ -83,7 +83,7 @@ func roleOf(role string, arguments []string, names Namer) (handler, error) {
 func reply(text []string, f *os.File, err error) error {
 	a := answer{Text: text}
 	if err != nil {
-		a.Error = err.Error()
+		a.Error, a.Exists = err.Error(), errors.Is(err, fs.ErrExist)
 		var path *fs.PathError
 		var errno syscall.Errno
 		if errors.As(err, &path) && errors.As(err, &errno) {
