@@ -3,8 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -55,17 +55,14 @@ func (a *app) annotate(ctx context.Context, path, output, with string, force boo
 		return fmt.Errorf("open capture: %w", err)
 	}
 	defer in.Close()
-	file, err := safefile.Create(output, force)
-	if err != nil {
-		return createError(output, err)
+	write := func(to io.Writer) error {
+		out := bufio.NewWriterSize(to, 1<<20)
+		if err := wire.Annotate(in, out, told.say); err != nil {
+			return fmt.Errorf("annotate %s: %w", path, err)
+		}
+		return out.Flush()
 	}
-	out := bufio.NewWriterSize(file, 1<<20)
-	err = wire.Annotate(in, out, told.say)
-	if err != nil {
-		err = fmt.Errorf("annotate %s: %w", path, err)
-	}
-	err = errors.Join(err, out.Flush(), file.Close())
-	if err == nil {
+	if err = createError(output, safefile.Whole(output, force, write)); err == nil {
 		fmt.Fprintf(a.stderr, "closetrace: %s packets have a comment now\n", human.Count(told.said))
 	}
 	return err

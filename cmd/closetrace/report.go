@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,19 +76,6 @@ func (a *app) writePage(page *report.Report, output string, force bool, o report
 	if output == "-" {
 		return page.Write(a.stdout, o)
 	}
-	file, err := safefile.Create(output, force)
-	if err != nil {
-		return createError(output, err)
-	}
-	err = page.Write(file, o)
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		return nil
-	}
-	if info, failed := os.Lstat(output); failed == nil && info.Mode().IsRegular() {
-		err = errors.Join(err, os.Remove(output)) // half a page is useless
-	}
-	return err
+	write := func(to io.Writer) error { return page.Write(to, o) }
+	return createError(output, safefile.Whole(output, force, write))
 }

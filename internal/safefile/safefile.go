@@ -5,6 +5,7 @@ package safefile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -106,4 +107,33 @@ func openDevice(d *directory, name string, info fs.FileInfo) (*os.File, error) {
 
 func replaced(d *directory, name string) error {
 	return fmt.Errorf("%s was replaced meanwhile", filepath.Join(d.path, name))
+}
+
+// Whole makes path as [Create] does, and lets write fill it. If that fails nothing is left:
+// half of the file is useless. What has taken its place meanwhile stays.
+func Whole(path string, force bool, write func(io.Writer) error) error {
+	folder, err := OpenFor(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	name := filepath.Base(path)
+	f, err := folder.Create(name, force)
+	if err != nil {
+		return err
+	}
+	made, err := f.Stat()
+	if err == nil {
+		err = write(f)
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil || made == nil || !made.Mode().IsRegular() {
+		return err
+	}
+	if now, failed := folder.Look(name); failed == nil && os.SameFile(made, now) {
+		err = errors.Join(err, folder.Remove(name))
+	}
+	return err
 }
