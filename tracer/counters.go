@@ -56,9 +56,11 @@ const routine = "TcpExtTCPOFOQueue"
 // is in it: an open file would keep it alive.
 type namespace struct {
 	number uint32
-	pid    uint32 // of that process; 0 is this one
-	inode  uint64 // of its counters in /proc, once known
-	seen   ktime  // its last end
+	own    bool
+	pid    uint32    // of that process; 0 if none is known
+	met    [4]uint32 // the last ones that had a socket in it: clients end before they are asked
+	inode  uint64    // of its counters in /proc, once known
+	seen   ktime     // its last end
 	before map[string]uint64
 	at     ktime // when before was read
 }
@@ -76,7 +78,7 @@ func newNamespaces(only uint32, now ktime) *namespaces {
 	n := &namespaces{only: only, known: map[uint32]*namespace{}, at: now}
 	n.own = inodeOf(self + countersFile)
 	if own := namespaceOf(self); own != 0 && (only == 0 || only == own) {
-		n.known[own] = &namespace{number: own, seen: 1<<63 - 1}
+		n.known[own] = &namespace{number: own, own: true, seen: 1<<63 - 1}
 		n.known[own].read(self, now)
 	}
 	n.survey(now)
@@ -117,15 +119,30 @@ func inodeOf(path string) uint64 {
 	return s.Ino
 }
 
-// procOf returns the folder of the process through which s is read, or "". The link to a
+// procOf returns the folder of the process through which s is read, or "": the same as long
+// as it lives. The link to a
 // process's namespace is closed to a trace that gave up its capabilities. Then the file
 // of counters identifies it: each namespace has one of its own, and if it is neither ours
 // nor that of another number, it is taken for that of the socket.
 func (n *namespaces) procOf(s *namespace) string {
-	if s.pid == 0 {
+	if s.own {
 		return self
 	}
-	proc := "/proc/" + strconv.Itoa(int(s.pid))
+	for _, pid := range append([]uint32{s.pid}, s.met[:]...) {
+		if proc := n.procIn(s, pid); proc != "" {
+			s.pid = pid
+			return proc
+		}
+	}
+	return ""
+}
+
+// procIn returns the folder of a process if it is in s.
+func (n *namespaces) procIn(s *namespace, pid uint32) string {
+	if pid == 0 {
+		return ""
+	}
+	proc := "/proc/" + strconv.Itoa(int(pid))
 	if number := namespaceOf(proc); number != 0 {
 		if number == s.number {
 			return proc
@@ -162,7 +179,11 @@ func (n *namespaces) meet(number, pid uint32, at ktime) {
 		n.last = s
 	}
 	if at > s.seen { // not our own
-		s.seen, s.pid = at, pid
+		s.seen = at
+	}
+	if s.met[0] != pid && !s.own {
+		copy(s.met[1:], s.met[:])
+		s.met[0] = pid
 	}
 }
 

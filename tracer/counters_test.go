@@ -3,7 +3,10 @@
 package tracer
 
 import (
+	"fmt"
 	"maps"
+	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -90,5 +93,30 @@ func overflow(t *testing.T) {
 	}
 	for range 4 {
 		_ = unix.Connect(socket(), name)
+	}
+}
+
+// TestCountersOfAServerWhoseClientsEnd: the last process that had a socket in a namespace is
+// often a client that has ended; the server before it still lives.
+func TestCountersOfAServerWhoseClientsEnd(t *testing.T) {
+	client := exec.Command("true")
+	if err := client.Run(); err != nil {
+		t.Skip(err)
+	}
+	n := &namespaces{known: map[uint32]*namespace{}}
+	number := namespaceOf(self)
+	n.meet(number, uint32(os.Getpid()), 1)
+	for at := range ktime(3) {
+		n.meet(number, uint32(client.Process.Pid), at+2)
+	}
+	s := n.known[number]
+	if got, want := n.procOf(s), fmt.Sprintf("/proc/%d", os.Getpid()); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for at := range ktime(9) { // once found it is not forgotten
+		n.meet(number, uint32(client.Process.Pid)+uint32(at%2), at+5)
+	}
+	if n.procOf(s) == "" {
+		t.Error("the server is forgotten")
 	}
 }

@@ -66,8 +66,8 @@ func (b *bursts) has(x *end) bool {
 			least, most = min(least, c.least), max(most, c.most)
 		}
 	}
-	if exact := knobsOf(x.process).program; exact == "nginx" && most-least >= 250*time.Millisecond {
-		return n >= few // it has a timer for each connection, and does not look now and then
+	if knobsOf(x.process).exact && most-least >= 250*time.Millisecond {
+		return n >= few
 	}
 	return n >= few && (most < idleLeast || most-least >= time.Second && most >= 2*least)
 }

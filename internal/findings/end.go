@@ -69,6 +69,7 @@ type end struct {
 	stray     bool // hit by a RST that was sent without a socket
 	strayWhy  bool // and the kernel gave its reason; if not, a listener with a full queue may have sent it
 	amended   bool // an outcome came before it was judged
+	orphan    bool // an outcome whose end has not come
 
 	links [indexes]link
 }

@@ -38,6 +38,7 @@ type Engine struct {
 	ready   []*end
 	walked  uint64 // waiting ends looked at since the beginning, for tests
 	scratch end
+	orphans int // outcomes whose ends have not come
 	match   match
 	newest  model.Time // of the stream
 	judged  model.Time // all ends up to here are judged
@@ -49,6 +50,7 @@ type Engine struct {
 	processes names  // ends of each
 	services  map[service]*server
 	refusals  refusals
+	troubles  refusals
 	groups    map[key]*group
 	untracked uint64 // ends that found no free group
 	counters  overflow
@@ -118,10 +120,13 @@ func (e *Engine) flush() { e.judgeUntil(1<<63 - 1) }
 func (e *Engine) end(r *model.Record) {
 	x := e.slot()
 	x.fill(&r.Teardown)
+	early := e.early(r)
 	if r.Kind == model.KindOutcome {
-		if before := e.byID(x.id); before != nil {
+		if before := e.byID(x.id); before != nil && !before.orphan {
 			e.scratch = *x
 			e.inherit(x, before)
+		} else {
+			e.orphan(x)
 		}
 		x.later = true
 	} else {
@@ -130,6 +135,9 @@ func (e *Engine) end(r *model.Record) {
 	}
 	e.join(x)
 	e.waiting = append(e.waiting, x)
+	if early != nil {
+		e.adopt(early, x)
+	}
 }
 
 // inherit makes x, an outcome, the end before with what the outcome says.
@@ -148,10 +156,12 @@ func (e *Engine) inherit(x, before *end) {
 // stray joins a reset that this host sent without a socket with the end that it hit. That
 // may be judged already: such resets are reported once a second. A reset for a request
 // that waits in a listener's queue (tcp_abort_on_overflow) has another reason than that
-// there is no socket, and comes from the other end.
+// there is no socket, and comes from the other end. A listener whose connection is not known
+// under these addresses (a NAT has forgotten them) gives TCP_FLAGS (tcp_rcv_state_process, an
+// ACK in LISTEN); it does so too for a connection that waited in vain to be accepted.
 func (e *Engine) stray(record *model.Record) {
 	reason := record.Teardown.TCP.RST.Reason
-	if record.Stray.Why != model.StrayNotOurs || reason != "" && reason != "NO_SOCKET" {
+	if record.Stray.Why != model.StrayNotOurs || reason != "" && reason != "NO_SOCKET" && reason != "TCP_FLAGS" {
 		return
 	}
 	e.scratch.fill(&record.Teardown)
@@ -161,7 +171,7 @@ func (e *Engine) stray(record *model.Record) {
 		return x.local == r.peer && x.peer == r.local && x.cause == model.CausePeerReset &&
 			apart > -2*time.Second && apart < 2*time.Second
 	})
-	if hit == nil || hit.explained {
+	if hit == nil || hit.explained || reason == "TCP_FLAGS" && !hit.exchanged() {
 		return
 	}
 	if hit.stray, hit.strayWhy = true, reason != ""; hit.judged {
@@ -185,12 +195,7 @@ func (e *Engine) slot() *end {
 	if !x.judged {
 		e.judgeHalf(x)
 	}
-	for i := range e.indexes {
-		e.indexes[i].remove(x)
-	}
-	if x.other != nil {
-		x.other.other = nil
-	}
+	e.forget(x)
 	return x
 }
 

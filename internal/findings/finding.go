@@ -95,12 +95,13 @@ func (r *Report) Worst(n int) []Finding {
 // [Engine.Advance].
 func (e *Engine) Report() *Report {
 	r := &Report{Findings: []Finding{}, Connections: e.total, Counted: e.ordinary, Lost: e.lost, Untracked: e.untracked}
+	e.cover()
 	for _, g := range e.groups {
-		if f, ok := e.finding(g); ok {
+		if f, ok := e.finding(g); ok && !g.covered {
 			r.Findings = append(r.Findings, f)
 		}
 	}
-	r.Findings = append(append(r.Findings, e.overflows()...), e.leaking()...)
+	r.Findings = append(r.Findings, slices.Concat(e.overflows(), e.flooded(), e.leaking())...)
 	for i := range e.moments.worst {
 		if m := &e.moments.worst[i]; m.n >= crowd {
 			r.Findings = append(r.Findings, e.massEnd(m))

@@ -40,6 +40,10 @@ type group struct {
 	partner     string // the process at the other end, if it is on this host
 	detail      string // of the pattern: a signal, an error
 	gaps        bool   // idle times differ from those of the records
+	mute        bool   // on one of them this end had not said anything
+	covered     bool   // another finding says it
+	also        uint64 // attempts that another group has, and the same reason
+	alsoOf      []string
 	killer      string // who sent that signal
 	killerPID   int
 	reset       uint64 // how many ended by RST
@@ -129,6 +133,7 @@ func (g *group) add(m *match) {
 	g.closed[1] = max(g.closed[1], cmp.Or(x.firstFIN, x.closeTime, x.time))
 	g.detail = cmp.Or(g.detail, m.detail)
 	g.gaps = g.gaps || m.gap
+	g.mute = g.mute || x.sent == 0
 	if g.killer == "" && m.told {
 		g.killer, g.killerPID = x.toldBy, x.toldPID
 	}

@@ -13,6 +13,8 @@ type knobs struct {
 	program                                       string
 	idle, pool, limit, backlog, write, body, most string
 	workers                                       string // how many requests it works at, where more wait for accept()
+	all                                           string // what else than a reload or a restart closes all its connections at once
+	exact                                         bool   // each connection has a timer of its own, and it does not look now and then
 	gently                                        bool   // at its limit a worker gets SIGTERM
 }
 
@@ -24,24 +26,24 @@ type knobs struct {
 var programs = [...]knobs{
 	{program: "mosquitto", idle: "the client's keep-alive, 1.5 times it", most: "max_connections"},
 	{program: "socat", idle: "-T"},
-	{program: "gunicorn", workers: "--workers, --threads", idle: "--keep-alive", limit: "--timeout", backlog: "--backlog"},
-	{program: "node", idle: "server.keepAliveTimeout", pool: "http.Agent timeout", backlog: "backlog of server.listen()", most: "server.maxConnections"},
-	{program: "nginx", idle: "keepalive_timeout", pool: "keepalive_timeout in upstream {}", limit: "worker_shutdown_timeout", backlog: "listen ... backlog=", write: "send_timeout", body: "client_max_body_size", most: "worker_connections, limit_conn"},
-	{program: "haproxy", idle: "timeout http-keep-alive, timeout client", pool: "pool-purge-delay", backlog: "backlog", write: "timeout client, timeout server", most: "maxconn"},
-	{program: "redis", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
-	{program: "valkey", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
-	{program: "pgbouncer", idle: "client_idle_timeout; of requests that wait, query_wait_timeout", pool: "server_idle_timeout, server_lifetime", backlog: "listen_backlog", most: "max_client_conn"},
-	{program: "postgres", idle: "idle_session_timeout, idle_in_transaction_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout", most: "max_connections"},
-	{program: "mariadb", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
-	{program: "mysqld", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
+	{program: "gunicorn", all: "--max-requests", workers: "--workers, --threads", idle: "--keep-alive", limit: "--timeout", backlog: "--backlog"},
+	{program: "node", exact: true, idle: "server.keepAliveTimeout", pool: "http.Agent timeout", backlog: "backlog of server.listen()", most: "server.maxConnections"},
+	{program: "nginx", exact: true, idle: "keepalive_timeout", pool: "keepalive_timeout in upstream {}", limit: "worker_shutdown_timeout", backlog: "listen ... backlog=", write: "send_timeout", body: "client_max_body_size", most: "worker_connections, limit_conn"},
+	{program: "haproxy", exact: true, all: "\"on-marked-down shutdown-sessions\" or \"shutdown sessions\"", idle: "timeout http-keep-alive, timeout client", pool: "pool-purge-delay", backlog: "backlog", write: "timeout client, timeout server", most: "maxconn"},
+	{program: "redis", all: "CLIENT KILL", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
+	{program: "valkey", all: "CLIENT KILL", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
+	{program: "pgbouncer", all: "KILL or RECONNECT", idle: "client_idle_timeout; of requests that wait, query_wait_timeout", pool: "server_idle_timeout, server_lifetime", backlog: "listen_backlog", most: "max_client_conn"},
+	{program: "postgres", exact: true, all: "pg_terminate_backend()", idle: "idle_session_timeout, idle_in_transaction_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout", most: "max_connections"},
+	{program: "mariadb", all: "KILL", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
+	{program: "mysqld", all: "KILL", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
 	{program: "apache2", workers: "MaxRequestWorkers", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
 	{program: "httpd", workers: "MaxRequestWorkers", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
 	{program: "php-fpm", workers: "pm.max_children", gently: true, limit: "request_terminate_timeout", backlog: "listen.backlog", most: "pm.max_children"},
 	{program: "uwsgi", workers: "processes, threads", idle: "http-keepalive", limit: "harakiri", backlog: "listen"},
-	{program: "uvicorn", idle: "--timeout-keep-alive", limit: "--timeout-graceful-shutdown", backlog: "--backlog"},
+	{program: "uvicorn", exact: true, idle: "--timeout-keep-alive", limit: "--timeout-graceful-shutdown", backlog: "--backlog"},
 	{program: "puma", workers: "workers, threads", idle: "persistent_timeout", limit: "worker_timeout"},
 	{program: "unicorn", workers: "worker_processes", limit: "timeout", backlog: "listen :backlog"},
-	{program: "envoy", idle: "common_http_protocol_options.idle_timeout", pool: "common_http_protocol_options.idle_timeout of the cluster", backlog: "tcp_backlog_size"},
+	{program: "envoy", exact: true, idle: "common_http_protocol_options.idle_timeout", pool: "common_http_protocol_options.idle_timeout of the cluster", backlog: "tcp_backlog_size"},
 	{program: "memcached", idle: "-o idle_timeout", backlog: "-b", body: "-I", most: "-c"},
 	{program: "sshd", idle: "ClientAliveInterval, ClientAliveCountMax", limit: "LoginGraceTime", most: "MaxStartups"},
 	{program: "lighttpd", idle: "server.max-keep-alive-idle", write: "server.max-write-idle", body: "server.max-request-size", most: "server.max-connections"},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -103,7 +104,7 @@ func inherited(m *match) bool {
 	if x.inherited && x.lastSent != 0 && x.time.Sub(x.lastSent) < time.Second {
 		return false // it served the connection until now: PostgreSQL's process of a session
 	}
-	m.bytes, m.detail = x.unread, x.closer
+	m.bytes, m.detail = x.unread, human.Process(x.closer, x.closerPID)
 	m.idle = max(0, x.duration)
 	return x.unread > 0 && (x.call == model.CallExit || x.process == x.closer)
 }
@@ -215,14 +216,14 @@ func requestLost(m *match) bool {
 }
 
 // neverAnswered: one request came, and after a while the server closed gracefully without
-// an answer.
+// an answer; what the client sent after that met the closed socket.
 func neverAnswered(m *match) bool {
 	x := m.end
-	if x.cause != model.CauseFIN || !x.passive() || x.initiator != model.InitiatorLocal || x.later ||
+	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 ||
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
 		return false
 	}
-	if x.sent != 0 || x.unacked > 0 || x.received <= 0 || x.received >= small || x.idle < 0 || x.began == 0 {
+	if x.sent != 0 || x.unacked > 0 || x.unread > 0 || x.received <= 0 || x.received >= small || x.idle < 0 || x.began == 0 {
 		return false
 	}
 	m.bytes, m.idle, m.inferred = x.received, max(x.idle, 1), true

@@ -17,6 +17,9 @@ const (
 	doorTime    = 500 * time.Millisecond
 	loginTime   = 2 * time.Second
 	messageMost = 512
+	// errorLeast is less than any database's error has, and sessionLeast what a session begins with
+	// at least (PostgreSQL's parameters).
+	errorLeast, sessionLeast = 40, 300
 )
 
 // turnedAway: the server closed as soon as it had accepted, with a message or without one,
@@ -50,13 +53,12 @@ func unread(x *end) bool {
 
 // refusedLogin: a database answered the first message by an error, and that was all.
 func refusedLogin(x *end) bool {
-	if !x.passive() || x.verdict != model.Graceful || x.told != 0 || x.signal != 0 || x.sent < 40 || x.sent >= 300 ||
+	if !x.passive() || x.verdict != model.Graceful || x.told != 0 || x.signal != 0 || x.sent < errorLeast || x.sent >= sessionLeast ||
 		x.received <= 0 || x.received >= bodyLeast || x.duration < 0 || x.duration >= loginTime {
 		return false // later: it had waited for the login, and said so
 	}
 	if slices.Contains(farewellPorts, x.port()) {
-		// Any session begins with more (PostgreSQL's parameters, 300 bytes), and a question for a
-		// password has less (24).
+		// A question for a password has less (24 bytes).
 		return true
 	}
 	// MySQL's greeting, and an error: a client ends its session by COM_QUIT, so that it speaks last.
@@ -100,10 +102,13 @@ func cancelledAtOnce(m *match) bool {
 // queryWaited: PgBouncer ended a session with an error, and the client read it at once.
 func queryWaited(m *match) bool {
 	x, o := m.end, m.other
-	if knobsOf(x.process).program != "pgbouncer" || !x.passive() || !leftBySelf(x) || x.later || x.told != 0 || x.sent < 300 || !x.tookLeave() {
+	if knobsOf(x.process).program != "pgbouncer" || !x.passive() || !leftBySelf(x) || x.later || x.told != 0 || x.sent < sessionLeast || !x.tookLeave() {
 		return false
 	}
 	m.inferred, m.blocked = true, x.gap()
+	if m.engine.troubles.during(x) != nil {
+		return false // its connection to the server had just ended badly
+	}
 	return o == nil || o.closing().Sub(x.closing()) < idleLeast
 }
 

@@ -39,6 +39,9 @@ func slowReader(m *match) bool {
 	return x.receiverLimited >= x.busy*8/10
 }
 
+// pathDeath are the causes of connections that were open, to a peer that no longer answers.
+var pathDeath = only(model.CauseRetransmitTimeout, model.CauseUserTimeout, model.CauseKeepaliveTimeout)
+
 // pathDead: the peer no longer answered.
 func pathDead(m *match) bool {
 	x := m.end
@@ -152,6 +155,9 @@ func abortedByClient(m *match) bool {
 	return x.cause == model.CauseLingerZero && !x.passive() && x.exchanged()
 }
 
+// longSilence is an idle time after which a box may have forgotten the connection.
+const longSilence = 30 * time.Second
+
 // middlebox: reset, and the other end did not do it.
 func middlebox(m *match) bool {
 	x, o := m.end, m.other
@@ -159,7 +165,10 @@ func middlebox(m *match) bool {
 		return false
 	}
 	gap := x.gap()
-	m.bytes, m.idle = x.unacked, max(gap, 0)
+	m.bytes = x.unacked
+	if x.unacked > 0 && (!x.passive() || gap >= longSilence) {
+		m.idle = max(gap, 0) // else it answered, slowly
+	}
 	if x.stray || x.between {
 		m.inferred = !x.between && !x.strayWhy
 		return true
@@ -168,7 +177,7 @@ func middlebox(m *match) bool {
 		return o.rstKnown && !o.rstOut && o.call != model.CallDestroy && (o.cause == model.CausePeerReset || o.time > x.time.Add(hold))
 	}
 	m.inferred = true
-	return !x.finIn && x.exchanged() && x.speaker == model.SideLocal && gap >= 30*time.Second && x.unacked > 0
+	return !x.finIn && x.exchanged() && x.speaker == model.SideLocal && gap >= longSilence && x.unacked > 0
 }
 
 // resetAfterConnect: connected, and reset before any data came. The server has no record

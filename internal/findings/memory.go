@@ -8,7 +8,8 @@ import (
 )
 
 // refusals are the last attempts that failed, so that a proxy's refused
-// backend is found when it gives up its client.
+// backend is found when it gives up its client. The engine's troubles are connections of a
+// client that ended badly.
 type refusals struct {
 	list [64]refusal
 	at   int
@@ -217,7 +218,10 @@ func (e *Engine) know(x *end) {
 	if x.timeWait {
 		e.timeWaits.add(x.process, x.time)
 	}
-	if x.verdict == model.FailedOpen {
+	switch {
+	case x.verdict == model.FailedOpen:
 		e.refusals.add(x)
+	case !x.passive() && (x.cause == model.CausePeerReset || pathDeath.has(x.cause)):
+		e.troubles.add(x)
 	}
 }

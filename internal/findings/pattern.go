@@ -26,6 +26,7 @@ type Pattern struct {
 	match   func(*match) bool
 	causes  causes // of the ends that it may have; 0 is any
 	partial bool
+	locked  bool // firewall-reject of attempts that were given up
 	// byPeer: one finding for each peer, not only for each process and port.
 	byPeer bool
 	// least is how many make a finding; 0 is one.
@@ -47,7 +48,7 @@ func only(list ...model.Cause) (set causes) {
 func (s causes) has(c model.Cause) bool { return s == 0 || s>>c&1 != 0 }
 
 // Patterns returns the table in the order in which it is tried.
-func Patterns() []Pattern { return append([]Pattern(nil), patterns[:]...) }
+func Patterns() []Pattern { return slices.Clone(patterns) }
 
 // PatternOf returns the pattern of that name.
 func PatternOf(name string) (Pattern, bool) {

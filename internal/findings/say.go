@@ -3,6 +3,7 @@ package findings
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,33 +170,6 @@ func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
-	f.Numbers["requests_lost"] = whole(g.count)
-	closer, sender := g.who(), g.whom()
-	if !g.key.passive {
-		closer, sender = g.whom(), g.who()
-		f.Confidence = model.Inferred
-	}
-	after := ""
-	if g.idle.n > 0 {
-		idle, _ := g.values.mode()
-		f.Numbers["idle_ns"] = int64(idle)
-		after = " after " + human.Duration(idle) + " of idleness"
-		f.Advice = fmt.Sprintf("Make %s give up idle connections sooner than %s%s, or let %s wait longer%s%s: the side that sends requests must have the shorter time.",
-			sender, human.Duration(idle), bracket(knobsOf(g.clientOf()).pool), closer, bracket(knobsOf(g.serverOf()).idle), hint(idle, g.serverOf()))
-	}
-	if g.atOnce() && e.replaced(g, g.closed[1]) {
-		f.ID = "process-restart"
-		return sayRestartRace(e, g, f)
-	}
-	if g.atOnce() {
-		f.Advice += fmt.Sprintf(" All were closed at one moment: if %s was reloaded or restarted then, it was that.", closer)
-	}
-	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
-		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), g.fate())
-	return true
-}
-
 // fate is what became of requests that came too late.
 func (g *group) fate() string {
 	if g.reset == 0 {
@@ -203,9 +177,6 @@ func (g *group) fate() string {
 	}
 	return "reset"
 }
-
-// atOnce: they began to end at one moment.
-func (g *group) atOnce() bool { return g.count >= few && g.closed[1].Sub(g.closed[0]) < slice }
 
 func sayHalfClose(_ *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s closed %s without an answer after %s had shut down its sending side (FIN after the request): it takes a half-close for an abort.",
@@ -239,8 +210,8 @@ func saySlowReader(_ *Engine, g *group, f *Finding) bool {
 
 func sayPathDead(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unacked_bytes"], f.Numbers["silent_ns"] = whole(g.bytes), int64(g.blocked.max)
-	if g.detail == model.CauseConnectTimeout.String() || g.detail == model.CauseConnectCancelled.String() {
-		g.sayNoSYNACK(f)
+	if g.unconnected() {
+		e.sayNoSYNACK(g, f)
 		return true
 	}
 	f.Title = fmt.Sprintf("%s got no answer from %s any more: %s (%s)", g.who(), g.peerName(), plural(g.count, "connection", "connections"), g.detail)
@@ -263,14 +234,28 @@ func sayNoLocalPort(e *Engine, g *group, f *Finding) bool {
 func sayReject(_ *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("A firewall rejects what %s sends to %s port %d: %s failed at once (%s).",
 		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "connection", "connections"), cmp.Or(g.detail, "ICMP"))
+	if g.also > 0 {
+		f.Numbers["given_up"] = whole(g.also)
+		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; %s of %s, given up at once, probably met it, too.", plural(g.also, "attempt", "attempts"), strings.Join(slices.Compact(g.alsoOf), ", "))
+	}
 	return true
 }
 
-func sayRefused(_ *Engine, g *group, f *Finding) bool {
+func sayRefused(e *Engine, g *group, f *Finding) bool {
 	every := g.interval.mean()
 	f.Numbers["interval_ns"] = int64(every)
-	f.Title = fmt.Sprintf("%s was refused by %v %s, every %s on average: nobody listens there.",
+	f.Title = fmt.Sprintf("%s was refused by %v %s, every %s on average: nobody listens there",
 		cmp.Or(g.key.process, "a process"), g.detailPeer, times(g.count), human.Duration(every))
+	switch server := e.here(g); {
+	case server == "":
+	case g.key.peer.Is6():
+		f.Harm = Low
+		f.Title += fmt.Sprintf(", but %s does at 127.0.0.1", server)
+		f.Advice = fmt.Sprintf("The client takes ::1 of localhost first, and loses nothing if it tries 127.0.0.1 next: let %s listen at both, or name 127.0.0.1.", server)
+	default:
+		f.Title += fmt.Sprintf(" any more (%s did)", server)
+	}
+	f.Title += "."
 	return true
 }
 

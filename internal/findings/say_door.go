@@ -11,8 +11,12 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// atTheDoor is the filter of those that were not read.
-const atTheDoor = `initiator == "local" && tcp.role == "passive" && duration_ns < 500000000 && tcp.bytes.sent <= 512`
+// atTheDoor is the filter of those that were not read, atLogin of those whose first message
+// was refused.
+var (
+	atTheDoor = fmt.Sprintf(`initiator == "local" && tcp.role == "passive" && duration_ns < %d && tcp.bytes.sent <= %d`, doorTime, messageMost)
+	atLogin   = fmt.Sprintf(`tcp.role == "passive" && verdict == "graceful" && duration_ns < %d && `, loginTime)
+)
 
 func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	if g.reset == 0 && g.count < 3 {
@@ -38,7 +42,7 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 
 // sayRefused is turned-away of a server that has read the first message.
 func (g *group) sayRefused(f *Finding) bool {
-	what, why, size := "login", "an error: no session is so short", "tcp.bytes.sent >= 40 && tcp.bytes.sent < 300"
+	what, why, size := "login", "an error: no session is so short", fmt.Sprintf("tcp.bytes.sent >= %d && tcp.bytes.sent < %d", errorLeast, sessionLeast)
 	f.Advice = "The server's log says why: it is full" + bracket(knobsOf(g.key.process).most) + ", the password, the user or the database is wrong, or its access list lacks this client (pg_hba.conf; MariaDB's users by host, max_connect_errors)."
 	if g.key.port == mysqlPort {
 		size += ` && tcp.last_speaker == "local"`
@@ -46,7 +50,7 @@ func (g *group) sayRefused(f *Finding) bool {
 		what, why, size = "TLS handshake", "an alert", "tcp.bytes.sent == 7"
 		f.Advice = "The server takes none of the client's TLS versions, ciphers or server names: compare its settings (nginx ssl_protocols, ssl_ciphers) with the client's (openssl s_client -connect shows the alert), or plain text came to its TLS port."
 	}
-	f.Filter = strings.Replace(f.Filter, atTheDoor, `tcp.role == "passive" && verdict == "graceful" && duration_ns < 2000000000 && `+size, 1)
+	f.Filter = strings.Replace(f.Filter, atTheDoor, atLogin+size, 1)
 	f.Title = fmt.Sprintf("%s refused %s of %s: it answered the first message with %s (%s) and closed.",
 		g.who(), plural(g.count, what, what+"s"), g.whom(), human.Bytes(g.bytes/max(g.count, 1)), why)
 	return true
@@ -122,7 +126,7 @@ func sayDestroyed(_ *Engine, g *group, f *Finding) bool {
 }
 
 // sayNoSYNACK is path-dead of connections that were never established.
-func (g *group) sayNoSYNACK(f *Finding) {
+func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	f.Title = fmt.Sprintf("%s could not connect to %s port %d: no answer to %s, given up after %s",
 		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "attempt", "attempts"), human.Duration(g.blocked.min))
 	if g.blocked.max > g.blocked.min*3/2 {
@@ -130,24 +134,12 @@ func (g *group) sayNoSYNACK(f *Finding) {
 	}
 	f.Title += " (SYN sent again and again)."
 	f.Advice = "A firewall or security group drops the SYN, the address is wrong, or the host is down: a host that is up and not filtered would have refused. If it is up, look whether the server's queue is full (ss -tln there, Recv-Q at Send-Q)."
+	if server := e.here(g); server != "" {
+		f.Advice = fmt.Sprintf("%s listens there, so that its accept queue was full, or a firewall rule of this host drops the SYN: ss -tln shows the queue (Recv-Q at Send-Q). Accept faster%s, or raise the backlog.", server, bracket(knobsOf(server).most))
+	}
 	if g.detail == model.CauseConnectCancelled.String() {
 		f.Advice += " The program's own time limit ended the attempts."
 	}
-}
-
-// sayRestartRace: requests met the closed connections of a server that went.
-func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
-	f.Numbers["requests_lost"] = whole(g.count)
-	how := "closed all that was idle at one moment"
-	if g.detail != "" {
-		how = "was told to end by " + g.detail + g.sender() + " and closed its connections"
-	} else if g.idle.max-g.idle.min >= time.Second {
-		how += fmt.Sprintf(", after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
-	}
-	f.Title = fmt.Sprintf("%s %s, and %s of %s came too late and %s %s.", g.who(), how,
-		plural(g.count, "request", "requests"), g.whom(), were(g.count), g.fate())
-	f.Advice = fmt.Sprintf("That is no timeout, but a reload, a restart or a scale-down of %s: let it announce the end to its clients first (Connection: close, GOAWAY), take it out of the load balancer before, and let %s try again on a new connection.", g.who(), g.whom())
-	return true
 }
 
 func sayRestart(_ *Engine, g *group, f *Finding) bool {
@@ -178,7 +170,7 @@ func (g *group) setBy() string {
 	if !g.key.passive {
 		setting = k.pool
 	}
-	if setting == "" || g.key.peer.IsValid() { // the peer's
+	if setting == "" || g.mute || g.key.peer.IsValid() { // the peer's; or another limit, for what was never asked or answered
 		return ""
 	}
 	return fmt.Sprintf(" %s sets it: %s.", g.key.process, setting)

@@ -3,15 +3,66 @@ package findings
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/model"
 )
 
+// cover finds groups that another finding says better: attempts to connect that were given up at
+// once, while others of the same peer and port were rejected; and SYNs without an answer to a
+// server of this host whose queue was full.
+func (e *Engine) cover() {
+	reject, given, dead := patternIndex("firewall-reject"), slices.IndexFunc(patterns, func(p Pattern) bool { return p.locked }), patternIndex("path-dead")
+	c := e.counted(acceptQueue...)
+	for _, g := range e.groups {
+		g.covered, g.also, g.alsoOf = false, 0, nil
+	}
+	for _, k := range e.sorted() {
+		g := e.groups[k]
+		switch int(k.pattern) {
+		case given:
+			for _, other := range e.sorted() {
+				if o := e.groups[other]; int(other.pattern) == reject && other.port == k.port && other.peer == k.peer {
+					g.covered, o.also, o.alsoOf = true, o.also+g.count, append(o.alsoOf, cmp.Or(k.process, "a process"))
+					break
+				}
+			}
+		case dead:
+			g.covered = c.n > 0 && near(c, g) && g.unconnected() && !k.passive && e.here(g) != ""
+		}
+	}
+}
+
+// unconnected: its connections were never established.
+func (g *group) unconnected() bool {
+	return g.detail == model.CauseConnectTimeout.String() || g.detail == model.CauseConnectCancelled.String()
+}
+
+// here returns the process of this host that listens where the connections of g went.
+func (e *Engine) here(g *group) string {
+	if !g.key.peer.IsLoopback() {
+		return ""
+	}
+	return e.listens(g.key.port)
+}
+
+// sorted are the keys of the groups, always in the same order.
+func (e *Engine) sorted() []key {
+	return slices.SortedFunc(maps.Keys(e.groups), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.process, b.process), cmp.Compare(a.port, b.port), a.peer.Compare(b.peer))
+	})
+}
+
+// acceptQueue are the counters of a full accept queue.
+var acceptQueue = []string{"TcpExtListenOverflows"}
+
 // overflows are full accept queues: the counters prove them, the clients' resets show
 // which clients were affected.
 func (e *Engine) overflows() (list []Finding) {
-	c := e.counted("TcpExtListenOverflows", "TcpExtTCPReqQFullDrop")
+	c := e.counted(acceptQueue...)
 	if c.n == 0 {
 		return nil
 	}
@@ -22,7 +73,14 @@ func (e *Engine) overflows() (list []Finding) {
 		Numbers:  map[string]int64{"overflows": whole(c.n), "drops": whole(e.counted("TcpExtListenDrops").n)},
 		Evidence: []string{}, Advice: p.Advice, Filter: p.Filter, rank: i,
 	}
-	for _, g := range e.groups {
+	var unanswered uint64
+	for _, k := range e.sorted() {
+		g := e.groups[k]
+		if g.covered && g.unconnected() {
+			unanswered += g.count
+			f.Process = cmp.Or(e.here(g), f.Process)
+			f.Evidence = append(f.Evidence, g.evidence...)
+		}
 		if int(g.key.pattern) != i || !near(c, g) {
 			continue
 		}
@@ -41,13 +99,26 @@ func (e *Engine) overflows() (list []Finding) {
 	if f.Count > 0 {
 		f.Title += fmt.Sprintf(", %s to %s reset before the first byte", plural(f.Count, "connection", "connections"), f.Peer)
 	}
+	if unanswered > 0 {
+		f.Numbers["never_connected"] = whole(unanswered)
+		f.Title += fmt.Sprintf(", %s to connect had no answer", plural(unanswered, "attempt", "attempts"))
+		f.Count += unanswered
+	}
 	f.Title += "."
+	if k := knobsOf(f.Process); k.most != "" || k.backlog != "" || k.workers != "" {
+		f.Advice += fmt.Sprintf(" %s sets them%s.", f.Process, bracket(joined(k.workers, k.most, k.backlog)))
+	}
 	e.complete(&f) // of the connections that met it
 	if f.Count == 0 {
 		f.Share = 0
 	}
 	f.Count = max(f.Count, c.n)
 	return append(list, f)
+}
+
+// joined are the settings that a program has.
+func joined(list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), ", ")
 }
 
 // listens returns the process that has accepted connections on a port, "" if none is known.

@@ -1,0 +1,106 @@
+package findings
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/model"
+)
+
+// What is said of requests that met a connection which their server had closed.
+
+func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
+	if g.atOnce() && (e.replaced(g, g.closed[1]) || g.oddTime()) {
+		f.ID = "process-restart"
+		if !e.replaced(g, g.closed[1]) {
+			f.Confidence = model.Inferred
+		}
+		return sayRestartRace(e, g, f)
+	}
+	f.Numbers["requests_lost"] = whole(g.count)
+	closer, sender := g.who(), g.whom()
+	if !g.key.passive {
+		closer, sender = g.whom(), g.who()
+		f.Confidence = model.Inferred
+	}
+	after := ""
+	if g.idle.n > 0 {
+		idle, usual := g.values.mode()
+		f.Numbers["idle_ns"] = int64(idle)
+		after = " after " + human.Duration(idle) + " of idleness"
+		f.Advice = fmt.Sprintf("Make %s give up idle connections sooner than %s%s, or let %s wait longer%s: the side that sends requests must have the shorter time.",
+			sender, human.Duration(idle), bracket(knobsOf(g.clientOf()).pool), closer, g.idleSetting(idle))
+		if usual*10 < g.idle.n*6 && g.idle.max > g.idle.min*3/2 {
+			after = fmt.Sprintf(" after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
+			f.Numbers["idle_ns"], f.Numbers["longest_ns"] = int64(g.idle.min), int64(g.idle.max)
+			f.Advice = fmt.Sprintf("The time differs, so that it is no plain timeout: %s closes what is idle when it runs short of connections%s, or by a limit of requests or of age. Raise that limit, let %s try again on a new connection, or keep fewer idle ones.",
+				closer, bracket(knobsOf(g.serverOf()).most), sender)
+		}
+		if idle < time.Second {
+			f.Advice += fmt.Sprintf(" So short a time is rarely set: is %s short of connections%s?", closer, bracket(knobsOf(g.serverOf()).most))
+		}
+	}
+	if g.atOnce() {
+		f.Advice += fmt.Sprintf(" All were closed at one moment: if %s was reloaded or restarted then, it was that%s.", closer, orBy(knobsOf(g.serverOf()).all))
+	}
+	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
+		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), g.fate())
+	return true
+}
+
+// idleSetting names the server's setting of an idle time, and whether it is the default.
+func (g *group) idleSetting(idle time.Duration) string {
+	knob := knobsOf(g.serverOf()).idle
+	if knob == "" {
+		return hint(idle, g.serverOf())
+	}
+	if hint(idle, g.serverOf()) != "" {
+		knob += "; " + human.Duration(idle) + " is its default"
+	}
+	return " (" + knob + ")"
+}
+
+// orBy adds what else closes all connections of a program at once.
+func orBy(how string) string {
+	if how == "" {
+		return ""
+	}
+	return ", or " + how
+}
+
+// atOnce: they began to end at one moment.
+func (g *group) atOnce() bool { return g.count >= few && g.closed[1].Sub(g.closed[0]) < slice }
+
+const (
+	// grid is what timeouts are multiples of, late how much later than that a timer of
+	// a connection may close it on a busy machine, early how much sooner, by the clock's jiffies.
+	grid  = 500 * time.Millisecond
+	late  = 100 * time.Millisecond
+	early = 20 * time.Millisecond
+)
+
+// oddTime: the server has an exact timer for each connection, and all had been idle for
+// one time that nobody sets.
+func (g *group) oddTime() bool {
+	over := g.idle.min % grid
+	return g.key.passive && knobsOf(g.key.process).exact && g.idle.n == g.count && over > late && over < grid-early
+}
+
+// sayRestartRace: requests met the closed connections of a server that went.
+func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
+	f.Numbers["requests_lost"] = whole(g.count)
+	how := "closed all that was idle at one moment"
+	k := knobsOf(g.key.process)
+	f.Advice = fmt.Sprintf("That is no timeout, but a reload, a restart or a scale-down of %s%s", g.who(), orBy(k.all))
+	if g.detail != "" {
+		how = "was told to end by " + g.detail + g.sender() + " and closed its connections"
+		f.Advice = fmt.Sprintf("That is no timeout: %s was told to end, by a reload, a restart, a scale-down%s", g.who(), orBy(k.all))
+	} else if g.idle.max-g.idle.min >= time.Second {
+		how += fmt.Sprintf(", after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
+	}
+	f.Title = fmt.Sprintf("%s %s, and %s of %s came too late and %s %s.", g.who(), how,
+		plural(g.count, "request", "requests"), g.whom(), were(g.count), g.fate())
+	f.Advice += fmt.Sprintf(". Let it announce the end to its clients first (Connection: close, GOAWAY), take it out of the load balancer before, and let %s try again on a new connection.", g.whom())
+	return true
+}
