@@ -102,7 +102,7 @@ func cancelledAtOnce(m *match) bool {
 // queryWaited: PgBouncer ended a session with an error, and the client read it at once.
 func queryWaited(m *match) bool {
 	x, o := m.end, m.other
-	if knobsOf(x.process).program != "pgbouncer" || !x.passive() || !leftBySelf(x) || x.later || x.told != 0 || x.sent < sessionLeast || !x.tookLeave() {
+	if !x.passive() || !leftBySelf(x) || x.later || x.told != 0 || x.sent < sessionLeast || !x.tookLeave() || knobsOf(x.process).program != "pgbouncer" {
 		return false
 	}
 	m.inferred, m.blocked = true, x.gap()

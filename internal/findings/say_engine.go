@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -20,15 +21,15 @@ func (e *Engine) cover() {
 	for _, g := range e.groups {
 		g.covered, g.also, g.alsoOf = false, 0, nil
 	}
-	for _, k := range e.sorted() {
-		g := e.groups[k]
+	rejects := map[netip.AddrPort]*group{}
+	for _, k := range e.sorted() { // rejected ones come first
+		g, to := e.groups[k], netip.AddrPortFrom(k.peer, k.port)
 		switch int(k.pattern) {
+		case reject:
+			rejects[to] = cmp.Or(rejects[to], g)
 		case given:
-			for _, other := range e.sorted() {
-				if o := e.groups[other]; int(other.pattern) == reject && other.port == k.port && other.peer == k.peer {
-					g.covered, o.also, o.alsoOf = true, o.also+g.count, append(o.alsoOf, cmp.Or(k.process, "a process"))
-					break
-				}
+			if o := rejects[to]; o != nil {
+				g.covered, o.also, o.alsoOf = true, o.also+g.count, append(o.alsoOf, cmp.Or(k.process, "a process"))
 			}
 		case dead:
 			g.covered = c.n > 0 && near(c, g) && g.unconnected() && !k.passive && e.here(g) != ""
