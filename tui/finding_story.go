@@ -72,7 +72,11 @@ func (t *findingStory) tell(s *screen) []string {
 		story.prose(safetext.Escape(f.Alike), nil)
 	}
 	story.heading("NUMBERS")
-	story.field("connections", f.countWord())
+	if f.Share > 0 {
+		story.field("connections", f.countWord())
+	} else { // of the kernel's counters
+		story.field("counted", f.countWord())
+	}
 	story.field("time", f.timeWord(s))
 	story.field("process", safetext.Escape(f.Process))
 	story.field("peer", safetext.Escape(f.Peer))
@@ -85,7 +89,9 @@ func (t *findingStory) tell(s *screen) []string {
 
 // evidence lists the ends that prove it.
 func (t *findingStory) evidence(s *screen, story *story) {
-	story.heading("EVIDENCE")
+	if len(t.finding.Evidence) > 0 {
+		story.heading("EVIDENCE")
+	}
 	for i := range t.ends {
 		story.line("  " + s.evidenceLine(&t.ends[i]))
 	}

@@ -51,6 +51,7 @@ type Engine struct {
 	services  map[service]*server
 	refusals  refusals
 	troubles  refusals
+	unheard   unheard
 	groups    map[key]*group
 	untracked uint64 // ends that found no free group
 	counters  overflow
@@ -161,6 +162,9 @@ func (e *Engine) inherit(x, before *end) {
 // ACK in LISTEN); it does so too for a connection that waited in vain to be accepted.
 func (e *Engine) stray(record *model.Record) {
 	reason := record.Teardown.TCP.RST.Reason
+	if record.Stray.Why == model.StrayNoListener {
+		e.unheard.add(record.Teardown.Network.Local.AddrPort())
+	}
 	if record.Stray.Why != model.StrayNotOurs || reason != "" && reason != "NO_SOCKET" && reason != "TCP_FLAGS" {
 		return
 	}

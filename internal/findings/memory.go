@@ -42,6 +42,22 @@ func (r *refusals) during(x *end) *refusal {
 	return nil
 }
 
+// unheard are addresses of this host at which its kernel found no listener.
+type unheard map[netip.AddrPort]struct{}
+
+const maxUnheard = 256
+
+func (u *unheard) add(a netip.AddrPort) {
+	if *u == nil {
+		*u = unheard{}
+	}
+	if len(*u) < maxUnheard {
+		(*u)[a] = struct{}{}
+	}
+}
+
+func (u unheard) has(a netip.AddrPort) bool { _, ok := u[a]; return ok }
+
 // overflow is what a namespace counted that no socket shows.
 type overflow map[string]*counter
 
@@ -49,6 +65,7 @@ type counter struct {
 	n           uint64
 	netns       uint32 // where it moved last
 	first, last model.Time
+	told        model.Time // the first line that has it; first is when the line before it was written
 }
 
 // maxCounters bounds the names.
@@ -62,13 +79,13 @@ func (e *Engine) count(c *model.Counters) {
 			if len(e.counters) >= maxCounters {
 				continue
 			}
-			had = &counter{first: begin}
+			had = &counter{first: begin, told: c.Time}
 			e.counters[short(name)] = had
 		}
 		had.n += n
 		had.netns = c.Network.NetNS
 		had.last = max(had.last, c.Time)
-		had.first = min(had.first, begin)
+		had.first, had.told = min(had.first, begin), min(had.told, c.Time)
 	}
 }
 
@@ -80,6 +97,9 @@ func (e *Engine) counted(names ...string) (sum counter) {
 			sum.last, sum.netns = max(sum.last, c.last), c.netns
 			if sum.first == 0 || c.first < sum.first {
 				sum.first = c.first
+			}
+			if sum.told == 0 || c.told < sum.told {
+				sum.told = c.told
 			}
 		}
 	}

@@ -247,6 +247,9 @@ func sayRefused(e *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s was refused by %v %s, every %s on average: nobody listens there",
 		cmp.Or(g.key.process, "a process"), g.detailPeer, times(g.count), human.Duration(every))
 	switch server := e.here(g); {
+	case server == "" && !e.unheard.has(g.detailPeer):
+		f.Title += ", or a firewall rejects"
+		f.Advice += " If something listens there (ss -tln on that host), look for a firewall's REJECT with tcp-reset, there and on the way."
 	case server == "":
 	case g.key.peer.Is6():
 		f.Harm = Low
@@ -270,7 +273,7 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 
 func sayAborted(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["undelivered_bytes"] = whole(g.bytes)
-	f.Title = fmt.Sprintf("%s ends %s of %s by RST: it set SO_LINGER {1,0} and closed", g.who(), plural(g.count, "connection", "connections"), g.whom())
+	f.Title = fmt.Sprintf("%s ended %s with %s by RST: it set SO_LINGER {1,0} and closed", g.who(), plural(g.count, "connection", "connections"), g.whom())
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", and %s that it had sent was thrown away", human.Bytes(g.bytes))
 	}

@@ -70,16 +70,17 @@ func (e *Engine) overflows() (list []Finding) {
 	i := patternIndex("accept-queue-overflow")
 	p := &patterns[i]
 	f := Finding{
-		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, First: c.first, Last: c.last,
+		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, First: c.told, Last: c.last, // the line before it may be minutes old
 		Numbers:  map[string]int64{"overflows": whole(c.n), "drops": whole(e.counted("TcpExtListenDrops").n)},
 		Evidence: []string{}, Advice: p.Advice, Filter: p.Filter, rank: i,
 	}
 	var unanswered uint64
+	var port uint16 // of the listener
 	for _, k := range e.sorted() {
 		g := e.groups[k]
 		if g.covered && g.unconnected() {
 			unanswered += g.count
-			f.Process = cmp.Or(e.here(g), f.Process)
+			f.Process, port = cmp.Or(e.here(g), f.Process), k.port
 			f.Evidence = append(f.Evidence, g.evidence...)
 		}
 		if int(g.key.pattern) != i || !near(c, g) {
@@ -97,6 +98,9 @@ func (e *Engine) overflows() (list []Finding) {
 	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
 	f.Numbers["clients_reset"] = whole(f.Count)
 	f.Title = fmt.Sprintf("The accept queue of %s was full: %s counted", cmp.Or(f.Process, "a listener"), plural(c.n, "overflow", "overflows"))
+	if port != 0 && f.Count == 0 {
+		f.Title = strings.Replace(f.Title, " was full", fmt.Sprintf(" (port %d) was full", port), 1)
+	}
 	if f.Count > 0 {
 		f.Title += fmt.Sprintf(", %s to %s reset before the first byte", plural(f.Count, "connection", "connections"), f.Peer)
 	}
@@ -109,11 +113,10 @@ func (e *Engine) overflows() (list []Finding) {
 	if k := knobsOf(f.Process); k.most != "" || k.backlog != "" || k.workers != "" {
 		f.Advice += fmt.Sprintf(" %s sets them%s.", f.Process, bracket(joined(k.workers, k.most, k.backlog)))
 	}
-	e.complete(&f) // of the connections that met it
-	if f.Count == 0 {
-		f.Share = 0
+	e.complete(&f)    // of the connections that met it
+	if f.Count == 0 { // no connection is known to have met it
+		f.Count, f.Share = c.n, 0
 	}
-	f.Count = max(f.Count, c.n)
 	return append(list, f)
 }
 

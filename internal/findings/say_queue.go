@@ -20,7 +20,7 @@ func (e *Engine) flooded() (list []Finding) {
 	p := &patterns[i]
 	done, failed := e.counted("TcpExtSyncookiesRecv").n, e.counted("TcpExtSyncookiesFailed").n
 	f := Finding{
-		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, Count: c.n, First: c.first, Last: c.last, Process: e.onlyServer(c.netns),
+		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, Count: c.n, First: c.told, Last: c.last, Process: e.onlyServer(c.netns),
 		Numbers:  map[string]int64{"full": whole(c.n), "cookies_completed": whole(done), "cookies_failed": whole(failed)},
 		Evidence: []string{}, Advice: p.Advice, rank: i,
 	}

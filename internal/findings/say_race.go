@@ -42,7 +42,7 @@ func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
 		}
 	}
 	if g.atOnce() {
-		f.Advice += fmt.Sprintf(" All were closed at one moment: if %s was reloaded or restarted then, it was that%s.", closer, orBy(knobsOf(g.serverOf()).all))
+		f.Advice += fmt.Sprintf(" All were closed at the same moment: a reload or restart of %s%s would explain that too.", closer, orBy(knobsOf(g.serverOf()).all))
 	}
 	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
 		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), g.fate())

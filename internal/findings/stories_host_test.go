@@ -29,7 +29,7 @@ var hosts = []story{
 			s.counts(4*sec, map[string]uint64{"TcpExtListenOverflows": 3, "TcpExtListenDrops": 3})
 		},
 		[]string{"accept-queue-overflow"},
-		[]string{"The accept queue of haproxy was full: 3 overflows counted, 3 attempts to connect had no answer"},
+		[]string{"The accept queue of haproxy (port 8080) was full: 3 overflows counted, 3 attempts to connect had no answer"},
 	},
 	{
 		"the same without counters", // haproxy was seen to accept there

@@ -116,7 +116,7 @@ var paths = []Pattern{
 		Name: "refused-loop", Title: "Refused again and again", Harm: Medium,
 		When:     "one process was refused by one peer and port at least 3 times",
 		Evidence: "cause refused, the times between them",
-		Advice:   "Start what should listen there, or correct address and port; and let the client wait longer after each failure (exponential back-off with jitter).",
+		Advice:   "Start what should listen there, or correct the address or port; and make the client back off after failures (exponential back-off with jitter).",
 		Alike:    "firewall-reject: ICMP answered, not RST", Confidence: "certain",
 		Filter: `cause == "refused"`,
 		match:  refused, causes: only(model.CauseRefused), byPeer: true, least: 3, say: sayRefused,
@@ -143,7 +143,7 @@ var paths = []Pattern{
 		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Low,
 		When:   "the same of a client, at least 3 times after it had its answers",
 		Filter: `cause == "linger-zero" && tcp.role == "active"`,
-		Advice: "It loses nothing that the client wants, and the server counts resets by its peer. A client that closes in good order keeps its port in TIME_WAIT for 60 s: use keep-alive instead of a reset for each request.",
+		Advice: "The client loses nothing, but the server sees each as a reset by its peer. It is done to keep ports out of TIME_WAIT (60 s after an orderly close): reuse connections (keep-alive) instead.",
 		match:  abortedByClient, causes: only(model.CauseLingerZero), least: 3, say: sayAborted,
 	},
 	{

@@ -63,7 +63,7 @@ func (r *Report) lossNote() string {
 // Lines returns the finding as text: what it is and since when, the sentence, the
 // advice, and where its ends are.
 func (f *Finding) Lines(n int, o TextOptions) []string {
-	lines := []string{cutTo(fmt.Sprintf("%d. %s: %s%s  %s", n, f.ID, f.Harm, f.doubt(), f.when(o.Zone)), o.Width)}
+	lines := []string{cutTo(fmt.Sprintf("%d. %s: %s%s  %s", n, f.ID, f.Harm, f.doubt(), f.When(o.Zone)), o.Width)}
 	most := 2
 	if o.Whole {
 		most = len(f.Title) + len(f.Advice) // as many as there are
@@ -92,8 +92,8 @@ func (f *Finding) doubt() string {
 	return ""
 }
 
-// when says how many, since when and whether it goes on.
-func (f *Finding) when(zone *time.Location) string {
+// When says how many, since when and whether it goes on.
+func (f *Finding) When(zone *time.Location) string {
 	if zone == nil {
 		zone = time.UTC
 	}

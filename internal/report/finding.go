@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/closetrace/closetrace/internal/findings"
-	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
 )
 
@@ -32,7 +31,7 @@ func (p *page) findings(e *findings.Engine) {
 		}
 		row := finding{
 			ID: f.ID, Harm: f.Harm.String(), Sentence: safetext.Escape(f.Title), Advice: safetext.Escape(f.Advice), Filter: safetext.Escape(f.Filter),
-			Words: fmt.Sprintf("%s, %v, %s (%s %% of connections), %s - %s UTC", f.Harm, f.Confidence, human.Count(f.Count), human.Percent(f.Share, 1), stamp(f.First), stamp(f.Last)),
+			Words: fmt.Sprintf("%s, %v, %s UTC", f.Harm, f.Confidence, f.When(nil)),
 		}
 		for _, id := range f.Evidence {
 			id = safetext.Escape(id)
