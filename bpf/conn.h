@@ -19,6 +19,17 @@ static __always_inline bool fin_was_sent(__u32 state)
 	return sends_fin(state) || state == TCP_FIN_WAIT2;
 }
 
+/*
+ * The same byte. The verifier does not know any more what it is, by the way through a part
+ * of a stack slot, and goes through what follows once and not for each value.
+ */
+static __always_inline __u8 forgotten(__u8 byte)
+{
+	volatile __u64 slot = (__u64)byte << 8;
+
+	return ((volatile __u8 *)&slot)[1];
+}
+
 /* A message before its fields are filled in: no byte of the stack leaks. */
 static __always_inline void clear(void *message, __u64 size)
 {
@@ -109,7 +120,7 @@ static __always_inline bool may_be_wanted(bool typed, struct sock *sk)
 	peer_port = bpf_ntohs(GET(typed, sk, __sk_common.skc_dport));
 	if (!peer_port)
 		return true;
-	local_port = bpf_ntohs(BPF_CORE_READ(tp, inet_conn.icsk_inet.inet_sport));
+	local_port = bpf_ntohs(READ(tp, inet_conn.icsk_inet.inet_sport));
 	if (local_port && filter_port && local_port != filter_port && peer_port != filter_port)
 		return false;
 	family = GET(typed, sk, __sk_common.skc_family);
@@ -232,8 +243,7 @@ static __always_inline void close_begins(bool typed, struct end *conn, struct tc
 	conn->close_began = bpf_ktime_get_ns();
 	if (!(conn->flags & FLAG_TUPLE))
 		read_tuple(typed, conn, tp);
-	learn_owner(conn, SOURCE_CLOSER);
-	settle_fork(conn, SOURCE_CLOSER);
+	settle_owner(conn, SOURCE_CLOSER);
 	read_linger(typed, conn, sk);
 	read_send_queue(typed, conn, tp, state);
 	conn->unread = unread_of(typed, tp);
@@ -245,7 +255,7 @@ static __always_inline void close_begins(bool typed, struct end *conn, struct tc
 		(!conn->linger ? 0 : conn->lingertime ? CLOSE_LINGERS : CLOSE_LINGER_ZERO);
 	if (state == TCP_FIN_WAIT2 && GET(typed, tp, linger2) < 0)
 		marks |= CLOSE_NO_FIN_WAIT;
-	does = on_close[(state & 0xf) * CLOSE_MARKS + marks];
+	does = on_close[(state * CLOSE_MARKS + forgotten(marks)) % sizeof(on_close)];
 	if (!fin_was_sent(state) || does)
 		set_closer(conn, CALL_CLOSE);
 	if (flags_of(current_task()) & PF_EXITING)
@@ -289,7 +299,7 @@ static __always_inline void read_end(struct end *conn, struct tcp_sock *tp, __u3
 
 	conn->ended = bpf_ktime_get_ns();
 	conn->last = old;
-	conn->holder = holder_of(sk);
+	conn->holder = holder_at(conn->sock);
 	conn->shutdown = LOAD(sk, sk_shutdown);
 	conn->error = LOAD(sk, sk_err) ?: conn->reported;
 	conn->soft_error = LOAD(sk, sk_err_soft);

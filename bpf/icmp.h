@@ -60,12 +60,12 @@ static __always_inline void *after_ipv4(unsigned char *header, __u8 *protocol)
 /* tcp_v4_err(skb, info): the data is what the error quotes, the headers its own. */
 static __always_inline void quoted_ipv4(struct sk_buff *skb)
 {
-	unsigned char *icmp = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
+	unsigned char *icmp = READ(skb, head) + READ(skb, transport_header);
 	__u8 protocol, kind[2];
 
 	if (bpf_probe_read_kernel(kind, sizeof(kind), icmp))
 		return;
-	icmp_about(skb, after_ipv4(BPF_CORE_READ(skb, data), &protocol), kind[0], kind[1]);
+	icmp_about(skb, after_ipv4(READ(skb, data), &protocol), kind[0], kind[1]);
 }
 
 /* The error of an attempt that its application has ended. */
@@ -90,7 +90,7 @@ static __always_inline void read_icmp(struct end *conn, struct tcp_sock *tp)
 TRACEPOINT("icmp_send")
 int BPF_PROG(icmp_send, struct sk_buff *skb, int type, int code)
 {
-	unsigned char *header = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	unsigned char *header = READ(skb, head) + READ(skb, network_header);
 	__u8 protocol = 0;
 	void *segment = after_ipv4(header, &protocol);
 

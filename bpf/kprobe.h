@@ -62,7 +62,7 @@ int BPF_KPROBE(kprobe_v4_err, struct sk_buff *skb)
 SEC("kprobe/tcp_v6_err")
 int BPF_KPROBE(kprobe_v6_err, struct sk_buff *skb, void *opt, __u8 type, __u8 code, int offset)
 {
-	icmp_about(skb, BPF_CORE_READ(skb, data) + offset, type, code);
+	icmp_about(skb, READ(skb, data) + offset, type, code);
 	return 0;
 }
 

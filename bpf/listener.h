@@ -59,10 +59,10 @@ static __always_inline void remember_accept(const struct end *conn)
 /* Nothing was read of what came, and nothing was written. */
 static __always_inline bool untouched(struct tcp_sock *tp)
 {
-	__u32 unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+	__u32 unread = READ(tp, rcv_nxt) - READ(tp, copied_seq);
 
-	return unread == (__u32)BPF_CORE_READ(tp, bytes_received) && !BPF_CORE_READ(tp, bytes_acked) &&
-	       BPF_CORE_READ(tp, write_seq) == BPF_CORE_READ(tp, snd_una);
+	return unread == (__u32)READ(tp, bytes_received) && !READ(tp, bytes_acked) &&
+	       READ(tp, write_seq) == READ(tp, snd_una);
 }
 
 /*

@@ -91,10 +91,10 @@ static __always_inline void reset_by(bool typed, struct sock *sk, struct sk_buff
 	conn = adopt(typed, sk, state);
 	if (!conn)
 		return;
-	if (BPF_CORE_READ(skb, skb_iif) == LOOPBACK_IFINDEX && peer_elsewhere(sk))
+	if (READ(skb, skb_iif) == LOOPBACK_IFINDEX && peer_elsewhere(sk))
 		conn->flags |= FLAG_RST_HERE;
-	header = BPF_CORE_READ(skb, head);
-	header += BPF_CORE_READ(skb, transport_header);
+	header = READ(skb, head);
+	header += READ(skb, transport_header);
 	if (bpf_probe_read_kernel(&flags, sizeof(flags), header + TCP_FLAGS))
 		return;
 	conn->flags |= FLAG_RST_FLAG_SEEN;

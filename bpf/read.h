@@ -22,40 +22,46 @@ static __always_inline bool file_is_dead(struct file *file)
 	if (bpf_core_field_exists(((struct file___ref *)0)->f_ref)) {
 		struct file___ref *f = (void *)file;
 		/* include/linux/file_ref.h: FILE_REF_RELEASED and above are dead. */
-		return (__u64)BPF_CORE_READ(f, f_ref.refcnt.counter) >= 0xc000000000000000ULL;
+		return (__u64)READ(f, f_ref.refcnt.counter) >= 0xc000000000000000ULL;
 	}
 	struct file___count *f = (void *)file;
-	return BPF_CORE_READ(f, f_count.counter) == 0;
+	return READ(f, f_count.counter) == 0;
 }
 
 static __always_inline __u8 holder_of(struct sock *sk)
 {
-	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+	struct socket *socket = READ(sk, sk_socket);
 	struct file *file;
 
 	if (!socket)
 		return HOLDER_NONE;
-	file = BPF_CORE_READ(socket, file);
+	file = READ(socket, file);
 	if (!file)
 		return HOLDER_KERNEL;
 	return file_is_dead(file) ? HOLDER_CLOSING : HOLDER_OPEN;
 }
 
+/* A global function: the verifier goes through it once, and not for each state there is. */
+__noinline __u8 holder_at(__u64 sock)
+{
+	return holder_of((struct sock *)sock);
+}
+
 static __always_inline __u32 netns_of(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	return READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
 static __always_inline __u32 netns_of_segment(struct sk_buff *skb)
 {
-	struct net_device *dev = BPF_CORE_READ(skb, dev);
+	struct net_device *dev = READ(skb, dev);
 	struct dst_entry *dst;
 
 	if (!dev) {
-		dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL); /* SKB_DST_NOREF */
-		dev = BPF_CORE_READ(dst, dev);
+		dst = (void *)(READ(skb, _skb_refdst) & ~1UL); /* SKB_DST_NOREF */
+		dev = READ(dst, dev);
 	}
-	return BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	return READ(dev, nd_net.net, ns.inum);
 }
 
 /* The verifier sees only one of the two: typed_task is a constant for it. */
@@ -71,18 +77,18 @@ static __always_inline __u32 flags_of(struct task_struct *task)
 
 static __always_inline void read_leader(struct owner *owner, struct task_struct *task)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *leader = READ(task, group_leader);
 
-	owner->start = BPF_CORE_READ(leader, start_boottime);
+	owner->start = READ(leader, start_boottime);
 	bpf_core_read(owner->comm, sizeof(owner->comm), &leader->comm);
 }
 
 static __always_inline void read_owner(struct owner *owner, struct task_struct *task)
 {
 	read_leader(owner, task);
-	owner->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	owner->tgid = BPF_CORE_READ(task, tgid);
-	owner->uid = BPF_CORE_READ(task, cred, uid.val);
+	owner->cgroup = READ(task, cgroups, dfl_cgrp, kn, id);
+	owner->tgid = READ(task, tgid);
+	owner->uid = READ(task, cred, uid.val);
 	owner->execs = execs[owner->tgid % EXECS];
 }
 
@@ -118,21 +124,20 @@ static __always_inline void learn_owner(struct end *conn, __u8 source)
 }
 
 /*
- * A process is seen with the socket that the acceptor's child is thought to own:
- * the child proves it, the acceptor disproves it.
+ * A process is seen with the socket. One that its acceptor's child is thought to own: the
+ * child proves it, the acceptor disproves it.
  */
-static __always_inline void settle_fork(struct end *conn, __u8 source)
+static __always_inline void settle_owner(struct end *conn, __u8 source)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-	if (conn->source != SOURCE_FORK)
-		return;
-	if (tgid == conn->owner.tgid)
-		set_owner(conn, source);
-	if (tgid == conn->acceptor) {
-		set_owner(conn, SOURCE_ACCEPT);
+	if (conn->source == SOURCE_FORK && tgid == conn->acceptor) {
 		conn->acceptor = 0;
+		source = SOURCE_ACCEPT;
+	} else if (!guessed(conn) && (conn->source != SOURCE_FORK || tgid != conn->owner.tgid)) {
+		return;
 	}
+	set_owner(conn, source);
 }
 
 static __always_inline void set_closer(struct end *conn, __u8 call)
@@ -151,7 +156,7 @@ static __always_inline void set_closer(struct end *conn, __u8 call)
 		conn->call = CALL_EXIT;
 		conn->signal = GET(typed_task, task, exit_code) & 0x7f;
 		/* Which thread drops the descriptors last is chance. */
-		named = BPF_CORE_READ(task, group_leader);
+		named = READ(task, group_leader);
 	}
 	bpf_core_read(conn->closer.comm, sizeof(conn->closer.comm), &named->comm);
 }
@@ -192,12 +197,11 @@ struct inet_timewait_death_row___count {
 /*
  * inet_twsk_alloc() makes no TIME_WAIT beyond tcp_max_tw_buckets, and
  * tcp_time_wait() then only ends the connection. Afterwards the last that was made
- * looks the same. The pointer is typed, too: every second end comes here, and
- * probes took 100 ns.
+ * looks the same.
  */
 static __always_inline bool time_waits_full(struct sock *sk)
 {
-	struct net *net = LOAD(sk, __sk_common.skc_net.net);
+	struct net *net = POINTER(TYPED, sk, __sk_common.skc_net.net);
 	struct inet_timewait_death_row___count *old;
 	int count;
 
@@ -218,10 +222,10 @@ static __always_inline bool time_waits_full(struct sock *sk)
 static __always_inline bool peer_elsewhere(struct sock *sk)
 {
 	struct tcp_sock *tp = (void *)sk;
-	int leaves_by = BPF_CORE_READ(sk, sk_dst_cache, dev, ifindex);
+	int leaves_by = READ(sk, sk_dst_cache, dev, ifindex);
 
 	return leaves_by && leaves_by != LOOPBACK_IFINDEX &&
-	       BPF_CORE_READ(tp, rx_opt.mss_clamp) < 0x8000;
+	       READ(tp, rx_opt.mss_clamp) < 0x8000;
 }
 
 /* Up to 5.16; sk_rx_dst_ifindex since (0c0a5ef809f9). */
@@ -235,8 +239,8 @@ static __always_inline int came_by(struct sock *sk)
 	struct inet_sock___rx *inet = (void *)sk;
 
 	if (bpf_core_field_exists(sk->sk_rx_dst_ifindex))
-		return BPF_CORE_READ(sk, sk_rx_dst_ifindex);
+		return READ(sk, sk_rx_dst_ifindex);
 	if (bpf_core_field_exists(inet->rx_dst_ifindex))
-		return BPF_CORE_READ(inet, rx_dst_ifindex);
+		return READ(inet, rx_dst_ifindex);
 	return 0;
 }

@@ -10,7 +10,7 @@ static __always_inline bool syn_unsent(struct tcp_sock *tp)
 	if (!bpf_core_field_exists(tp->tsorted_sent_queue))
 		return false;
 	sent = __builtin_preserve_access_index(&tp->tsorted_sent_queue);
-	return BPF_CORE_READ(sent, next) == sent;
+	return READ(sent, next) == sent;
 }
 
 /*
@@ -49,7 +49,7 @@ static __always_inline bool made_here(const struct end *conn, struct sock *sk, _
 		return false;
 	if (state == TCP_SYN_SENT)
 		return syn_unsent(tp);
-	if (open && BPF_CORE_READ(sk, sk_rx_dst) && peer_elsewhere(sk))
+	if (open && READ(sk, sk_rx_dst) && peer_elsewhere(sk))
 		return came_by(sk) == LOOPBACK_IFINDEX;
 	if (!window_open(tp) || GET_BITS(TYPED, tp, rx_opt.saw_tstamp))
 		return false;
@@ -84,13 +84,13 @@ int BPF_PROG(receive_reset, struct sock *sk)
 
 static __always_inline unsigned char *tcp_header(struct sk_buff *skb)
 {
-	return BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
+	return READ(skb, head) + READ(skb, transport_header);
 }
 
 /* The tuple of a received segment, as this host sees it. */
 static __always_inline bool read_segment(struct later *later, struct sk_buff *skb)
 {
-	unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	unsigned char *ip = READ(skb, head) + READ(skb, network_header);
 	unsigned char *tcp = tcp_header(skb);
 	__be16 ports[2] = {};
 	__u8 version = 0;
@@ -141,9 +141,9 @@ static __always_inline void emit_minisock(struct sock *sk, __u32 message, __u8 r
 
 	clear(&later, sizeof(later));
 	later.reason = reason;
-	later.family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	later.local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	later.peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	later.family = READ(sk, __sk_common.skc_family);
+	later.local_port = READ(sk, __sk_common.skc_num);
+	later.peer_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
 	later.netns = netns_of(sk);
 	read_addresses(false, sk, later.local, later.peer, later.family);
 	if (!wanted_address(later.netns, later.local_port, later.peer_port) ||
@@ -166,13 +166,13 @@ static __always_inline void minisock_receives(struct sock *sk, struct sk_buff *s
 	__be32 seq = 0;
 	__u8 flags = 0;
 
-	if (BPF_CORE_READ(tw, tw_sk.tw_substate) != TCP_FIN_WAIT2 ||
+	if (READ(tw, tw_sk.tw_substate) != TCP_FIN_WAIT2 ||
 	    bpf_probe_read_kernel(&flags, sizeof(flags), tcp + TCP_FLAGS) ||
 	    !(flags & TCP_FLAG_RST) || !live ||
 	    bpf_probe_read_kernel(&seq, sizeof(seq), tcp + TCP_SEQUENCE))
 		return;
-	offset = bpf_ntohl(seq) - BPF_CORE_READ(sk, __sk_common.skc_tw_rcv_nxt);
-	if (offset && offset >= BPF_CORE_READ(tw, tw_rcv_wnd)) /* tcp_in_window() */
+	offset = bpf_ntohl(seq) - READ(sk, __sk_common.skc_tw_rcv_nxt);
+	if (offset && offset >= READ(tw, tw_rcv_wnd)) /* tcp_in_window() */
 		return;
 	emit_minisock(sk, MESSAGE_RESET_GOT_TW, 0);
 }
@@ -185,7 +185,7 @@ static __always_inline void function_sends_reset(struct sock *sk, struct sk_buff
 {
 	if (!sk)
 		stray_reset(NULL, skb, 0);
-	else if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_TIME_WAIT && live)
+	else if (READ(sk, __sk_common.skc_state) == TCP_TIME_WAIT && live)
 		emit_minisock(sk, MESSAGE_RESET_TW, 0);
 }
 
@@ -199,9 +199,9 @@ static __always_inline void tell_given_up(struct sock *sk, struct later *later)
 
 	if (!count_ordinary)
 		return;
-	later->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	later->local_port = bpf_ntohs(BPF_CORE_READ(tp, inet_conn.icsk_inet.inet_sport));
-	later->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	later->family = READ(sk, __sk_common.skc_family);
+	later->local_port = bpf_ntohs(READ(tp, inet_conn.icsk_inet.inet_sport));
+	later->peer_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
 	read_addresses(false, sk, later->local, later->peer, later->family);
 	tell(later);
 }
@@ -223,7 +223,7 @@ int send_reset(struct bpf_raw_tracepoint_args *ctx)
 	__u32 flags;
 
 	if (sk)
-		state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		state = READ(sk, __sk_common.skc_state);
 	if (state == TCP_NEW_SYN_RECV || (state == TCP_LISTEN && !reply))
 		return 0;
 	if (copy_did(state == TCP_LISTEN ? (void *)skb : (void *)sk, 0xff00 | reply))

@@ -68,17 +68,15 @@ static __always_inline void attribute(struct end *conn, struct sock *sk, struct 
 		return;
 	if (!owned) {
 		if (new == TCP_CLOSE && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) &&
-		    holder_of(sk) == HOLDER_NONE && !is_subflow(tp))
+		    holder_at(conn->sock) == HOLDER_NONE && !is_subflow(tp))
 			stopped_listener(conn);
 		return;
 	}
 	if (new == TCP_ESTABLISHED && LOAD(sk, sk_shutdown) != 3 && !guessed(conn))
 		return; /* nothing to learn */
-	holder = holder_of(sk);
-	if (holder == HOLDER_OPEN) {
-		learn_owner(conn, SOURCE_USE);
-		settle_fork(conn, SOURCE_USE);
-	}
+	holder = holder_at(conn->sock);
+	if (holder == HOLDER_OPEN)
+		settle_owner(conn, SOURCE_USE);
 	if (LOAD(sk, sk_shutdown) == 3 && (holder == HOLDER_CLOSING || holder == HOLDER_KERNEL))
 		close_begins(TYPED, conn, tp, old);
 	else if (holder == HOLDER_OPEN && sends_fin(new) && new != old && new != TCP_CLOSING)

@@ -21,7 +21,7 @@ static __always_inline __u32 stalled_ms(bool typed, struct tcp_sock *tp)
 	if (!stamp || !GET(typed, tp, inet_conn.icsk_retransmits) ||
 	    GET(typed, tp, write_seq) == GET(typed, tp, snd_una))
 		return 0;
-	if (bpf_core_field_exists(tp->tcp_usec_ts) && BPF_CORE_READ_BITFIELD_PROBED(tp, tcp_usec_ts))
+	if (bpf_core_field_exists(tp->tcp_usec_ts) && GET_BITS(typed, tp, tcp_usec_ts))
 		return ((__u32)(now / 1000) - stamp) / 1000;
 	return (__u32)(now / 1000000) - stamp;
 }
@@ -39,11 +39,11 @@ static __always_inline __u32 under_way_ms(struct tcp_sock *tp)
 	if (!bpf_core_field_exists(tp->tsorted_sent_queue))
 		return 0;
 	sent = __builtin_preserve_access_index(&tp->tsorted_sent_queue);
-	first = BPF_CORE_READ(sent, next);
+	first = READ(sent, next);
 	if (first == sent)
 		return 0;
 	skb = (void *)first - bpf_core_field_offset(struct sk_buff, tcp_tsorted_anchor);
-	stamp = BPF_CORE_READ(skb, skb_mstamp_ns);
+	stamp = READ(skb, skb_mstamp_ns);
 	return (bpf_ktime_get_ns() - stamp) / 1000000 ?: 1;
 }
 

@@ -32,21 +32,33 @@ struct {
 } tenants SEC(".maps");
 
 /*
+ * Who made the outermost user namespace around one of root's. A global function: the
+ * verifier goes through its loop once, and not for each state there is.
+ */
+__noinline __u32 outermost_maker(__u64 address)
+{
+	struct user_namespace *ns = (void *)address;
+	int level = READ(ns, level);
+
+	for (int i = 0; i < 32 && level > 1; i++) { /* create_user_ns() */
+		ns = READ(ns, parent);
+		level = READ(ns, level);
+	}
+	return READ(ns, owner.val);
+}
+
+/*
  * Who made the outermost of a namespace's user namespaces: any user may make network
  * namespaces inside his own, as many as he wants. 0: root did, or there is none.
  */
 static __always_inline __u32 maker_of(bool typed, struct net *net)
 {
-	struct user_namespace *ns = GET(typed, net, user_ns);
-	int level = GET(typed, ns, level);
+	struct user_namespace *ns = POINTER(typed, net, user_ns);
 
-	if (!level)
+	if (!GET(typed, ns, level))
 		return 0;
-	for (int i = 0; i < 32 && level > 1; i++) { /* create_user_ns() */
-		ns = BPF_CORE_READ(ns, parent);
-		level = BPF_CORE_READ(ns, level);
-	}
-	return BPF_CORE_READ(ns, owner.val);
+	ns = BPF_CORE_READ(net, user_ns); /* an address, without its type */
+	return outermost_maker((__u64)ns);
 }
 
 /* Root lends users uids by the 65,536 (subuid(5)): each such range is one user's. */
@@ -55,10 +67,9 @@ static __always_inline __u32 lender(__u32 uid)
 	return uid < 0x10000 ? uid : uid & 0xffff0000;
 }
 
-/* Typed, the pointers too: every connection comes here. */
 static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns)
 {
-	struct net *net = GET(typed, sk, __sk_common.skc_net.net);
+	struct net *net = POINTER(typed, sk, __sk_common.skc_net.net);
 	__u32 maker = maker_of(typed, net);
 
 	*netns = GET(typed, net, ns.inum);
