@@ -39,16 +39,16 @@ func (t tuple) reversed() tuple {
 // mate returns the other end of the connection of e, or nil. It is looked up when e is
 // delivered, so that late messages count.
 func (t *recent) mate(e *ended) *ended {
-	number := t.mates[e.hash%recentMax]
+	place := t.mates[e.hash%recentMax]
 	for range 64 { // tuples made to collide must not cost more
-		o := t.at(number)
+		o := t.at(place)
 		if o == nil {
 			return nil
 		}
 		if o != e && o.hash == e.hash && areMates(&e.end, &o.end) {
 			return o
 		}
-		number = o.mated
+		place = o.mated
 	}
 	return nil
 }

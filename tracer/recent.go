@@ -27,9 +27,9 @@ const (
 // from which the oldest is deleted.
 type recent struct {
 	seed  maphash.Seed
-	heads []uint64 // by the tuple's hash: the number of the last one, counted from 1
-	mates []uint64 // the same by what both ends of a connection have in common
-	socks []uint64 // the same by the socket's address, of ends that are held
+	heads []uint32 // by the tuple's hash: the place of the last one
+	mates []uint32 // the same by what both ends of a connection have in common
+	socks []uint32 // the same by the socket's address, of ends that are held
 	ring  []*ended
 	count uint64 // added so far
 	// fresh were never used; free were pushed out of the ring while they were held.
@@ -44,17 +44,17 @@ type recent struct {
 // remembered. It has no pointers, so that the garbage collector need not scan what is
 // remembered.
 type ended struct {
-	end   bpf.TraceEnd
-	id    uint64
-	place uint64
-	prev  uint64 // number of the one before it with the same hash
-	// hash is what its other end has too; mated is the one before it with that.
-	hash, mated uint64
-	below       uint64 // the held one before it in the chain of sockets
-	held        bool   // not delivered yet
-	waited      bool   // its close() did
-	open        bool   // its other end was found open
-	gap         bool   // events were lost around the end
+	end    bpf.TraceEnd
+	id     uint64
+	hash   uint64 // of what its other end has too
+	place  uint32 // its number, counted from 1, modulo 2^32, which the ring's length divides
+	prev   uint32 // place of the one before it with the same hash of its tuple
+	mated  uint32 // place of the one before it with the same hash
+	below  uint32 // place of the held one before it in the chain of sockets
+	held   bool   // not delivered yet
+	waited bool   // its close() did
+	open   bool   // its other end was found open
+	gap    bool   // events were lost around the end
 	// timeWait: a reset of its TIME_WAIT is still to be reported.
 	timeWait bool
 	// cause is what whoever took the event judged; unknown if it was not delivered.
@@ -90,11 +90,11 @@ func mapped(b *[16]byte) [16]byte {
 func newRecent() recent {
 	return recent{
 		seed: maphash.MakeSeed(), memory: newRemembered(), ring: make([]*ended, recentMax), pushed: map[uint64]*ended{},
-		heads: make([]uint64, recentMax), mates: make([]uint64, recentMax), socks: make([]uint64, recentMax),
+		heads: make([]uint32, recentMax), mates: make([]uint32, recentMax), socks: make([]uint32, recentMax),
 	}
 }
 
-func (t *recent) head(n tuple) *uint64 {
+func (t *recent) head(n tuple) *uint32 {
 	return &t.heads[maphash.Comparable(t.seed, n)%recentMax]
 }
 
@@ -111,7 +111,7 @@ func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
 	}
 	entry := *slot
 	t.count++
-	entry.end, entry.id, entry.place, entry.prev = *e, id, t.count, *head
+	entry.end, entry.id, entry.place, entry.prev = *e, id, uint32(t.count), *head
 	entry.hash, entry.mated = hash, *mated
 	entry.held, entry.waited, entry.open, entry.gap, entry.timeWait = false, false, false, false, false
 	entry.cause = model.CauseUnknown
@@ -119,11 +119,11 @@ func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
 	if last := t.at(*sock); last != nil && last.end.Sock == e.Sock {
 		entry.below = last.below
 	}
-	*head, *mated, *sock = t.count, t.count, t.count
+	*head, *mated, *sock = entry.place, entry.place, entry.place
 	return entry
 }
 
-func (t *recent) sock(address uint64) *uint64 {
+func (t *recent) sock(address uint64) *uint32 {
 	const multiplier = 0x9e3779b97f4a7c15 // Fibonacci hashing
 	return &t.socks[address*multiplier>>32%recentMax]
 }
@@ -165,15 +165,15 @@ func (t *recent) release(e *ended) {
 }
 
 // at returns the end with that place, or nil if there is none any more.
-func (t *recent) at(place uint64) *ended {
-	if place == 0 || t.count-place >= recentMax {
+func (t *recent) at(place uint32) *ended {
+	if place == 0 || uint32(t.count)-place >= recentMax {
 		return nil
 	}
 	return t.ring[(place-1)%recentMax]
 }
 
 // find returns the last connection with this tuple that had ended by then, or nil.
-// It is valid until the next add. The numbers of a chain fall: it ends where the
+// It is valid until the next add. The places of a chain fall: it ends where the
 // ring has been written over. What was sent in the kernel call that ended the
 // connection, or on another processor, may have been sent a little before its end.
 func (t *recent) find(n tuple, at ktime) *ended {

@@ -125,7 +125,7 @@ const hitMax = 4096
 func (a *assembler) hit(r *strayResets) string {
 	wanted, first := anywhere(r.tuple.reversed()), ktime(r.first.Time)
 	t := &a.recent
-	for place, steps := t.count, 0; steps < hitMax; place, steps = place-1, steps+1 {
+	for place, steps := uint32(t.count), 0; steps < hitMax; place, steps = place-1, steps+1 {
 		e := t.at(place)
 		if e == nil || ktime(e.end.Ended).add(hold) < first {
 			return ""
