@@ -56,6 +56,7 @@ func (b *batches) ReadInto(to *ringbuf.Record) error {
 	return nil
 }
 
+func (*batches) Flush() error { return nil }
 func (*batches) Close() error { return nil }
 
 // played is a tracer without a kernel.

@@ -81,7 +81,7 @@ type watches struct {
 
 // look emits a loss for each program that has been detached since the last time, and
 // attaches it again where that is allowed. Ends that have come since the last time are
-// inferred: it is called more often than an end is held.
+// inferred: it is called before they are delivered.
 func (w *watches) look(l *loaded, now ktime, at model.Time, unseen *blind, out emit) bool {
 	before := w.at
 	w.at = now

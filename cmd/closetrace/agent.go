@@ -125,7 +125,7 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	bpfTime, closeStats := countRunTime() // needs a capability that is dropped when the trace begins
 	defer closeStats()
 	whole := flags.traceFlags
-	whole.counting = true
+	whole.poll = unwatched
 	whole.counting, whole.countingOptional = true, true
 	whole.choice = choice{} // SIGHUP may change it, and the kernel's choice can't be changed
 	if err := flags.confine(&whole); err != nil {
