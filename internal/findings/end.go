@@ -27,7 +27,8 @@ type end struct {
 	pid         int
 	closer      string
 	closerPID   int
-	inherited   bool // the owner is known only as the closer, and another process had accepted the connection
+	far         string // the process at the other end, if only that is known of it
+	inherited   bool   // the owner is known only as the closer, and another process had accepted the connection
 	signal      int
 	oom         model.Opt[bool]
 	told        int // the signal that the process got just before, and its sender
@@ -101,6 +102,7 @@ func (e *end) fill(t *model.Teardown) {
 		local: f.Network.Local.AddrPort(), peer: f.Network.Peer.AddrPort(),
 		netns: f.Network.NetNS, fingerprint: f.TCP.Fingerprint,
 		process: short(f.Process.Name), pid: f.Process.PID, closer: short(f.Closer.Name), closerPID: f.Closer.PID,
+		far:       short(f.PeerProcess.Name),
 		inherited: f.Process.Source == model.OwnerCloser && f.Acceptor.PID != 0 && f.Acceptor.PID != f.Process.PID,
 		call:      f.Closer.Call, signal: f.Closer.Signal, oom: f.Closer.OOM,
 		told: f.Signalled.Number, toldBy: short(f.Signalled.Name), toldPID: f.Signalled.PID,

@@ -103,6 +103,7 @@ func (g *group) add(m *match) {
 	g.last = max(g.last, x.time)
 	g.inferred = g.inferred || m.inferred || x.inferred && x.rule != "fin-active"
 	g.prove(x.id)
+	g.partner = cmp.Or(g.partner, x.far)
 	if m.other != nil {
 		g.prove(m.other.id)
 		g.partner = cmp.Or(m.other.process, g.partner)

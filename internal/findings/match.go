@@ -275,9 +275,12 @@ func keepaliveRace(m *match) bool {
 		return x.late >= justNow && x.idle >= idleLeast && !tls(x)
 	case o == nil && x.cause == model.CausePeerReset && !x.passive() && x.finIn && !x.closed():
 		// The other end is not known: it had closed, then we sent.
-		gap := x.gap()
-		m.inferred, m.idle = true, max(gap, 0)
-		return x.unacked > 0 && x.unacked < small && gap >= idleLeast
+		idle := x.gap()
+		if x.firstFIN != 0 { // what was sent after the FIN is no longer in these times
+			idle = max(idle, x.idle)
+		}
+		m.inferred, m.idle = true, max(idle, 0)
+		return x.unacked > 0 && x.unacked < small && idle >= idleLeast
 	}
 	return false
 }

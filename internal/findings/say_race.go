@@ -56,7 +56,7 @@ func (g *group) idleSetting(idle time.Duration) string {
 		return hint(idle, g.serverOf())
 	}
 	if hint(idle, g.serverOf()) != "" {
-		knob += "; " + human.Duration(idle) + " is its default"
+		knob += "; its default"
 	}
 	return " (" + knob + ")"
 }

@@ -89,6 +89,20 @@ var hosts = []story{
 		[]string{"pgbouncer", "10.15.0.2"},
 	},
 	{
+		"a keep-alive race of which only the client's end was traced", // closetrace -- COMMAND
+		func(s *stream) {
+			for i := range 12 {
+				s.end(5*sec+time.Duration(i)*ms, "python3", model.Active, fmt.Sprintf("127.0.0.1:%d", 4000+i), "127.0.0.1:8000", model.CausePeerReset, bytes(27, 120), unacked(27), gotFIN,
+					idle(2010*ms), spoke(4400*ms, 4396*ms), path(model.SynSent, model.Established, model.CloseWait), by(model.InitiatorPeer), func(t *model.Teardown) {
+						t.Evidence.FirstFIN = t.Time.Add(-2390 * ms)
+						t.PeerProcess = model.PeerProcess{PID: 7, Name: "gunicorn"}
+					})
+			}
+		},
+		[]string{"keepalive-race"},
+		[]string{"gunicorn closes connections after 2.01s of idleness, and 12 requests of python3"},
+	},
+	{
 		"nginx: half a request, client_header_timeout, and the rest of it comes too late",
 		func(s *stream) {
 			for i := range 3 {
