@@ -99,6 +99,9 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 			whom = server + " at " + whom
 		}
 	}
+	if g.partner == "" && len(g.peers) == 1 && g.peers[0].IsLoopback() {
+		f.Advice = fmt.Sprintf("Nobody on this host had taken them, or it is still at work: closetrace list --port %d shows those that wait to be accepted (queued). Then its workers are busy, or it has no descriptor left (ulimit -n, its log).", g.key.port)
+	}
 	if workers := knobsOf(cmp.Or(g.partner, e.listens(g.key.port))).workers; workers != "" {
 		f.Advice = fmt.Sprintf("Its requests take too long, or all its workers were busy (%s) and these waited in its accept queue, which ss -tln shows as Recv-Q: make requests faster, or allow more workers. Until then a longer time limit of %s only lets them wait longer.", workers, cmp.Or(g.key.process, "the client"))
 	}
