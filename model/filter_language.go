@@ -55,7 +55,7 @@ func (v *networkChecker) Visit(node *ast.Node) {
 		return
 	}
 	if _, err := parseNetwork(text.Value); err != nil {
-		wrong := &file.Error{Location: text.Location(), Message: fmt.Sprintf("%q is no network such as 10.0.0.0/8 or 10.0.0.9/32", text.Value)}
+		wrong := &file.Error{Location: text.Location(), Message: fmt.Sprintf("%q is not a network such as 10.0.0.0/8 or 10.0.0.9/32", text.Value)}
 		v.err = wrong.Bind(v.source)
 	}
 }

@@ -70,7 +70,7 @@ func TestFilterErrors(t *testing.T) {
 		`tcp.bytes == 1`:                   "filter: invalid operation: == (mismatched types tcp.bytes{sent, received, unsent, unacked, unread, retransmitted} and int) (1:11)\n | tcp.bytes == 1\n | ..........^",
 		`tcp.rst`:                          "filter: expected bool, but got tcp.rst{sent, received, reason}; compare it with something, as in process.pid == 812",
 		`tcp.fin && true`:                  "filter: invalid operation: && (mismatched types tcp.fin{sent, received} and bool) (1:9)\n | tcp.fin && true\n | ........^",
-		`cidr(network.peer.address, "10")`: "filter: \"10\" is no network such as 10.0.0.0/8 or 10.0.0.9/32 (1:28)\n | cidr(network.peer.address, \"10\")\n | ...........................^",
+		`cidr(network.peer.address, "10")`: "filter: \"10\" is not a network such as 10.0.0.0/8 or 10.0.0.9/32 (1:28)\n | cidr(network.peer.address, \"10\")\n | ...........................^",
 	} {
 		_, err := model.CompileFilter(source)
 		if !errors.Is(err, model.ErrFilter) || err.Error() != want {

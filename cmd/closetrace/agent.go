@@ -104,6 +104,9 @@ func (f *agentFlags) check() error {
 	case f.spoolSize < 1<<20:
 		return usage("agent: --spool-size: want at least 1 MiB")
 	}
+	if err := agent.CheckEndpoint(f.endpoint); err != nil {
+		return usage("agent: %w", err)
+	}
 	return nil
 }
 

@@ -46,6 +46,9 @@ func newAnnotate(a *app) *cobra.Command {
 }
 
 func (a *app) annotate(ctx context.Context, path, output, with string, force bool) error {
+	if err := notItself(output, path, with); err != nil {
+		return err
+	}
 	told := newTold()
 	if err := a.eachRecord(ctx, with, &span{}, ledger.NewPassing(nil), told.add); err != nil {
 		return err

@@ -40,6 +40,9 @@ func newAnonymize(a *app) *cobra.Command {
 		Long:  anonymizeHelp,
 		Args:  oneFile,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := notItself(output, args[0], keyFile); err != nil {
+				return err
+			}
 			key, err := readKey(keyFile)
 			if err != nil {
 				return err
@@ -85,18 +88,31 @@ func (a *app) anonymize(ctx context.Context, path, output string, options record
 		return err
 	}
 	defer in.Close()
-	w, err := record.Create(output, options)
-	if err != nil {
+	var w *record.Writer // made when the first record is known: what is not a recording leaves no file
+	open := func() (err error) {
+		if w == nil {
+			w, err = record.Create(output, options)
+		}
 		return createError(output, err)
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+	defer func() {
+		if w != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
 	if err := session.Each(in.Records(ctx), session.All(), func(r *model.Record) error {
+		if err := open(); err != nil {
+			return err
+		}
 		key.Record(r)
 		if err := w.Write(r); !errors.Is(err, record.ErrLine) {
 			return err
 		}
 		return nil
 	}); err != nil {
+		return err
+	}
+	if err := open(); err != nil {
 		return err
 	}
 	in.Report(a.stderr)

@@ -46,7 +46,7 @@ func newDiagnose(a *app) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case flags.live == (len(args) > 0):
-				return usage("diagnose needs recordings, or --live; see closetrace diagnose --help")
+				return usage("diagnose needs recordings or --live, not both; see closetrace diagnose --help")
 			case flags.live && flags.Span.String() != "":
 				return usage("--since and --until are for recordings, not for --live")
 			case flags.live:

@@ -75,7 +75,7 @@ func (p *processID) String() string {
 func (p *processID) Set(text string) error {
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil || n == 0 {
-		return fmt.Errorf("%q is no process ID, a number from 1 on", text)
+		return fmt.Errorf("%q is not a process ID, a number from 1 up", text)
 	}
 	*p = processID(n)
 	return nil

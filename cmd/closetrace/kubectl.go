@@ -51,10 +51,9 @@ func newKubectl(a *app) *cobra.Command {
 		Use:   "kubectl NODE|POD [flags] [-- FLAGS...]",
 		Short: "Trace a Kubernetes node or pod from here",
 		Long:  kubectlHelp,
-		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if n := c.ArgsLenAtDash(); n > 1 || n < 0 && len(args) > 1 || n == 0 {
-				return usage("kubectl takes one NODE or POD; flags for the node follow --")
+			if n := c.ArgsLenAtDash(); n > 1 || n < 0 && len(args) != 1 || n == 0 {
+				return usage("kubectl takes one NODE or POD; flags for the node follow --; see closetrace kubectl --help")
 			}
 			if duration != 0 && output == "" {
 				return usage("--duration is for a recording: add -o FILE")

@@ -148,12 +148,16 @@ func unowned(c sockets.Conn) bool { return c.Socket.Inode != 0 && c.Process.PID 
 
 // report writes which processes could not be inspected, once each.
 func (l *lister) report(out io.Writer) {
+	const most = 3 // of a host with a namespace for each container
 	written := map[string]bool{}
 	for _, text := range l.skipped {
-		if !written[text] {
+		if !written[text] && len(written) < most {
 			fmt.Fprintf(out, "closetrace: not all is shown: %s\n", safetext.Escape(text))
 		}
 		written[text] = true
+	}
+	if more := len(written) - most; more > 0 {
+		fmt.Fprintf(out, "closetrace: not all is shown: %d more like these\n", more)
 	}
 }
 
@@ -166,7 +170,7 @@ func (a *app) list(ctx context.Context, flags *listFlags) error {
 	if flags.watch != "" {
 		every, err := time.ParseDuration(flags.watch)
 		if err != nil || every < 10*time.Millisecond {
-			return usage("--watch %q is no time such as 2s", flags.watch)
+			return usage("--watch %q: want a time such as 2s", flags.watch)
 		}
 		return a.watch(ctx, l, every)
 	}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -135,10 +137,27 @@ func likeFlags(c *cobra.Command, name string) []string {
 	return names.SuggestionsFor(name)
 }
 
-// createError says what to do if the output is there already.
+// createError says what to do if the output is there already, or its folder is not.
 func createError(path string, err error) error {
-	if errors.Is(err, fs.ErrExist) {
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s exists; choose another name, or --force to overwrite it", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("cannot write %s: there is no folder %s", path, filepath.Dir(path))
 	}
 	return err
+}
+
+// notItself refuses to overwrite what is read.
+func notItself(output string, inputs ...string) error {
+	to, err := os.Stat(output)
+	if err != nil || !to.Mode().IsRegular() {
+		return nil
+	}
+	for _, path := range inputs {
+		if from, err := os.Stat(path); err == nil && os.SameFile(from, to) {
+			return usage("%s is what is read, and --force would overwrite it; choose another name", output)
+		}
+	}
+	return nil
 }

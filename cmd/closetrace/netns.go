@@ -43,7 +43,7 @@ func (n *netns) Set(text string) error {
 	defer file.Close()
 	number, err := netnsInode(file)
 	if err != nil {
-		return fmt.Errorf("%s is no network namespace: %w", path, err)
+		return fmt.Errorf("%s is not a network namespace: %w", path, err)
 	}
 	*n = netns(number)
 	return nil

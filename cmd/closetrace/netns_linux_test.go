@@ -29,7 +29,7 @@ func TestNetNS(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"no-such-name":      "there is no /run/netns/no-such-name: want self",
-		plain:               "is no network namespace",
+		plain:               "is not a network namespace",
 		"/proc/self/ns/uts": "a namespace of another kind",
 	} {
 		var n netns

@@ -34,6 +34,9 @@ func newReport(a *app) *cobra.Command {
 			if output == "" {
 				return usage("report needs -o PAGE.html, or -o - for standard output")
 			}
+			if err := notItself(output, args[0]); err != nil {
+				return err
+			}
 			filter, err := flags.compile()
 			if err != nil {
 				return err

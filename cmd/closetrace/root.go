@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -139,11 +140,11 @@ func message(err error) string {
 	}
 }
 
-// oneLineOf joins what errors.Join put on lines of its own.
+// oneLineOf joins what errors.Join put on lines of its own, each once.
 func oneLineOf(text string) string {
 	var parts []string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(parts, line) {
 			parts = append(parts, line)
 		}
 	}

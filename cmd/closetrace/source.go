@@ -181,7 +181,7 @@ func (s *size) String() string {
 func (s *size) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n > 1<<62 {
-		return fmt.Errorf("%q is no size such as 100MB", text)
+		return fmt.Errorf("%q is not a size such as 100MB", text)
 	}
 	*s = size(n)
 	return nil

@@ -53,7 +53,7 @@ func newSummary(a *app) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case flags.live == (len(args) > 0):
-				return usage("summary needs recordings, or --live; see closetrace summary --help")
+				return usage("summary needs recordings or --live, not both; see closetrace summary --help")
 			case flags.live && flags.Span.String() != "":
 				return usage("--since and --until are for recordings, not for --live")
 			case flags.every > 0 && !flags.live:

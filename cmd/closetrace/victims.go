@@ -132,7 +132,7 @@ func (k *killFlags) take(args []string) error {
 		quoted := make([]string, len(args))
 		for i, id := range args {
 			if strings.Count(id, "-") != 1 {
-				return usage("%q is no ID; closetrace list shows them, such as f0000098-1a2b", id)
+				return usage("%q is not an ID; closetrace list shows them, such as f0000098-1a2b", id)
 			}
 			quoted[i] = strconv.Quote(id)
 		}
@@ -168,7 +168,7 @@ func tupleExpression(args []string) (string, error) {
 	for i, text := range args {
 		end, err := netip.ParseAddrPort(text)
 		if err != nil {
-			return "", usage("%q is no address with a port, such as 10.0.0.5:443 or [::1]:443", text)
+			return "", usage("%q is not an address with a port, such as 10.0.0.5:443 or [::1]:443", text)
 		}
 		ends[i] = netip.AddrPortFrom(end.Addr().Unmap(), end.Port())
 	}

@@ -29,6 +29,12 @@ type destination struct {
 	grpc bool
 }
 
+// CheckEndpoint reports what is wrong with the URL of a Collector.
+func CheckEndpoint(endpoint string) error {
+	_, err := destinationOf(endpoint)
+	return err
+}
+
 // destinationOf reads an endpoint such as http://host:4318 or grpc://host:4317.
 func destinationOf(endpoint string) (destination, error) {
 	protocol := os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")

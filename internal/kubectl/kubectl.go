@@ -55,7 +55,7 @@ func (c *Client) Find(ctx context.Context, target string) (Target, error) {
 		kind, of = "", target
 	}
 	if !name.MatchString(of) {
-		return Target{}, fmt.Errorf("%q is no name of a node or pod", target)
+		return Target{}, fmt.Errorf("%q is not the name of a node or pod", target)
 	}
 	switch kind {
 	case "node", "nodes", "no", "":

@@ -67,7 +67,7 @@ const (
 )
 
 // errGrowth ends a stream that would fill the machine.
-var errGrowth = errors.New("this is no recording of closetrace: its zstd frames grow more than 250-fold")
+var errGrowth = errors.New("this is not a recording of closetrace: its zstd frames grow more than 250-fold")
 
 // spend counts text of frames.
 func (f *frames) spend(n int) error {

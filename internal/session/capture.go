@@ -77,7 +77,7 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 	}
 	address, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is no address and no CIDR such as 10.0.0.0/8", text)
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a CIDR such as 10.0.0.0/8", text)
 	}
 	return netip.PrefixFrom(address, address.BitLen()), nil
 }

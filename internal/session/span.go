@@ -66,7 +66,7 @@ func (m *Moment) Set(text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is no time such as 17:03, 17:03:05, '2026-11-20 17:03' or 2026-11-20T17:03:05Z", text)
+	return fmt.Errorf("%q is not a time such as 17:03, 17:03:05, '2026-11-20 17:03' or 2026-11-20T17:03:05Z", text)
 }
 
 // String implements pflag.Value.
