@@ -40,6 +40,7 @@ type group struct {
 	partner     string // the process at the other end, if it is on this host
 	detail      string // of the pattern: a signal, an error
 	gaps        bool   // idle times differ from those of the records
+	asked       uint64 // on how many the peer had spoken last
 	mute        bool   // on one of them this end had not said anything
 	covered     bool   // another finding says it
 	also        uint64 // attempts that another group has, and the same reason
@@ -135,6 +136,9 @@ func (g *group) add(m *match) {
 	g.detail = cmp.Or(g.detail, m.detail)
 	g.gaps = g.gaps || m.gap
 	g.mute = g.mute || x.sent == 0
+	if x.speaker == model.SidePeer && x.sent > 0 {
+		g.asked++
+	}
 	if g.killer == "" && m.told {
 		g.killer, g.killerPID = x.toldBy, x.toldPID
 	}

@@ -332,5 +332,6 @@ func (g *group) sayIdle(f *Finding, closer string) bool {
 	}
 	f.Title = fmt.Sprintf("%s closes connections %s%s: %s so far.", closer, when, hint(idle, knownCloser(g)), plural(n, "one", ""))
 	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
+	g.sayAsked(f)
 	return true
 }

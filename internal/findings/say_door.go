@@ -97,10 +97,9 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	if g.partner == "" && len(g.peers) == 1 && g.peers[0].IsLoopback() {
 		if server := e.listens(g.key.port); server != "" {
 			whom = server + " at " + whom
+		} else {
+			f.Advice += fmt.Sprintf(" Or nobody took them: closetrace list --port %d shows those that wait to be accepted (queued); then its workers are busy, or it has no descriptor left (ulimit -n).", g.key.port)
 		}
-	}
-	if g.partner == "" && len(g.peers) == 1 && g.peers[0].IsLoopback() {
-		f.Advice = fmt.Sprintf("Nobody on this host had taken them, or it is still at work: closetrace list --port %d shows those that wait to be accepted (queued). Then its workers are busy, or it has no descriptor left (ulimit -n, its log).", g.key.port)
 	}
 	if workers := knobsOf(cmp.Or(g.partner, e.listens(g.key.port))).workers; workers != "" {
 		f.Advice = fmt.Sprintf("Its requests take too long, or all its workers were busy (%s) and these waited in its accept queue, which ss -tln shows as Recv-Q: make requests faster, or allow more workers. Until then a longer time limit of %s only lets them wait longer.", workers, cmp.Or(g.key.process, "the client"))
@@ -185,4 +184,15 @@ func knownCloser(g *group) string {
 		return ""
 	}
 	return g.key.process
+}
+
+// sayAsked: the server closed connections on which the client had the last word each time.
+func (g *group) sayAsked(f *Finding) {
+	if !g.key.passive || g.key.peer.IsValid() || g.asked < g.count {
+		return
+	}
+	f.Harm = Medium
+	f.Title = strings.TrimSuffix(f.Title, ".") + "; the client had spoken last on each, and got no answer."
+	f.Advice = fmt.Sprintf("It ends what waits for an answer: is that a time limit for what is behind it (HAProxy timeout server, a query's limit)%s? If the client's last message needs no answer, it is an idle timeout, and harmless as long as the client gives up sooner.%s",
+		orBy(knobsOf(g.key.process).all), g.setBy())
 }

@@ -156,6 +156,17 @@ var hosts = []story{
 		[]string{"curl was refused by [::1]:8080 4 times", "but nginx does at 127.0.0.1"},
 	},
 	{
+		"HAProxy's timeout server in TCP mode: blocking commands are cut off", // redis BLPOP
+		func(s *stream) {
+			for i := range 4 {
+				client := fmt.Sprintf("127.0.0.1:%d", 4000+i)
+				s.end(4*sec+time.Duration(i)*100*ms, "haproxy", model.Passive, "127.0.0.1:6380", client, model.CauseFIN, graceful, bytes(7, 25), idle(2*sec), spokeLast(model.SidePeer), by(model.InitiatorLocal), call(model.CallShutdown, 0), lasted(3*sec))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"haproxy (port 6380) closes connections that were idle for 2s", "the client had spoken last on each, and got no answer"},
+	},
+	{
 		"a SYN flood",
 		func(s *stream) {
 			s.end(sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:4000", model.CauseFIN, graceful, bytes(99, 81), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(9*ms))

@@ -186,7 +186,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
-		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time",
+		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time. It is medium if the client had spoken last on each",
 		Evidence: "tcp.idle_ns of a second or more, initiator",
 		Advice:   "Harmless as long as the other side gives up idle connections sooner. If it does not, see keepalive-race.",
 		Alike:    "keepalive-race: a request met it", Confidence: "certain",

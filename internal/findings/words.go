@@ -33,16 +33,16 @@ var known = []struct {
 }
 
 // hint names whose default an idle time is, within 3 % (at least 100 ms). A program that is
-// known closes by its own.
+// known to run here closes by its own.
 func hint(d time.Duration, process string) string {
-	program := knobsOf(process).program
+	program := knobsOf(process).program // "" if it has no settings here
 	for _, k := range known {
 		off := d - k.time
 		switch {
 		case off < -k.time/100 || off > max(k.time*3/100, 100*time.Millisecond):
-		case program == "":
+		case process == "": // on another host
 			return " (a default of: " + k.of + ")"
-		case slices.Contains(k.by, program):
+		case program != "" && slices.Contains(k.by, program):
 			return " (its default)"
 		}
 	}

@@ -94,7 +94,7 @@ listen l
 		}
 	}
 	s.also = []string{"gave-up-waiting"} // those that were accepted, or queued
-	s.says("accept-queue-overflow", "The accept queue of haproxy was full", "had no answer", "maxconn")
+	s.says("accept-queue-overflow", "The accept queue of haproxy", "was full", "had no answer", "maxconn")
 }
 
 // TestRequestIsNeverComplete: nginx client_header_timeout ("client timed out while reading client
