@@ -27,11 +27,12 @@ func (p *page) findings(e *findings.Engine) {
 	e.Finish()
 	for _, f := range e.Report().Findings {
 		if len(p.Findings) == shownFindings {
-			break
+			p.MoreFindings++
+			continue
 		}
 		row := finding{
 			ID: f.ID, Harm: f.Harm.String(), Sentence: safetext.Escape(f.Title), Advice: safetext.Escape(f.Advice), Filter: safetext.Escape(f.Filter),
-			Words: fmt.Sprintf("%s, %v, %s UTC", f.Harm, f.Confidence, f.When(nil)),
+			Words: fmt.Sprintf("%s, %v, %s", f.Harm, f.Confidence, f.When(nil)),
 		}
 		for _, id := range f.Evidence {
 			id = safetext.Escape(id)

@@ -43,3 +43,24 @@ func TestPageBeginsWithFindings(t *testing.T) {
 		t.Error("a name of the recording is HTML of the page")
 	}
 }
+
+// TestPageSaysWhatItLeavesOut: of many findings the worst ten are on the page, and it says so.
+func TestPageSaysWhatItLeavesOut(t *testing.T) {
+	r := report.New()
+	for i := range 12 {
+		end := model.Teardown{}
+		end.ID, end.Time = fmt.Sprintf("b1-%d", i), 1795893600_000000000
+		end.Verdict, end.Cause, end.Confidence = model.Abortive, model.CauseListenerClosed, model.Certain
+		end.Process.Name, end.TCP.Role = "gunicorn", model.Passive
+		end.Network.Local = model.Endpoint{Address: netip.MustParseAddr("127.0.0.1"), Port: uint16(8000 + i)}
+		end.Network.Peer = model.Endpoint{Address: netip.MustParseAddr("127.0.0.1"), Port: 4000}
+		r.Add(&model.Record{Kind: model.KindTeardown, Teardown: end})
+	}
+	var page bytes.Buffer
+	if err := r.Write(&page, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(page.String(), "2 more: closetrace diagnose") {
+		t.Error("the page does not say that it leaves two findings out")
+	}
+}

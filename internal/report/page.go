@@ -24,17 +24,18 @@ type page struct {
 	PlotLicence                  string
 	Data                         chartData
 
-	Findings    []finding
-	Tiles       []tile
-	Timeline    timeline
-	Verdicts    []verdictRow
-	Causes      []causeRow
-	Later       []string
-	Approximate bool
-	Processes   groups
-	Peers       groups
-	Aborted     groups
-	Histograms  []histogram
+	Findings     []finding
+	MoreFindings int // beyond those
+	Tiles        []tile
+	Timeline     timeline
+	Verdicts     []verdictRow
+	Causes       []causeRow
+	Later        []string
+	Approximate  bool
+	Processes    groups
+	Peers        groups
+	Aborted      groups
+	Histograms   []histogram
 
 	Worst      []end
 	WorstWords string

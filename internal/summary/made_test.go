@@ -129,7 +129,7 @@ func checkText(t *testing.T, s *Summary, want *ledgertest.Counts) {
 			}
 		}
 	}
-	has(human.Count(want.Lossy)+" ends with", human.Bytes(want.Lost))
+	has(human.Bytes(want.Lost), "lost by "+human.Count(want.Lossy)+" ends")
 }
 
 func checkDiff(t *testing.T, c *Comparison, before, after *ledgertest.Counts) {

@@ -94,66 +94,6 @@ func (p *page) title(format string, args ...any) {
 	p.line(format, args...)
 }
 
-func (p *page) head(s *Summary) {
-	n := s.Total.Total()
-	if s.First == 0 {
-		p.line("nothing was recorded")
-		return
-	}
-	where := []string{}
-	for _, part := range []string{s.Start.Host.Name, strings.TrimSpace(s.Start.OS.Type + " " + s.Start.OS.Version), s.Start.Backend} {
-		if part != "" {
-			where = append(where, clip(part, 40))
-		}
-	}
-	span := s.Last.Sub(s.First)
-	p.line("%s - %s UTC (%s)  %s", s.First.Go().Format("2006-01-02 15:04:05"),
-		s.Last.Go().Format(dayIfOther(s)+"15:04:05"), human.Duration(span), strings.Join(where, ", "))
-	text := human.Count(n) + plural(n, " connection end", " connection ends")
-	if seconds := span.Seconds(); seconds >= 1 {
-		text += ", " + human.Rate(float64(n)/seconds) + " a second"
-	}
-	text += s.onlyCounted()
-	if s.ClockSet > 0 {
-		text += "; the clock was set " + human.Count(s.ClockSet) + plural(s.ClockSet, " time", " times")
-	}
-	if s.Slept > 0 {
-		text += "; the machine slept " + human.Duration(s.Slept)
-	}
-	if s.Inferred > 0 {
-		text += fmt.Sprintf("; %s inferred", human.Count(s.Inferred))
-	}
-	if s.Amended > 0 {
-		text += fmt.Sprintf("; %s amended by later evidence", human.Count(s.Amended))
-	}
-	if s.Retracted > 0 {
-		text += fmt.Sprintf("; %s linger timeouts taken back", human.Count(s.Retracted))
-	}
-	if s.CloseFailed > 0 {
-		text += fmt.Sprintf("; %s closes failed", human.Count(s.CloseFailed))
-	}
-	p.line("%s", text)
-	if s.Start.Filter != "" {
-		p.line("only what matched the filter %s", clip(s.Start.Filter, 60))
-	}
-	if s.Chosen != "" {
-		p.line("shown is only %s", clip(s.Chosen, p.options.Width-14))
-	}
-	switch {
-	case s.Recordings == 1 && s.Stopped == 0 && !s.Live:
-		p.line("no stop line: the recording was cut, or is still being written")
-	case s.Recordings > 1:
-		p.line("%d recordings, %d of them ended with a stop line", s.Recordings, s.Stopped)
-	}
-}
-
-func dayIfOther(s *Summary) string {
-	if s.First.Go().YearDay() == s.Last.Go().YearDay() && s.Last.Sub(s.First) < 24*time.Hour {
-		return ""
-	}
-	return "2006-01-02 "
-}
-
 func (p *page) verdicts(s *Summary) {
 	total := s.Total.Total()
 	if total == 0 {
@@ -332,7 +272,7 @@ func (p *page) quantiles(s *Summary) {
 
 func (p *page) losses(s *Summary) {
 	if s.Lossy > 0 {
-		p.title("%s with %s not acknowledged or not read (lost, unless they arrived all the same)", human.Count(s.Lossy)+plural(s.Lossy, " end", " ends"), human.Bytes(s.Total.Lost))
+		p.title("%s lost by %s: unread, or not acknowledged (may have arrived)", human.Bytes(s.Total.Lost), human.Count(s.Lossy)+plural(s.Lossy, " end", " ends"))
 	}
 	n := s.LostEvents()
 	if n == 0 {

@@ -88,8 +88,8 @@ var sentences = []struct {
 		return a[0] == e.count(waited) && a[1] == human.Duration(longest)
 	}},
 	{regexp.MustCompile(`^closed by exit, signal or another process: (.+)$`), closersAreTrue},
-	{regexp.MustCompile(`^(\d+) ends? with ` + size + ` not acknowledged or not read \(lost, unless they arrived all the same\)$`), func(e ends, a []string) bool {
-		return a[0] == e.count(losing) && a[1] == e.lost(all)
+	{regexp.MustCompile(`^` + size + ` lost by (\d+) ends?: unread, or not acknowledged \(may have arrived\)$`), func(e ends, a []string) bool {
+		return a[1] == e.count(losing) && a[0] == e.lost(all)
 	}},
 }
 
@@ -222,7 +222,7 @@ func checkSentences(t *testing.T, plays []scenariotest.Played) {
 			t.Errorf("no truth is known for %q", line)
 		}
 	}
-	if lost := strings.Contains(out.String(), "(lost, unless"); lost != (truths.count(losing) != "0") {
+	if lost := strings.Contains(out.String(), " lost by "); lost != (truths.count(losing) != "0") {
 		t.Errorf("bytes lost are told: %v, of %s ends", lost, truths.count(losing))
 	}
 }
