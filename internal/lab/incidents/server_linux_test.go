@@ -106,6 +106,7 @@ def app(e, start):
 	s.listening("a", 8000)
 	w := s.watched("a", s.worker(gunicorn))
 	s.run("a", "curl", "-sS", "-m", "10", "http://127.0.0.1:8000/")
+	s.found("the worker's first", func(t *model.Teardown) bool { return t.TCP.Role == model.Passive }) // its group is read while it lives
 	s.run("a", "curl", "-sS", "-m", "40", "http://127.0.0.1:8000/big")
 	f := s.says("process-killed", "gunicorn", "OOM killer", "1 request")
 	if end := s.found("the killed worker's", func(t *model.Teardown) bool { return t.Closer.Signal == 9 }); !end.Closer.OOM.Is(true) || f.Confidence != model.Certain {
