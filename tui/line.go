@@ -234,7 +234,7 @@ func TableWord(t *model.Table) string {
 
 // unfollowedWord says whose connections found no place in the table.
 func unfollowedWord(l *model.Loss) string {
-	text := human.Count(l.Count) + " new connections"
+	text := human.Many(l.Count, "new connection")
 	if uid, known := l.UID.Get(); known {
 		text += fmt.Sprintf(" of uid %d", uid)
 		if l.NetNS != 0 {
@@ -245,7 +245,7 @@ func unfollowedWord(l *model.Loss) string {
 	} else {
 		text += " of several users"
 	}
-	return fmt.Sprintf("NOT FOLLOWED: %s, which have %s of %s entries: their ends are told without process (--max-connections)",
+	return fmt.Sprintf("NOT FOLLOWED: %s, which have %s of %s entries: their ends have no process (--max-connections)",
 		text, human.Count(l.Held), human.Count(l.Max))
 }
 
@@ -259,8 +259,8 @@ func noticeWord(r *model.Record, p *palette, g *glyphs) string {
 		if r.Loss.Where == "late-evidence" {
 			return p.strong.Styled(fmt.Sprintf("%s %s pieces of late evidence lost: no record is missing", g.warning, human.Count(r.Loss.Count)))
 		}
-		return p.loud.Styled(fmt.Sprintf("%s MISSED %s events (%s): records around here are missing",
-			g.warning, human.Count(r.Loss.Count), safetext.Escape(r.Loss.Where)))
+		return p.loud.Styled(fmt.Sprintf("%s MISSED %s (%s): records around here are missing",
+			g.warning, human.Many(r.Loss.Count, "event"), safetext.Escape(r.Loss.Where)))
 	case model.KindCounters:
 		return p.faint.Styled(g.note + " " + countersWord(&r.Counters))
 	case model.KindTable:
@@ -302,7 +302,7 @@ func stopWord(s *model.Stop) string {
 			parts = append(parts, human.Count(n)+" "+v.String())
 		}
 	}
-	text := "stopped (" + s.Reason + "): " + human.Count(total) + " ends"
+	text := "stopped (" + s.Reason + "): " + human.Many(total, "end")
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
@@ -310,7 +310,7 @@ func stopWord(s *model.Stop) string {
 	case s.Losses != model.Losses{}:
 		text += "; " + human.Losses(&s.Losses)
 	case s.Lost > 0: // nobody said of what: an old recording
-		text += "; " + human.Count(s.Lost) + " events lost"
+		text += "; " + human.Many(s.Lost, "event") + " lost"
 	default:
 		text += "; nothing lost"
 	}

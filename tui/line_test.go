@@ -154,7 +154,7 @@ func TestLine(t *testing.T) {
 			},
 			LineOptions{},
 			"17:23:00.123456 ! NOT FOLLOWED: 1,234 new connections of uid 1000 in namespaces of its own, which have 43,690 of 65,536 entries: " +
-				"their ends are told without process (--max-connections)",
+				"their ends have no process (--max-connections)",
 		},
 		{
 			"a table that a container fills", func(r *model.Record) {
@@ -164,7 +164,7 @@ func TestLine(t *testing.T) {
 			},
 			LineOptions{},
 			"17:23:00.123456 ! NOT FOLLOWED: 2 new connections of uid 0 in netns 4026532000, which have 43,690 of 65,536 entries: " +
-				"their ends are told without process (--max-connections)",
+				"their ends have no process (--max-connections)",
 		},
 		{
 			"a table that fills", func(r *model.Record) {

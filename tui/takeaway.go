@@ -177,7 +177,7 @@ func writeRecords(d *deck, path string, create func(string) (Recorder, error)) d
 	if err := to.Close(); err != nil {
 		return doneMsg{err: fmt.Errorf("close %s: %w", path, err)}
 	}
-	return doneMsg{text: fmt.Sprintf("wrote %s records to %s", human.Count(uint64(d.hits.len())), path)}
+	return doneMsg{text: fmt.Sprintf("wrote %s to %s", human.Many(d.hits.len(), "record"), path)}
 }
 
 // provenance heads a written table: host, time and what was chosen.
@@ -225,7 +225,7 @@ func (s *screen) toggleRecording() tea.Cmd {
 		rec := &s.in.recording
 		return func() tea.Msg {
 			path, count, err := rec.end()
-			return doneMsg{text: fmt.Sprintf("recorded %s records to %s", human.Count(count), path), err: err}
+			return doneMsg{text: fmt.Sprintf("recorded %s to %s", human.Many(count, "record"), path), err: err}
 		}
 	default:
 		s.ask(askRecord)

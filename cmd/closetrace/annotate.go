@@ -66,7 +66,7 @@ func (a *app) annotate(ctx context.Context, path, output, with string, force boo
 		return out.Flush()
 	}
 	if err = createError(output, safefile.Whole(output, force, write)); err == nil {
-		fmt.Fprintf(a.stderr, "closetrace: %s packets have a comment now\n", human.Count(told.said))
+		fmt.Fprintf(a.stderr, "closetrace: %s got a comment\n", human.Many(told.said, "packet"))
 	}
 	return err
 }

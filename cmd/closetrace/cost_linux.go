@@ -146,7 +146,7 @@ func ownMemory() (uint64, error) {
 }
 
 func (a *app) printCost(c *cost) error {
-	fmt.Fprintf(a.stdout, "%s traced for %.1f s: %s ends, %s lost\n\n", c.Backend, c.Seconds, human.Count(c.Ends), human.Count(c.Lost))
+	fmt.Fprintf(a.stdout, "%s traced for %.1f s: %s, %s lost\n\n", c.Backend, c.Seconds, human.Many(c.Ends, "end"), human.Count(c.Lost))
 	t := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	row := func(name string, ns int64, times, of string) {
 		fmt.Fprintf(t, "%s\t%.3f %% of a CPU\t%s\t%s\n", name, float64(ns)/c.Seconds/1e7, times, of)

@@ -80,8 +80,8 @@ func printJoined(out *bufio.Writer, j *pairs.Joiner, paths []string, rows int) {
 			differ++
 		}
 	}
-	fmt.Fprintf(out, "%s connections with both ends, %s of them with stories that differ; %s ends, not graceful, without another\n",
-		human.Count(len(r.Pairs)), human.Count(differ), human.Count(len(r.Alone)))
+	fmt.Fprintf(out, "%s with both ends, %s with stories that differ; %s, not graceful, without the other\n",
+		human.Many(len(r.Pairs), "connection"), human.Count(differ), human.Many(len(r.Alone), "end"))
 	for i, offset := range r.Offsets {
 		if d, known := offset.Get(); known {
 			fmt.Fprintf(out, "the clock of %s is %s ahead of that of %s\n", name(i), human.Duration(d), name(0))

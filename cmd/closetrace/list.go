@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
@@ -246,7 +247,7 @@ func (a *app) refresh(all []sockets.Conn, l *lister) error {
 		_, err := fmt.Fprintln(a.stdout)
 		return err
 	}
-	lines := append([]string{fmt.Sprintf("%s   %d connections", time.Now().Format(time.TimeOnly), len(all))},
+	lines := append([]string{fmt.Sprintf("%s   %s", time.Now().Format(time.TimeOnly), human.Many(len(all), "connection"))},
 		connTable(all, l.flags.wide, width, l.order)...)
 	if len(lines) >= height {
 		lines = lines[:height-1]

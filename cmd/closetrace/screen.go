@@ -113,23 +113,25 @@ func (a *app) printLines(ctx context.Context, t *trace) (err error) {
 // farewell is what the screen leaves on the terminal: what came in, and where it was
 // recorded.
 func farewell(t *tui.Totals) string {
-	text := human.Count(t.Ends) + " connection ends"
+	text := human.Many(t.Ends, "connection end")
 	if span := t.To.Sub(t.From); t.From != 0 && span >= time.Second {
 		text += " in " + human.Duration(span)
 	}
+	separator := ": "
 	for _, v := range model.Verdicts() {
 		if n := t.Verdicts[v]; n > 0 {
-			text += fmt.Sprintf(", %s %v", human.Count(n), v)
+			text += fmt.Sprintf("%s%s %v", separator, human.Count(n), v)
+			separator = ", "
 		}
 	}
 	if t.LostBytes > 0 {
-		text += "; " + human.Bytes(t.LostBytes) + " lost by applications"
+		text += "; " + human.Bytes(t.LostBytes) + " lost"
 	}
 	if t.Missed.Total() > 0 {
 		text += "; " + human.Losses(&t.Missed)
 	}
 	if t.Recording != "" {
-		text += fmt.Sprintf("\nrecorded %s records: closetrace replay %s", human.Count(t.Recorded), safetext.Escape(t.Recording))
+		text += fmt.Sprintf("\nrecorded %s: closetrace replay %s", human.Many(t.Recorded, "record"), safetext.Escape(t.Recording))
 	}
 	return text + "\n"
 }

@@ -87,7 +87,7 @@ func (s *status) line(rate bool) string {
 	defer s.mu.Unlock()
 	var b strings.Builder
 	total := s.total()
-	fmt.Fprintf(&b, "%s: %s teardowns", safetext.Escape(s.path), human.Count(total))
+	fmt.Fprintf(&b, "%s: %s", safetext.Escape(s.path), human.Many(total, "teardown"))
 	separator := " ("
 	for v, n := range s.ends {
 		if n > 0 {

@@ -134,7 +134,7 @@ func (w *withCapture) end() error {
 	if w.two == nil {
 		say("%s beside the capture, %s of them disagree; %s open when it ends; %s not in it", human.Count(w.found), human.Count(w.differ), human.Count(w.open), human.Count(w.alone))
 		if n := w.seen.Unpaired(); n > 0 {
-			say("%s ends of this host are in the capture and not in the recording", human.Count(n))
+			say("%s of this host: in the capture, not in the recording", human.Many(n, "end"))
 		}
 	} else {
 		for d := range w.two.Each { // ends that only the other capture has

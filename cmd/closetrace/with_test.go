@@ -131,7 +131,7 @@ func TestAnnotate(t *testing.T) {
 	source, with := captureOf(t), recordingOf(t)
 	for _, files := range [][2]string{{source, first}, {first, second}} {
 		var out, errs bytes.Buffer
-		if code := run([]string{"annotate", files[0], files[1], "--with", with}, nil, &out, &errs); code != 0 || !strings.Contains(errs.String(), "5 packets have a comment now") {
+		if code := run([]string{"annotate", files[0], files[1], "--with", with}, nil, &out, &errs); code != 0 || !strings.Contains(errs.String(), "5 packets got a comment") {
 			t.Fatalf("exit %d: %s", code, errs.String())
 		}
 	}
@@ -262,7 +262,7 @@ func TestWithTakesTheHostsEnds(t *testing.T) {
 	if code := run([]string{"replay", recording, "--with", captureOf(t)}, nil, &out, &errs); code != 0 {
 		t.Fatalf("exit %d: %s", code, errs.String())
 	}
-	if want := "1 ends of this host are in the capture and not in the recording"; !strings.Contains(errs.String(), want) {
+	if want := "1 end of this host: in the capture, not in the recording"; !strings.Contains(errs.String(), want) {
 		t.Errorf("got %s, want %s", errs.String(), want)
 	}
 }

@@ -35,6 +35,14 @@ func Count[T int | int64 | uint64](n T) string {
 	return s
 }
 
+// Many is a count with its noun: 1 end, 2 ends.
+func Many[T int | int64 | uint64](n T, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return Count(n) + " " + noun
+}
+
 // ShortCount returns n in at most 5 columns: "99999", "123k", "1.23M".
 func ShortCount(n uint64) string {
 	switch {

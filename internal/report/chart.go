@@ -154,7 +154,7 @@ func newHistogram(title, class string, h *summary.Histogram, none string) histog
 	if len(bars) == 0 {
 		return out
 	}
-	out.Words = fmt.Sprintf("%s ends: half below %s, 99 %% below %s, longest %s.", human.Count(h.Count()),
+	out.Words = fmt.Sprintf("%s: half below %s, 99 %% below %s, longest %s.", human.Many(h.Count(), "end"),
 		human.Duration(h.Quantile(.5)), human.Duration(h.Quantile(.99)), human.Duration(h.Max()))
 	out.Label = title + ": " + out.Words
 	highest := uint64(1)

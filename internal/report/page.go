@@ -119,7 +119,7 @@ func (p *page) head(s *summary.Summary, e *summary.Export) {
 		p.Warnings[i] = safetext.Escape(p.Warnings[i])
 	}
 	if n := s.LostEvents(); n > 0 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%s events could not be recorded: all counts on this page are too low.", human.Count(n)))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s could not be recorded: all counts on this page are too low.", human.Many(n, "event")))
 	}
 	if s.First == 0 {
 		p.Span = "Nothing was recorded"
@@ -151,7 +151,7 @@ func (p *page) counts(s *summary.Summary, e *summary.Export) {
 			p.Verdicts = append(p.Verdicts, verdictRow{v.String(), human.Count(n), strings.TrimPrefix(share, ", "), oneBar(v, n, most)})
 		}
 	}
-	p.Tiles = append(p.Tiles, tile{human.Bytes(e.BytesLost), fmt.Sprintf("bytes lost by %s ends", human.Count(e.EndsThatLost))})
+	p.Tiles = append(p.Tiles, tile{human.Bytes(e.BytesLost), fmt.Sprintf("bytes lost by %s", human.Many(e.EndsThatLost, "end"))})
 	for _, c := range e.Causes {
 		p.Causes = append(p.Causes, causeRow{c.Cause.String(), human.Count(c.Teardowns), human.Bytes(c.BytesLost), newBar(c.Verdicts, e.Causes[0].Teardowns)})
 	}

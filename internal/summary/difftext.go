@@ -36,7 +36,7 @@ func extent(e *Export) string {
 		return "nothing was recorded"
 	}
 	span := e.Last.Sub(e.First)
-	text := fmt.Sprintf("%s ends in %s from %s UTC", human.Count(e.Teardowns), human.Duration(span), e.First.Go().Format("2006-01-02 15:04:05"))
+	text := fmt.Sprintf("%s in %s from %s UTC", human.Many(e.Teardowns, "end"), human.Duration(span), e.First.Go().Format("2006-01-02 15:04:05"))
 	if span >= time.Second {
 		text += ", " + human.Rate(float64(e.Teardowns)/span.Seconds()) + " a second"
 	}

@@ -285,5 +285,5 @@ func (p *page) losses(s *Summary) {
 	if s.Unlisted > 0 {
 		parts = append(parts, human.Count(s.Unlisted)+" by the stop line")
 	}
-	p.line("%s events could not be recorded (%s): the counts above are too low", human.Count(n), strings.Join(parts, ", "))
+	p.line("%s could not be recorded (%s): the counts above are too low", human.Many(n, "event"), strings.Join(parts, ", "))
 }
