@@ -245,7 +245,12 @@ func listener(t *model.Teardown) uint16 {
 }
 
 // label makes a name from the system fit for a label: Prometheus refuses what is not UTF-8.
-func label(name string) string { return strings.ToValidUTF8(name, "\ufffd") }
+func label(name string) string {
+	return strings.ToValidUTF8(name[:min(len(name), labelMax)], "\ufffd")
+}
+
+// labelMax bounds what a name takes on the page: those of the kernel have 15 bytes.
+const labelMax = 256
 
 // wait counts a record that is on its way.
 func (m *meter) wait() { m.waiting.Inc() }
