@@ -37,7 +37,10 @@ func openSpool(o *Options, m *meter) (*spool, error) {
 	if err := MakeSpool(o.Spool); err != nil {
 		return nil, err
 	}
-	var err error
+	err := salvage(o.Spool, o.Log)
+	if err != nil {
+		return nil, err
+	}
 	s := &spool{size: o.SpoolSize, dir: o.Spool, meter: m}
 	if s.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true)); err != nil {
 		return nil, err

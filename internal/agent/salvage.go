@@ -1,0 +1,68 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	spoolFiles = "closetrace.diskqueue."
+	spoolMeta  = spoolFiles + "meta.dat"
+)
+
+// salvage puts the files of a spool aside if its own file cannot be true, as after damage to
+// the disk: the queue would look for each file between its two numbers, and say so, a line
+// for each of up to 2^63.
+func salvage(dir string, log func(string, ...any)) error {
+	text, err := os.Open(filepath.Join(dir, spoolMeta))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open spool: %w", err)
+	}
+	defer text.Close()
+	var depth, readFile, readAt, writeFile, writeAt int64
+	if _, err := fmt.Fscanf(text, "%d\n%d,%d\n%d,%d\n", &depth, &readFile, &readAt, &writeFile, &writeAt); err != nil {
+		return putAside(dir, log)
+	}
+	parts, err := filesOf(dir)
+	if err != nil {
+		return err
+	}
+	// After a crash the file may be a little older than the others.
+	if depth < 0 || readFile < 0 || readAt < 0 || writeAt < 0 || writeFile < readFile || writeFile-readFile > int64(len(parts))+16 {
+		return putAside(dir, log)
+	}
+	return nil
+}
+
+func filesOf(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), spoolFiles) && strings.HasSuffix(e.Name(), ".dat") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+func putAside(dir string, log func(string, ...any)) error {
+	all, err := filesOf(dir)
+	log("the spool %s is damaged: its files are kept as *.bad, and what they have is not sent", dir)
+	for _, name := range all {
+		path := filepath.Join(dir, name)
+		err = errors.Join(err, os.Rename(path, path+".bad"))
+	}
+	if err != nil {
+		return fmt.Errorf("open spool: %w", err)
+	}
+	return nil
+}
