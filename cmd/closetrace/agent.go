@@ -25,11 +25,11 @@ names, and deploy/ a systemd unit, Kubernetes manifests, dashboards and alerts.
 
 Every flag can also be in the file --config (YAML, the flag's name as key) and in a
 variable CLOSETRACE_AGENT_NAME, with _ for each -; the command line wins, then the
-variable. What is about the Collector is also taken from the OTEL_EXPORTER_OTLP_*
+variable. Settings of the Collector are also taken from the OTEL_EXPORTER_OTLP_*
 variables. SIGHUP reads the file again: filters, all and max-rate change while tracing
 goes on; other changes need a restart.
 
-A Collector that is away stops nothing: records wait in memory, then in --spool, and
+A Collector that is down stops nothing: records wait in memory, then in --spool, and
 what has no room is counted as lost.
 
 Examples:

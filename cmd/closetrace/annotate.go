@@ -19,8 +19,8 @@ import (
 )
 
 const annotateHelp = `Write a copy of a packet capture for Wireshark, as pcapng: packets with FIN or RST
-get a comment with the verdict, the cause and the process of the ends that a
-recording tells of, joined by the fingerprint, or by addresses and time.
+get a comment with the verdict, the cause and the process of both ends as far as
+the recording has them, joined by the fingerprint, or by addresses and time.
 
 Example:
   closetrace annotate router.pcapng annotated.pcapng --with recording.jsonl
@@ -31,7 +31,7 @@ func newAnnotate(a *app) *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use:   "annotate CAPTURE OUTPUT --with RECORDING",
-		Short: "Write what a recording tells into a packet capture, for Wireshark",
+		Short: "Add a recording's verdicts to a packet capture, for Wireshark",
 		Long:  annotateHelp,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 2 || with == "" {
@@ -40,7 +40,7 @@ func newAnnotate(a *app) *cobra.Command {
 			return a.annotate(c.Context(), args[0], args[1], with, force)
 		},
 	}
-	c.Flags().StringVar(&with, "with", "", "the `RECORDING` that tells of the ends")
+	c.Flags().StringVar(&with, "with", "", "the `RECORDING` of the same connections")
 	c.Flags().BoolVar(&force, "force", false, "overwrite an existing file")
 	return c
 }

@@ -16,15 +16,15 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-const anonymizeHelp = `Copy a recording without what tells of hosts, people and networks, to show it to
-others. Addresses are replaced so that those of one network stay together
+const anonymizeHelp = `Copy a recording without what identifies hosts, people and networks, so that it can
+be shared. Addresses are replaced so that those of one network stay together
 (Crypto-PAn); names of processes, users, hosts, containers, pods and units, paths,
 command lines, container ids, process and user numbers get pseudonyms, the same
 value always the same one. Verdicts, causes, times, ports, byte counts and findings
 stay; the filter of the trace is removed.
 
-Without --key the pseudonyms are made by a key that nobody keeps: another recording
-gets others. Times, ports and counts may still tell those who know the traffic.
+Without --key the key is thrown away, and another recording gets other pseudonyms.
+Times, ports and counts may still give it away to those who know the traffic.
 
 Examples:
   closetrace anonymize incident.jsonl.zst -o public.jsonl.zst

@@ -17,7 +17,7 @@ import (
 
 const demoHelp = `Trace a workload made for it: connections on loopback, in network namespaces of
 their own, that end in every way there is. Nothing leaves this host. It needs
-the same privileges as live; without root it shows the commonest ends only.`
+the same privileges as live; without root it shows the most common ends only.`
 
 // What the workload reads when the trace is live.
 const (

@@ -22,8 +22,8 @@ like. Each finding has a filter that selects its ends for replay and report.
 
 It reads recordings, several as one, or with --live traces this host until it is
 stopped or --duration is over, and then looks at what is open, too: connections
-that a program does not close. closetrace explain FINDING explains a finding; no
-findings is exit code 0 too.
+that a program does not close. closetrace explain FINDING explains a finding; finding
+nothing is exit code 0 too.
 
 Examples:
   closetrace diagnose incident.jsonl

@@ -81,7 +81,7 @@ func newDoctor(a *app) *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	c.Flags().BoolVar(&selftest, "selftest", false, "play connections and check their verdicts")
 	c.Flags().BoolVar(&cost, "cost", false, "trace for a while and report what it costs")
-	c.Flags().DurationVarP(&duration, "duration", "d", duration, "with --cost: how long to trace")
+	c.Flags().DurationVarP(&duration, "duration", "d", duration, "with --cost: trace for this `TIME`")
 	c.Flags().StringVar(&by.backend, "backend", "", "with --selftest or --cost: use this `BACKEND`: "+strings.Join(backends, ", "))
 	by.btfFlag(c.Flags())
 	return c

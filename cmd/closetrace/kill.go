@@ -19,8 +19,8 @@ import (
 )
 
 const killHelp = `End open connections: by the ID that list shows, by local and peer address, by
-filter (--filter, --port, --peer, --pid, --state), or all of one process. What would
-be ended is shown, and asked about. Listeners are left out unless they are named by
+filter (--filter, --port, --peer, --pid, --state), or all of one process. It shows what
+would be ended, and asks first. Listeners are left out unless they are named by
 their ID or --listeners is given.
 
 ` + killHow

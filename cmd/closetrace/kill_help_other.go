@@ -7,9 +7,9 @@ const terminates = "SIGTERM"
 
 // killHow says what kill does on this system.
 const killHow = `The kernel sends RST to the peer, and the process gets ECONNABORTED. A
-connection is named by the kernel's own number for it, so that another one that
-has taken over its addresses meanwhile is never hit. After that, the connection's
-teardown record is waited for and shown; its cause is "destroyed".
+connection is identified by the kernel's own number for it: a new one that reuses
+the addresses is never affected. Then kill waits for the connection's teardown
+record, whose cause is "destroyed", and shows it.
 
 Linux: needs CAP_NET_ADMIN of the caller, not of the program's file (setcap).
 

@@ -88,7 +88,7 @@ func newKubectl(a *app) *cobra.Command {
 	f.StringVarP(&namespace, "namespace", "n", "", "`NAMESPACE` of the pod, and where the pod of the trace is made")
 	f.StringVar(&cluster, "context", "", "`CONTEXT` of kubectl's configuration")
 	f.StringVarP(&output, "output", "o", "", "record into `FILE` here instead of showing the screen")
-	f.DurationVar(&duration, "duration", 0, "how long to record (default until ctrl-c)")
+	f.DurationVar(&duration, "duration", 0, "record for this `TIME` (default until ctrl-c)")
 	f.BoolVar(&force, "force", false, "overwrite an existing file")
 	return c
 }

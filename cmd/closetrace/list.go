@@ -25,7 +25,7 @@ const listHelp = `List open TCP connections, who holds them, and what close() wo
 Without flags: the connections of this network namespace, as ss shows them.
 Connections of other users have no process without sudo.
 
-  ID               names the very connection: closetrace kill ID
+  ID               identifies one connection, for closetrace kill ID
   ON CLOSE         what close() would do: would reset: 512 bytes unread
   DYING            what will end it, and about when: retransmissions that nobody
                    answers, keep-alive, FIN_WAIT2; or CLOSE_WAIT for 10 s and more:

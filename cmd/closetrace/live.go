@@ -24,7 +24,8 @@ its children are shown; the trace stops when it exits and shows how they ended.
 Under sudo the command runs as the user who called it; --user chooses.
 
 Once the hooks are attached the trace gives up root: it becomes that user, or
-one that nothing else runs as, and can write in the current folder only. --no-sandbox keeps root.`
+one that nothing else runs as, and can write only in the current folder.
+--no-sandbox keeps root.`
 
 type liveFlags struct {
 	traceFlags

@@ -52,7 +52,7 @@ func newReport(a *app) *cobra.Command {
 	flags.flags(c.Flags())
 	part.flags(c.Flags())
 	c.Flags().StringVarP(&output, "output", "o", "", "`PAGE` to write, - for standard output")
-	c.Flags().StringVar(&title, "title", "", "heading of the page (default the traced host)")
+	c.Flags().StringVar(&title, "title", "", "heading of the page: `TEXT` (default the traced host)")
 	c.Flags().BoolVar(&force, "force", false, "overwrite an existing page")
 	return c
 }

@@ -35,8 +35,8 @@ it, which process, and which bytes were lost.
 Without a command it is "closetrace live".
 
 Exit codes:
-  0  done; also after a signal or when the reader of a pipe has gone
-  1  something failed while running, also a filter on a record, which is left out
+  0  done; also after a signal or when the reader of a pipe is gone
+  1  something failed while running, or a filter on a record (which is left out)
   2  the command line or a filter is wrong
   3  a privilege or a feature of the kernel is missing
   4  doctor --selftest: a verdict was wrong

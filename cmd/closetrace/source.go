@@ -68,7 +68,7 @@ func (t *traceFlags) flags(set *pflag.FlagSet) {
 	set.DurationVarP(&t.duration, "duration", "d", 0, "stop after this `TIME`, e.g. 30s or 10m")
 	set.Uint64VarP(&t.count, "count", "c", 0, "stop after this `NUMBER` of teardowns")
 	set.Uint32Var(&t.ringSize, "ring-size", 0, "size of the kernel's buffer in `MiB`, a power of two (default 32)")
-	set.Uint32Var(&t.maxConnections, "max-connections", 0, "open connections to follow (default 65536; on Linux more where memory allows)")
+	set.Uint32Var(&t.maxConnections, "max-connections", 0, "follow at most this `NUMBER` of open connections (default 65536; on Linux more where memory allows)")
 	t.sandboxFlags(set)
 	set.BoolVar(&t.commandLine, "command-line", false, "record command lines too (they may hold secrets)")
 }

@@ -200,7 +200,7 @@ func (a *app) textOptions(flags *summaryFlags) summary.TextOptions {
 }
 
 const diffHelp = `Compare two recordings, of before and after a change: what grew and what
-vanished, by verdict, cause and process, with a hint how sure that is.`
+vanished, by verdict, cause and process, and how sure that is.`
 
 func newDiff(a *app) *cobra.Command {
 	var flags summaryFlags
