@@ -16,6 +16,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/agent"
 	"github.com/closetrace/closetrace/internal/cluster"
+	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/internal/sockets"
 )
 
@@ -188,7 +189,15 @@ func (f *agentFlags) confine(t *traceFlags) error {
 		t.sandbox.Read = append(t.sandbox.Read, filepath.Dir(f.config))
 	}
 	if f.spool != "" {
-		if err := agent.MakeSpool(f.spool); err != nil {
+		owner := os.Geteuid()
+		if t.sandbox.User != "" {
+			who, err := sandbox.Lookup(t.sandbox.User)
+			if err != nil {
+				return err
+			}
+			owner = who.UID
+		}
+		if err := agent.MakeSpool(f.spool, owner); err != nil {
 			return err
 		}
 		t.sandbox.Write = append(t.sandbox.Write, f.spool)

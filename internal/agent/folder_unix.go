@@ -13,25 +13,25 @@ import (
 
 var errSpool = errors.New("the spool must be a directory that nobody else can write to, in one that nobody else can exchange")
 
-// MakeSpool makes the directory, unless it is there, for this user alone. Another user must
-// not be able to put links into it, nor to put another directory in its place: what is
+// MakeSpool makes the directory, unless it is there, for this user alone; owner is who the
+// agent becomes. Another user must not be able to put links into it, nor to put another directory in its place: what is
 // written there would go through them.
-func MakeSpool(path string) error {
-	if err := makeSpool(path); err != nil {
+func MakeSpool(path string, owner int) error {
+	if err := makeSpool(path, owner); err != nil {
 		return fmt.Errorf("make the spool: %w", err)
 	}
 	return nil
 }
 
-func makeSpool(path string) error {
+func makeSpool(path string, owner int) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
-	if err := safeWay(path); err != nil {
+	if err := safeWay(path, owner); err != nil {
 		return err
 	}
-	if err := safeTarget(path); err != nil {
+	if err := safeTarget(path, owner); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
@@ -44,15 +44,15 @@ func makeSpool(path string) error {
 	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("%s: %w", path, errSpool)
 	}
-	return safeTarget(path)
+	return safeTarget(path, owner)
 }
 
 // safeTarget looks at where the links in a path lead to, as far as it is there.
-func safeTarget(path string) error {
+func safeTarget(path string, owner int) error {
 	for {
 		target, err := filepath.EvalSymlinks(path)
 		if err == nil {
-			return safeWay(target)
+			return safeWay(target, owner)
 		}
 		if !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
 			return err
@@ -62,14 +62,14 @@ func safeTarget(path string) error {
 }
 
 // safeWay looks at a path and all folders above it, as far as they are there.
-func safeWay(path string) error {
+func safeWay(path string, owner int) error {
 	for ; ; path = filepath.Dir(path) {
 		info, err := os.Lstat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return err
-		case !safe(info):
+		case !safe(info, owner):
 			return fmt.Errorf("%s: %w", path, errSpool)
 		}
 		if path == filepath.Dir(path) {
@@ -78,11 +78,11 @@ func safeWay(path string) error {
 	}
 }
 
-// safe reports whether only root and this user can change what is in a folder. In one with
+// safe reports whether only root, this user and who the agent becomes can change what is in a folder. In one with
 // the sticky bit, as /tmp, everybody makes files and nobody renames those of others.
-func safe(info fs.FileInfo) bool {
+func safe(info fs.FileInfo, owner int) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
+	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() && int(stat.Uid) != owner {
 		return false
 	}
 	return info.Mode()&fs.ModeSymlink != 0 || info.Mode().Perm()&0o022 == 0 || info.Mode()&fs.ModeSticky != 0

@@ -50,3 +50,21 @@ func TestSpoolOfAnother(t *testing.T) {
 		t.Errorf("made %q", made)
 	}
 }
+
+// TestSpoolOfWhomItBecomes: root makes the spool, and the agent becomes its owner.
+func TestSpoolOfWhomItBecomes(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	const owner, stranger = 12345, 12346
+	path := t.TempDir()
+	if err := os.Chown(path, owner, owner); err != nil {
+		t.Fatal(err)
+	}
+	if err := MakeSpool(path, owner); err != nil {
+		t.Error(err)
+	}
+	if err := MakeSpool(path, stranger); !errors.Is(err, errSpool) {
+		t.Errorf("got %v, want that it is refused", err)
+	}
+}

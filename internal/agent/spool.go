@@ -34,7 +34,7 @@ type spool struct {
 
 // openSpool opens or makes the spool in a directory.
 func openSpool(o *Options, m *meter) (*spool, error) {
-	if err := MakeSpool(o.Spool); err != nil {
+	if err := MakeSpool(o.Spool, os.Geteuid()); err != nil {
 		return nil, err
 	}
 	err := salvage(o.Spool, o.Log)
@@ -142,5 +142,11 @@ func countOf(raw []byte) int { return int(binary.BigEndian.Uint32(raw)) }
 func (s *spool) close() error {
 	_ = s.pack.Close()
 	s.unpack.Close()
+	s.mu.Lock()
+	if s.queue.Depth() == 0 && s.in > 0 { // with a damaged file, the last, it was put aside
+		s.meter.lose(lostDisk, int(s.in))
+		s.in = 0
+	}
+	s.mu.Unlock()
 	return s.queue.Close()
 }
