@@ -253,3 +253,25 @@ func TestOwners(t *testing.T) {
 		t.Errorf("owner %+v %+v %+v", r.Process, r.Container, r.K8s)
 	}
 }
+
+// TestIdleBeforeLateRequest: a request that meets the server's FIN came after the idle time, which is
+// known by the times of the segments.
+func TestIdleBeforeLateRequest(t *testing.T) {
+	records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+		c := m.Open(client, server, 1000, 5000)
+		c.Say(0, []byte("GET / HTTP/1.1\r\n\r\n"))
+		c.Say(1, []byte("HTTP/1.1 204 No Content\r\n\r\n"))
+		later(m, 75*time.Second)
+		c.Flag(1, wiretest.FIN|wiretest.ACK)
+		c.Say(0, []byte("GET / HTTP/1.1\r\n\r\n"))
+		c.Flag(1, wiretest.RST)
+	})
+	if len(records) != 2 {
+		t.Fatalf("got %d ends, want 2", len(records))
+	}
+	for i := range records {
+		if idle := records[i].Teardown.TCP.Idle.Or(0); idle < 74*time.Second || idle > 76*time.Second {
+			t.Errorf("%s: idle for %v, want 75s", story(&records[i]), idle)
+		}
+	}
+}

@@ -130,6 +130,9 @@ func conversation(c *flow.Conn, i int, f *model.Facts) {
 	}
 	f.Evidence.FirstFIN = model.Time(first(s.FIN, peer.FIN))
 	begun := first(s.FIN, peer.FIN, s.RST.Time, peer.RST.Time, c.Ended)
+	if talked := max(s.Talked, peer.Talked); talked != 0 { // a request that came too late does not make it busy
+		last = talked
+	}
 	f.TCP.Idle = model.Some(time.Duration(max(begun-last, 0)))
 }
 

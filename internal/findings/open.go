@@ -132,7 +132,7 @@ func (e *Engine) ports(f *Finding) string {
 		return ""
 	}
 	f.Numbers["time_wait"] = whole(n)
-	text := fmt.Sprintf(" %s left %s in TIME_WAIT within the last minute", cmp.Or(name, "A process that is not known"), plural(n, "connection", "connections"))
+	text := fmt.Sprintf(" %s left %s in TIME_WAIT within the last minute", cmp.Or(name, "An unknown process"), plural(n, "connection", "connections"))
 	if open := e.opens[name]; open > 0 {
 		f.Numbers["open"] = whole(open)
 		text += fmt.Sprintf(" and has %d open", open)

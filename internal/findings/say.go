@@ -15,8 +15,11 @@ import (
 // false if the group is not a finding.
 
 func (g *group) who() string {
-	name := cmp.Or(g.key.process, "a process that is not known")
+	name := cmp.Or(g.key.process, "an unknown process")
 	if g.key.port != 0 && g.key.passive {
+		if g.key.process == "" {
+			return fmt.Sprintf("the server on port %d", g.key.port)
+		}
 		return fmt.Sprintf("%s (port %d)", name, g.key.port)
 	}
 	return name
@@ -67,7 +70,7 @@ func sayBacklog(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"] = whole(g.bytes)
 	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.key.port)) // they were never accepted
 	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: %s reset",
-		cmp.Or(f.Process, "a process that is not known"), g.key.port, plural(g.count, "connection", "connections"), itThey(g.count))
+		cmp.Or(f.Process, "an unknown process"), g.key.port, plural(g.count, "connection", "connections"), itThey(g.count))
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", %s of requests unread", human.Bytes(g.bytes))
 	}

@@ -41,6 +41,8 @@ type Side struct {
 	// FirstData, LastData and Last are when data was first and last sent for the first
 	// time, and when anything was.
 	FirstData, LastData, Last int64
+	// Talked is LastData without what came after the first FIN of the two.
+	Talked int64
 	// AnsweredAt is when the other side last sent anything but a RST.
 	AnsweredAt int64
 
@@ -174,6 +176,9 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 			s.FirstData = now
 		}
 		s.LastData = now
+		if s.FIN == 0 && other.FIN == 0 {
+			s.Talked = now
+		}
 		if other.FIN != 0 {
 			s.AfterFIN += uint64(seg.Length)
 		}
