@@ -84,13 +84,16 @@ func (r *Report) page(o *Options) *page {
 	s.Chosen = o.Chosen
 	e := s.Export(groupRows)
 	p := &page{
-		Version: o.Version, Title: o.Title, Warnings: slices.Clone(o.Warnings),
+		Version: safetext.Escape(o.Version), Title: safetext.Escape(o.Title),
 		PlotCSS: template.CSS(asset("uplot/uPlot.min.css")), CSS: template.CSS(asset("page/page.css")), // #nosec G203 -- text of this program, not of a recording
 		PlotJS: template.JS(asset("uplot/uPlot.iife.min.js")), JS: template.JS(asset("page/page.js")), // #nosec G203 -- text of this program, not of a recording
 		PlotLicence: asset("uplot/LICENSE"),
 		Data:        newChartData(&s.Timeline), Timeline: newTimeline(&s.Timeline),
 		Approximate: e.Approximate,
 		Meanings:    meanings(), Explanations: explanations(s),
+	}
+	for _, warning := range o.Warnings {
+		p.Warnings = append(p.Warnings, safetext.Escape(warning))
 	}
 	p.Policy = policy([]string{string(p.PlotJS), string(p.JS)}, []string{string(p.PlotCSS), string(p.CSS)})
 	p.head(s, e)

@@ -25,6 +25,14 @@ func TestReliabilityTestsExist(t *testing.T) {
 		if len(all) == 0 {
 			t.Errorf("no test in %s", line)
 		}
+		if words, known := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(line, -1), 0; len(words) > 0 {
+			for _, m := range all {
+				known += strings.Count(m[2], ",") + 1
+			}
+			if known != len(words) {
+				t.Errorf("a test without its package in %s", line)
+			}
+		}
 		for _, m := range all {
 			source := testsOf(t, m[1])
 			for name := range strings.SplitSeq(m[2], ", ") {
