@@ -45,7 +45,7 @@ LONG_PACKAGES = /internal/lab/incidents$$
 LONG_TESTS = TestGoInstall|TestDocumentedCommands|TestTenQuestionsOnAContainerHost|TestHangupUnderShell|TestInstall|TestWine|TestServers
 
 # One package at a time: they trace the same kernel and time it.
-test: has-go        ## the tests of some minutes; as root also those that trace this kernel
+test: has-go        ## tests, a few minutes; as root also those that trace this kernel
 	$(RETEST) -- go test -short -p 1 -timeout 10m -skip '^($(LONG_TESTS))' $$(go list ./... | grep -v '$(LONG_PACKAGES)')
 	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test"
 	@echo "left out: $(LONG_TESTS), what -short leaves out, the incidents and other kernels; run: make test-all"

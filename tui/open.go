@@ -8,11 +8,11 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-
-	"github.com/closetrace/closetrace/internal/safetext"
-	"github.com/closetrace/closetrace/model"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/closetrace/closetrace/internal/human"
+	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/model"
 )
 
 // OpenConn is one connection that is open now.
@@ -166,7 +166,7 @@ func (l *openList) draw(s *screen, width int) []string {
 	case l.err != nil:
 		return []string{"", " " + s.pal.loud.Styled(cut(safetext.Escape(l.err.Error()), width-1, s.g.dots))}
 	case len(l.all) == 0 && s.cfg.OpenNote != "":
-		return []string{"", " No connection is open here.", " " + cut(s.cfg.OpenNote, width-1, s.g.dots)}
+		return append([]string{"", " No connection is open here."}, noteLines(s, width)...)
 	case len(l.all) == 0:
 		return []string{"", " No connection is open."}
 	case len(l.chosen) == 0:
@@ -186,7 +186,15 @@ func (l *openList) draw(s *screen, width int) []string {
 		lines = append(lines, s.row([2]string{text, text}, i == l.place, width))
 	}
 	if s.cfg.OpenNote != "" && len(l.chosen) < l.height {
-		lines = append(lines, "", " "+s.pal.faint.Styled(cut(s.cfg.OpenNote, width-1, s.g.dots)))
+		lines = append(append(lines, ""), noteLines(s, width)...)
+	}
+	return lines
+}
+
+// noteLines says what is not listed; below the end of the view it is cut.
+func noteLines(s *screen, width int) (lines []string) {
+	for part := range strings.SplitSeq(ansi.Wrap(s.cfg.OpenNote, width-2, ""), "\n") {
+		lines = append(lines, " "+s.pal.faint.Styled(part))
 	}
 	return lines
 }

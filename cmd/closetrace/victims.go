@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/sockets"
 )
 
@@ -101,7 +102,7 @@ func (a *app) printPlan(p *plan, dryRun bool) error {
 		notes = append(notes, fmt.Sprintf("%d of these listen: ending them stops the service", p.listeners))
 	}
 	if p.leftOut > 0 {
-		notes = append(notes, fmt.Sprintf("%d more match and listen; they stay (--listeners ends them too)", p.leftOut))
+		notes = append(notes, human.Many(p.leftOut, "matching listener")+" left out; --listeners ends those too")
 	}
 	if dryRun && p.refused != nil {
 		notes = append(notes, "without --dry-run this is refused: "+p.refused.Error())

@@ -26,7 +26,7 @@ func (c *Comparison) Text(w io.Writer, o TextOptions) error {
 	p.changes("cause", c.Causes, func(c *Change) string { return c.Cause })
 	p.changes("process", c.Processes, func(c *Change) string { return known(c.Process) })
 	p.changes("process, cause of bad ends", c.Whys, func(c *Change) string { return known(c.Process) + " " + c.Cause })
-	p.title("clear: chance alone does that once in a thousand times; few: too few to tell")
+	p.title("by chance: clear once in 1,000 times, possible once in 20; few: too few to tell")
 	_, err := w.Write(p.Bytes())
 	return err
 }
