@@ -61,7 +61,7 @@ func (g *group) checked() string {
 
 func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["bytes"] = whole(g.bytes)
-	f.Title = fmt.Sprintf("%s between %s and %s ended by RST because a TLS farewell of %s each was left unread: nothing is lost.",
+	f.Title = fmt.Sprintf("%s between %s and %s ended by RST because a TLS close_notify of %s each was left unread: nothing is lost.",
 		plural(g.count, "connection", "connections"), cmp.Or(g.key.process, "a process"), g.whom(), human.Bytes(g.bytes/max(g.count, 1)))
 	return true
 }

@@ -90,7 +90,7 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	if g.detail != "" {
 		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", cmp.Or(g.key.process, "a process"), g.detail, g.sender(),
 			plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
-		f.Advice = "The client did not give up by itself: who sent the signal (timeout, a supervisor, a person)? Its server answers to nobody."
+		f.Advice = "The client did not give up by itself: who sent the signal (timeout, a supervisor, a person)? The answer then reaches nobody."
 		return true
 	}
 	whom := g.whom()
@@ -137,7 +137,7 @@ func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	f.Title += " (the SYN was retransmitted)."
 	f.Advice = "A firewall or security group drops the SYN, the address is wrong, or the host is down: a host that is up and not filtered would have refused. If it is up, look whether the server's queue is full (ss -tln there, Recv-Q at Send-Q)."
 	if server := e.here(g); server != "" {
-		f.Advice = fmt.Sprintf("%s listens there, so that its accept queue was full, or a firewall rule of this host drops the SYN: ss -tln shows the queue (Recv-Q at Send-Q). Accept faster%s, or raise the backlog.", server, bracket(knobsOf(server).most))
+		f.Advice = fmt.Sprintf("%s listens there: its accept queue was full, or a firewall rule of this host drops the SYN. ss -tln shows the queue (Recv-Q at Send-Q). Accept faster%s, or raise the backlog.", server, bracket(knobsOf(server).most))
 	}
 	if g.detail == model.CauseConnectCancelled.String() {
 		f.Advice += " The program's own time limit ended the attempts."

@@ -34,7 +34,7 @@ func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
 		if usual*10 < g.idle.n*6 && g.idle.max > g.idle.min*3/2 {
 			after = fmt.Sprintf(" after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
 			f.Numbers["idle_ns"], f.Numbers["longest_ns"] = int64(g.idle.min), int64(g.idle.max)
-			f.Advice = fmt.Sprintf("The time differs, so that it is no plain timeout: %s closes what is idle when it runs short of connections%s, or by a limit of requests or of age. Raise that limit, let %s try again on a new connection, or keep fewer idle ones.",
+			f.Advice = fmt.Sprintf("The times differ, so it is not a plain timeout: %s closes idle connections when it runs short of connections%s, or at a limit of requests or age. Raise that limit, let %s try again on a new connection, or keep fewer idle ones.",
 				closer, bracket(knobsOf(g.serverOf()).most), sender)
 		}
 		if idle < time.Second {
@@ -92,10 +92,10 @@ func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["requests_lost"] = whole(g.count)
 	how := "closed all that was idle at one moment"
 	k := knobsOf(g.key.process)
-	f.Advice = fmt.Sprintf("That is no timeout, but a reload, a restart or a scale-down of %s%s", g.who(), orBy(k.all))
+	f.Advice = fmt.Sprintf("This is not a timeout but a reload, a restart or a scale-down of %s%s", g.who(), orBy(k.all))
 	if g.detail != "" {
 		how = "was told to end by " + g.detail + g.sender() + " and closed its connections"
-		f.Advice = fmt.Sprintf("That is no timeout: %s was told to end, by a reload, a restart, a scale-down%s", g.who(), orBy(k.all))
+		f.Advice = fmt.Sprintf("This is not a timeout: %s was told to end, by a reload, a restart, a scale-down%s", g.who(), orBy(k.all))
 	} else if g.idle.max-g.idle.min >= time.Second {
 		how += fmt.Sprintf(", after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
 	}
