@@ -109,7 +109,8 @@ bench: build        ## Go benchmarks, then docs/benchmarks.md: closetrace beside
 dist:               ## build/dist: archives, packages, image, formulas (docs/install.md)
 	cd tools/dist && go run . -out $(CURDIR)/build/dist $(if $(VERSION),-version $(VERSION))
 
-check-dist:         ## the same commit gives the same bytes in another directory
+check-dist:         ## the same commit gives the same bytes in another directory, NOTICE has every licence
+	cd tools/dist && go test -count=1 .
 	rm -rf build/dist-again && git clone -q . build/dist-again && cd build/dist-again/tools/dist && \
 		go run . -out $(CURDIR)/build/dist-again/out $(if $(VERSION),-version $(VERSION))
 	cmp build/dist/SHA256SUMS build/dist-again/out/SHA256SUMS

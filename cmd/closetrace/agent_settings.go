@@ -28,7 +28,8 @@ func newSettings(set *pflag.FlagSet, flags *agentFlags) *settings {
 	return s
 }
 
-const maxSettings = 1 << 20 // bytes of the file
+// maxSettings bounds the bytes of the file: the time for its keys grows with their square.
+const maxSettings = 64 << 10
 
 // read returns the current settings.
 func (s *settings) read() (*agentFlags, error) {
@@ -85,7 +86,7 @@ func (s *settings) file(set *pflag.FlagSet) (map[string]string, error) {
 		return nil, usage("%s: want a list of NAME: VALUE: %w", path, err)
 	}
 	if err := in.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, usage("%s: want one document of at most 1 MiB", path)
+		return nil, usage("%s: want one document of at most 64 KiB", path)
 	}
 	for name, node := range nodes {
 		if set.Lookup(name) == nil {

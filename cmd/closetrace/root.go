@@ -136,8 +136,18 @@ func message(err error) string {
 	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
 		return safetext.Escape(path.Path) + ": no such file"
 	default:
-		return safetext.Escape(oneLineOf(err.Error()))
+		return clipped(safetext.Escape(oneLineOf(err.Error())))
 	}
+}
+
+// messageMax bounds a message: what an error repeats of a file may be long.
+const messageMax = 4096
+
+func clipped(text string) string {
+	if len(text) <= messageMax {
+		return text
+	}
+	return strings.ToValidUTF8(text[:messageMax], "") + "..."
 }
 
 // oneLineOf joins what errors.Join put on lines of its own, each once.
