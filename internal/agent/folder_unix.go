@@ -69,7 +69,7 @@ func safeWay(path string, owner int) error {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return err
-		case !safe(info, owner):
+		case !safe(info, owner) && !closeVolume(path, info):
 			return fmt.Errorf("%s: %w", path, errSpool)
 		}
 		if path == filepath.Dir(path) {
@@ -86,4 +86,19 @@ func safe(info fs.FileInfo, owner int) bool {
 		return false
 	}
 	return info.Mode()&fs.ModeSymlink != 0 || info.Mode().Perm()&0o022 == 0 || info.Mode()&fs.ModeSticky != 0
+}
+
+// closeVolume sets the sticky bit of a volume that is this user's and that everybody may
+// write to, as an emptyDir of Kubernetes is. Other folders stay as they are.
+func closeVolume(path string, info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.IsDir() || int(stat.Uid) != os.Geteuid() {
+		return false
+	}
+	above, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return false
+	}
+	other, ok := above.Sys().(*syscall.Stat_t)
+	return ok && other.Dev != stat.Dev && os.Chmod(path, info.Mode()|fs.ModeSticky) == nil
 }
