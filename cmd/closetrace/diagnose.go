@@ -133,7 +133,7 @@ func (a *app) printFindings(r *findings.Report, asJSON bool) error {
 		err = safetext.WriteJSON(out, r, "")
 	} else {
 		width, _ := a.terminalSize()
-		err = r.Text(out, findings.TextOptions{Width: width, Whole: !isTerminal(a.stdout), Zone: time.UTC})
+		err = r.Text(out, findings.TextOptions{Width: width, Zone: time.UTC})
 	}
 	return errors.Join(err, out.Flush())
 }

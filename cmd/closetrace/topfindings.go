@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/internal/human"
 )
 
 // topCount is how many findings are shown by commands that are about something else.
@@ -24,7 +25,7 @@ func topFindings(r *findings.Report, width int) string {
 		}
 	}
 	if more := len(r.Findings) - topCount; more > 0 {
-		fmt.Fprintf(&b, "%d more findings: closetrace diagnose\n", more)
+		fmt.Fprintf(&b, "%s: closetrace diagnose\n", human.Many(more, "more finding"))
 	}
 	return b.String()
 }

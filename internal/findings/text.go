@@ -15,12 +15,8 @@ import (
 // TextOptions says how findings are printed.
 type TextOptions struct {
 	Width int            // of the lines; less than 60 is taken for 100
-	Whole bool           // nothing is cut: each text is as long as it is
 	Zone  *time.Location // of the times; nil is UTC
 }
-
-// maxLines is how many lines a finding has at most, unless it is wanted whole.
-const maxLines = 6
 
 // Text writes the findings of r, an empty line between two of them.
 func (r *Report) Text(w io.Writer, o TextOptions) error {
@@ -64,13 +60,10 @@ func (r *Report) lossNote() string {
 // advice, and where its ends are.
 func (f *Finding) Lines(n int, o TextOptions) []string {
 	lines := []string{cutTo(fmt.Sprintf("%d. %s: %s%s  %s", n, f.ID, f.Harm, f.doubt(), f.When(o.Zone)), o.Width)}
-	most := 2
-	if o.Whole {
-		most = len(f.Title) + len(f.Advice) // as many as there are
-	}
+	most := len(f.Title) + len(f.Advice) // nothing is cut: half of an advice is none
 	lines = append(lines, wrapped("   ", f.Title, o.Width, most)...)
 	lines = append(lines, wrapped("   > ", f.Advice, o.Width, most)...)
-	if f.Filter != "" && (o.Whole || len(lines) < maxLines) {
+	if f.Filter != "" {
 		lines = append(lines, "   --filter '"+safetext.Escape(strings.ReplaceAll(f.Filter, "'", `'\''`))+"'")
 	}
 	return lines
