@@ -184,6 +184,9 @@ func (a *app) list(ctx context.Context, flags *listFlags) error {
 		return err
 	}
 	l.report(a.stderr)
+	if len(all) == 0 && !flags.asJSON && isTerminal(a.stdout) {
+		fmt.Fprintln(a.stderr, "closetrace: no open connection matches; --all has listeners too, --all-netns other network namespaces")
+	}
 	return a.printConns(all, flags, l.order)
 }
 
