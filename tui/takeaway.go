@@ -203,12 +203,19 @@ func (s *screen) provenance() string {
 	return b.String()
 }
 
+// taken is the name of a file that exists: the screen has no --force.
+type taken string
+
+func (t taken) Error() string { return string(t) + " exists; choose another name" }
+
+func (taken) Is(target error) bool { return target == fs.ErrExist }
+
 // writeNew makes a file that only its owner reads. It never replaces one.
 func writeNew(path, text string, create func(string) (*os.File, error)) error {
 	f, err := create(path)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s exists; choose another name", path) // the screen has no --force
+		return taken(path)
 	case err != nil:
 		return err
 	}

@@ -21,9 +21,9 @@ func TestHostileKeys(t *testing.T) {
 	}{
 		"no file":  {func(string) error { return nil }, ""},
 		"a file":   {func(path string) error { return os.WriteFile(path, []byte(`{"pause": ["x"]}`), 0o644) }, ""},
-		"a pipe":   {func(path string) error { return syscall.Mkfifo(path, 0o666) }, "no regular file"},
-		"a device": {func(path string) error { return os.Symlink("/dev/zero", path) }, "no regular file"},
-		"a folder": {func(path string) error { return os.Mkdir(path, 0o755) }, "no regular file"},
+		"a pipe":   {func(path string) error { return syscall.Mkfifo(path, 0o666) }, "regular file"},
+		"a device": {func(path string) error { return os.Symlink("/dev/zero", path) }, "regular file"},
+		"a folder": {func(path string) error { return os.Mkdir(path, 0o755) }, "regular file"},
 		"1 GB": {func(path string) error {
 			return errors.Join(os.WriteFile(path, []byte("{"), 0o644), os.Truncate(path, 1<<30))
 		}, "larger than"},
