@@ -263,8 +263,8 @@ type Cost struct {
 	// CPU time of closetrace and its helpers in that time, in user space and in the
 	// kernel; what BPF programs took within other processes is not in it.
 	CPU Opt[time.Duration] `json:"cpu_ns,omitzero"`
-	// Run time of the BPF programs while the kernel measured it: in the first minute.
-	// Absent where it did not: that takes CAP_SYS_ADMIN and Linux 5.8, and reading it in the
+	// Run time of the BPF programs while the kernel measured it: their first 200,000 runs, in
+	// the first minute. Absent where it did not: that takes CAP_SYS_ADMIN and Linux 5.8, and reading it in the
 	// sandbox Linux 5.19.
 	BPF Opt[time.Duration] `json:"bpf_ns,omitzero"`
 	// How often they ran meanwhile.

@@ -126,8 +126,6 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softLimit(int64(flags.maxMemory)))
 	}
-	bpfTime, closeStats := countRunTime() // needs a capability that is dropped when the trace begins
-	defer closeStats()
 	whole := flags.traceFlags
 	whole.poll = unwatched
 	whole.counting, whole.countingOptional = true, true
@@ -158,7 +156,7 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 		Start: t.Start(), Endpoint: flags.endpoint, MetricsListen: flags.listen, Spool: flags.spool, SpoolSize: int64(flags.spoolSize),
 		MaxSeries: flags.maxSeries, MaxMemory: int64(flags.maxMemory), MaxCPU: flags.maxCPU / 100, Choice: flags.sending(),
 		Sockets: func() ([]sockets.Conn, error) { return listOpen(ctx) },
-		Names:   names, BPFTime: bpfTime(t.source), Log: a.note, Manager: manager,
+		Names:   names, BPFTime: whole.meter.programs, Log: a.note, Manager: manager,
 	})
 	if err != nil {
 		return err

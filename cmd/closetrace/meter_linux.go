@@ -30,9 +30,13 @@ type meter struct {
 	timer     *time.Timer
 }
 
-// measureFor is how long the kernel measures BPF programs: all of the host take longer
-// meanwhile (see costHelp).
-const measureFor = time.Minute
+// The kernel measures the first runs of BPF programs, for a time at most: all of the host
+// take longer meanwhile (see costHelp), which was a quarter of what a trace costs.
+const (
+	measureRuns = 200_000 // of about 16,000 ends
+	measureFor  = time.Minute
+	measureLook = 200 * time.Millisecond
+)
 
 // newMeter begins to measure. It is called before privileges are dropped: only then can
 // the kernel be asked to measure, and the maps be looked at.
@@ -50,7 +54,7 @@ func (m *meter) begin(seen func() uint64) {
 	defer m.mutex.Unlock()
 	m.seen, m.began, m.cpu = seen, time.Now(), m.processors()
 	if m.measuring != nil {
-		m.timer = time.AfterFunc(measureFor, m.endMeasuring)
+		m.timer = time.AfterFunc(measureLook, m.look)
 	}
 }
 
@@ -84,7 +88,7 @@ func (m *meter) now() model.Cost {
 
 // readPrograms reads what the kernel has measured; with mutex held.
 func (m *meter) readPrograms() {
-	if m.measuring == nil {
+	if m.measuring == nil || m.seen == nil {
 		return
 	}
 	programs, err := m.source.ProgramCosts()
@@ -96,14 +100,40 @@ func (m *meter) readPrograms() {
 	m.cost.BPFDuration, m.cost.BPFEnds = model.Some(time.Since(m.began)), model.Some(m.seen())
 }
 
-func (m *meter) endMeasuring() {
+// look ends it when enough is known, or if what is known can't be read.
+func (m *meter) look() {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.readPrograms()
+	if runs, known := m.cost.BPFRuns.Get(); !known || runs >= measureRuns || time.Since(m.began) >= measureFor {
+		m.endMeasuring()
+		return
+	}
+	m.timer.Reset(measureLook)
+}
+
+// endMeasuring is called with mutex held.
+func (m *meter) endMeasuring() {
 	if m.measuring != nil {
 		_ = m.measuring.Close()
 		m.measuring = nil
 	}
+}
+
+// programs is the run time of the BPF programs until now: after it was measured, what it would
+// be if all ends were like those.
+func (m *meter) programs() (spent time.Duration, known bool) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.seen == nil {
+		return 0, false
+	}
+	m.readPrograms()
+	spent, known = m.cost.BPF.Get()
+	if ends := m.cost.BPFEnds.Or(0); ends > 0 {
+		spent = time.Duration(float64(spent) * float64(m.seen()) / float64(ends))
+	}
+	return spent, known
 }
 
 // close ends it; what was measured stays. It may be called twice.
@@ -112,10 +142,10 @@ func (m *meter) close() {
 		return
 	}
 	m.mutex.Lock()
-	timer := m.timer
-	m.mutex.Unlock()
-	if timer != nil {
-		timer.Stop()
+	defer m.mutex.Unlock()
+	if m.timer != nil {
+		m.timer.Stop()
 	}
+	m.readPrograms()
 	m.endMeasuring()
 }

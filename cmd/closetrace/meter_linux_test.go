@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,29 +34,7 @@ func TestStopTellsCost(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, r.errors.String())
 	}
 	took := time.Since(began)
-	var stop struct {
-		Cost struct {
-			Duration    time.Duration `json:"duration_ns"`
-			Ends        uint64        `json:"ends"`
-			CPU         time.Duration `json:"cpu_ns"`
-			BPF         time.Duration `json:"bpf_ns"`
-			Runs        uint64        `json:"bpf_runs"`
-			BPFDuration time.Duration `json:"bpf_duration_ns"`
-			BPFEnds     uint64        `json:"bpf_ends"`
-			Maps        uint64        `json:"maps_bytes"`
-			Memory      uint64        `json:"memory_bytes"`
-		} `json:"cost"`
-	}
-	r.files(t) // fit the schema
-	text, err := os.ReadFile(filepath.Join(folder, "a.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &stop); err != nil {
-		t.Fatal(err)
-	}
-	c := &stop.Cost
+	c := stopCost(t, r)
 	t.Logf("%+v\nbefore %+v\nafter %+v", *c, before, after)
 	between := func(what string, got, low, high float64) {
 		t.Helper()
@@ -77,6 +56,85 @@ func TestStopTellsCost(t *testing.T) {
 	if after.runs-before.runs < 2*connections || c.BPF <= 0 {
 		t.Errorf("programs ran %d times: the witness has not seen the connections", after.runs-before.runs)
 	}
+}
+
+// stop is what the last line of a recording says of the cost.
+type stop struct {
+	Duration    time.Duration `json:"duration_ns"`
+	Ends        uint64        `json:"ends"`
+	CPU         time.Duration `json:"cpu_ns"`
+	BPF         time.Duration `json:"bpf_ns"`
+	Runs        uint64        `json:"bpf_runs"`
+	BPFDuration time.Duration `json:"bpf_duration_ns"`
+	BPFEnds     uint64        `json:"bpf_ends"`
+	Maps        uint64        `json:"maps_bytes"`
+	Memory      uint64        `json:"memory_bytes"`
+}
+
+func stopCost(t *testing.T, r *recorder) *stop {
+	t.Helper()
+	r.files(t) // fit the schema
+	text, err := os.ReadFile(filepath.Join(r.folder, "a.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	var last struct {
+		Cost stop `json:"cost"`
+	}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
+		t.Fatal(err)
+	}
+	return &last.Cost
+}
+
+// TestMeasuringEnds: the kernel measures BPF programs, which makes all of the host slower,
+// until it has seen some ends; the rest of the trace does without.
+func TestMeasuringEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	folder, l := t.TempDir(), listen(t)
+	r := startRecorder(t, folder, nil, "--port", portOf(l.Addr()))
+	if !measures(t, r.Process.Pid) {
+		t.Fatal("the kernel does not measure at the beginning")
+	}
+	connections := 0
+	for ; measures(t, r.Process.Pid); connections += 1000 {
+		if connections == 50_000 {
+			t.Fatalf("the kernel still measures after %d connections", connections)
+		}
+		connect(t, l, 1000, func() bool { return true })
+		time.Sleep(2 * measureLook)
+	}
+	const more = 1000
+	connect(t, l, more, func() bool { return true })
+	if err := r.Process.Signal(unix.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := r.end(t); code != exitOK {
+		t.Fatalf("exit %d: %s", code, r.errors.String())
+	}
+	c := stopCost(t, r)
+	if most := uint64(2 * connections); c.BPFEnds == 0 || c.BPFEnds > most {
+		t.Errorf("%d ends were measured, want some of the first %d", c.BPFEnds, most)
+	}
+	if want := uint64(2 * (connections + more)); c.Ends != want {
+		t.Errorf("%d ends, want %d", c.Ends, want)
+	}
+}
+
+// measures reports whether a process has the kernel measure (bpf_enable_runtime_stats).
+func measures(t *testing.T, pid int) bool {
+	t.Helper()
+	descriptors, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "fd", "*"))
+	if err != nil || len(descriptors) == 0 {
+		t.Fatalf("no descriptors of %d: %v", pid, err)
+	}
+	return slices.ContainsFunc(descriptors, func(path string) bool {
+		to, _ := os.Readlink(path)
+		return strings.Contains(to, "bpf-stats")
+	})
 }
 
 // account is what the kernel says of a process and of its BPF programs and maps.

@@ -26,7 +26,7 @@ var (
 	openDesc    = described("connections_open", "Connections of this network namespace by state.", "state")
 	queueDesc   = described("listener_queue", "Connections that wait for accept(), by port.", "port")
 	backlogDesc = described("listener_backlog", "How many may wait, by port.", "port")
-	bpfDesc     = described("bpf_run_seconds_total", "Processor time of the programs in the kernel.")
+	bpfDesc     = described("bpf_run_seconds_total", "Processor time of the programs in the kernel, by ends, from what their first runs took.")
 )
 
 // host collects what is asked for at each scrape.
