@@ -47,8 +47,8 @@ type Options struct {
 	// he has less than twice of what is free. For other connections the ends are reported
 	// without what happened before them.
 	MaxConnections uint32
-	// Poll is how often the ring is read; 0 is 100 ms. Each time costs half a millisecond of
-	// processor time; a ring that is half full is read at once.
+	// Poll is how often the ring is read; 0 is 50 ms, or less often: see pace. A ring that is
+	// half full is read at once.
 	Poll time.Duration
 	// CommandLine: report the owner's command line too. It may hold secrets.
 	CommandLine bool
@@ -64,7 +64,7 @@ func (o Options) withDefaults() Options {
 		o.MaxConnections = DefaultMaxConnections()
 	}
 	if o.Poll == 0 {
-		o.Poll = 100 * time.Millisecond
+		o.Poll = 50 * time.Millisecond
 	}
 	return o
 }
@@ -203,8 +203,8 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
 			return !stopped
 		}
 		defer context.AfterFunc(ctx, func() { _ = t.reader.Flush() })() // do not wait for Poll
-		for !stopped && ctx.Err() == nil {
-			if err := t.round(t.opts.Poll, out); err != nil {
+		for p := newPace(t.opts.Poll); !stopped && ctx.Err() == nil; p.next(t.asm.recent.count, t.asm.met()) {
+			if err := t.round(p.poll, out); err != nil {
 				if !errors.Is(err, os.ErrClosed) && !stopped {
 					yield(nil, fmt.Errorf("read ring buffer: %w", err))
 				}

@@ -127,7 +127,6 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 		debug.SetMemoryLimit(softLimit(int64(flags.maxMemory)))
 	}
 	whole := flags.traceFlags
-	whole.poll = unwatched
 	whole.counting, whole.countingOptional = true, true
 	whole.choice = choice{} // SIGHUP may change it, and the kernel's choice can't be changed
 	if err := flags.confine(&whole); err != nil {

@@ -145,7 +145,7 @@ func (a *app) record(ctx context.Context, flags *recordFlags) error {
 // check fills in the sizes, and refuses what a recording can't do.
 func (r *recordFlags) check() error {
 	o := &r.options
-	r.counting, r.poll = r.abnormal, unwatched
+	r.counting = r.abnormal
 	o.MaxSize, o.RotateSize = int64(r.maxSize), int64(r.rotateSize)
 	rotates := o.RotateSize > 0 || o.RotateAge != 0
 	tooSmall := func(n int64) bool { return n > 0 && n < record.MinSize }

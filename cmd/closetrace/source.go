@@ -45,8 +45,6 @@ type traceFlags struct {
 	counting bool
 	// countingOptional: if the kernel refuses the programs that count, all ends are sent.
 	countingOptional bool
-	// poll is how often the kernel's buffer is read; 0: as often as people look.
-	poll time.Duration
 	// keep are capabilities that are needed after the start, by number.
 	keep []int
 	// sandbox says what is given up then, box is what is left, and asked reads the rest.
@@ -72,10 +70,6 @@ func (t *traceFlags) flags(set *pflag.FlagSet) {
 	t.sandboxFlags(set)
 	set.BoolVar(&t.commandLine, "command-line", false, "record command lines too (they may hold secrets)")
 }
-
-// unwatched is how often a trace reads what nobody waits for: a quarter of its processor
-// time at 16,000 ends a second went into beginning to read.
-const unwatched = 250 * time.Millisecond
 
 // traceGC is the garbage collector's percentage: a trace allocates little, and what it
 // keeps, the verdicts of the last ends above all, has no pointers to follow.

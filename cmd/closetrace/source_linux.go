@@ -37,7 +37,7 @@ func openSource(t *traceFlags) (model.Source, error) {
 	opts := tracer.Options{
 		Types: t.btf, NetNS: uint32(t.netns), PID: t.family, Port: t.port, Peer: peer,
 		RingSize: t.ringSize << 20, MaxConnections: t.maxConnections, CommandLine: t.commandLine,
-		CountOrdinary: t.counting, Poll: t.poll,
+		CountOrdinary: t.counting,
 	}
 	if bits.OnesCount32(t.ringSize) > 1 || t.ringSize > 1024 {
 		return nil, usage("--ring-size %d is not a power of two up to 1024", t.ringSize)

@@ -51,6 +51,7 @@ type Owners struct {
 	// one is full it becomes the previous one, so that both are bounded and
 	// what is in use stays.
 	young, old map[program]details
+	met        uint64 // processes that were looked up
 	users      map[uint32]string
 	places     map[string]place
 }
@@ -106,6 +107,9 @@ func (o *Owners) Meet(pid int, name string, started, cgroup, execs uint64) {
 	o.details(o.program(pid, started, name, execs))
 	o.tree.path(cgroup, pid)
 }
+
+// Met counts the processes that were not known before.
+func (o *Owners) Met() uint64 { return o.met }
 
 // Describe fills in what is known of f.Process, which is named by its PID and its name.
 // started is its start time in nanoseconds since boot and cgroup the id of its cgroup v2;
@@ -204,6 +208,7 @@ func (o *Owners) details(p program) details {
 	}
 	d, ok := o.old[p]
 	if !ok {
+		o.met++
 		if d, ok = p.read(&o.opts); !ok {
 			d = details{}
 		}
