@@ -40,7 +40,7 @@ type Options struct {
 	// of a [model.Counted]. See bpf/ordinary.h for which these are.
 	CountOrdinary bool
 	// RingSize is the ring buffer's size in bytes, a power of two of at least a
-	// page; 0 is 32 MiB, room for 135,000 ends.
+	// page; 0 is 32 MiB, room for 89,000 ends.
 	RingSize uint32
 	// MaxConnections is how many open connections are followed; 0 is
 	// DefaultMaxConnections. A tenant, a user in a network namespace, gets an entry while

@@ -19,6 +19,7 @@ type contender struct {
 	extension string
 	terminal  bool // it draws on a terminal, and writes no lines
 	discards  bool // its lines go to /dev/null
+	counts    bool // ordinary ends have no line
 	inside    bool // it must run in the namespace; others trace the whole host
 	tracefs   bool // it needs tracefs mounted
 	// packets: it sees segments, not ends.
@@ -61,11 +62,13 @@ func closetraces(s *settings) []contender {
 			},
 		}
 	}
+	abnormal := file(s.closetrace, "closetrace record --abnormal", ".jsonl", "--abnormal")
+	abnormal.counts = true
 	all := []contender{
 		{name: "none"},
 		file(s.closetrace, "closetrace record", ".jsonl"),
 		file(s.closetrace, "closetrace record .zst", ".jsonl.zst"),
-		file(s.closetrace, "closetrace record --abnormal", ".jsonl", "--abnormal"),
+		abnormal,
 		{name: "closetrace record, /dev/null", ours: true, discards: true, command: func(string) []string {
 			return own(s.closetrace, "record", "--force", "--output", "/dev/null")
 		}},

@@ -27,7 +27,7 @@ var ownerLine = regexp.MustCompile(`(\S+)\s+127\.[\d.]+[:\s]+(\d+)\s+127\.[\d.]+
 func (r *results) measureOwners(all []contender) error {
 	for i := range all {
 		c := &all[i]
-		if c.command == nil || c.packets || c.inside || c.terminal || c.discards || c.ours && c.extension != ".jsonl" {
+		if c.command == nil || c.packets || c.inside || c.terminal || c.discards || c.ours && c.extension != ".jsonl" || c.counts {
 			continue
 		}
 		one, err := r.owners(c)
