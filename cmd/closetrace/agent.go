@@ -105,6 +105,9 @@ func (f *agentFlags) check() error {
 	case f.spoolSize < 1<<20:
 		return usage("agent: --spool-size: want at least 1 MiB")
 	}
+	if _, _, err := net.SplitHostPort(f.listen); f.listen != "" && err != nil {
+		return usage("agent: --metrics-listen %s: want a port, or HOST:PORT", f.listen)
+	}
 	if err := agent.CheckEndpoint(f.endpoint); err != nil {
 		return usage("agent: %w", err)
 	}

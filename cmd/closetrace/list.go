@@ -110,7 +110,7 @@ func newLister(flags *listFlags) (*lister, error) {
 		order = doomLeft // whose column is then kept
 	}
 	if l.order, err = sockets.CompileOrder(order); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--sort: %w", err)
 	}
 	l.options = flags.options()
 	l.options.Held = newHeld()
