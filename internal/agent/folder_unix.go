@@ -14,8 +14,8 @@ import (
 var errSpool = errors.New("the spool must be a directory that nobody else can write to, in one that nobody else can exchange")
 
 // MakeSpool makes the directory, unless it is there, for this user alone; owner is who the
-// agent becomes. Another user must not be able to put links into it, nor to put another directory in its place: what is
-// written there would go through them.
+// agent becomes. Another user must not be able to put links into it, nor another directory
+// in its place: what is written there would go through them.
 func MakeSpool(path string, owner int) error {
 	if err := makeSpool(path, owner); err != nil {
 		return fmt.Errorf("make the spool: %w", err)
@@ -78,8 +78,9 @@ func safeWay(path string, owner int) error {
 	}
 }
 
-// safe reports whether only root, this user and who the agent becomes can change what is in a folder. In one with
-// the sticky bit, as /tmp, everybody makes files and nobody renames those of others.
+// safe reports whether only root, this user and who the agent becomes can change what is in
+// a folder. In one with the sticky bit, as /tmp, everybody makes files and nobody renames
+// those of others.
 func safe(info fs.FileInfo, owner int) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() && int(stat.Uid) != owner {
