@@ -22,16 +22,21 @@ const (
 	seekEntry = 2 * time.Microsecond // at most; a batch takes no longer than 20 entries
 )
 
-// resetAlone returns the ends that are due, were reset by the peer, and whose other end
-// has not ended, by the tuple of the other end in any network namespace.
-func (a *assembler) resetAlone(until ktime) (alone map[tuple]*ended) {
+// seekAge is how old an end is whose other end is looked for. One is looked for when its
+// end is due; others of the same moment are then found with it.
+const seekAge = hold / 2
+
+// resetAlone returns the ends that were reset by the peer, and whose other end has not ended,
+// by the tuple of the other end in any network namespace; none if none is due.
+func (a *assembler) resetAlone(now ktime) (alone map[tuple]*ended) {
+	due, until := now.add(-hold), now.add(-seekAge)
 	const answered = bpf.TraceFlagFLAG_RST_REPLY_AFTER | bpf.TraceFlagFLAG_RST_HERE
 	for _, h := range a.held.items[a.held.head:] {
-		if h.time() > until {
+		if h.time() > until || alone == nil && h.time() > due {
 			break
 		}
 		e := &h.end
-		if !has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || has(e, answered) || model.State(e.Last) == model.SynSent || a.recent.mate(h) != nil {
+		if h.open || !has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || has(e, answered) || model.State(e.Last) == model.SynSent || a.recent.mate(h) != nil {
 			continue
 		}
 		if alone == nil {
@@ -52,7 +57,7 @@ func (t *Tracer) seekOpen(now ktime) {
 	if now < t.seekFrom {
 		return
 	}
-	alone := t.asm.resetAlone(now.add(-hold))
+	alone := t.asm.resetAlone(now)
 	if len(alone) == 0 {
 		return
 	}
