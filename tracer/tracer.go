@@ -203,7 +203,7 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
 			return !stopped
 		}
 		defer context.AfterFunc(ctx, func() { _ = t.reader.Flush() })() // do not wait for Poll
-		for p := newPace(t.opts.Poll); !stopped && ctx.Err() == nil; p.next(t.asm.recent.count, t.asm.met()) {
+		for p := newPace(t.opts.Poll); !stopped && ctx.Err() == nil; p.next(t.asm.recent.count, t.asm.met(), len(t.asm.waits.bySock) > 0) {
 			if err := t.round(p.poll, out); err != nil {
 				if !errors.Is(err, os.ErrClosed) && !stopped {
 					yield(nil, fmt.Errorf("read ring buffer: %w", err))
