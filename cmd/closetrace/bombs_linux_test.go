@@ -37,9 +37,18 @@ func TestInputBombs(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			for _, arguments := range [][]string{
-				{"replay", path, "--json"}, {"replay", path, "--format", "csv"}, {"replay", path, "--plain"}, {"replay", path, "--format", "pcap-filter"},
-				{"diagnose", path}, {"summary", path}, {"report", path, "-o", "-"}, {"join", path, path}, {"diff", path, path},
-				{"anonymize", path}, {"replay", path, "--with", path, "--json"}, {"annotate", path, path + ".out", "--with", path, "--force"},
+				{"replay", path, "--json"},
+				{"replay", path, "--format", "csv"},
+				{"replay", path, "--plain"},
+				{"replay", path, "--format", "pcap-filter"},
+				{"diagnose", path},
+				{"summary", path},
+				{"report", path, "-o", "-"},
+				{"join", path, path},
+				{"diff", path, path},
+				{"anonymize", path},
+				{"replay", path, "--with", path, "--json"},
+				{"annotate", path, path + ".out", "--with", path, "--force"},
 			} {
 				c := exec.Command(prlimit, append([]string{fmt.Sprintf("--data=%d", bombMemory), closetrace}, arguments...)...)
 				var errors bytes.Buffer

@@ -35,8 +35,12 @@ func TestScreenInAnothersFolder(t *testing.T) {
 			for _, key := range []struct{ press, asks string }{{"R", "record to: "}, {"w", "write to: "}, {"yy", "write it to: "}} {
 				// Each message differs from the one before it.
 				for _, c := range []struct{ name, want string }{
-					{"link", "link is a symbolic link"}, {"pipe", "pipe exists; choose another name"}, {"dangling", "dangling is a symbolic link"},
-					{"hard", "hard exists; choose another name"}, {"sub/x", "writes in " + folder + " only"}, {"other", "other is a directory"},
+					{"link", "link is a symbolic link"},
+					{"pipe", "pipe exists; choose another name"},
+					{"dangling", "dangling is a symbolic link"},
+					{"hard", "hard exists; choose another name"},
+					{"sub/x", "writes in " + folder + " only"},
+					{"other", "other is a directory"},
 					{"../x", "writes in " + folder + " only"},
 				} {
 					p.answer(key.press, key.asks, c.name, c.want)

@@ -28,7 +28,10 @@ func FuzzSpool(f *testing.F) {
 	good := batch(2, []byte("one\ntwo\n"))
 	for _, data := range [][]byte{
 		nil, good, good[:len(good)-3], append(bytes.Clone(good), good...), batch(1<<32-1, []byte("x")), batch(1, make([]byte, 70<<20)),
-		{0, 0, 0, 1, 0}, {0xff, 0xff, 0xff, 0xff}, {0, 0, 0, 5, 0, 0, 0, 1, 0x28}, bytes.Repeat([]byte{0}, 100),
+		{0, 0, 0, 1, 0},
+		{0xff, 0xff, 0xff, 0xff},
+		{0, 0, 0, 5, 0, 0, 0, 1, 0x28},
+		bytes.Repeat([]byte{0}, 100),
 	} {
 		f.Add(data, int16(1), int16(0), int16(0), int16(0), int16(len(data)))
 		f.Add(data, int16(3), int16(0), int16(4), int16(1), int16(0))
