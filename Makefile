@@ -13,7 +13,7 @@ IN_GUESTS = TestLab|TestLinger|TestSource|TestAcceptOwner|TestAttribution|TestVe
 # and is run before programs change.
 CI_KERNELS = 5.10 7.2
 
-.PHONY: has-go quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million agent-away agent-hosts wine bench public-captures judge-captures bench-captures captures-doc dist check-dist check-formulas check-install check-units clean
+.PHONY: has-go quiet run build cross generate check-generated check test test-all lint collector check-kubernetes agent-million agent-away agent-hosts wine bench bench-web public-captures judge-captures bench-captures captures-doc dist check-dist check-formulas check-install check-units clean
 
 run: build          ## trace a demo workload (as root)
 	$(BIN) demo
@@ -105,6 +105,10 @@ bench: build        ## Go benchmarks, then docs/benchmarks.md: closetrace beside
 	go test -run '^$$' -bench . -benchmem ./...
 	go build -o build/bench ./tools/bench
 	build/bench run -closetrace $(BIN) -document docs/benchmarks.md -picture docs/img/benchmarks.svg
+
+bench-web: build    ## requests a second of nginx beside each tracer (as root; nginx, haproxy, wrk, curl)
+	go build -o build/bench ./tools/bench
+	build/bench web -closetrace $(BIN)
 
 dist:               ## build/dist: archives, packages, image, formulas (docs/install.md)
 	cd tools/dist && go run . -out $(CURDIR)/build/dist $(if $(VERSION),-version $(VERSION))

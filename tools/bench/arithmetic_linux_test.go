@@ -184,3 +184,23 @@ func TestListingMedian(t *testing.T) {
 		t.Errorf("%v: the text takes the first and the last as the extremes", l.took)
 	}
 }
+
+func TestRequestsPerSecond(t *testing.T) {
+	const printed = `Running 1s test @ http://127.0.0.1:8080/
+  1 threads and 20 connections
+  26301 requests in 1.00s, 3.94MB read
+Requests/sec:  26180.25
+Transfer/sec:      3.92MB
+`
+	if got, err := requestsPerSecond(printed); err != nil || got != 26180.25 {
+		t.Errorf("got %g, %v", got, err)
+	}
+	for _, bad := range []string{"", "unable to connect", printed + "  Non-2xx or 3xx responses: 12\n"} {
+		if got, err := requestsPerSecond(bad); err == nil {
+			t.Errorf("%q: got %g, want an error", bad, got)
+		}
+	}
+	if got := middle([]float64{3, 1, 2}); got != 2 {
+		t.Errorf("the middle of 3, 1 and 2 is %g", got)
+	}
+}

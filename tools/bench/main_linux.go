@@ -34,13 +34,17 @@ type settings struct {
 
 func main() {
 	runtime.LockOSThread() // the tracers die with the thread that started them
-	err := errors.New("usage: bench run|load [flags]; -h lists the flags")
+	err := errors.New("usage: bench run|web|load [flags]; -h lists the flags")
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "run":
 			err = runMain(os.Args[2:])
 		case "load":
 			err = loadMain(os.Args[2:])
+		case "web":
+			err = webMain(os.Args[2:])
+		case "servers":
+			err = serversMain(os.Args[2:])
 		case "stage":
 			err = stageMain()
 		case "side":
