@@ -79,7 +79,7 @@ var core = []hook{
 	{program: "receive_reset", attach: attachTracepoint("tcp_receive_reset"), copied: bySoftirqs},
 	{program: "destroy_sock", attach: attachTracepoint("tcp_destroy_sock"), copied: bySoftirqs},
 	{program: "retransmit_skb", attach: attachTracepoint("tcp_retransmit_skb")},
-	{program: "inherit", attach: attachTracepoint("sched_process_fork")},
+	{program: "inherit", attach: attachTracepoint("sched_process_fork"), copied: byTasks},
 	{program: "executed", attach: attachTracepoint("sched_process_exec"), copied: byTasks},
 	{program: "send_reset", attach: attachTracepoint("tcp_send_reset"), copied: bySoftirqs},
 	{program: "error_report", attach: attachTracepoint("inet_sk_error_report"), tracepoint: "inet_sk_error_report", optional: true},
