@@ -132,7 +132,10 @@ func (a *app) printFindings(r *findings.Report, asJSON bool) error {
 	if asJSON {
 		err = safetext.WriteJSON(out, r, "")
 	} else {
-		width, _ := a.terminalSize()
+		width := 0
+		if isTerminal(a.stdout) {
+			width, _ = a.terminalSize()
+		}
 		err = r.Text(out, findings.TextOptions{Width: width, Zone: time.UTC})
 	}
 	return errors.Join(err, out.Flush())

@@ -45,8 +45,8 @@ func checkFinding(t *testing.T, f *findings.Finding, records []model.Record) {
 	if f.Share <= 0 != counted || f.Share > 1 || f.Count == 0 || len(f.Evidence) == 0 != counted || f.Advice == "" || f.First == 0 || f.Last < f.First {
 		t.Errorf("incomplete: %+v", f)
 	}
-	if lines := f.Lines(1, findings.TextOptions{Width: 80}); len(lines) > 16 {
-		t.Errorf("%d lines of text, want at most 16", len(lines))
+	if lines := f.Lines(1, findings.TextOptions{Width: 80}); len(lines) > 6 {
+		t.Errorf("%d lines of text, want at most 6", len(lines))
 	}
 	if counted {
 		return

@@ -14,15 +14,15 @@ import (
 
 // TextOptions says how findings are printed.
 type TextOptions struct {
-	Width int            // of the lines; less than 60 is taken for 100
+	Width int            // of the lines, 60 at least; 0: no line is wrapped, nothing is cut
 	Zone  *time.Location // of the times; nil is UTC
 }
 
+// maxLines is how many lines a finding has at most.
+const maxLines = 6
+
 // Text writes the findings of r, an empty line between two of them.
 func (r *Report) Text(w io.Writer, o TextOptions) error {
-	if o.Width < 60 {
-		o.Width = 100
-	}
 	var b strings.Builder
 	for i := range r.Findings {
 		if i > 0 {
@@ -57,16 +57,43 @@ func (r *Report) lossNote() string {
 }
 
 // Lines returns the finding as text: what it is and since when, the sentence, the
-// advice, and where its ends are.
+// advice, and where its ends are. What has no room of the advice, explain has.
 func (f *Finding) Lines(n int, o TextOptions) []string {
-	lines := []string{cutTo(fmt.Sprintf("%d. %s: %s%s  %s", n, f.ID, f.Harm, f.doubt(), f.When(o.Zone)), o.Width)}
-	most := len(f.Title) + len(f.Advice) // nothing is cut: half of an advice is none
-	lines = append(lines, wrapped("   ", f.Title, o.Width, most)...)
-	lines = append(lines, wrapped("   > ", f.Advice, o.Width, most)...)
+	filter := []string{}
 	if f.Filter != "" {
-		lines = append(lines, "   --filter '"+safetext.Escape(strings.ReplaceAll(f.Filter, "'", `'\''`))+"'")
+		filter = append(filter, "   --filter '"+safetext.Escape(strings.ReplaceAll(f.Filter, "'", `'\''`))+"'")
 	}
-	return lines
+	head := fmt.Sprintf("%d. %s: %s%s  %s", n, f.ID, f.Harm, f.doubt(), f.When(o.Zone))
+	if o.Width == 0 {
+		return append([]string{head, "   " + safetext.Escape(f.Title), "   > " + safetext.Escape(f.Advice)}, filter...)
+	}
+	o.Width = max(o.Width, 60)
+	lines := append([]string{cutTo(head, o.Width)}, wrapped("   ", f.Title, o.Width, 3)...)
+	lines = append(lines, f.advice(o.Width, maxLines-len(lines)-len(filter))...)
+	return append(lines, filter...)
+}
+
+// advice is what has room of it, by whole sentences or else by whole parts of the first one.
+func (f *Finding) advice(width, most int) []string {
+	const mark = "   > "
+	lines := wrapped(mark, f.Advice, width, len(f.Advice))
+	if len(lines) <= most {
+		return lines
+	}
+	more := " (closetrace explain " + f.ID + ")"
+	for _, end := range []string{". ", ", "} {
+		for text := f.Advice; ; {
+			i := strings.LastIndex(text, end)
+			if i < 0 {
+				break
+			}
+			text = text[:i]
+			if lines := wrapped(mark, text+strings.TrimRight(end, " ")+more, width, len(f.Advice)); len(lines) <= most {
+				return lines
+			}
+		}
+	}
+	return wrapped(mark, f.Advice, width, most)
 }
 
 // Short returns the finding in one or two lines, as a summary begins with.
