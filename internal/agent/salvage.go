@@ -16,7 +16,7 @@ const (
 
 // salvage puts the files of a spool aside if its own file cannot be true, as after damage to
 // the disk: the queue would look for each file between its two numbers, and say so, a line
-// for each of up to 2^63.
+// for each of up to 2^63, or wait until it has written as much as it believes to have read.
 func salvage(dir string, log func(string, ...any)) error {
 	text, err := os.Open(filepath.Join(dir, spoolMeta))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -35,10 +35,20 @@ func salvage(dir string, log func(string, ...any)) error {
 		return err
 	}
 	// After a crash the file may be a little older than the others.
-	if depth < 0 || readFile < 0 || readAt < 0 || writeAt < 0 || writeFile < readFile || writeFile-readFile > int64(len(parts))+16 {
+	if depth < 0 || readFile < 0 || readAt < 0 || writeAt < 0 || writeFile < readFile || writeFile-readFile > int64(len(parts))+16 ||
+		writeFile == readFile && writeAt < readAt || writeAt > sizeOf(filepath.Join(dir, fmt.Sprintf("%s%06d.dat", spoolFiles, writeFile))) {
 		return putAside(dir, log)
 	}
 	return nil
+}
+
+// sizeOf is 0 if there is no file.
+func sizeOf(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 func filesOf(dir string) (names []string, err error) {

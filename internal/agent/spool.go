@@ -107,8 +107,8 @@ func (s *spool) took(raw []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	count := countOf(raw)
-	if s.old > 0 {
-		s.old--
+	if s.old > 0 || int64(count) > s.in { // after a crash more may be there than the queue knew
+		s.old = max(0, s.old-1)
 		s.meter.offered.Add(float64(count))
 		s.meter.waiting.Add(float64(count))
 	} else {
