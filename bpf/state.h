@@ -160,6 +160,7 @@ static __always_inline void end_untracked(struct sock *sk, struct tcp_sock *tp, 
 	struct end *conn;
 
 	if (filter_family || /* whose it was is not known */
+	    !may_be_wanted(TYPED, sk) || /* nor is it lost if the ring is full */
 	    !wanted_address(netns_of(sk), bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport)),
 			    bpf_ntohs(LOAD(sk, __sk_common.skc_dport))))
 		return;
