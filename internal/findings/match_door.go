@@ -34,14 +34,13 @@ func turnedAway(m *match) bool {
 		x.call != model.CallClose && x.call != model.CallShutdown || x.duration < 0 || x.duration >= doorTime {
 		return false
 	}
-	if x.sent < 0 || x.sent > messageMost || x.received < 0 || x.received != max(x.unread, 0) || x.unacked > 0 {
+	if m.bytes = x.sent + max(x.unacked, 0); x.sent < 0 || m.bytes > messageMost || x.received < 0 || x.received != max(x.unread, 0) {
 		return false // it has read
 	}
-	m.bytes = x.sent
 	if x.cause == model.CauseFIN {
 		return m.other == nil || m.other.sent <= 0
 	}
-	return unread(x) || x.sent > 0 && (x.cause == model.CauseDataAfterClose || x.cause == model.CauseUnreadData)
+	return unread(x) || m.bytes > 0 && (x.cause == model.CauseDataAfterClose || x.cause == model.CauseUnreadData)
 }
 
 // unread: a server closed as soon as it had accepted, and has read nothing of a request that

@@ -69,6 +69,15 @@ var doors = []story{
 		[]string{"sshd", "22 B"},
 	},
 	{
+		"redis as before, whose message is not acknowledged yet when it closes",
+		func(s *stream) {
+			s.end(sec, "redis-server", model.Passive, "10.6.0.2:6379", "10.6.0.1:4000", model.CauseUnreadData,
+				bytes(0, 6), unacked(36), unread(6), idle(0), spoke(0, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+		},
+		[]string{"turned-away"},
+		[]string{"redis-server (port 6379)", "36 B", "on 1 of them"},
+	},
+	{
 		"a server that says the time and closes, once", // and a probe that closes by itself
 		func(s *stream) {
 			s.end(sec, "inetd", model.Passive, "10.6.0.2:13", "10.6.0.1:4000", model.CauseFIN, graceful, bytes(26, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
