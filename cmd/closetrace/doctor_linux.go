@@ -59,7 +59,7 @@ func hostChecks(host *tracer.Host) []check {
 		typesCheck(host),
 		confinementCheck(),
 		{
-			Name: "cgroup v2", OK: host.Cgroup2 != "", Detail: host.Cgroup2, Optional: true,
+			Name: "cgroup v2", OK: host.Cgroup2 != "", Detail: cgroup2Place(host.Cgroup2), Optional: true,
 			Advice: "not mounted; tracepoint mode then sees the begin of close() later (mount -t cgroup2 none /mnt)",
 		},
 		{
@@ -73,6 +73,14 @@ func hostChecks(host *tracer.Host) []check {
 		tableCheck(tracer.DefaultMaxConnections(), sockets.Count),
 	}
 	return checks
+}
+
+// cgroup2Place says where cgroup v2 is; see [process.Cgroup2Mount].
+func cgroup2Place(mount string) string {
+	if strings.HasPrefix(mount, "/proc/self/fd/") {
+		return "not mounted here, as in ip netns exec: closetrace mounts it for itself alone"
+	}
+	return mount
 }
 
 // typesCheck says where the kernel's types are from, without which nothing works.

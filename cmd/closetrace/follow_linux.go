@@ -95,7 +95,7 @@ func (f *followed) prepare(a *app, user, path string, words []string, output io.
 	if err != nil {
 		return fmt.Errorf("start %s: %w", f.name, err)
 	}
-	c := exec.Command(self, append([]string{runnerCommand, f.group.Directory(), user, path}, words...)...) // #nosec G204 -- the COMMAND of the user, as that user
+	c := exec.Command(self, append([]string{runnerCommand, f.group.Path(), user, path}, words...)...) // #nosec G204 -- the COMMAND of the user, as that user
 	if output != nil {
 		c.Stdin, c.Stdout, c.Stderr = a.stdin, output, output
 	}

@@ -32,7 +32,7 @@ func newFollowed(*app) *cobra.Command {
 
 // runFollowed waits for its start, runs the command in the group, reports how it ended,
 // waits until the trace has closed the pipe, and removes the group.
-func runFollowed(directory, user, path string, words []string) error {
+func runFollowed(group, user, path string, words []string) error {
 	hold, tell := os.NewFile(3, "start"), os.NewFile(4, "report")
 	defer hold.Close()
 	syscall.CloseOnExec(3)
@@ -41,14 +41,14 @@ func runFollowed(directory, user, path string, words []string) error {
 	// because the command would inherit that they are ignored.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	signal.Reset(syscall.SIGPIPE)
-	group := process.GroupAt(directory)
+	place := process.GroupAt(group)
 	if n, _ := hold.Read(make([]byte, 1)); n == 1 {
-		how := runIn(directory, user, path, words)
+		how := runIn(place.Directory(), user, path, words)
 		_, _ = io.WriteString(tell, how) // the trace may have ended
 	}
 	_ = tell.Close()
 	_, _ = io.Copy(io.Discard, hold)
-	return group.Close()
+	return place.Close()
 }
 
 func runIn(directory, user, path string, words []string) (how string) {

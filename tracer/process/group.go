@@ -55,13 +55,14 @@ func NewGroup(name string) (*Group, error) {
 // Path returns the group's path, as records name it.
 func (g *Group) Path() string { return g.path }
 
-// Directory returns where the group is in the file system; see [GroupAt].
+// Directory returns where the group is in the file system, for this process alone.
 func (g *Group) Directory() string { return g.directory }
 
-// GroupAt returns a group that another process made. Making and removing one
+// GroupAt returns a group that another process made, by its path. Making and removing one
 // needs privileges that a trace gives up.
-func GroupAt(directory string) *Group {
-	return &Group{directory: directory, parent: filepath.Dir(directory), path: directory}
+func GroupAt(path string) *Group {
+	directory := filepath.Join(Cgroup2Mount(), path)
+	return &Group{directory: directory, parent: filepath.Dir(directory), path: path}
 }
 
 // ID returns the group's number, as the kernel names it.

@@ -104,7 +104,7 @@ func (t *cgroupTree) userMade(path string) bool {
 	at := t.mount
 	for element := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		var st unix.Stat_t
-		if unix.Lstat(at, &st) != nil || st.Uid != 0 || st.Mode&writeOfOthers != 0 {
+		if unix.Stat(at, &st) != nil || st.Uid != 0 || st.Mode&writeOfOthers != 0 {
 			return true
 		}
 		at = filepath.Join(at, element)
@@ -113,7 +113,7 @@ func (t *cgroupTree) userMade(path string) bool {
 }
 
 func (t *cgroupTree) walk() {
-	_ = filepath.WalkDir(t.mount, func(path string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(t.mount+"/", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil // a cgroup that vanished meanwhile
 		}
@@ -139,7 +139,7 @@ func (t *cgroupTree) forgetIfFull() {
 
 func directoryInode(path string) (uint64, bool) {
 	var st unix.Stat_t
-	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+	if unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return 0, false
 	}
 	return st.Ino, true
