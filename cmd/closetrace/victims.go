@@ -94,7 +94,8 @@ func (k *killFlags) refusal(p *plan) error {
 
 // printPlan shows what would be ended, and what not.
 func (a *app) printPlan(p *plan, dryRun bool) error {
-	if err := a.printConns(p.chosen, &listFlags{wide: true}, nil); err != nil {
+	width, _ := a.terminalSize()
+	if err := a.printConns(p.chosen, &listFlags{wide: width == 0}, nil); err != nil {
 		return err
 	}
 	var notes []string
