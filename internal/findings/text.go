@@ -112,7 +112,8 @@ func (f *Finding) doubt() string {
 	return ""
 }
 
-// When says how many, since when and whether it goes on.
+// When says how many, since when, whether it goes on, and last, as a narrow terminal cuts it,
+// what share of all that is.
 func (f *Finding) When(zone *time.Location) string {
 	if zone == nil {
 		zone = time.UTC
@@ -131,9 +132,9 @@ func (f *Finding) When(zone *time.Location) string {
 	}
 	share := ""
 	if f.Share > 0 && f.Share <= 1 {
-		share = " (" + human.Percent(f.Share, 1) + " % of connections)"
+		share = "; " + human.Percent(f.Share, 1) + " % of connections"
 	}
-	return fmt.Sprintf("%s%s, %s", human.Count(f.Count), share, text)
+	return fmt.Sprintf("%s, %s%s", human.Count(f.Count), text, share)
 }
 
 // wrapped returns text in at most most lines; the last one is cut.
