@@ -145,48 +145,6 @@ func loadBest(opts Options, env *environment) (*loaded, error) {
 	return nil, errors.Join(errs...)
 }
 
-// loadTolerant loads the collection; optional programs that the kernel refuses
-// are left out.
-func loadTolerant(spec *ebpf.CollectionSpec, hooks []hook, types *types) (*ebpf.Collection, []Missing, error) {
-	var missing []Missing
-	for {
-		objects, err := ebpf.NewCollectionWithOptions(spec, types.options())
-		if err == nil {
-			return objects, missing, nil
-		}
-		refused := refusedOptional(spec, hooks, types)
-		if refused == nil {
-			return nil, nil, err
-		}
-		missing = append(missing, refused...)
-	}
-}
-
-// refusedOptional loads the optional programs one by one and removes from spec
-// those that fail; it returns nothing if all load.
-func refusedOptional(spec *ebpf.CollectionSpec, hooks []hook, types *types) []Missing {
-	var refused []Missing
-	for _, h := range hooks {
-		if !h.optional || spec.Programs[h.program] == nil {
-			continue
-		}
-		alone := spec.Copy()
-		for name := range alone.Programs {
-			if name != h.program {
-				delete(alone.Programs, name)
-			}
-		}
-		objects, err := ebpf.NewCollectionWithOptions(alone, types.options())
-		if err == nil {
-			objects.Close()
-			continue
-		}
-		delete(spec.Programs, h.program)
-		refused = append(refused, Missing{h.program, err})
-	}
-	return refused
-}
-
 // specFor returns the programs and maps for hooks, sized and configured.
 func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.CollectionSpec, error) {
 	spec, err := env.programs(mode)
