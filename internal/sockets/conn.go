@@ -46,9 +46,10 @@ type Conn struct {
 	Doom Doom `json:"doom,omitzero"`
 
 	key      key
-	cgroupID uint64        // of the socket
-	sentAge  time.Duration // since data was last sent, retransmissions included
-	probing  time.Duration // since its closed window was probed first; 0 is unknown
+	cgroupID uint64            // of the socket
+	sentAge  time.Duration     // since data was last sent, retransmissions included
+	probing  time.Duration     // since its closed window was probed first; 0 is unknown
+	window   model.Opt[uint32] // that the peer offered last; since 5.4
 	backoff  uint8
 	limits   Limits
 }

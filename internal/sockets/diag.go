@@ -148,6 +148,9 @@ func (c *Conn) ages(b []byte) {
 	}
 	c.backoff, c.sentAge = b[4], milliseconds(44)
 	c.Silent = model.Some(min(milliseconds(52), milliseconds(56)))
+	if len(b) >= 232 {
+		c.window = model.Some(binary.NativeEndian.Uint32(b[228:]))
+	}
 }
 
 // info reads struct tcp_info, which has grown with the kernel.

@@ -56,6 +56,7 @@ func TestDoomComesTrue(t *testing.T) {
 		{name: "keepalive", sysctls: "tcp_keepalive_time=1 tcp_keepalive_intvl=1 tcp_keepalive_probes=3", bring: keepsAlive, cause: model.CauseKeepaliveTimeout, took: 4 * s},
 		{name: "keepalive, TCP_USER_TIMEOUT", sysctls: "tcp_keepalive_time=1 tcp_keepalive_intvl=1", option: [2]int{unix.TCP_USER_TIMEOUT, 2500}, bring: keepsAlive, cause: model.CauseKeepaliveTimeout, took: 3 * s, walk: true},
 		{name: "closed window, no answer", sysctls: "tcp_retries2=4", bring: fills, cause: model.CauseZeroWindowTimeout},
+		{name: "own firewall", sysctls: "tcp_retries2=4", bring: cannotSend, cause: model.CauseRetransmitTimeout},
 		{name: "closed window, answers, TCP_USER_TIMEOUT", option: [2]int{unix.TCP_USER_TIMEOUT, 3000}, bring: fillsAndIsAnswered, cause: model.CauseUserTimeout},
 		{name: "closed window, closed", sysctls: "tcp_orphan_retries=4", bring: fillsAndCloses, cause: model.CauseZeroWindowTimeout, from: 2},
 		{name: "closed window, closed, answers", sysctls: "tcp_orphan_retries=3 tcp_rto_max_ms=1000", bring: fillsClosesAndIsAnswered, cause: model.CauseZeroWindowTimeout},

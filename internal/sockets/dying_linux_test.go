@@ -3,6 +3,8 @@ package sockets
 import (
 	"net"
 	"net/netip"
+	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -82,6 +84,20 @@ func addressOf(c *net.TCPConn) netip.AddrPort {
 func sends(t *testing.T, d *dying, drop func()) netip.AddrPort {
 	c, _ := d.pair(t, false)
 	drop()
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	return addressOf(c)
+}
+
+// cannotSend writes after a firewall of this host drops what it sends.
+func cannotSend(t *testing.T, d *dying, _ func()) netip.AddrPort {
+	c, _ := d.pair(t, false)
+	filter := exec.Command("nft", "-f", "-")
+	filter.Stdin = strings.NewReader("table ip o {\n chain o {\n type filter hook output priority 0;\n ip protocol tcp drop\n }\n}\n")
+	if out, err := filter.CombinedOutput(); err != nil {
+		t.Errorf("nft: %v %s", err, out)
+	}
 	if _, err := c.Write([]byte("x")); err != nil {
 		t.Error(err)
 	}

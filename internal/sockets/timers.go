@@ -137,6 +137,12 @@ func probing(c *Conn, l *Limits) Doom {
 		Cause: model.CauseZeroWindowTimeout, Unanswered: n, Of: l.Retries2, Silent: c.Silent, Setting: "tcp_retries2",
 		Text: "window closed",
 	}
+	tries := "probes unanswered"
+	if c.window.Or(0) >= max(c.TCP.MSS, 1) {
+		// The same timer tries to send what could not leave (tcp_check_probe_timer).
+		d.Cause, d.Text = model.CauseRetransmitTimeout, "nothing it sends leaves this host (a firewall here?)"
+		tries = "tries failed"
+	}
 	waited, known := l.probed(c, base) // when the timer fires
 	ends := func() bool {
 		rto := l.backedOff(base, backoff)
@@ -163,7 +169,7 @@ func probing(c *Conn, l *Limits) Doom {
 	}
 	d.Left = model.Some(left)
 	if d.Of > 0 && !answered {
-		d.Text += fmt.Sprintf(", %d of %d probes unanswered", d.Unanswered, d.Of)
+		d.Text += fmt.Sprintf(", %d of %d %s", d.Unanswered, d.Of, tries)
 	}
 	d.Text += heardNothing(c)
 	return d
