@@ -217,7 +217,7 @@ func TestRecordFaults(t *testing.T) {
 	}{
 		{"a full disk", "128k", func(t *testing.T, r *recorder) {
 			connect(t, listen(t), 300, func() bool { return unix.Kill(r.Process.Pid, 0) != nil || full(r.folder) })
-		}, "no space left on device: free some space, or bound the recording with --max-size\n"},
+		}, "no space left on device: free some space or write to another disk; record --max-size bounds a recording\n"},
 		{"a folder that is removed", "64m", func(t *testing.T, r *recorder) {
 			if err := os.Remove(filepath.Join(r.folder, "a.jsonl")); err != nil {
 				t.Fatal(err)

@@ -164,7 +164,7 @@ func (f *file) syncFolder() {
 func explain(err error) error {
 	switch {
 	case isDiskFull(err):
-		return fmt.Errorf("%w: free some space, or bound the recording with --max-size", err)
+		return fmt.Errorf("%w: free some space or write to another disk; record --max-size bounds a recording", err)
 	case isBrokenPipe(err):
 		return fmt.Errorf("the program that read the output has ended: %w", err)
 	default:
