@@ -76,6 +76,7 @@ func newRecord(a *app) *cobra.Command {
 	set.Var(&flags.rotateSize, "rotate-size", "begin a new file at this `SIZE`, e.g. 100MB")
 	set.DurationVar(&flags.options.RotateAge, "rotate-age", 0, "begin a new file after this `TIME`")
 	set.IntVar(&flags.options.RotateKeep, "rotate-keep", 0, "keep this `NUMBER` of full files (default all)")
+	set.BoolVar(&flags.options.Continue, "continue", false, "with rotation: keep the files of earlier runs, which count as this one's")
 	set.Var(&flags.maxSize, "max-size", "stop at this `SIZE`; with rotation remove the oldest files instead")
 	return c
 }
@@ -160,6 +161,8 @@ func (r *recordFlags) check() error {
 		return usage("--rotate-keep %d: want a number of files", o.RotateKeep)
 	case o.RotateKeep > 0 && !rotates:
 		return usage("--rotate-keep needs --rotate-size or --rotate-age")
+	case o.Continue && (!rotates || o.Force):
+		return usage("--continue needs --rotate-size or --rotate-age, and excludes --force")
 	case rotates && r.output == "-":
 		return usage("standard output can't be rotated: name a file with -o")
 	}

@@ -16,6 +16,10 @@ type Options struct {
 	Folder safefile.Folder
 	// Force overwrites an existing file. A symbolic link is never followed.
 	Force bool
+	// Continue keeps what an earlier run left: the file that exists gets the time of its
+	// last change into its name, and the full files count for RotateKeep and MaxSize. It is
+	// for recordings that rotate.
+	Continue bool
 	// Compress writes zstd frames; so does a name that ends in .zst.
 	Compress bool
 	// MaxSize bounds what the recording takes on disk, in bytes; 0 is no bound.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -129,7 +130,7 @@ func moveAside(f *file) (string, error) {
 	case !isOpen(f, current):
 		return "", fmt.Errorf("another file is in the place of %s", f.path)
 	}
-	name := rotatedName(f)
+	name := rotatedName(f.folder, f.base, f.begun)
 	return name, f.folder.Rename(f.base, name)
 }
 
@@ -140,22 +141,28 @@ func isOpen(f *file, current fs.FileInfo) bool {
 
 // rotatedName returns a name that no file has: the time when the file began,
 // so that names sort as the files do.
-func rotatedName(f *file) string {
-	stem := strings.TrimSuffix(f.base, ".zst")
-	zst := f.base[len(stem):]
-	ext := filepath.Ext(stem)
-	stem = strings.TrimSuffix(stem, ext)
-	stem += "-" + f.begun.UTC().Format("20060102T150405.000000Z")
+func rotatedName(folder safefile.Folder, base string, begun time.Time) string {
+	stem, ext := rotatedParts(base)
+	stem += "-" + begun.UTC().Format(rotatedTime)
 	for n := 1; ; n++ {
 		candidate := stem
 		if n > 1 {
 			candidate += "-" + strconv.Itoa(n)
 		}
-		name := candidate + ext + zst
-		if _, err := f.folder.Look(name); err != nil {
+		name := candidate + ext
+		if _, err := folder.Look(name); err != nil {
 			return name
 		}
 	}
+}
+
+const rotatedTime = "20060102T150405.000000Z"
+
+// rotatedParts is what comes before and after the time in the names of full files.
+func rotatedParts(base string) (stem, ext string) {
+	stem = strings.TrimSuffix(base, ".zst")
+	stem = strings.TrimSuffix(stem, filepath.Ext(stem))
+	return stem, base[len(stem):]
 }
 
 // drop removes the oldest files until RotateKeep and MaxSize hold.

@@ -121,7 +121,7 @@ func TestForeignFileInItsPlace(t *testing.T) {
 func TestRotatedNameIsNew(t *testing.T) {
 	w, path := newRotating(t, Options{})
 	write(t, w, numbered(1))
-	taken := filepath.Join(filepath.Dir(path), rotatedName(w.file))
+	taken := filepath.Join(filepath.Dir(path), rotatedName(w.file.folder, w.file.base, w.file.begun))
 	if err := os.WriteFile(taken, []byte("of somebody else"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -63,14 +64,18 @@ func Create(path string, options Options) (*Writer, error) {
 			return nil, fmt.Errorf("create recording: %w", err)
 		}
 	}
-	f, err := create(path, &options)
+	w := &Writer{ownFolder: own, options: options, quit: make(chan struct{}), counts: Counts{Files: 1}, retireErrs: make(chan error, 1)}
+	err := w.resume(filepath.Base(path))
+	if err == nil {
+		w.file, err = create(path, &w.options)
+	}
 	if err != nil {
 		if own {
 			_ = options.Folder.Close()
 		}
 		return nil, err
 	}
-	w := &Writer{ownFolder: own, options: options, file: f, quit: make(chan struct{}), counts: Counts{Files: 1}, retireErrs: make(chan error, 1)}
+	w.drop()
 	w.done.Go(w.flushing)
 	return w, nil
 }

@@ -76,6 +76,16 @@ func (d *directory) Rename(from, to string) error { return d.named(from, d.root.
 // Remove implements [Folder].
 func (d *directory) Remove(name string) error { return d.named(name, d.root.Remove(name)) }
 
+// Names implements [Folder].
+func (d *directory) Names() ([]string, error) {
+	f, err := d.open(".", os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
 // Sync implements [Folder].
 func (d *directory) Sync() {
 	if f, err := d.root.Open("."); err == nil {

@@ -35,6 +35,16 @@ func (d *directory) Rename(from, to string) error {
 // Remove implements [Folder].
 func (d *directory) Remove(name string) error { return os.Remove(filepath.Join(d.path, name)) }
 
+// Names implements [Folder].
+func (d *directory) Names() ([]string, error) {
+	f, err := os.Open(d.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
 // Sync implements [Folder]: Windows has nothing of the kind.
 func (d *directory) Sync() {}
 

@@ -22,6 +22,8 @@ type Folder interface {
 	Look(name string) (fs.FileInfo, error)
 	Rename(from, to string) error
 	Remove(name string) error
+	// Names are those of all that is in the folder, unsorted.
+	Names() ([]string, error)
 	// Sync makes names durable, where the system can do that.
 	Sync()
 	Close() error
