@@ -29,7 +29,7 @@ cross:              ## compiles for every other system
 	for t in linux/arm64 windows/amd64 windows/arm64 darwin/arm64; do \
 		GOOS=$${t%/*} GOARCH=$${t#*/} go build -o /dev/null ./cmd/closetrace || exit 1; done
 
-check: check-generated lint cross test-all ## what CI runs; with root also what traces this kernel
+check: check-generated lint cross test-all ## generated files, lint, cross builds, all tests; with root also what traces this kernel
 
 generate:           ## BPF objects (clang 14), decoder tables, documents
 	go generate ./...

@@ -58,8 +58,8 @@ func verdicts(c model.Cause) string {
 // rules returns docs/rules.md: the table in the order in which it is tried.
 func rules() string {
 	var b strings.Builder
-	b.WriteString(note + "# Rules\n\nThe classifier tries these rules in this order; the first of which everything was observed " +
-		"decides, and its name is the field `rule` of the record. An abortive verdict becomes `failed-open` " +
+	b.WriteString(note + "# Rules\n\nThe classifier tries these rules in this order; the first rule whose conditions were all observed " +
+		"decides; its name is the field `rule` of the record. An abortive verdict becomes `failed-open` " +
 		"where the connection had not opened. Where no terminator is given it follows from the initiator. " +
 		"If events were lost around an end, its confidence is `inferred`, whatever the rule.\n\n")
 	b.WriteString("| # | rule | holds when | verdict | cause | terminator |\n|---|---|---|---|---|---|\n")
