@@ -120,6 +120,12 @@ func (e *end) fill(t *model.Teardown) {
 		lastSent: f.TCP.LastSent, lastReceived: f.TCP.LastReceived,
 		firstFIN: f.Evidence.FirstFIN, closeTime: f.Evidence.CloseTime,
 	}
+	if e.initiator == model.InitiatorBoth {
+		e.initiator = model.InitiatorLocal // it closed, and did not know yet that the other end had
+	}
+	if e.signal == 0 && harmless(e.process, e.told) {
+		e.told, e.toldBy, e.toldPID = 0, "", 0
+	}
 }
 
 // amend takes over what an outcome says about the end whose facts e has.

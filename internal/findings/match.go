@@ -1,7 +1,6 @@
 package findings
 
 import (
-	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
@@ -22,23 +21,12 @@ const (
 	bodyLeast = 1024
 )
 
-// alertSizes are TLS's close_notify with each of its ciphers, alone and after
-// HTTP/2's GOAWAY, and two of it (RFC 8446, sections 5 and 6; RFC 5246, 6.2.3).
-var alertSizes = []int64{22, 23, 24, 26, 31, 37, 53, 55, 61, 63, 69, 85}
-
-func farewell(n int64) bool { return slices.Contains(alertSizes, n) }
-
-// tlsPorts are ports of TLS only.
-var tlsPorts = []uint16{443, 465, 563, 636, 853, 989, 990, 993, 995, 2376, 5061, 5671, 6443, 6697, 8443, 8883, 9443}
-
-func tls(x *end) bool { return slices.Contains(tlsPorts, x.port()) }
-
 // tiny: connected, hardly any data, reset. Whether it is a health check shows when it
 // repeats.
 func tiny(m *match) bool {
 	x := m.end
-	if x.unread > 0 || x.unacked > 0 || x.sent < 0 || x.received < 0 || x.sent+x.received > 1024 {
-		return false
+	if x.unread > 0 || x.unacked > 0 && !x.passive() || x.sent < 0 || x.received < 0 || x.sent+x.received+max(x.unacked, 0) > 1024 {
+		return false // a RST comes before the acknowledgement of what its sender has read
 	}
 	short := x.duration >= 0 && x.duration < time.Second
 	switch {
@@ -113,7 +101,7 @@ func inherited(m *match) bool {
 // end, and closed the connection by itself.
 func killed(m *match) bool {
 	x := m.end
-	if !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 {
+	if !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 || x.cancels() {
 		return false
 	}
 	if x.call != model.CallExit && (x.told == 0 || x.later || x.initiator != model.InitiatorLocal || x.call == model.CallDestroy) {
@@ -185,7 +173,12 @@ func earlyAnswer(m *match) bool {
 		}
 		return m.bytes >= bodyLeast
 	}
-	if o != nil || x.cause != model.CausePeerReset || x.received <= 0 || x.unacked < small || !x.finIn && x.unread <= 0 {
+	if o != nil || x.cause != model.CausePeerReset || x.received <= 0 || x.unacked < small {
+		return false
+	}
+	// Linux gives what had come to the application after a RST too: it may have read the answer.
+	just := x.received < small/8 && x.lastReceived != 0 && x.time.Sub(x.lastReceived) < idleLeast
+	if !x.finIn && x.unread <= 0 && !just {
 		return false
 	}
 	m.bytes, m.inferred = x.unacked, true
@@ -219,7 +212,7 @@ func requestLost(m *match) bool {
 // an answer; what the client sent after that met the closed socket.
 func neverAnswered(m *match) bool {
 	x := m.end
-	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 ||
+	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 || x.cancels() ||
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
 		return false
 	}
@@ -256,10 +249,10 @@ func keepaliveRace(m *match) bool {
 	}
 	switch {
 	case x.cause == model.CauseDataAfterClose && x.passive() && (x.call != model.CallExit || x.byItself()):
-		if o == nil && tls(x) || o != nil && (o.closed() && farewell(o.unacked) || o.unacked >= small) {
-			return false // as likely a close_notify
+		if !x.lostRequest(o) {
+			return false
 		}
-		m.idle = max(x.idle, 0)
+		m.idle, m.inferred = max(x.idle, 0), o == nil && goodbye(x, anyGoodbye)
 		if o != nil && x.tookLeave() {
 			m.idle = x.gap()
 			return true
@@ -280,7 +273,7 @@ func keepaliveRace(m *match) bool {
 			idle = max(idle, x.idle)
 		}
 		m.inferred, m.idle = true, max(idle, 0)
-		return x.unacked > 0 && x.unacked < small && idle >= idleLeast
+		return x.unacked > 0 && x.unacked < small && idle >= idleLeast && !goodbye(x, x.unacked)
 	}
 	return false
 }

@@ -26,7 +26,7 @@ const (
 // before it had read anything.
 func turnedAway(m *match) bool {
 	x := m.end
-	if m.bytes = x.sent; refusedLogin(x) || tlsAlert(x) {
+	if m.bytes = x.sent; refusedLogin(x) && !checked(m.other) || tlsAlert(x) {
 		m.detail, m.inferred = "read", !tlsAlert(x)
 		return true
 	}
@@ -65,6 +65,9 @@ func refusedLogin(x *end) bool {
 }
 
 const mysqlPort = 3306
+
+// checked: HAProxy's option mysql-check logs in and says goodbye in one segment.
+func checked(client *end) bool { return client != nil && knobsOf(client.process).program == "haproxy" }
 
 // tlsAlert: all that a server said is an alert in clear, 7 bytes (RFC 8446, 5.1 and 6): it takes
 // none of the client's versions, ciphers or names.
@@ -121,10 +124,10 @@ func restartRace(m *match) bool {
 	if x.cause != model.CauseDataAfterClose && (x.later || x.late < justNow || tls(x)) {
 		return false
 	}
-	if o == nil && tls(x) || o != nil && (o.closed() && farewell(o.unacked) || o.unacked >= small) {
-		return false // as likely a close_notify
+	if !x.lostRequest(o) {
+		return false
 	}
-	m.idle = max(x.idle, 0)
+	m.idle, m.inferred = max(x.idle, 0), o == nil && goodbye(x, anyGoodbye)
 	m.detail, m.told = x.endedBy()
 	return x.told != 0 || m.engine.bursts.has(x)
 }
@@ -136,8 +139,13 @@ func leftHalfway(m *match) bool {
 	if o != nil {
 		m.bytes = max(m.bytes, o.unacked)
 	}
-	return !x.passive() && x.initiator == model.InitiatorLocal && x.exchanged() && x.speaker != model.SideLocal &&
-		(x.idle < idleLeast || throttled(x, o)) && x.call != model.CallDestroy && m.bytes > messageMost &&
+	// HTTP/2 sends window updates while it reads.
+	listens := x.speaker != model.SideLocal || x.unread > messageMost && x.lastSent.Sub(x.lastReceived) <= justNow
+	// A client that had read all until then is sent more; how much is not known.
+	more := o == nil && x.cause == model.CauseDataAfterClose && !tls(x) && x.received >= small && x.idle >= 0 && x.idle <= justNow
+	m.inferred = m.bytes <= messageMost
+	return !x.passive() && x.initiator == model.InitiatorLocal && x.exchanged() && listens &&
+		(x.idle < idleLeast || throttled(x, o)) && x.call != model.CallDestroy && (m.bytes > messageMost || more) &&
 		(x.cause == model.CauseUnreadData || x.cause == model.CauseDataAfterClose)
 }
 

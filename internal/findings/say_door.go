@@ -14,7 +14,7 @@ import (
 // atTheDoor is the filter of those that were not read, atLogin of those whose first message
 // was refused.
 var (
-	atTheDoor = fmt.Sprintf(`initiator == "local" && tcp.role == "passive" && duration_ns < %d && tcp.bytes.sent <= %d`, doorTime, messageMost)
+	atTheDoor = fmt.Sprintf(`initiator in ["local", "both"] && tcp.role == "passive" && duration_ns < %d && tcp.bytes.sent <= %d`, doorTime, messageMost)
 	atLogin   = fmt.Sprintf(`tcp.role == "passive" && verdict == "graceful" && duration_ns < %d && `, loginTime)
 )
 
@@ -112,8 +112,12 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 func sayLeftHalfway(_ *Engine, g *group, f *Finding) bool {
 	client, server := cmp.Or(g.clientOf(), g.peerName()), cmp.Or(g.serverOf(), g.peerName())
 	f.Numbers["undelivered_bytes"], f.Numbers["lasted_ns"] = whole(g.bytes), int64(g.blocked.mean())
+	rest := human.Bytes(g.bytes)
+	if g.bytes <= 0 {
+		rest = "what came then was"
+	}
 	f.Title = fmt.Sprintf("%s closed %s to %s port %d in the middle of the answer (%s not read)",
-		cmp.Or(client, "the client"), plural(g.count, "connection", "connections"), cmp.Or(server, "the server"), g.key.port, human.Bytes(g.bytes))
+		cmp.Or(client, "the client"), plural(g.count, "connection", "connections"), cmp.Or(server, "the server"), g.key.port, rest)
 	if least := g.blocked.min; g.count >= 3 && least >= time.Second && g.blocked.mean() <= least*11/10 { // later by chance, never sooner
 		f.Title += fmt.Sprintf(", each after %s: that is a time limit of the client", human.Duration(least))
 		f.Harm = Medium

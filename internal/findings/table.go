@@ -19,7 +19,7 @@ var talks = []Pattern{
 		Advice:     "Nothing to do. To leave these out, filter with not (...). HAProxy closes its TCP checks by FIN with \"option http-server-close\" or an HTTP check; a probe that closes in good order leaves TIME_WAIT at its side.",
 		Alike:      "a port scanner comes once and to many ports; a client that gives up has lost bytes or waited long",
 		Confidence: "certain: it needs nothing that is not in the records",
-		Filter:     `(cause == "peer-reset" || cause == "linger-zero") && tcp.bytes.unread <= 0 && tcp.bytes.unacked <= 0`,
+		Filter:     `(cause == "peer-reset" || cause == "linger-zero") && tcp.bytes.unread <= 0 && (tcp.bytes.unacked <= 0 || tcp.role == "passive" && tcp.bytes.unacked <= 1024)`,
 		match:      tiny, causes: only(model.CausePeerReset, model.CauseLingerZero), byPeer: true, least: 3, say: sayHealthCheck,
 	},
 	{
@@ -88,7 +88,7 @@ var talks = []Pattern{
 		Advice:     "Let the client give up idle connections before the server does, or retry; let the server half-close (shutdown) and read before it closes, and look for a timeout that fires on a busy connection.",
 		Alike:      "tls-close-notify: a farewell; early-answer: an upload that was answered; keepalive-race: the request came after the close",
 		Confidence: "certain if it had never answered, or the times of data are known; otherwise inferred",
-		Filter:     `cause == "unread-data" && tcp.bytes.unread < 65536 && initiator == "local"`,
+		Filter:     `cause == "unread-data" && tcp.bytes.unread < 65536 && initiator in ["local", "both"]`,
 		match:      requestLost, causes: only(model.CauseUnreadData), say: sayRequestLost,
 	},
 	{
@@ -98,7 +98,7 @@ var talks = []Pattern{
 		Advice:     "Look for a time limit of the server that gives up requests (gunicorn's WORKER TIMEOUT, Go's http.Server WriteTimeout, a watchdog) in its log at these times; it should answer with an error before it closes. Or the request never became complete (nginx client_header_timeout): then look at the client.",
 		Alike:      "process-killed: the process ended with the request unanswered; a protocol that is never answered, such as syslog's",
 		Confidence: "inferred: that an answer was due is concluded",
-		Filter:     `(cause == "fin" || cause == "data-after-close") && initiator == "local" && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
+		Filter:     `(cause == "fin" || cause == "data-after-close") && initiator in ["local", "both"] && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
 		match:      neverAnswered, causes: only(model.CauseFIN, model.CauseDataAfterClose), say: sayNeverAnswered,
 	},
 	{
@@ -108,7 +108,7 @@ var talks = []Pattern{
 		Advice:     "Queries waited for a server connection longer than query_wait_timeout (its log says so, SHOW POOLS has cl_waiting): make transactions shorter, or raise pool_size (default_pool_size, max_db_connections) and PostgreSQL's max_connections. If the clients were idle it was client_idle_timeout, which is off by default.",
 		Alike:      "keepalive-race: the client did not notice; idle-timeout: nobody waits",
 		Confidence: "inferred: that the client waited is concluded",
-		Filter:     `cause == "fin" && initiator == "local" && tcp.last_speaker == "local" && tcp.bytes.sent >= 300`,
+		Filter:     `cause == "fin" && initiator in ["local", "both"] && tcp.last_speaker == "local" && tcp.bytes.sent >= 300`,
 		match:      queryWaited, causes: only(model.CauseFIN), say: sayQueryWaited,
 	},
 	{

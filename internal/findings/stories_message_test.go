@@ -1,0 +1,141 @@
+package findings_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// messages are stories in which the number of bytes, or who speaks them, makes the difference.
+var messages = []story{
+	{
+		"PostgreSQL's CancelRequest is never answered, and its process exits",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful,
+					bytes(0, 16), idle(0), heard(ms), by(model.InitiatorLocal), call(model.CallExit, 0), lasted(3*ms))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"PgBouncer takes a CancelRequest, and closes",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "pgbouncer", model.Passive, "10.6.0.2:6432", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful,
+					bytes(0, 16), idle(0), heard(ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*ms))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"a pool says Terminate on sessions that PostgreSQL has closed long ago",
+		func(s *stream) {
+			for i := range 4 {
+				server, client := "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				s.end(9*sec, "postgres", model.Passive, server, client, model.CauseDataAfterClose,
+					bytes(500, 300), idle(5*sec), by(model.InitiatorLocal), call(model.CallExit, 0), lasted(8*sec))
+				s.end(9*sec, "app", model.Active, client, server, model.CausePeerReset,
+					bytes(300, 500), unacked(5), gotFIN, by(model.InitiatorPeer), call(model.CallClose, 0), lasted(8*sec))
+			}
+		},
+		[]string{"idle-timeout"}, []string{"postgres", "5s"},
+	},
+	{
+		"sessions of PostgreSQL whose queries were cancelled end as always",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(9*sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful,
+					bytes(500, 300), idle(0), spoke(2*ms, ms), by(model.InitiatorLocal), call(model.CallExit, 0), lasted(sec), told(2),
+					func(t *model.Teardown) { t.Process.PID, t.Closer.PID = 700+i, 700+i })
+			}
+		},
+		nil, nil,
+	},
+	{
+		"jstack asks a JVM for its threads while it closes what was idle too long",
+		func(s *stream) {
+			for i := range 3 {
+				x := s.end(9*sec, "java", model.Passive, "10.6.0.2:8080", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful,
+					bytes(203, 136), idle(5*sec), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(8*sec), told(3))
+				s.outcome(9500*ms, x, model.CauseDataAfterClose, "late-data-after-close")
+			}
+		},
+		[]string{"keepalive-race", "idle-timeout"}, []string{"java", "5s", "3 requests"},
+	},
+	{
+		"HAProxy's option mysql-check logs in and says goodbye in one segment",
+		func(s *stream) {
+			for i := range 5 {
+				server, client := "10.6.0.2:3306", fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				s.end(sec, "mariadbd", model.Passive, server, client, model.CauseFIN, graceful,
+					bytes(106, 70), idle(0), spoke(ms, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(4*ms))
+				s.end(sec, "haproxy", model.Active, client, server, model.CauseFIN, graceful,
+					bytes(70, 106), idle(0), spoke(ms, ms), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(4*ms))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"an upload is answered at once and reset, and the client has read the answer before it closes",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "curl", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:80", model.CausePeerReset,
+					bytes(200_000, 187), unacked(300_000), unread(0), spoke(5*ms, 3*ms), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(90*ms))
+			}
+		},
+		[]string{"early-answer"}, []string{"curl", "3"},
+	},
+	{
+		"a stream in both directions is reset: no answer to an upload",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "grpc", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:50051", model.CausePeerReset,
+					bytes(9_000_000, 8_000_000), unacked(300_000), unread(0), spoke(5*ms, 3*ms), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(90*sec))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"client and server have the same time limit: their FINs cross",
+		func(s *stream) {
+			for i := range 5 {
+				s.end(9*sec, "nginx", model.Passive, "10.6.0.2:80", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful,
+					bytes(203, 136), idle(5*sec), by(model.InitiatorBoth), call(model.CallClose, 0), lasted(8*sec),
+					path(model.SynRecv, model.Established, model.FinWait1, model.Closing, model.Closed))
+			}
+		},
+		[]string{"idle-timeout"}, []string{"nginx", "5s"},
+	},
+	{
+		"a client of HTTP/2 leaves a download that it was reading: a window update was its last word",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "grpc", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:50051", model.CauseUnreadData,
+					bytes(900, 5_000_000), unread(70_000), idle(0), spoke(ms, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(sec))
+			}
+		},
+		[]string{"left-halfway"}, []string{"grpc", "in the middle of the answer"},
+	},
+	{
+		"a client leaves a stream of which it had read all until then",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "curl", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:8000", model.CauseDataAfterClose,
+					bytes(90, 5_000_000), unread(0), idle(0), spoke(900*ms, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(sec))
+			}
+		},
+		[]string{"left-halfway"}, []string{"curl", "in the middle of the answer", "not read"},
+	},
+	{
+		"a checker elsewhere reads PONG and resets, before the kernel has acknowledged it",
+		func(s *stream) {
+			for i := range 6 {
+				s.end(5*sec*time.Duration(i), "redis-server", model.Passive, "10.6.0.2:6379", fmt.Sprintf("10.9.0.1:%d", 4000+i), model.CausePeerReset,
+					bytes(0, 14), unacked(7), spoke(ms, ms), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(2*ms))
+			}
+		},
+		[]string{"health-check"}, []string{"10.9.0.1", "redis-server"},
+	},
+}
