@@ -1,0 +1,110 @@
+package incidents
+
+import (
+	"io"
+	"os/exec"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/model"
+)
+
+// What looks like an incident and is none, with the real software.
+
+// calm waits for n ends, and checks that nothing alarms but what may.
+func (s *scene) calm(n int, may ...string) {
+	s.t.Helper()
+	for range 80 {
+		time.Sleep(250 * time.Millisecond)
+		if s.diagnose().Connections >= uint64(n) {
+			break
+		}
+	}
+	time.Sleep(500 * time.Millisecond) // outcomes come later
+	r := s.diagnose()
+	if r.Connections < uint64(n) {
+		s.t.Errorf("%d connections ended, want %d", r.Connections, n)
+	}
+	for _, f := range r.Findings {
+		s.t.Logf("%v %d %s", f.Harm, f.Count, f.Title)
+		if f.Harm >= findings.Medium && !slices.Contains(may, f.ID) {
+			s.t.Errorf("an alarm: %s", f.Title)
+		}
+	}
+	if s.t.Failed() {
+		s.tell()
+	}
+}
+
+// TestQueriesAreCancelled: psql sends a CancelRequest over a connection of its own, which is never
+// answered, and PostgreSQL sends its session SIGINT; then the session ends as always.
+func TestQueriesAreCancelled(t *testing.T) {
+	s := newScene(t, []string{"a"}, postgres, "psql")
+	s.postgres("a", "127.0.0.1", 5432, "")
+	for range 4 {
+		c := s.command("a", "psql", "-h", "127.0.0.1", "-U", "postgres", "-qAt", "-c", "select pg_sleep(60)")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		s.await("the query runs", "ip", "netns", "exec", s.names["a"], "sh", "-c",
+			"test $(psql -h 127.0.0.1 -U postgres -qAtc \"select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'\") = 1")
+		if err := syscall.Kill(c.Process.Pid, syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(); err == nil {
+			t.Error("the query was not cancelled")
+		}
+	}
+	if n := s.ends(func(t *model.Teardown) bool { return t.Process.Name == "postgres" && t.TCP.Bytes.Received.Is(16) }); n == 0 {
+		t.Error("nobody saw a CancelRequest")
+	}
+	s.calm(8)
+}
+
+// TestPoolSaysGoodbyeTooLate: the sessions were idle too long, PostgreSQL has closed them, and the
+// pool that finds that out says Terminate. No request is lost by that.
+func TestPoolSaysGoodbyeTooLate(t *testing.T) {
+	s := newScene(t, []string{"a"}, postgres, "psql")
+	s.postgres("a", "127.0.0.1", 5432, "-c idle_session_timeout=2000")
+	var inputs []io.Closer
+	var all []*exec.Cmd
+	for range 4 {
+		c := s.command("a", "psql", "-h", "127.0.0.1", "-U", "postgres", "-qAt")
+		in, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(in, "select 1;\n")
+		inputs, all = append(inputs, in), append(all, c)
+	}
+	s.sockets("a", "close-wait", 5432, len(inputs))
+	for i := range inputs {
+		_ = inputs[i].Close()
+		_ = all[i].Wait()
+	}
+	s.calm(4, "idle-timeout")
+}
+
+// ends is how many of the scene's ends are as asked, once one is.
+func (s *scene) ends(is func(*model.Teardown) bool) (n int) {
+	for range 40 {
+		shared.mutex.Lock()
+		for i := range shared.records[s.from:] {
+			if r := &shared.records[s.from+i]; r.Kind == model.KindTeardown && of(r, s.inodes) && is(&r.Teardown) {
+				n++
+			}
+		}
+		shared.mutex.Unlock()
+		if n > 0 {
+			return n
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	return 0
+}
