@@ -41,8 +41,9 @@ func (e existing) Error() string { return e.text }
 
 func (existing) Is(target error) bool { return target == fs.ErrExist }
 
-// messageMax bounds a message of both; a path has up to 4096 bytes.
-const messageMax = 16 << 10
+// messageMax bounds a message of both: JSON writes each of the up to 4096 bytes of a path,
+// which any user may choose, as six at most.
+const messageMax = 64 << 10
 
 // patience is how long a helper may think. One that takes longer is not asked again.
 var patience = unix.Timeval{Sec: 2}
@@ -130,10 +131,10 @@ func exchange(conn int, text []byte) (answer, *os.File, error) {
 		return answer{}, nil, err
 	}
 	buffer, control := make([]byte, messageMax), make([]byte, unix.CmsgSpace(4))
-	var n, controls int
+	var n, controls, flags int
 	err := error(unix.EINTR)
 	for errors.Is(err, unix.EINTR) {
-		n, controls, _, _, err = unix.Recvmsg(conn, buffer, control, unix.MSG_CMSG_CLOEXEC)
+		n, controls, flags, _, err = unix.Recvmsg(conn, buffer, control, unix.MSG_CMSG_CLOEXEC)
 	}
 	if err == nil && n == 0 {
 		err = errGone
@@ -146,8 +147,13 @@ func exchange(conn int, text []byte) (answer, *os.File, error) {
 		return answer{}, nil, err
 	}
 	var a answer
-	err = json.Unmarshal(buffer[:n], &a)
-	return a, f, err
+	if flags&unix.MSG_TRUNC != 0 || json.Unmarshal(buffer[:n], &a) != nil {
+		if f != nil {
+			_ = f.Close()
+		}
+		return answer{Error: "its answer is too long or no answer"}, nil, nil // the next one begins anew
+	}
+	return a, f, nil
 }
 
 func passedFile(control []byte) (*os.File, error) {

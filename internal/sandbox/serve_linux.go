@@ -49,10 +49,12 @@ func Serve(arguments []string, names Namer) error {
 			return nil
 		}
 		var q question
-		if err := json.Unmarshal(buffer[:n], &q); err != nil {
-			return fmt.Errorf("read question: %w", err)
+		if err = json.Unmarshal(buffer[:n], &q); err != nil {
+			err = reply(nil, nil, fmt.Errorf("read question: %w", err))
+		} else {
+			err = reply(handle(q))
 		}
-		if err := reply(handle(q)); err != nil {
+		if err != nil {
 			return err
 		}
 	}
