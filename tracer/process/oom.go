@@ -19,6 +19,9 @@ const (
 	lookAtKill = 10 * time.Millisecond
 	// killFor is how long a kill may explain the end of a process by SIGKILL.
 	killFor = 3 * time.Second
+	// restAfter is how often as long as a search took there is none: there may be thousands
+	// of groups, and a user may have his processes killed all the time.
+	restAfter = 20
 )
 
 // kills counts those of the OOM killer, by memory control group. A group's counter begins
@@ -33,6 +36,8 @@ type kills struct {
 	counts map[string]uint64 // by the group's folder
 	moved  map[string]time.Time
 	looked time.Time
+	behind bool      // the host's counter has moved, and the groups were not searched yet
+	rest   time.Time // until then
 	now    func() time.Time
 }
 
@@ -65,8 +70,12 @@ func (k *kills) look(again time.Duration) {
 	if !known || host == k.host {
 		return
 	}
+	if k.behind = now.Before(k.rest); k.behind {
+		return
+	}
 	k.host = host
 	k.scan()
+	k.rest = now.Add(restAfter * k.now().Sub(now))
 }
 
 // scan reads all counters. A group that was not known has begun at 0.
@@ -81,7 +90,8 @@ func (k *kills) scan() {
 			delete(k.moved, folder)
 		}
 	}
-	_ = filepath.WalkDir(k.root, func(path string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(k.root+"/", func(path string, d fs.DirEntry, err error) error { // which may be a link
+		path = filepath.Clean(path)
 		if err != nil || !d.IsDir() || len(k.counts) >= cgroupsMax {
 			return nil // a group that vanished meanwhile
 		}
@@ -112,7 +122,7 @@ func (k *kills) killed(path string) (moved model.Opt[bool]) {
 		if at, ok := k.moved[folder]; ok && k.now().Sub(at) <= killFor {
 			return model.Some(true)
 		}
-		if _, known := killsIn(filepath.Join(folder, k.file)); known {
+		if _, known := killsIn(filepath.Join(folder, k.file)); known && !k.behind {
 			return model.Some(false)
 		}
 	}

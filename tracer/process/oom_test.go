@@ -51,3 +51,43 @@ func TestKillsAreOfTheirGroup(t *testing.T) {
 	now = now.Add(4 * time.Second)
 	check("/b", model.Some(false))
 }
+
+// TestKillsBelowALink: the hierarchy of a process alone is reached by a link in /proc/self/fd.
+func TestKillsBelowALink(t *testing.T) {
+	root := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(root, "g/a"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(root, "g"), filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	write("vmstat", "oom_kill 0\n")
+	write("g/a/memory.events", "oom_kill 0\n")
+	now := time.Unix(1000, 0)
+	k := &kills{root: filepath.Join(root, "link"), file: "memory.events", vmstat: filepath.Join(root, "vmstat"), moved: map[string]time.Time{}, now: func() time.Time { return now }}
+	k.scan()
+	write("vmstat", "oom_kill 1\n")
+	write("g/a/memory.events", "oom_kill 1\n")
+	now = now.Add(time.Second)
+	if got := k.killed("/a"); got != model.Some(true) {
+		t.Errorf("got %v", got)
+	}
+	// A search that took long is not repeated at once, and nothing is claimed meanwhile.
+	k.rest = now.Add(time.Minute)
+	write("vmstat", "oom_kill 2\n")
+	now = now.Add(4 * time.Second)
+	if got := k.killed("/a"); got.Known() {
+		t.Errorf("while nothing is searched: got %v", got)
+	}
+	write("g/a/memory.events", "oom_kill 2\n")
+	now = now.Add(time.Minute)
+	if got := k.killed("/a"); got != model.Some(true) {
+		t.Errorf("after the rest: got %v", got)
+	}
+}
