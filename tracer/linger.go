@@ -66,8 +66,9 @@ func (t *waits) add(e *bpf.TraceEnd, hertz uint32) {
 		t.drop(old)
 	}
 	if len(t.order) >= waitsMax {
-		t.drop(t.order[0])
+		oldest := t.order[0]
 		t.order = t.order[1:]
+		t.drop(oldest)
 	}
 	w := newWaiting(e, hertz)
 	t.bySock[e.Sock] = w

@@ -317,3 +317,37 @@ func TestOwnerIsMetWhenItsMessageComes(t *testing.T) {
 		t.Errorf("told %+v, want the executable %s", p.events, want)
 	}
 }
+
+// TestFullTableOfWaits: the oldest wait makes room, and no other is forgotten by that.
+func TestFullTableOfWaits(t *testing.T) {
+	waits := newWaits()
+	add := func(sock uint64) {
+		e := lingerEnd(1e9 + sock)
+		e.Sock = sock
+		waits.add(&e, 100)
+	}
+	for sock := range uint64(waitsMax) {
+		add(sock + 1)
+	}
+	for sock := uint64(waitsMax / 2); sock < waitsMax; sock++ { // most have ended, the oldest have not
+		if w := waits.bySock[sock+1]; sock%64 != 0 {
+			w.dropped = true
+			delete(waits.bySock, sock+1)
+		}
+	}
+	for sock := uint64(2); sock < waitsMax/2; sock++ {
+		w := waits.bySock[sock+1]
+		w.dropped = true
+		delete(waits.bySock, sock+1)
+	}
+	add(waitsMax + 1)
+	for _, w := range waits.bySock {
+		found := false
+		for _, o := range waits.order {
+			found = found || o == w
+		}
+		if !found {
+			t.Errorf("the wait of socket %d will never be due", w.end.Sock)
+		}
+	}
+}

@@ -159,7 +159,7 @@ func (t *recent) release(e *ended) {
 	if t.pushed[e.end.Sock] == e {
 		delete(t.pushed, e.end.Sock)
 	}
-	if t.at(e.place) != e {
+	if t.ring[(e.place-1)%recentMax] != e { // at 2^32 ends a place is 0
 		t.free = append(t.free, e)
 	}
 }

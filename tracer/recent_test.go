@@ -120,3 +120,22 @@ func TestResetFromTimeWaitStandsAlone(t *testing.T) {
 		t.Errorf("teardown judged as %+v", j)
 	}
 }
+
+// TestManyEnds: the number of an end has 32 bits, and what is held when they run over is not given
+// away.
+func TestManyEnds(t *testing.T) {
+	w := newRecent()
+	w.count = 1<<32 - 3
+	var held []*ended
+	for i := range 6 {
+		e := w.add(&bpf.TraceEnd{Sock: uint64(i + 1)}, uint64(i+1))
+		e.held = true
+		held = append(held, e)
+	}
+	for _, e := range held {
+		w.release(e)
+	}
+	if len(w.free) != 0 {
+		t.Errorf("%d entries of the ring are free for others", len(w.free))
+	}
+}
