@@ -122,7 +122,7 @@ func (c *chosenSpan) bound(r *model.Record) {
 		r.Start.Time = max(r.Start.Time, c.since)
 	case model.KindStop:
 		r.Stop.Time = max(min(r.Stop.Time, c.until), c.since) // the recording may end before
-		r.Stop.Lost, r.Stop.Losses = 0, model.Losses{} // losses in the span are lines of their own
+		r.Stop.Lost, r.Stop.Losses = 0, model.Losses{}        // losses in the span are lines of their own
 	default:
 	}
 }

@@ -182,8 +182,8 @@ func keepalive(c *Conn, l *Limits) Doom {
 	d := Doom{Cause: model.CauseKeepaliveTimeout, Unanswered: n, Silent: c.Silent}
 	if l.UserTimeout > 0 {
 		d.Setting = "TCP_USER_TIMEOUT"
-		for at := c.Silent.Or(0) + left; at < l.UserTimeout && l.KeepaliveInterval > 0; at += l.KeepaliveInterval {
-			left += l.KeepaliveInterval
+		if short := l.UserTimeout - c.Silent.Or(0) - left; short > 0 && l.KeepaliveInterval > 0 {
+			left += (short + l.KeepaliveInterval - 1) / l.KeepaliveInterval * l.KeepaliveInterval
 		}
 		d.Text = "keep-alive: " + plural(n, "probe") + " unanswered" + heardNothing(c)
 	} else {
