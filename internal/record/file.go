@@ -35,11 +35,6 @@ type file struct {
 const MinSize = 16 << 10
 
 func create(path string, o *Options) (*file, error) {
-	for _, size := range []int64{o.MaxSize, o.RotateSize} {
-		if size != 0 && size < MinSize {
-			return nil, fmt.Errorf("size %d of a recording: want at least %d", size, MinSize)
-		}
-	}
 	if o.MaxSize > 0 && o.rotates() && (o.RotateSize == 0 || o.RotateSize > o.MaxSize/2) {
 		o.RotateSize = o.MaxSize / 2 // else the current file alone could exceed it
 	}
@@ -62,6 +57,15 @@ func create(path string, o *Options) (*file, error) {
 	}
 	f.syncFolder()
 	return f, err
+}
+
+func (o *Options) check() error {
+	for _, size := range []int64{o.MaxSize, o.RotateSize} {
+		if size != 0 && size < MinSize {
+			return fmt.Errorf("size %d of a recording: want at least %d", size, MinSize)
+		}
+	}
+	return nil
 }
 
 func (o *Options) rotates() bool { return o.RotateSize > 0 || o.RotateAge > 0 }
