@@ -75,7 +75,8 @@ static __always_inline void give_back(volatile __u64 *taken)
 /* Payload; the kernel counts the peer's FIN too. */
 static __always_inline __u64 payload_received(const struct end *conn)
 {
-	return conn->bytes_received - (conn->flags & FLAG_DONE ? 1 : 0);
+	/* Of a SYN with data and FIN (TCP Fast Open) the FIN is not counted. */
+	return conn->bytes_received - (conn->flags & FLAG_DONE && conn->bytes_received ? 1 : 0);
 }
 
 /*

@@ -188,7 +188,7 @@ struct end {
 	__u8 skipped;   /* it does not, although SOCK_LINGER says so */
 	__u8 returned;  /* returned_us is set */
 	__u8 reported;  /* the last error reported to the application while open */
-	__u8 last_word; /* this end sent something after the peer's last data */
+	__u8 last_word; /* 1: this end sent something after the peer's last data; SENT_SINCE */
 	__u16 icmp; /* type and code of an ICMP error about the SYN */
 	__u8 syn_data; /* data in the SYN was acknowledged */
 	__u8 counted;  /* as an ordinary end, before it was sent: see ordinary.h */

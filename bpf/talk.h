@@ -2,6 +2,9 @@
 /* What was exchanged before the end. All is read when an end begins or has come. */
 #pragma once
 
+/* of last_word: data was sent after the end had begun, retransmissions included */
+enum { SENT_SINCE = 2 };
+
 /* tcp_jiffies32 */
 static __always_inline __u32 jiffies32(void)
 {
@@ -76,6 +79,7 @@ static __always_inline void falls_quiet(bool typed, struct end *conn, struct tcp
 	conn->received_age = now - GET(typed, tp, inet_conn.icsk_ack.lrcvtime);
 	conn->stalled_ms = stalled_ms(typed, tp);
 	conn->last_word = last_word(typed, tp);
+	conn->bytes_sent = GET(typed, tp, bytes_sent); /* until the end comes */
 	if (GET(typed, tp, packets_out))
 		conn->unacked_ms = under_way_ms(tp);
 }
@@ -112,6 +116,8 @@ static __always_inline void read_talk(struct end *conn, struct tcp_sock *tp)
 	else if (LOAD(tp, packets_out))
 		conn->unacked_ms = under_way_ms(tp);
 	read_limits(conn, tp);
+	if (LOAD(tp, bytes_sent) != conn->bytes_sent)
+		conn->last_word |= SENT_SINCE;
 	conn->bytes_sent = LOAD(tp, bytes_sent);
 	conn->bytes_retrans = LOAD(tp, bytes_retrans);
 	conn->segs_in = LOAD(tp, segs_in);

@@ -64,6 +64,8 @@ type Evidence struct {
 	//
 	// If probes count all the same, this host could not send.
 	WindowOpen bool `json:"window_open,omitzero"`
+	// Data was sent after this end or its peer had begun to close, retransmissions included (Linux).
+	SentWhileClosing bool `json:"sent_while_closing,omitzero"`
 	// TCP_USER_TIMEOUT; 0 is off (Linux).
 	UserTimeout Opt[time.Duration] `json:"user_timeout_ns,omitzero" usual:"0"`
 	// TCP_LINGER2 in seconds (Linux).

@@ -42,6 +42,7 @@ func (t *translator) endEvidence(e *bpf.TraceEnd, v *model.Evidence) {
 	v.TimerRetransmits = model.Some(uint32(e.TimerRetransmits))
 	v.TimerProbes = model.Some(uint32(e.TimerProbes))
 	v.WindowOpen = has(e, bpf.TraceFlagFLAG_WINDOW_OPEN)
+	v.SentWhileClosing = e.LastWord&sentSince != 0 && has(e, bpf.TraceFlagFLAG_ENDED) && !wiped(e)
 	v.UserTimeout = model.Some(time.Duration(e.UserTimeout) * time.Millisecond)
 	v.Linger2 = model.Some(t.linger2(e.Linger2))
 	v.Keepalive = model.Some(has(e, bpf.TraceFlagFLAG_KEEPALIVE))

@@ -9,6 +9,12 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
+// The bits of last_word, bpf/record.h.
+const (
+	lastWord  = 1
+	sentSince = 2
+)
+
 // talk fills in what was exchanged before the end, and how well it went.
 func (t *translator) talk(tcp *model.TCP, e *bpf.TraceEnd) {
 	if !has(e, bpf.TraceFlagFLAG_ENDED) || wiped(e) {
@@ -73,7 +79,7 @@ func (t *translator) lastWords(tcp *model.TCP, e *bpf.TraceEnd) {
 	case spoke && heard:
 		tcp.Idle = model.Some(min(sent, received))
 		tcp.LastSpeaker = model.SidePeer
-		if sent+jiffy < received || sent <= received+jiffy && e.LastWord != 0 {
+		if sent+jiffy < received || sent <= received+jiffy && e.LastWord&lastWord != 0 {
 			tcp.LastSpeaker = model.SideLocal
 		}
 	case spoke:

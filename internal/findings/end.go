@@ -61,6 +61,7 @@ type end struct {
 	late                            time.Duration // how long after it began to close data still came
 	lastSent, lastReceived          model.Time
 	firstFIN, closeTime             model.Time
+	wentOn                          bool // data was sent after one side had begun to close
 
 	other     *end // the other end of the connection, if it is on this host
 	judged    bool
@@ -118,7 +119,7 @@ func (e *end) fill(t *model.Teardown) {
 		late: f.TCP.LateData.Or(unknown), duration: t.Duration.Or(unknown), idle: f.TCP.Idle.Or(unknown), blocked: t.CloseBlocked.Or(0),
 		busy: f.TCP.Limited.Busy.Or(unknown), receiverLimited: f.TCP.Limited.Receiver.Or(unknown),
 		lastSent: f.TCP.LastSent, lastReceived: f.TCP.LastReceived,
-		firstFIN: f.Evidence.FirstFIN, closeTime: f.Evidence.CloseTime,
+		firstFIN: f.Evidence.FirstFIN, closeTime: f.Evidence.CloseTime, wentOn: f.Evidence.SentWhileClosing,
 	}
 	if e.initiator == model.InitiatorBoth {
 		e.initiator = model.InitiatorLocal // it closed, and did not know yet that the other end had

@@ -205,7 +205,7 @@ func leaked(m *match) bool {
 	if x.lastSent == 0 { // whether it still answered is not known
 		return m.blocked >= leakAlone
 	}
-	return m.blocked >= leakLeast && x.lastSent < x.firstFIN
+	return m.blocked >= leakLeast && x.lastSent < x.firstFIN && !x.wentOn // else its peer was still reading
 }
 
 // exited: its process ended, and the peer was not waiting.

@@ -65,6 +65,18 @@ var messages = []story{
 		[]string{"keepalive-race", "idle-timeout"}, []string{"java", "5s", "3 requests"},
 	},
 	{
+		"clients end their request by FIN and read the answer for half a minute",
+		func(s *stream) {
+			for i := range 4 {
+				s.end(40*sec, "app", model.Passive, "10.6.0.2:7000", fmt.Sprintf("10.9.0.1:%d", 4000+i), model.CauseFIN, graceful,
+					bytes(30_000, 40), idle(0), spoke(30*sec, 30*sec), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(31*sec),
+					path(model.SynRecv, model.Established, model.CloseWait, model.LastAck, model.Closed),
+					func(t *model.Teardown) { t.Evidence.FirstFIN, t.Evidence.SentWhileClosing = begin.Add(10*sec), true })
+			}
+		},
+		nil, nil,
+	},
+	{
 		"HAProxy's option mysql-check logs in and says goodbye in one segment",
 		func(s *stream) {
 			for i := range 5 {

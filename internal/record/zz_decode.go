@@ -986,6 +986,8 @@ func (d *Decoder) facts(v *model.Evidence) {
 			optional(d, "facts.timer_probes", &v.TimerProbes, 0, math.MaxUint32)
 		case "window_open":
 			d.bool("facts.window_open", &v.WindowOpen)
+		case "sent_while_closing":
+			d.bool("facts.sent_while_closing", &v.SentWhileClosing)
 		case "user_timeout_ns":
 			optional(d, "facts.user_timeout_ns", &v.UserTimeout, math.MinInt64, math.MaxInt64)
 		case "linger2":

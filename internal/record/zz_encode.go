@@ -638,6 +638,7 @@ func (e *encoder) inEvidence(b []byte, v *model.Evidence) []byte {
 		b = number(b, `"timer_probes":`, v.TimerProbes)
 	}
 	b = flagIf(b, `"window_open":`, v.WindowOpen)
+	b = flagIf(b, `"sent_while_closing":`, v.SentWhileClosing)
 	if !e.usual || !v.UserTimeout.Is(0) {
 		b = number(b, `"user_timeout_ns":`, v.UserTimeout)
 	}

@@ -91,6 +91,38 @@ func TestPoolSaysGoodbyeTooLate(t *testing.T) {
 	s.calm(4, "idle-timeout")
 }
 
+// TestHalfClosedStream: clients end their request by FIN (nc -N, socat) and read the answer for a
+// while: the server has not forgotten to close.
+func TestHalfClosedStream(t *testing.T) {
+	const many = 4 // so many that wait are a leak
+	s := newScene(t, []string{"a"}, "python3")
+	s.start("a", "python3", s.file("stream.py", `import socket, threading, time
+l = socket.create_server(('127.0.0.1', 7000))
+def serve(c):
+    c.send(b'220 ready')
+    while c.recv(1000): pass
+    for i in range(23):
+        c.send(b'x' * 100); time.sleep(0.5)
+    c.close()
+while True:
+    threading.Thread(target=serve, args=(l.accept()[0],)).start()
+`))
+	s.listening("a", 7000)
+	for range many {
+		c := s.dial("a", "127.0.0.1:7000")
+		if text, err := ask(c, "all of it\n"); err != nil {
+			t.Fatal(text, err)
+		}
+		time.Sleep(50 * time.Millisecond) // more than a jiffy
+		if err := c.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		go io.Copy(io.Discard, c) //nolint:errcheck // until the server has closed
+	}
+	s.calm(many)
+}
+
 // ends is how many of the scene's ends are as asked, once one is.
 func (s *scene) ends(is func(*model.Teardown) bool) (n int) {
 	for range 40 {
