@@ -70,7 +70,7 @@ func cellOf(run *labRun, r *lab.Result) cell {
 		c.Result, c.Reason = "wrong", r.Error
 	}
 	for _, e := range r.Ends {
-		if e.Invisible != "" && c.Result == "right" && !(e.Hooked && run.capture.Mode.SeesFunctions()) {
+		if e.Invisible != "" && c.Result == "right" && (!e.Hooked || !run.capture.Mode.SeesFunctions()) {
 			c.Result, c.Reason = "not visible", e.Invisible
 		}
 	}

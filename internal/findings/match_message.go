@@ -26,7 +26,7 @@ func (e *end) lostRequest(o *end) bool {
 	if o == nil {
 		return !tls(e) // as likely a close_notify
 	}
-	return o.unacked < small && !(o.closed() && farewell(o.unacked)) && !goodbye(e, o.unacked)
+	return o.unacked < small && (!o.closed() || !farewell(o.unacked)) && !goodbye(e, o.unacked)
 }
 
 // goodbyes are PostgreSQL's Terminate and MySQL's COM_QUIT, in clear or in TLS, alone or before a

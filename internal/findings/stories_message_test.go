@@ -40,7 +40,8 @@ var messages = []story{
 					bytes(300, 500), unacked(5), gotFIN, by(model.InitiatorPeer), call(model.CallClose, 0), lasted(8*sec))
 			}
 		},
-		[]string{"idle-timeout"}, []string{"postgres", "5s"},
+		[]string{"idle-timeout"},
+		[]string{"postgres", "5s"},
 	},
 	{
 		"sessions of PostgreSQL whose queries were cancelled end as always",
@@ -62,7 +63,8 @@ var messages = []story{
 				s.outcome(9500*ms, x, model.CauseDataAfterClose, "late-data-after-close")
 			}
 		},
-		[]string{"keepalive-race", "idle-timeout"}, []string{"java", "5s", "3 requests"},
+		[]string{"keepalive-race", "idle-timeout"},
+		[]string{"java", "5s", "3 requests"},
 	},
 	{
 		"clients end their request by FIN and read the answer for half a minute",
@@ -97,7 +99,8 @@ var messages = []story{
 					bytes(200_000, 187), unacked(300_000), unread(0), spoke(5*ms, 3*ms), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(90*ms))
 			}
 		},
-		[]string{"early-answer"}, []string{"curl", "3"},
+		[]string{"early-answer"},
+		[]string{"curl", "3"},
 	},
 	{
 		"a stream in both directions is reset: no answer to an upload",
@@ -118,7 +121,8 @@ var messages = []story{
 					path(model.SynRecv, model.Established, model.FinWait1, model.Closing, model.Closed))
 			}
 		},
-		[]string{"idle-timeout"}, []string{"nginx", "5s"},
+		[]string{"idle-timeout"},
+		[]string{"nginx", "5s"},
 	},
 	{
 		"a client of HTTP/2 leaves a download that it was reading: a window update was its last word",
@@ -128,7 +132,8 @@ var messages = []story{
 					bytes(900, 5_000_000), unread(70_000), idle(0), spoke(ms, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(sec))
 			}
 		},
-		[]string{"left-halfway"}, []string{"grpc", "in the middle of the answer"},
+		[]string{"left-halfway"},
+		[]string{"grpc", "in the middle of the answer"},
 	},
 	{
 		"a client leaves a stream of which it had read all until then",
@@ -138,7 +143,8 @@ var messages = []story{
 					bytes(90, 5_000_000), unread(0), idle(0), spoke(900*ms, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(sec))
 			}
 		},
-		[]string{"left-halfway"}, []string{"curl", "in the middle of the answer", "not read"},
+		[]string{"left-halfway"},
+		[]string{"curl", "in the middle of the answer", "not read"},
 	},
 	{
 		"a checker elsewhere reads PONG and resets, before the kernel has acknowledged it",
@@ -148,6 +154,7 @@ var messages = []story{
 					bytes(0, 14), unacked(7), spoke(ms, ms), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(2*ms))
 			}
 		},
-		[]string{"health-check"}, []string{"10.9.0.1", "redis-server"},
+		[]string{"health-check"},
+		[]string{"10.9.0.1", "redis-server"},
 	},
 }
