@@ -20,6 +20,9 @@ const (
 	// errorLeast is less than any database's error has, and sessionLeast what a session begins with
 	// at least (PostgreSQL's parameters).
 	errorLeast, sessionLeast = 40, 300
+	// mysqlLeast is more than MySQL's and MariaDB's greeting (up to 110) and an OK (11) have, after
+	// which HAProxy's option mysql-check says goodbye.
+	mysqlLeast = 126
 )
 
 // turnedAway: the server closed as soon as it had accepted, with a message or without one,
@@ -61,7 +64,7 @@ func refusedLogin(x *end) bool {
 		return true
 	}
 	// MySQL's greeting, and an error: a client ends its session by COM_QUIT, so that it speaks last.
-	return x.port() == mysqlPort && leftBySelf(x) && x.speaker == model.SideLocal && x.idle < idleLeast
+	return x.port() == mysqlPort && x.sent >= mysqlLeast && leftBySelf(x) && x.speaker == model.SideLocal && x.idle < idleLeast
 }
 
 const mysqlPort = 3306

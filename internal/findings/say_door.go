@@ -45,7 +45,7 @@ func (g *group) sayRefused(f *Finding) bool {
 	what, why, size := "login", "an error: no session is so short", fmt.Sprintf("tcp.bytes.sent >= %d && tcp.bytes.sent < %d", errorLeast, sessionLeast)
 	f.Advice = "The server's log says why: it is full" + bracket(knobsOf(g.key.process).most) + ", the password, the user or the database is wrong, or its access list lacks this client (pg_hba.conf; MariaDB's users by host, max_connect_errors)."
 	if g.key.port == mysqlPort {
-		size += ` && tcp.last_speaker == "local"`
+		size = fmt.Sprintf("tcp.bytes.sent >= %d && tcp.bytes.sent < %d && tcp.last_speaker == \"local\"", mysqlLeast, sessionLeast)
 	} else if !slices.Contains(farewellPorts, g.key.port) {
 		what, why, size = "TLS handshake", "an alert", "tcp.bytes.sent == 7"
 		f.Advice = "The server takes none of the client's TLS versions, ciphers or server names: compare its settings (nginx ssl_protocols, ssl_ciphers) with the client's (openssl s_client -connect shows the alert), or plain text came to its TLS port."

@@ -92,6 +92,16 @@ var messages = []story{
 		nil, nil,
 	},
 	{
+		"the same check, of a HAProxy elsewhere",
+		func(s *stream) {
+			for i := range 5 {
+				s.end(sec, "mariadbd", model.Passive, "10.6.0.2:3306", fmt.Sprintf("10.9.0.1:%d", 4000+i), model.CauseFIN, graceful,
+					bytes(114, 70), idle(0), spoke(ms, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(4*ms))
+			}
+		},
+		nil, nil,
+	},
+	{
 		"an upload is answered at once and reset, and the client has read the answer before it closes",
 		func(s *stream) {
 			for i := range 3 {
