@@ -66,19 +66,23 @@ func openSpool(o *Options, m *meter) (*spool, error) {
 	return s, nil
 }
 
-// put stores p, and makes room for it by dropping the oldest.
+// put stores p, and makes room for it by dropping the oldest. It holds the lock throughout: the
+// queue may hand the batch to the sender before Put returns, and took must find it counted.
 func (s *spool) put(p parcel) {
 	raw := s.pack.EncodeAll(p.lines, binary.BigEndian.AppendUint32(nil, uint32(p.count)))
-	for s.used()+int64(len(raw)) > s.size {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.meter.spooled.Set(float64(s.bytes)) }()
+	for s.bytes+int64(len(raw)) > s.size {
+		if s.queue.Depth() == 0 { // the sender has the last one, or most of a file had been read
+			s.bytes = 0
+			break
+		}
 		select {
 		case oldest := <-s.queue.ReadChan():
-			s.took(oldest)
+			s.out(oldest)
 			s.meter.lose(lostSpool, countOf(oldest))
-			continue
-		case <-time.After(time.Second): // the other side has taken the last one
-		}
-		if s.queue.Depth() == 0 {
-			break
+		case <-time.After(time.Second):
 		}
 	}
 	if left, known := room(s.dir); known && left < uint64(len(raw))+spoolRoom {
@@ -89,23 +93,26 @@ func (s *spool) put(p parcel) {
 		s.meter.lose(lostDisk, p.count)
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.bytes += int64(len(raw)) + 4
 	s.in += int64(p.count)
-	s.meter.spooled.Set(float64(s.bytes))
 }
 
-func (s *spool) used() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.bytes
-}
-
-// took accounts for a batch that is out. One of an earlier run is offered again.
+// took accounts for a batch that the sender has read.
 func (s *spool) took(raw []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.out(raw)
+	// Only the sender may conclude from an empty queue that the rest is lost: put does not
+	// know of the batch that the sender may have in hand.
+	if s.queue.Depth() == 0 && s.in > 0 { // a damaged file was put aside by the queue
+		s.meter.lose(lostDisk, int(s.in))
+		s.in = 0
+	}
+	s.meter.spooled.Set(float64(s.bytes))
+}
+
+// out takes a batch off the accounts. One of an earlier run is offered again.
+func (s *spool) out(raw []byte) {
 	count := countOf(raw)
 	if s.old > 0 || int64(count) > s.in { // after a crash more may be there than the queue knew
 		s.old = max(0, s.old-1)
@@ -117,12 +124,7 @@ func (s *spool) took(raw []byte) {
 	s.bytes = max(0, s.bytes-int64(len(raw))-4)
 	if s.queue.Depth() == 0 {
 		s.bytes, s.old = 0, 0
-		if s.in > 0 { // a damaged file was put aside by the queue
-			s.meter.lose(lostDisk, int(s.in))
-		}
-		s.in = 0
 	}
-	s.meter.spooled.Set(float64(s.bytes))
 }
 
 // open returns the batch that was read.
