@@ -70,10 +70,15 @@ func openSpool(o *Options, m *meter) (*spool, error) {
 // queue may hand the batch to the sender before Put returns, and took must find it counted.
 func (s *spool) put(p parcel) {
 	raw := s.pack.EncodeAll(p.lines, binary.BigEndian.AppendUint32(nil, uint32(p.count)))
+	need := int64(len(raw)) + 4
+	if need > min(s.size, spoolPart) { // dropping all others would make no room for it
+		s.meter.lose(lostDisk, p.count)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() { s.meter.spooled.Set(float64(s.bytes)) }()
-	for s.bytes+int64(len(raw)) > s.size {
+	for s.bytes+need > s.size {
 		if s.queue.Depth() == 0 { // the sender has the last one, or most of a file had been read
 			s.bytes = 0
 			break
@@ -89,11 +94,11 @@ func (s *spool) put(p parcel) {
 		s.meter.lose(lostDisk, p.count)
 		return
 	}
-	if err := s.queue.Put(raw); err != nil || int64(len(raw)) > s.size {
+	if err := s.queue.Put(raw); err != nil {
 		s.meter.lose(lostDisk, p.count)
 		return
 	}
-	s.bytes += int64(len(raw)) + 4
+	s.bytes += need
 	s.in += int64(p.count)
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -95,4 +96,21 @@ func TestSpoolWithOneInHand(t *testing.T) {
 	sendOne(s, inHand)
 	sendOne(s, <-q.batches)
 	checkSpool(t, s, a, 6, 4, 2)
+}
+
+// TestSpoolOfTooLarge: a batch for which the spool has no room is lost, once, and the others stay.
+func TestSpoolOfTooLarge(t *testing.T) {
+	s, q, a := newFake(t)
+	s.put(two(a))
+	s.size = s.bytes // of this one and no larger one
+	large := two(a)
+	for n := range 100 {
+		large.lines = fmt.Appendf(large.lines, "line %d\n", n)
+	}
+	s.put(large)
+	if s.queue.Depth() != 1 || s.bytes != s.size {
+		t.Fatalf("%d batches of %d bytes are in the spool, want the first one of %d", s.queue.Depth(), s.bytes, s.size)
+	}
+	sendOne(s, <-q.batches)
+	checkSpool(t, s, a, 4, 2, 2)
 }
