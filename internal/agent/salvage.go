@@ -34,9 +34,13 @@ func salvage(dir string, log func(string, ...any)) error {
 	if err != nil {
 		return err
 	}
+	last := sizeOf(filepath.Join(dir, fmt.Sprintf("%s%06d.dat", spoolFiles, writeFile)))
+	// Batches, and nothing to read: the queue would wait for them for ever. If the last file is
+	// longer than the queue's file says, the queue itself reads on and finds out.
+	nothing := depth > 0 && readFile == writeFile && readAt == writeAt && writeAt == last
 	// After a crash the file may be a little older than the others.
-	if depth < 0 || readFile < 0 || readAt < 0 || writeAt < 0 || writeFile < readFile || writeFile-readFile > int64(len(parts))+16 ||
-		writeFile == readFile && writeAt < readAt || writeAt > sizeOf(filepath.Join(dir, fmt.Sprintf("%s%06d.dat", spoolFiles, writeFile))) {
+	if nothing || depth < 0 || readFile < 0 || readAt < 0 || writeAt < 0 || writeFile < readFile || writeFile-readFile > int64(len(parts))+16 ||
+		writeFile == readFile && writeAt < readAt || writeAt > last {
 		return putAside(dir, log)
 	}
 	return nil

@@ -78,7 +78,7 @@ func (s *spool) put(p parcel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() { s.meter.spooled.Set(float64(s.bytes)) }()
-	for s.bytes+need > s.size {
+	for waits := 0; s.bytes+need > s.size; {
 		if s.queue.Depth() == 0 { // the sender has the last one, or most of a file had been read
 			s.bytes = 0
 			break
@@ -87,7 +87,12 @@ func (s *spool) put(p parcel) {
 		case oldest := <-s.queue.ReadChan():
 			s.out(oldest)
 			s.meter.lose(lostSpool, countOf(oldest))
-		case <-time.After(time.Second):
+			waits = 0
+		case <-time.After(time.Second): // once it may be a slow disk, for which Depth waits
+			if waits++; waits == 2 {
+				s.meter.lose(lostDisk, p.count)
+				return
+			}
 		}
 	}
 	if left, known := room(s.dir); known && left < uint64(len(raw))+spoolRoom {

@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -113,4 +116,74 @@ func TestSpoolOfTooLarge(t *testing.T) {
 	}
 	sendOne(s, <-q.batches)
 	checkSpool(t, s, a, 4, 2, 2)
+}
+
+// TestSpoolThatCannotBeRead: put gives up when the queue has batches and hands none out.
+func TestSpoolThatCannotBeRead(t *testing.T) {
+	s, q, a := newFake(t)
+	s.put(two(a))
+	s.size = s.bytes
+	stuck := &stuckQueue{q}
+	s.queue = stuck
+	done := make(chan struct{})
+	go func() { s.put(two(a)); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(8 * time.Second):
+		t.Fatal("put does not return")
+	}
+	s.queue = q
+	sendOne(s, <-q.batches)
+	checkSpool(t, s, a, 4, 2, 2)
+}
+
+// stuckQueue hands nothing out.
+type stuckQueue struct{ *fakeQueue }
+
+func (*stuckQueue) ReadChan() <-chan []byte { return nil }
+
+// TestSpoolWithNothingToRead: a spool whose own file tells of batches where none can be is put
+// aside, and works; one with a longer file is the queue's to salvage.
+func TestSpoolWithNothingToRead(t *testing.T) {
+	const size = 64 << 10
+	for _, c := range []struct {
+		meta  string
+		file  int // bytes of it; -1 is none
+		aside bool
+	}{
+		{"1\n0,65536\n0,65536\n", size, true},
+		{"7\n3,0\n3,0\n", -1, true},
+		{"0\n0,65536\n0,65536\n", size, false},
+		{"1\n0,60000\n0,60000\n", size, false},
+		{"1\n0,0\n0,65536\n", size, false},
+	} {
+		dir := t.TempDir()
+		err := os.WriteFile(filepath.Join(dir, spoolMeta), []byte(c.meta), 0o600)
+		if c.file >= 0 {
+			err = errors.Join(err, os.WriteFile(filepath.Join(dir, spoolFiles+"000000.dat"), make([]byte, c.file), 0o600))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &Agent{meter: newMeter(&Options{MaxSeries: 10})}
+		s, err := openSpool(&Options{Spool: dir, SpoolSize: size, Log: t.Logf}, a.meter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bad, _ := filepath.Glob(filepath.Join(dir, spoolMeta+".bad")); len(bad) == 1 != c.aside {
+			t.Errorf("%q with a file of %d: put aside %v, want %v", c.meta, c.file, bad, c.aside)
+		}
+		s.put(two(a))
+		select {
+		case raw := <-s.queue.ReadChan():
+			sendOne(s, raw)
+		case <-time.After(5 * time.Second):
+		}
+		if exported, _, lost := balance(t, a); exported != 2 || lost != 0 {
+			t.Errorf("%q with a file of %d: %d exported and %d lost of 2", c.meta, c.file, exported, lost)
+		}
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
