@@ -7,14 +7,11 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// identity is what makes two findings the same one.
-type identity struct{ id, process, peer, filter string }
-
 // finder reports a finding when it appears, and again while it grows.
 type finder struct {
 	engine *findings.Engine
 	began  time.Time
-	told   map[identity]*told
+	told   map[findings.Identity]*told
 }
 
 // told is a finding of which a record was sent.
@@ -32,7 +29,7 @@ type news struct {
 }
 
 func newFinder() finder {
-	return finder{engine: findings.New(), told: map[identity]*told{}, began: time.Now()}
+	return finder{engine: findings.New(), told: map[findings.Identity]*told{}, began: time.Now()}
 }
 
 // look returns what has changed. After an hour it begins anew, so that a finding's
@@ -42,7 +39,7 @@ func (f *finder) look(now time.Time) (list []news) {
 	report := f.engine.Report()
 	for i := range report.Findings {
 		found := &report.Findings[i]
-		key := identity{found.ID, found.Process, found.Peer, found.Filter}
+		key := found.Identity()
 		known := f.told[key]
 		if known == nil {
 			known = &told{}

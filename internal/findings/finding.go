@@ -66,7 +66,8 @@ type Finding struct {
 	// Filter selects its ends; "" if no expression can.
 	Filter string `json:"filter"`
 
-	rank int
+	rank     int
+	identity Identity
 }
 
 // Report is what an engine has found so far.
@@ -136,6 +137,7 @@ func (e *Engine) finding(g *group) (Finding, bool) {
 		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, Count: g.count, First: g.first, Last: g.last,
 		Process: g.key.process, Peer: g.peerName(), Numbers: map[string]int64{},
 		Evidence: slices.Clone(g.evidence), Advice: p.Advice, Filter: g.filter(p), rank: int(g.key.pattern),
+		identity: Identity{pattern: p.Name, group: g.key},
 	}
 	if g.inferred {
 		f.Confidence = model.Inferred
@@ -196,17 +198,16 @@ func (g *group) filter(p *Pattern) string {
 }
 
 // Compare returns the findings that only after has, and those that only before has: the
-// same pattern of the same process and peer is the same finding.
+// same pattern of the same process and port is the same finding, however many peers meet it.
 func Compare(before, after *Report) (appeared, gone []Finding) {
 	return without(after.Findings, before.Findings), without(before.Findings, after.Findings)
 }
 
 func without(list, other []Finding) []Finding {
 	rest := []Finding{}
-	for _, f := range list {
-		same := func(o Finding) bool { return o.ID == f.ID && o.Process == f.Process && o.Peer == f.Peer }
-		if !slices.ContainsFunc(other, same) {
-			rest = append(rest, f)
+	for i := range list {
+		if !slices.ContainsFunc(other, func(o Finding) bool { return list[i].same(&o) }) {
+			rest = append(rest, list[i])
 		}
 	}
 	return rest

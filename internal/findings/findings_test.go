@@ -31,8 +31,14 @@ func TestStoriesAreFound(t *testing.T) {
 					t.Errorf("%q does not say %q", r.Findings[0].Title, part)
 				}
 			}
+			known := map[findings.Identity]bool{{}: true}
 			for i := range r.Findings {
-				checkFinding(t, &r.Findings[i], s.records)
+				f := &r.Findings[i]
+				checkFinding(t, f, s.records)
+				if known[f.Identity()] {
+					t.Errorf("%q is not told from others: %+v", f.Title, f.Identity())
+				}
+				known[f.Identity()] = true
 			}
 		})
 	}

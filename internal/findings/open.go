@@ -85,7 +85,7 @@ func (e *Engine) leaking() (list []Finding) {
 		f := Finding{
 			ID: p.Name, Harm: p.Harm, Confidence: model.Certain, Count: l.count, First: e.seen.Add(-l.oldest), Last: e.seen, Ongoing: true,
 			Process: l.process, Peer: address(l.peer.Addr()), Numbers: map[string]int64{"close_wait_ns": int64(l.oldest), "open": whole(l.count)},
-			Evidence: slices.Clone(l.ids), Advice: p.Advice, rank: i,
+			Evidence: slices.Clone(l.ids), Advice: p.Advice, rank: i, identity: Identity{pattern: p.Name, process: l.process, once: int64(l.pid)},
 			Title: fmt.Sprintf("%s has %s in CLOSE_WAIT, the oldest for %s (peer %v): the peer has closed, and it does not.",
 				human.Process(l.process, l.pid), plural(l.count, "connection", "connections"), human.Duration(l.oldest), l.peer),
 		}

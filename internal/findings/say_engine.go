@@ -72,7 +72,7 @@ func (e *Engine) overflows() (list []Finding) {
 	f := Finding{
 		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, First: c.told, Last: c.last, // the line before it may be minutes old
 		Numbers:  map[string]int64{"overflows": whole(c.n), "drops": whole(e.counted("TcpExtListenDrops").n)},
-		Evidence: []string{}, Advice: p.Advice, Filter: p.Filter, rank: i,
+		Evidence: []string{}, Advice: p.Advice, Filter: p.Filter, rank: i, identity: Identity{pattern: p.Name},
 	}
 	var unanswered uint64
 	var port uint16 // of the listener
@@ -157,7 +157,8 @@ func (e *Engine) massEnd(m *moment) Finding {
 		ID: p.Name, Harm: p.Harm, Confidence: model.Inferred, Count: m.n, First: m.first, Last: m.last,
 		Process: m.process, Peer: m.network.String(), Numbers: map[string]int64{"within_ns": int64(m.last.Sub(m.first))},
 		Evidence: append([]string{}, m.ids...), Advice: p.Advice, rank: i,
-		Filter: fmt.Sprintf("cause == %q && cidr(network.peer.address, %q)", m.cause, m.network),
+		identity: Identity{pattern: p.Name, network: m.network, cause: m.cause, once: int64(m.first)},
+		Filter:   fmt.Sprintf("cause == %q && cidr(network.peer.address, %q)", m.cause, m.network),
 	}
 	f.Title = fmt.Sprintf("%d connections with %s ended within %s (%v).", m.n, m.network, human.Duration(m.last.Sub(m.first)), m.cause)
 	e.complete(&f)

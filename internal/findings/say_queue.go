@@ -22,7 +22,7 @@ func (e *Engine) flooded() (list []Finding) {
 	f := Finding{
 		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, Count: c.n, First: c.told, Last: c.last, Process: e.onlyServer(c.netns),
 		Numbers:  map[string]int64{"full": whole(c.n), "cookies_completed": whole(done), "cookies_failed": whole(failed)},
-		Evidence: []string{}, Advice: p.Advice, rank: i,
+		Evidence: []string{}, Advice: p.Advice, rank: i, identity: Identity{pattern: p.Name},
 	}
 	whose := "a listener"
 	if f.Process != "" {
