@@ -28,10 +28,14 @@ type Finding struct {
 	Advice   string
 	Alike    string // what looks the same and is something else
 	Filter   string // selects its ends; "" if no expression can
+	Identity any    // comparable: what it is known by while it grows; nil if that is not known
 }
 
 // same reports whether f and o are the same finding at two times.
 func (f *Finding) same(o *Finding) bool {
+	if f.Identity != nil {
+		return f.Identity == o.Identity
+	}
 	return f.ID == o.ID && f.Process == o.Process && f.Peer == o.Peer && f.Filter == o.Filter
 }
 

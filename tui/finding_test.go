@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,6 +105,19 @@ func TestSelectedFindingStays(t *testing.T) {
 	if strings.Count(text, "\n\n") != 3 || strings.Contains(text, "\x1b") {
 		t.Errorf("written:\n%s", text)
 	}
+}
+
+// TestSelectedFindingGrows: with more peers its words and its filter are others.
+func TestSelectedFindingGrows(t *testing.T) {
+	list := someFindings()
+	list[1].Identity, list[1].Peer = 7, "10.0.1.5"
+	r := newRig(t, 80, 24, demoFeed(), func(c *Config) { c.Findings = func() []Finding { return slices.Clone(list) } })
+	r.press("1", "j")
+	r.shows("▸benign~")
+	list = []Finding{{ID: "path-dead", Title: "A path is dead.", Harm: "high", Alarm: true, Count: 9, Identity: 8}, list[0], list[1]}
+	list[2].Peer, list[2].Filter = "2 peers", "true"
+	r.tick(frame)
+	r.shows("▸benign~")
 }
 
 // TestTabsFit: whatever the width, the view that is shown and all digits are there.

@@ -69,6 +69,6 @@ func shownFinding(f *findings.Finding) tui.Finding {
 		ID: f.ID, Title: f.Title, Harm: f.Harm.String(), Alarm: f.Harm >= findings.Medium,
 		Inferred: f.Confidence == model.Inferred, Count: f.Count, Share: f.Share,
 		First: f.First, Last: f.Last, Ongoing: f.Ongoing, Process: f.Process, Peer: f.Peer,
-		Evidence: f.Evidence, Advice: f.Advice, Alike: pattern.Alike, Filter: f.Filter,
+		Evidence: f.Evidence, Advice: f.Advice, Alike: pattern.Alike, Filter: f.Filter, Identity: f.Identity(),
 	}
 }
