@@ -75,6 +75,7 @@ func (b *bursts) has(x *end) bool {
 // server is who listens at a port, and the processes that accepted there.
 type server struct {
 	process string
+	six     bool // it has accepted at an address of IPv6
 	pids    [8]tenure
 }
 
@@ -85,6 +86,7 @@ type tenure struct {
 }
 
 func (s *server) add(x *end) {
+	s.six = s.six || x.local.Addr().Is6() && !x.local.Addr().Is4In6()
 	if x.pid == 0 || x.began == 0 {
 		return
 	}

@@ -324,7 +324,7 @@ func (e *Engine) take(p *Pattern, i int, x, o *end) bool {
 	if !p.match(m) {
 		return false
 	}
-	k := key{pattern: uint8(i), process: x.process, port: x.port(), passive: x.passive()}
+	k := key{pattern: uint8(i), process: x.process, port: x.port(), passive: x.passive(), kind: m.kind}
 	if p.byPeer {
 		k.peer = x.peer.Addr()
 	}

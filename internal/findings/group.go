@@ -18,11 +18,21 @@ const (
 	maxPeers    = 8
 )
 
+// kind keeps apart what one pattern says in different words.
+type kind uint8
+
+const (
+	ordinaryKind kind = iota
+	attempts          // of path-dead: those that never opened
+	firstMessage      // of turned-away: the server has read it
+)
+
 // key is what the connections of one finding have in common.
 type key struct {
 	pattern uint8
 	port    uint16
 	passive bool // the port is the local one
+	kind    kind
 	process string
 	peer    netip.Addr
 }
@@ -38,7 +48,8 @@ type group struct {
 	morePeers   bool
 	pids        []int
 	partner     string // the process at the other end, if it is on this host
-	detail      string // of the pattern: a signal, an error
+	detail      string // of the pattern: a signal, an error; that of the first which has one
+	detailed    uint64 // how many have that one
 	gaps        bool   // idle times differ from those of the records
 	asked       uint64 // on how many the peer had spoken last
 	mute        bool   // on one of them this end had not said anything
@@ -84,6 +95,7 @@ type match struct {
 	idle     time.Duration
 	blocked  time.Duration
 	detail   string
+	kind     kind
 	peer     netip.AddrPort // if not that of the end
 	also     string         // the id of another end that proves it
 	gap      bool           // idle is the time before a farewell
@@ -133,7 +145,9 @@ func (g *group) add(m *match) {
 		g.closed[0] = at
 	}
 	g.closed[1] = max(g.closed[1], cmp.Or(x.firstFIN, x.closeTime, x.time))
-	g.detail = cmp.Or(g.detail, m.detail)
+	if g.detail = cmp.Or(g.detail, m.detail); g.detail != "" && g.detail == m.detail {
+		g.detailed++
+	}
 	g.gaps = g.gaps || m.gap
 	g.mute = g.mute || x.sent == 0
 	if x.speaker == model.SidePeer && x.sent > 0 {
@@ -150,6 +164,14 @@ func (g *group) add(m *match) {
 	if m.peer.IsValid() {
 		g.detailPeer = m.peer
 	}
+}
+
+// signal is the detail of patterns in which it is a signal, if most ended by it.
+func (g *group) signal() string {
+	if 2*g.detailed < g.count {
+		return ""
+	}
+	return g.detail
 }
 
 func (g *group) prove(id string) {

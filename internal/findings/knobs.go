@@ -51,10 +51,17 @@ var programs = [...]knobs{
 	{program: "cache-", idle: "timeout_idle", pool: "backend_idle_timeout"},
 }
 
+// watches reports whether a name that goes on like that is of a program that only watches it, as
+// node_exporter and mysqld_exporter do; the kernel cuts names after 15 bytes.
+func watches(rest string) bool {
+	return strings.HasPrefix(rest, "_ex") || strings.HasPrefix(rest, "-ex") || strings.HasPrefix(rest, "-prom")
+}
+
 // knobsOf returns the settings of a program, the zero value if it is not known.
 func knobsOf(process string) (k knobs) {
 	for i := range programs {
-		if p := &programs[i]; process != "" && strings.HasPrefix(process, p.program) {
+		p := &programs[i]
+		if rest, is := strings.CutPrefix(process, p.program); is && !watches(rest) {
 			return *p
 		}
 	}
@@ -89,7 +96,7 @@ func (g *group) killAdvice(otherwise string) string {
 	k := knobsOf(cmp.Or(g.killer, g.key.process))
 	limit := k.limit
 	switch {
-	case g.killer != "" && g.killer == g.key.process && !violent(g.detail) && !k.gently:
+	case g.killer != "" && g.killer == g.key.process && !violent(g.signal()) && !k.gently:
 		return g.killer + " told its worker to end, by a reload, a scale-down or a stop, and requests were not finished: take it out of the load balancer first, give it time to answer, and let clients try again on a new connection."
 	case limit != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):
 		return g.killer + " ends a worker that takes longer than its time limit" + bracket(limit) +

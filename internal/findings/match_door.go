@@ -30,7 +30,7 @@ const (
 func turnedAway(m *match) bool {
 	x := m.end
 	if m.bytes = x.sent; refusedLogin(x) && !checked(m.other) || tlsAlert(x) {
-		m.detail, m.inferred = "read", !tlsAlert(x)
+		m.kind, m.inferred = firstMessage, !tlsAlert(x)
 		return true
 	}
 	if !x.passive() || x.later && x.cause != model.CauseDataAfterClose || x.initiator != model.InitiatorLocal ||
@@ -187,5 +187,5 @@ func violent(signal string) bool {
 // ofOneConnection: every process of the group had one connection, and ended with it by itself,
 // as PostgreSQL's do.
 func (g *group) ofOneConnection() bool {
-	return g.detail == "" && uint64(len(g.pids)) >= min(g.count, maxPeers)
+	return g.signal() == "" && uint64(len(g.pids)) >= min(g.count, maxPeers)
 }

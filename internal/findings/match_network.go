@@ -51,9 +51,13 @@ func pathDead(m *match) bool {
 		m.blocked = sinceHeard(x)
 	}
 	switch x.cause {
-	case model.CauseRetransmitTimeout, model.CauseUserTimeout, model.CauseKeepaliveTimeout, model.CauseConnectTimeout:
+	case model.CauseRetransmitTimeout, model.CauseUserTimeout, model.CauseKeepaliveTimeout:
+		return true
+	case model.CauseConnectTimeout:
+		m.kind = attempts
 		return true
 	case model.CauseConnectCancelled:
+		m.kind = attempts
 		return noSYNACK(x)
 	case model.CauseUnreachable:
 		return !atOnce(x)

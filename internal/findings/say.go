@@ -89,13 +89,13 @@ func sayInherited(_ *Engine, g *group, f *Finding) bool {
 func sayKilled(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"], f.Numbers["waited_ns"] = whole(g.bytes), int64(g.blocked.max)
 	how := "ended"
-	if g.detail != "" {
-		how = "was ended by " + g.detail + g.sender()
+	if signal := g.signal(); signal != "" {
+		how = "was ended by " + signal + g.sender()
 		f.Advice = g.killAdvice(f.Advice)
 	}
 	oom := e.counted(oomKills)
 	counted := g.oom == 0 && g.notOOM == 0 && oom.n > 0 && near(oom, g)
-	if g.detail == "SIGKILL" && (g.oom > 0 || counted) {
+	if g.signal() == "SIGKILL" && (g.oom > 0 || counted) {
 		f.Numbers["oom_kills"] = whole(max(g.oom, oom.n))
 		if counted {
 			f.Confidence = model.Inferred // it may have killed another process at that time
@@ -104,8 +104,10 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 		f.Advice = "It ran out of memory: raise the limit of its cgroup (memory.max; resources.limits.memory in Kubernetes), or let it use less: fewer workers or threads, smaller requests. dmesg and memory.events of the cgroup name the kill."
 	}
 	f.Title = fmt.Sprintf("%s %s with %s unanswered", g.who(), how, plural(g.count, "request", "requests"))
-	if g.blocked.max > 0 {
-		f.Title += fmt.Sprintf(", the last heard %s before", human.Duration(g.blocked.max))
+	if g.blocked.max > 0 && g.count > 1 {
+		f.Title += fmt.Sprintf(", the oldest heard %s before", human.Duration(g.blocked.max))
+	} else if g.blocked.max > 0 {
+		f.Title += fmt.Sprintf(", heard %s before", human.Duration(g.blocked.max))
 	}
 	f.Title += "."
 	return true
@@ -213,10 +215,13 @@ func saySlowReader(_ *Engine, g *group, f *Finding) bool {
 
 func sayPathDead(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unacked_bytes"], f.Numbers["silent_ns"] = whole(g.bytes), int64(g.blocked.max)
+	const attempt = `cause in ["connect-timeout", "connect-cancelled"]`
 	if g.unconnected() {
+		f.Filter += " && " + attempt
 		e.sayNoSYNACK(g, f)
 		return true
 	}
+	f.Filter += " && not (" + attempt + ")"
 	f.Title = fmt.Sprintf("%s got no answer from %s any more: %s (%s)", g.who(), g.peerName(), plural(g.count, "connection", "connections"), g.detail)
 	if g.blocked.max > 0 {
 		f.Title += fmt.Sprintf(" after up to %s of silence", human.Duration(g.blocked.max))
@@ -254,7 +259,7 @@ func sayRefused(e *Engine, g *group, f *Finding) bool {
 		f.Title += ", or a firewall rejects"
 		f.Advice += " If something listens there (ss -tln on that host), look for a firewall's REJECT with tcp-reset, there and on the way."
 	case server == "":
-	case g.key.peer.Is6():
+	case g.key.peer.Is6() && !e.atSix(g.key.port):
 		f.Harm = Low
 		f.Title += fmt.Sprintf(", but %s does at 127.0.0.1", server)
 		f.Advice = fmt.Sprintf("The client takes ::1 of localhost first, and loses nothing if it tries 127.0.0.1 next: let %s listen at both, or name 127.0.0.1.", server)

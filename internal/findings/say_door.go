@@ -14,7 +14,7 @@ import (
 // atTheDoor is the filter of those that were not read, atLogin of those whose first message
 // was refused.
 var (
-	atTheDoor = fmt.Sprintf(`initiator in ["local", "both"] && tcp.role == "passive" && duration_ns < %d && tcp.bytes.sent <= %d`, doorTime, messageMost)
+	atTheDoor = fmt.Sprintf(`initiator in ["local", "both"] && tcp.role == "passive" && duration_ns < %d && tcp.bytes.sent <= %d && (tcp.bytes.received == 0 || tcp.bytes.unread == tcp.bytes.received)`, doorTime, messageMost)
 	atLogin   = fmt.Sprintf(`tcp.role == "passive" && verdict == "graceful" && duration_ns < %d && `, loginTime)
 )
 
@@ -23,7 +23,7 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 		return false
 	}
 	f.Numbers["message_bytes"] = whole(g.bytes)
-	if g.detail != "" {
+	if g.key.kind == firstMessage {
 		return g.sayRefused(f)
 	}
 	f.Title = fmt.Sprintf("%s turned %s of %s away: it closed as soon as it had accepted, without reading", g.who(), plural(g.count, "connection", "connections"), g.whom())
@@ -87,8 +87,8 @@ func sayQueryWaited(_ *Engine, g *group, f *Finding) bool {
 
 func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["waited_ns"] = int64(g.idle.mean())
-	if g.detail != "" {
-		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", cmp.Or(g.key.process, "a process"), g.detail, g.sender(),
+	if signal := g.signal(); signal != "" {
+		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", cmp.Or(g.key.process, "a process"), signal, g.sender(),
 			plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
 		f.Advice = "The client did not give up by itself: who sent the signal (timeout, a supervisor, a person)? The answer then reaches nobody."
 		return true
@@ -153,14 +153,14 @@ func sayRestart(_ *Engine, g *group, f *Finding) bool {
 		return false
 	}
 	how := "ended"
-	if g.detail != "" {
-		how = "ended by " + g.detail + g.sender()
+	if signal := g.signal(); signal != "" {
+		how = "ended by " + signal + g.sender()
 	}
 	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.who(), how, plural(g.count, "connection", "connections"))
 	if g.killer != "" && g.killer == g.key.process {
 		f.Advice = "Another process of the same program told it to end: a reload or a stop, a scale-down, or an administrator's command (pg_terminate_backend). Its log says which. If it was planned: close idle connections before."
 	}
-	if violent(g.detail) && g.idle.n > 0 && g.idle.min < time.Second {
+	if violent(g.signal()) && g.idle.n > 0 && g.idle.min < time.Second {
 		f.Harm = Medium
 		f.Title += fmt.Sprintf(", the last spoken to %s before: answers may be cut short", human.Duration(g.idle.min))
 		f.Advice = g.killAdvice("Nothing was finished: find who sent the signal (its log, dmesg, journalctl), and why not SIGTERM first.")

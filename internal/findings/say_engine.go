@@ -39,7 +39,7 @@ func (e *Engine) cover() {
 
 // unconnected: its connections were never established.
 func (g *group) unconnected() bool {
-	return g.detail == model.CauseConnectTimeout.String() || g.detail == model.CauseConnectCancelled.String()
+	return g.key.kind == attempts
 }
 
 // here returns the process of this host that listens where the connections of g went.
@@ -53,7 +53,7 @@ func (e *Engine) here(g *group) string {
 // sorted are the keys of the groups, always in the same order.
 func (e *Engine) sorted() []key {
 	return slices.SortedFunc(maps.Keys(e.groups), func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.process, b.process), cmp.Compare(a.port, b.port), a.peer.Compare(b.peer))
+		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.process, b.process), cmp.Compare(a.port, b.port), a.peer.Compare(b.peer), cmp.Compare(a.kind, b.kind))
 	})
 }
 
@@ -133,6 +133,16 @@ func (e *Engine) listens(port uint16) (name string) {
 		}
 	}
 	return name
+}
+
+// atSix reports whether connections by IPv6 were accepted on a port.
+func (e *Engine) atSix(port uint16) bool {
+	for s, server := range e.services {
+		if s.port == port && server.six {
+			return true
+		}
+	}
+	return false
 }
 
 // onlyServer returns the process that has accepted connections in a namespace, "" if there

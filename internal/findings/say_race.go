@@ -93,8 +93,8 @@ func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
 	how := "closed all that was idle at one moment"
 	k := knobsOf(g.key.process)
 	f.Advice = fmt.Sprintf("This is not a timeout but a reload, a restart or a scale-down of %s%s", g.who(), orBy(k.all))
-	if g.detail != "" {
-		how = "was told to end by " + g.detail + g.sender() + " and closed its connections"
+	if signal := g.signal(); signal != "" {
+		how = "was told to end by " + signal + g.sender() + " and closed its connections"
 		f.Advice = fmt.Sprintf("This is not a timeout: %s was told to end, by a reload, a restart, a scale-down%s", g.who(), orBy(k.all))
 	} else if g.idle.max-g.idle.min >= time.Second {
 		how += fmt.Sprintf(", after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))

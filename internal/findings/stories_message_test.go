@@ -157,6 +157,70 @@ var messages = []story{
 		[]string{"curl", "in the middle of the answer", "not read"},
 	},
 	{
+		"many clients have a time limit, and one is interrupted",
+		func(s *stream) {
+			for i := range 9 {
+				signal, how := 0, model.CallClose
+				if i == 3 {
+					signal, how = 2, model.CallExit
+				}
+				s.end(9*sec, "curl", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:80", model.CauseFIN, graceful,
+					bytes(80, 0), idle(970*ms), by(model.InitiatorLocal), call(how, signal), lasted(980*ms),
+					func(t *model.Teardown) { t.TCP.LastSent, t.TCP.LastSpeaker = t.Time.Add(-970*ms), model.SideLocal })
+			}
+		},
+		[]string{"gave-up-waiting"},
+		[]string{"curl gave up 9 requests"},
+	},
+	{
+		"a path dies: attempts give up first, and the pool's connections a quarter of an hour later",
+		func(s *stream) {
+			for i := range 5 {
+				s.end(9*sec, "app", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:5432", model.CauseConnectTimeout, failed, again(3), lasted(7*sec))
+			}
+			for i := range 30 {
+				s.end(900*sec, "app", model.Active, fmt.Sprintf("10.6.0.1:%d", 5000+i), "10.9.0.2:5432", model.CauseRetransmitTimeout,
+					bytes(900, 900), unacked(40), spoke(sec, 890*sec), lasted(1500*sec))
+			}
+		},
+		[]string{"path-dead", "path-dead"},
+		[]string{"app got no answer from 10.9.0.2 any more: 30 connections"},
+	},
+	{
+		"a full database, and one wrong password",
+		func(s *stream) {
+			for i := range 5 {
+				s.end(sec, "mariadbd", model.Passive, "10.6.0.2:3306", fmt.Sprintf("10.9.0.1:%d", 4000+i), model.CauseFIN, graceful,
+					bytes(45, 0), idle(0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+				if i < 3 {
+					s.end(sec, "mariadbd", model.Passive, "10.6.0.2:3306", fmt.Sprintf("10.9.0.1:%d", 5000+i), model.CauseFIN, graceful,
+						bytes(180, 70), idle(0), spoke(ms, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(4*ms))
+				}
+			}
+		},
+		[]string{"turned-away", "turned-away"},
+		[]string{"turned 5 connections"},
+	},
+	{
+		"an exporter is not the program that it watches",
+		func(s *stream) {
+			s.keptAlive(4, "node_exporter", func(int) time.Duration { return 5 * sec })
+		},
+		[]string{"keepalive-race", "idle-timeout"},
+		[]string{"node_exporter"},
+	},
+	{
+		"nginx listened at ::1 too, and was stopped",
+		func(s *stream) {
+			s.end(sec, "nginx", model.Passive, "[::1]:8080", "[::1]:3999", model.CauseFIN, graceful, bytes(99, 81), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(9*ms))
+			for i := range 9 {
+				s.end(time.Duration(2+i)*sec, "curl", model.Active, fmt.Sprintf("[::1]:%d", 4000+i), "[::1]:8080", model.CauseRefused, failed, by(model.InitiatorPeer), lasted(ms))
+			}
+		},
+		[]string{"refused-loop"},
+		[]string{"any more (nginx did)"},
+	},
+	{
 		"a checker elsewhere reads PONG and resets, before the kernel has acknowledged it",
 		func(s *stream) {
 			for i := range 6 {

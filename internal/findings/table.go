@@ -137,7 +137,7 @@ var talks = []Pattern{
 		Evidence:   "both ends on this host: closer.call shutdown of the client, nothing sent by the server",
 		Advice:     "Let the client close its sending side only after it has the answer, or teach the server that FIN is not an abort: nginx proxy_ignore_client_abort on, Node allowHalfOpen, HAProxy without option abortonclose.",
 		Alike:      "a client that gave up: it called close()",
-		Confidence: "certain: both ends were seen", Filter: `cause == "fin" && initiator == "peer" && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
+		Confidence: "certain: both ends were seen", Filter: `tcp.role == "passive" && initiator == "peer" && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
 		match: halfClose, say: sayHalfClose,
 	},
 	{

@@ -50,7 +50,7 @@ var paths = []Pattern{
 		Advice:     "The server is slow, or the client's time limit short (HAProxy timeout server, nginx proxy_read_timeout, curl --max-time): look at what the server did at these times. Its answer, if it comes, is thrown away.",
 		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's",
 		Confidence: "inferred: that an answer was due is concluded",
-		Filter:     `tcp.role == "active" && initiator in ["local", "both"] && tcp.bytes.received == 0 && tcp.idle_ns >= 1000000000`,
+		Filter:     `tcp.role == "active" && initiator in ["local", "both"] && tcp.bytes.received == 0 && tcp.idle_ns >= 950000000`,
 		match:      gaveUp, causes: only(model.CauseFIN, model.CauseDataAfterClose, model.CauseLingerZero), say: sayGaveUp,
 	},
 	{
