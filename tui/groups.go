@@ -123,6 +123,7 @@ func (l *groupList) rows(s *screen, d *deck, height int) {
 		if l.minute {
 			l.lastMinute(d, now)
 		}
+		l.drawCurves(now)
 		l.stale, l.taken = false, now
 	}
 	place := l.place()
@@ -146,6 +147,10 @@ func (l *groupList) take(t *table, now model.Time) {
 	if l.minute {
 		l.all = slices.DeleteFunc(l.all, func(r groupRow) bool { return r.total == 0 })
 	}
+}
+
+// drawCurves fills in those of the rows that may be shown, once their order is known.
+func (l *groupList) drawCurves(now model.Time) {
 	place := l.place()
 	for i := range l.all {
 		if i >= place-l.height && i <= place+l.height {
@@ -189,7 +194,11 @@ func (l *groupList) lastMinute(d *deck, now model.Time) {
 		}
 	}
 	if l.sort == sortGroupLost || l.sort == sortByPeer {
-		slices.SortStableFunc(l.all, l.compare)
+		named := l.all
+		if n := len(named); n > 0 && named[n-1].key.others {
+			named = named[:n-1] // what these have in common is only that they are last
+		}
+		slices.SortStableFunc(named, l.compare)
 	}
 }
 

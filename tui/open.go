@@ -147,7 +147,7 @@ var openColumns = []column{
 	{title: "AGE", min: 7, ideal: 7, rank: 9, numeric: true},
 	{title: "LINGER", min: 6, ideal: 6, rank: 8, numeric: true},
 	{title: "UNREAD", min: 8, ideal: 8, rank: 5, numeric: true},
-	{title: "UNSENT", min: 8, ideal: 8, rank: 5, numeric: true},
+	{title: "UNACKED", min: 8, ideal: 8, rank: 5, numeric: true},
 	{title: "ON CLOSE", min: 22, ideal: 32, rank: 4},
 }
 
