@@ -102,7 +102,7 @@ func after(a, b uint32) bool { return int32(a-b) > 0 }
 // Unacked is how many of Bytes were not acknowledged.
 func (s *Side) Unacked() uint64 {
 	n := s.next - s.una
-	if s.HasISN && s.una == s.ISN && n > 0 { // not even its SYN
+	if s.HasISN && !s.hasUna && n > 0 { // not even its SYN
 		n--
 	}
 	if s.FIN != 0 && s.FINAcked == 0 && n > 0 {
@@ -267,7 +267,8 @@ func (s *Side) acked(ack uint32, now int64) {
 	case !s.Seen && !s.hasUna: // of the side that is not captured, or not yet
 		s.una, s.next, s.hasUna = ack, ack, true
 		return
-	case ack-s.una > unlikely && s.hasUna, s.HasISN && !after(ack, s.ISN): // an old one, or of another connection
+	case s.hasUna && ack-s.una > unlikely, // an old one, or of another connection
+		s.HasISN && !s.hasUna && !after(ack, s.ISN): // only now: 2 GiB on, its number seems to be ahead
 		return
 	case ack == s.una && s.hasUna:
 		return
