@@ -82,7 +82,7 @@ func silent(s, peer *flow.Side, e *model.Evidence) {
 	switch {
 	case s.Closed.Probes > 0 && s.Probes+s.Tries == 0:
 		inferred(e, closed(s)+", and no more are sent", model.ObservedUserTimeout)
-	case peer.Window == 0:
+	case peer.Seen && peer.Window == 0:
 		inferred(e, "probes of the closed window are no longer sent, and were not answered", model.ObservedZeroWindowTimeout)
 	case s.Tries == 0:
 		inferred(e, fmt.Sprintf("%d keepalive probes were not answered, and no more are sent", s.Probes), model.ObservedKeepaliveTimeout)

@@ -80,7 +80,6 @@ func facts(c *flow.Conn, i int) model.Facts {
 			LastSent: model.Time(s.LastData), LastReceived: model.Time(peer.LastData),
 			Segments:    model.Segments{In: model.Some(peer.Segments), Out: model.Some(s.Segments)},
 			Retransmits: model.Some(uint32(min(s.Retransmits, 1<<32-1))),
-			PeerWindow:  model.Some(peer.Window),
 			Preexisting: c.Midway(),
 		},
 	}
@@ -88,6 +87,9 @@ func facts(c *flow.Conn, i int) model.Facts {
 	f.TCP.Bytes = model.Bytes{
 		Sent: model.Some(s.Bytes - s.Unacked()), Received: model.Some(peer.Bytes - peer.Unacked()),
 		Unacked: model.Some(s.Unacked()), Retransmitted: model.Some(s.Retransmitted),
+	}
+	if peer.Seen {
+		f.TCP.PeerWindow = model.Some(peer.Window)
 	}
 	f.TCP.Fingerprint = fingerprint(c)
 	if size := min(s.MSS, peer.MSS); size > 0 {
