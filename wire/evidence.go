@@ -87,7 +87,7 @@ func silent(s, peer *flow.Side, e *model.Evidence) {
 	case s.Tries == 0:
 		inferred(e, fmt.Sprintf("%d keepalive probes were not answered, and no more are sent", s.Probes), model.ObservedKeepaliveTimeout)
 	default:
-		inferred(e, fmt.Sprintf("%d retransmissions were not answered, and no more are sent", s.Tries), model.ObservedRetransmitTimeout)
+		inferred(e, unanswered(s.Tries, peer)+", and no more are sent", model.ObservedRetransmitTimeout)
 	}
 }
 
@@ -196,7 +196,7 @@ func sent(c *flow.Conn, i int, e *model.Evidence) {
 	case r.Probes > 0:
 		inferred(e, fmt.Sprintf("the RST came after %d keepalive probes that were not answered", r.Probes), model.ObservedKeepaliveTimeout)
 	case r.Tries >= 2:
-		inferred(e, fmt.Sprintf("the RST came after %d retransmissions that were not answered", r.Tries), model.ObservedRetransmitTimeout)
+		inferred(e, unanswered(r.Tries, peer)+", then the RST was sent", model.ObservedRetransmitTimeout)
 	case c.Again == i:
 		inferred(e, "its SYN for a new connection came before the RST: it had lost this one", model.ObservedAbort)
 	case r.AfterFIN && r.Late > 0:

@@ -91,6 +91,9 @@ func facts(c *flow.Conn, i int) model.Facts {
 	if peer.Seen {
 		f.TCP.PeerWindow = model.Some(peer.Window)
 	}
+	if oneWay(c) {
+		oneSided(s, peer, &f.TCP)
+	}
 	f.TCP.Fingerprint = fingerprint(c)
 	if size := min(s.MSS, peer.MSS); size > 0 {
 		const stamp = 12
@@ -123,7 +126,7 @@ func conversation(c *flow.Conn, i int, f *model.Facts) {
 	s, peer := &c.Sides[i], &c.Sides[1-i]
 	last := max(s.LastData, peer.LastData)
 	switch {
-	case last == 0:
+	case last == 0 || oneWay(c):
 		return
 	case s.LastData == last:
 		f.TCP.LastSpeaker = model.SideLocal

@@ -1,9 +1,11 @@
 package wire_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/wire"
 	"github.com/closetrace/closetrace/wire/wiretest"
 )
@@ -18,7 +20,77 @@ func TestWindowOfUncapturedPeer(t *testing.T) {
 		later(m, 5*time.Minute)
 	})
 	check(t, records, "w1a 10.0.0.1:40000 abortive retransmit-timeout none local-kernel inferred")
+	if why := records[0].Teardown.ConfidenceReason; !strings.Contains(why, "nothing of the peer") {
+		t.Errorf("inferred because %q", why)
+	}
 	if w := records[0].Teardown.TCP.PeerWindow; w.Known() {
 		t.Errorf("the peer's window is %v", w)
+	}
+}
+
+// oneDirection writes a request of so many segments and what its sender acknowledges, but
+// nothing of the peer; each segment is sent twice.
+func oneDirection(m *wiretest.Maker, segments uint32, data string, answers uint32) {
+	for n := range segments {
+		for range 2 {
+			m.Send(&wiretest.Segment{
+				From: client, To: server, Seq: 1001 + n*uint32(len(data)), Ack: 5001 + n*answers, Flags: wiretest.PSH | wiretest.ACK, Payload: []byte(data), Window: 9,
+			})
+			m.Now = m.Now.Add(300 * time.Millisecond)
+		}
+	}
+}
+
+// A capture of one direction lacks all answers: a connection that goes on was answered,
+// as new data shows, or the acknowledgement of the peer's.
+func TestOneDirectionLives(t *testing.T) {
+	check(t, play(t, wire.Options{}, func(m *wiretest.Maker) {
+		oneDirection(m, 20, "hello", 0)
+		later(m, 5*time.Minute)
+	}))
+	check(t, play(t, wire.Options{}, func(m *wiretest.Maker) {
+		for n := range uint32(20) { // the same data, other answers
+			m.Send(&wiretest.Segment{
+				From: client, To: server, Seq: 1001, Ack: 5001 + n*100, Flags: wiretest.PSH | wiretest.ACK, Payload: []byte("hello"), Window: 9,
+			})
+			m.Now = m.Now.Add(300 * time.Millisecond)
+		}
+		later(m, 5*time.Minute)
+	}))
+}
+
+// What the side that is not in the capture sent and acknowledged is not known; a RST of it
+// that is in the capture is.
+func TestOneDirectionFacts(t *testing.T) {
+	for _, reset := range []int{0, 1} {
+		records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+			oneDirection(m, 20, "hello", 10)
+			s := wiretest.Segment{From: client, To: server, Seq: 1101, Ack: 5191, Flags: wiretest.RST | wiretest.ACK}
+			if reset == 1 {
+				s.From, s.To, s.Seq, s.Ack = server, client, s.Ack, s.Seq
+			}
+			m.Send(&s)
+		})
+		if len(records) != 2 {
+			t.Fatalf("got %d ends, want 2", len(records))
+		}
+		a, b := &records[0].Teardown, &records[1].Teardown
+		if a.Confidence != model.Inferred || b.Confidence != model.Inferred {
+			t.Errorf("%s, %s: want both inferred", story(&records[0]), story(&records[1]))
+		}
+		x := &a.TCP
+		if x.Bytes.Sent.Known() || x.Bytes.Unacked.Known() || x.Segments.In.Known() || x.FIN.Received.Known() || x.LastSpeaker != model.SideUnknown {
+			t.Errorf("known of the peer that was not captured: %+v", x)
+		}
+		if !x.Bytes.Received.Is(190) || !x.FIN.Sent.Is(false) || !x.Segments.Out.Known() {
+			t.Errorf("not known of the side that was captured: %+v", x)
+		}
+		if x.RST.Received.Known() != (reset == 1) {
+			t.Errorf("RST received: %v, and side %d sent one", x.RST.Received, reset)
+		}
+		y := &b.TCP
+		if y.Bytes.Received.Known() || y.Segments.Out.Known() || y.FIN.Sent.Known() || y.Retransmits.Known() || y.RST.Sent.Known() != (reset == 1) {
+			t.Errorf("known of the end that was not captured: %+v", y)
+		}
 	}
 }

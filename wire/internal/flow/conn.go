@@ -136,6 +136,9 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 	s.sent(seg, other, now)
 	if seg.Has(packet.ACK) {
 		if c.Opened != 0 || c.Client != 1-i || seg.Ack == other.next || c.Client < 0 {
+			if !other.Seen && (!other.hasUna || after(seg.Ack, other.next)) { // only this shows that it sends
+				s.answered(now)
+			}
 			other.acked(seg.Ack, now) // a client that has sent only its SYN can't have more acknowledged
 		}
 		if c.Opened == 0 && c.Client == i && !seg.Has(packet.SYN) {

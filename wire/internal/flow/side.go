@@ -161,6 +161,9 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 		}
 		return
 	default:
+		if seg.Length > 0 { // a stack that got no answer sends nothing new, except its FIN
+			s.Tries, s.Probes = 0, 0
+		}
 		if beyond := int32(seg.Seq - s.next); beyond > 0 {
 			s.hole, s.holeAt = [2]uint32{s.next, seg.Seq}, now
 		} else if beyond < 0 {
