@@ -196,6 +196,22 @@ func TestAttempts(t *testing.T) {
 	)
 }
 
+// Where FINs cross and the capture ends before both are acknowledged, no end is certain.
+func TestCrossedFINsUnacknowledged(t *testing.T) {
+	records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+		m.Open(client, server, 1000, 5000)
+		for end := range 2 { // neither has got the other's
+			(&used{1001, 5001}).send(m, end, wiretest.FIN|wiretest.ACK, "")
+		}
+		m.Send(&wiretest.Segment{From: client, To: server, Seq: 1002, Ack: 5002, Flags: wiretest.ACK, Window: 500})
+	})
+	check(
+		t, records,
+		"w1a 10.0.0.1:40000 graceful fin both local-app inferred",
+		"w1b 192.0.2.1:443 graceful fin both local-app inferred",
+	)
+}
+
 // A TLS alert in clear is in the evidence.
 func TestAlert(t *testing.T) {
 	records := play(t, wire.Options{}, func(m *wiretest.Maker) {

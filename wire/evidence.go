@@ -45,7 +45,7 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 	case flow.Replaced:
 		inferred(e, "a SYN of the peer for a new connection came while this one was open, and was accepted", model.ObservedPeerRestart)
 	case flow.Finished:
-		finished(c, s, peer, e)
+		finished(c, s, peer, f)
 	case flow.WasReset:
 		if wasReset(c, i) {
 			received(c, i, e)
@@ -57,7 +57,8 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 }
 
 // finished: both sides sent their FIN. Which was first, the states show.
-func finished(c *flow.Conn, s, peer *flow.Side, e *model.Evidence) {
+func finished(c *flow.Conn, s, peer *flow.Side, f *model.Facts) {
+	e := &f.Evidence
 	if s.FINAcked != 0 {
 		e.FINAcked = model.Some(true)
 	}
@@ -68,8 +69,8 @@ func finished(c *flow.Conn, s, peer *flow.Side, e *model.Evidence) {
 	case s.FINAcked != 0 && peer.FINAcked != 0:
 		return
 	}
-	first := model.ObservedFINFirst
-	if peer.FIN < s.FIN {
+	first := model.ObservedFINFirst // as the states have it, also if the FINs crossed: a rule reads them, too
+	if f.TCP.Path.Last() == model.LastAck {
 		first = model.ObservedFINSecond
 	}
 	inferred(e, why, first)
