@@ -212,6 +212,29 @@ func TestCrossedFINsUnacknowledged(t *testing.T) {
 	)
 }
 
+// A SYN that was captured after its SYN-ACK opens no other connection.
+func TestSYNAfterItsAnswer(t *testing.T) {
+	records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+		m.Send(&wiretest.Segment{From: server, To: client, Seq: 5000, Ack: 1001, Flags: wiretest.SYN | wiretest.ACK, Window: 500})
+		m.Send(&wiretest.Segment{From: client, To: server, Seq: 1000, Flags: wiretest.SYN, Window: 500})
+		a := used{1001, 5001}
+		a.send(m, 0, wiretest.ACK, "")
+		a.say(m)
+		a.reset(m, 0)
+	})
+	check(
+		t, records,
+		"w1a 10.0.0.1:40000 abortive local-abort local local-app inferred",
+		"w1b 192.0.2.1:443 abortive peer-reset peer peer certain",
+	)
+	for i := range records {
+		x := &records[i].Teardown
+		if x.TCP.Fingerprint != model.NewFingerprint(1000, 5000) || strings.Contains(x.ConfidenceReason, "lost") {
+			t.Errorf("fingerprint %v, reason %q", x.TCP.Fingerprint, x.ConfidenceReason)
+		}
+	}
+}
+
 // A TLS alert in clear is in the evidence.
 func TestAlert(t *testing.T) {
 	records := play(t, wire.Options{}, func(m *wiretest.Maker) {

@@ -83,6 +83,7 @@ type Conn struct {
 	Late int
 
 	again   *packet.Segment // that SYN
+	answers uint32          // what the SYN-ACK acknowledged that was captured without its SYN
 	told    bool            // it was reported
 	due     int64
 	inWheel node

@@ -127,6 +127,8 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 	case c.told, c.How != Open, c.half(), c.Sides[0].FIN != 0 && c.Sides[1].FIN != 0:
 		t.give(c)
 		return nil
+	case i == c.Client && !s.Seen && c.Opened == 0 && c.answers-seg.Seq-1 <= seg.Length:
+		return c // captured after its answer: processors and interfaces are not in order
 	default: // the peer may have restarted; or it is none of its own
 		again := *seg
 		again.Payload = nil
@@ -160,7 +162,7 @@ func (t *Table) open(k key, seg *packet.Segment, i int, now int64) *Conn {
 	if seg.Has(packet.SYN) {
 		c.Client = i
 		if seg.Has(packet.ACK) { // of the server: the SYN is not in the capture
-			c.Client = 1 - i
+			c.Client, c.answers = 1-i, seg.Ack
 		}
 	}
 	t.conns[k] = c
