@@ -41,32 +41,35 @@ func (f *File) owner(c *flow.Conn, side int, p *capture.Packet) {
 // readComment reads a comment of ptcpdump (version 0.2 and later): lines of a name, a
 // colon and a value.
 func readComment(text string, o *flow.Owner) {
-	const longest = 4096
+	const longest = 256 // of each value: a connection keeps it, and must not keep the whole comment
+	keep := func(value string) string { return strings.Clone(value[:min(len(value), longest)]) }
 	if !strings.Contains(text, ": ") {
 		return
 	}
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimRight(line, "\n"), ": ")
-		value = value[:min(len(value), longest)]
 		switch name {
 		case "PID":
 			o.PID, _ = strconv.Atoi(value)
 		case "Cmd":
-			o.Path, o.Name = value, path.Base(value)
+			o.Path, o.Name = "", keep(path.Base(value))
+			if len(value) <= longest { // a part of a path is another path
+				o.Path = keep(value)
+			}
 		case "UserId":
 			if n, err := strconv.ParseUint(value, 10, 32); err == nil {
 				o.User, o.HasUser = uint32(n), true
 			}
 		case "ContainerName":
-			o.Container = value
+			o.Container = keep(value)
 		case "ContainerId":
-			o.ContainerID = value
+			o.ContainerID = keep(value)
 		case "PodName":
-			o.Pod = value
+			o.Pod = keep(value)
 		case "PodNamespace":
-			o.Namespace = value
+			o.Namespace = keep(value)
 		case "PodUID":
-			o.PodUID = value
+			o.PodUID = keep(value)
 		}
 	}
 }
