@@ -264,7 +264,11 @@ func (c *Conn) concluded() bool { return c.How == Silent || c.How == Unanswered 
 // retried: the client goes on connecting after what seemed to have ended that: some
 // systems try again after a RST, and an ICMP error may be about one of several ways.
 func (c *Conn) retried(seg *packet.Segment, i int, now int64) bool {
-	return i == c.Client && seg.Has(packet.SYN) && (c.How == Refused || c.How == Unreachable) && !c.Sides[i].copy(seg, now)
+	if i != c.Client || !seg.Has(packet.SYN) || c.How != Refused && c.How != Unreachable {
+		return false
+	}
+	x := sightingOf(seg, now)
+	return !c.Sides[i].sighted(seg, &x)
 }
 
 // unheard: side i, whose connection was reported as ended by a RST, goes on.

@@ -21,18 +21,30 @@ type sighting struct {
 // or just now. A retransmission has another IP identification, or comes later.
 // Acknowledgments and RSTs without data may be the same and sent twice.
 func (s *Side) copy(seg *packet.Segment, now int64) bool {
-	what, where := digest(seg), seg.Interface<<8^uint32(seg.TTL)
+	x := sightingOf(seg, now)
+	if s.sighted(seg, &x) {
+		s.Copies++
+		return true
+	}
+	s.recent[s.newest] = x
+	s.newest = (s.newest + 1) % uint8(len(s.recent))
+	return false
+}
+
+func sightingOf(seg *packet.Segment, now int64) sighting {
+	return sighting{now, digest(seg), seg.Interface<<8 ^ uint32(seg.TTL)}
+}
+
+// sighted is copy without a trace: the segment may still be added.
+func (s *Side) sighted(seg *packet.Segment, x *sighting) bool {
 	sent := !seg.Has(packet.RST) && (seg.Length > 0 || seg.Has(packet.SYN) || seg.Has(packet.FIN))
 	for i := range s.recent {
 		r := &s.recent[i]
-		ago := max(now-r.at, r.at-now)
-		if r.at != 0 && r.what == what && (r.where != where && ago <= copied || sent && ago <= mirrored) {
-			s.Copies++
+		ago := max(x.at-r.at, r.at-x.at)
+		if r.at != 0 && r.what == x.what && (r.where != x.where && ago <= copied || sent && ago <= mirrored) {
 			return true
 		}
 	}
-	s.recent[s.newest] = sighting{now, what, where}
-	s.newest = (s.newest + 1) % uint8(len(s.recent))
 	return false
 }
 

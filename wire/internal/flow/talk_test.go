@@ -76,3 +76,22 @@ func TestAcknowledgedAfterGigabytes(t *testing.T) {
 		t.Errorf("%d bytes, FIN acknowledged at %d, ended %v; want %d, and both FINs acknowledged", client.Bytes, client.FINAcked, ended, total)
 	}
 }
+
+// A SYN that tries again after a refusal is added once, and is no copy of itself.
+func TestRetriedSYNIsNoCopy(t *testing.T) {
+	k := newTalk(func(*flow.Conn) {})
+	for id := range uint16(2) {
+		s := k.segment(0, packet.SYN, 0)
+		s.ID, s.HasID = id, true
+		k.add(s)
+		if id == 0 {
+			k.next[0]++
+			k.add(k.segment(1, packet.RST|packet.ACK, 0))
+			k.next[0]--
+			k.now += 5e8
+		}
+	}
+	if x := &k.conn.Sides[0]; k.conn.How != flow.Open || x.Segments != 2 || x.Retransmits != 1 || x.Copies != 0 {
+		t.Errorf("%d SYNs, %d sent again, %d copies, how %d; want 2, of which one was sent again", x.Segments, x.Retransmits, x.Copies, k.conn.How)
+	}
+}
