@@ -94,3 +94,21 @@ func TestOneDirectionFacts(t *testing.T) {
 		}
 	}
 }
+
+// The direction of a server shows that the connection was opened, and what the client sent.
+func TestOneDirectionOfServer(t *testing.T) {
+	records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+		m.Send(&wiretest.Segment{From: server, To: client, Seq: 5000, Ack: 1001, Flags: wiretest.SYN | wiretest.ACK, Window: 500})
+		m.Send(&wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1001, Flags: wiretest.ACK, Window: 500})
+		m.Send(&wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1101, Flags: wiretest.ACK, Window: 500})
+		m.Send(&wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1101, Flags: wiretest.RST | wiretest.ACK})
+	})
+	check(
+		t, records,
+		"w1a 10.0.0.1:40000 abortive peer-reset peer peer inferred",
+		"w1b 192.0.2.1:443 abortive local-abort local local-app inferred",
+	)
+	if b := records[1].Teardown.TCP.Bytes; !b.Received.Is(100) {
+		t.Errorf("received %v, want the 100 bytes that it acknowledged", b.Received)
+	}
+}

@@ -136,6 +136,9 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 	again := s.Retransmits
 	s.sent(seg, other, now)
 	if seg.Has(packet.ACK) {
+		if c.Opened == 0 && c.Client == 1-i && !other.Seen && !seg.Has(packet.SYN) {
+			c.Opened = now // the client's answer is not in a capture of the other direction
+		}
 		if c.Opened != 0 || c.Client != 1-i || seg.Ack == other.next || c.Client < 0 {
 			if !other.Seen && (!other.hasUna || after(seg.Ack, other.next)) { // only this shows that it sends
 				s.answered(now)
