@@ -98,7 +98,7 @@ func (g *group) killAdvice(otherwise string) string {
 	switch {
 	case g.killer != "" && g.killer == g.key.process && !violent(g.signal()) && !k.gently:
 		return g.killer + " told its worker to end, by a reload, a scale-down or a stop, and requests were not finished: take it out of the load balancer first, give it time to answer, and let clients try again on a new connection."
-	case limit != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):
+	case limit != "" && g.killer != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):
 		return g.killer + " ends a worker that takes longer than its time limit" + bracket(limit) +
 			": make the request faster, move it out of the request, or raise the limit; the time limit of the proxy before it must be the longer one. Its log has the kill at this time."
 	case g.killer == "systemd":
