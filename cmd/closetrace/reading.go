@@ -25,7 +25,7 @@ func oneFile(c *cobra.Command, args []string) error {
 type span struct{ session.OpenOptions }
 
 func (s *span) flags(set *pflag.FlagSet) {
-	set.Var(&s.Span.Since, "since", "only what ended from this `TIME` on: 17:03, 17:03:05 (of the day on which the recording begins, local time), '2026-11-20 17:03', or RFC 3339 such as 2026-11-20T17:03:05Z")
+	set.Var(&s.Span.Since, "since", "only what ended from this `TIME` on: 17:03, 17:03:05 (of the day on which the recording, the first of several, begins, or of the next if that is more than 12 hours before; local time), '2026-11-20 17:03', or RFC 3339 such as 2026-11-20T17:03:05Z")
 	set.Var(&s.Span.Until, "until", "only what ended before this `TIME`; as --since")
 	s.Flags(set)
 }
@@ -44,7 +44,8 @@ func (s *span) openFile(path string) (*session.File, error) {
 	return session.Open(path, o)
 }
 
-// eachRecord hands add the records of a part of a file that pass the filter.
+// eachRecord hands add the records of a part of a file that pass the filter. A time of the
+// day gets its day from the first file that part is read of, and keeps it for the others.
 func (a *app) eachRecord(ctx context.Context, path string, part *span, filter *ledger.Passing, add func(*model.Record)) error {
 	return a.read(ctx, path, part, filter, a.stderr, add)
 }
@@ -61,6 +62,7 @@ func (a *app) read(ctx context.Context, path string, part *span, filter *ledger.
 	if err := session.Each(in.Records(ctx), filter, func(r *model.Record) error { add(r); return nil }); err != nil {
 		return err
 	}
+	part.Span = in.Span()
 	done()
 	in.Report(warn)
 	return nil

@@ -45,6 +45,10 @@ func (f *File) Records(ctx context.Context) iter.Seq2[model.Record, error] {
 	return f.span.of(all)
 }
 
+// Span is the part that is read. Once a record was, its moments have a day: a further file
+// of the same recording begins later, perhaps on another one.
+func (f *File) Span() Span { return f.span }
+
 // Live reports whether records should be shown as soon as they come.
 func (f *File) Live() bool {
 	read, ok := f.opened.(*judgedFile)

@@ -75,18 +75,33 @@ func (m *Moment) String() string { return m.text }
 // Type implements pflag.Value.
 func (*Moment) Type() string { return "TIME" }
 
-// after returns the moment in Unix time. A time of the day is the first one of the
-// day of begin, or if that is more than a minute before it, of the next day.
-func (m *Moment) after(begin model.Time) model.Time {
+// on makes a time of the day one with a day: that of begin, or the next one if it would be
+// long before begin. A moment a little before begin, as people round them, is on its day.
+func (m *Moment) on(begin time.Time) {
 	if !m.clock {
-		return model.TimeOf(m.at)
+		return
 	}
-	b := begin.Go().In(time.Local)
+	b := begin.In(time.Local)
 	at := time.Date(b.Year(), b.Month(), b.Day(), m.at.Hour(), m.at.Minute(), m.at.Second(), m.at.Nanosecond(), time.Local)
-	if at.Before(b.Add(-time.Minute)) {
+	if b.Sub(at) > 12*time.Hour {
 		at = at.AddDate(0, 0, 1)
 	}
-	return model.TimeOf(at)
+	m.at, m.clock = at, false
+}
+
+// from makes the moments of s those of a recording that begins then.
+func (s *Span) from(begin model.Time) {
+	s.Since.on(begin.Go())
+	if !s.Until.clock {
+		return
+	}
+	if since := model.TimeOf(s.Since.at); s.Since.text != "" {
+		begin = max(begin, since)
+	}
+	s.Until.on(begin.Go())
+	if s.Since.text != "" && s.Until.at.Before(s.Since.at) {
+		s.Until.at = s.Until.at.AddDate(0, 0, 1) // since 23:50 until 00:10
+	}
 }
 
 // of yields the lines of begin and end, and of the others those of the span. An outcome
@@ -131,11 +146,12 @@ func (c *chosenSpan) has(r *model.Record) bool {
 	when := r.Time()
 	if !c.began && when != 0 {
 		c.began, c.until = true, 1<<63-1
+		c.span.from(when)
 		if c.span.Since.text != "" {
-			c.since = c.span.Since.after(when)
+			c.since = model.TimeOf(c.span.Since.at)
 		}
 		if c.span.Until.text != "" {
-			c.until = c.span.Until.after(max(when, c.since))
+			c.until = model.TimeOf(c.span.Until.at)
 		}
 	}
 	inside := c.since <= when && when < c.until
