@@ -45,13 +45,13 @@ const pidUsage = "only this process `ID`; on Linux also what it starts, and the 
 
 // narrow adds a condition to the expression of --filter.
 func (c *choice) narrow(condition string) error {
-	if _, err := model.CompileFilter(c.expression); err != nil {
+	if _, err := model.CompileFilter(string(c.expression)); err != nil {
 		return err // shown as it was written
 	}
 	if c.expression != "" {
-		condition += " && (" + c.expression + ")"
+		condition += " && (" + string(c.expression) + ")"
 	}
-	c.expression = condition
+	c.expression = expression(condition)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/expr-lang/expr/parser"
 	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/internal/session"
@@ -14,7 +15,7 @@ import (
 
 // terms are what every command chooses connections by, open and ended ones.
 type terms struct {
-	expression string
+	expression expression
 	pid        uint32
 	process    string
 	port       uint16
@@ -25,7 +26,7 @@ type terms struct {
 
 // flags adds those flags that mean the same everywhere.
 func (t *terms) flags(set *pflag.FlagSet) {
-	set.StringVarP(&t.expression, "filter", "f", "", "only connections that match this `EXPRESSION` over their fields, e.g. 'tcp.bytes.unread > 0'")
+	set.VarP(&t.expression, "filter", "f", "only connections that match this `EXPRESSION` over their fields, e.g. 'tcp.bytes.unread > 0'; repeated: that match each")
 	set.Uint16Var(&t.port, "port", 0, "only connections with this local or peer `PORT`")
 	set.StringVar(&t.peer, "peer", "", "only peers in this `CIDR` or with this address")
 	set.Var(&t.netns, "netns", netnsUsage)
@@ -72,9 +73,9 @@ func (t *terms) with(parts []string) string {
 	switch {
 	case t.expression == "":
 	case len(parts) > 0:
-		parts = append(parts, "("+t.expression+")")
+		parts = append(parts, "("+string(t.expression)+")")
 	default:
-		return t.expression
+		return string(t.expression)
 	}
 	return strings.Join(parts, " && ")
 }
@@ -90,3 +91,32 @@ func (t *terms) peers() (netip.Prefix, error) {
 	}
 	return peers, nil
 }
+
+// expression is a flag that narrows each time it is given: the last one must not undo
+// another, which may be what kubectl chooses a pod by.
+type expression string
+
+// Set implements [pflag.Value].
+func (e *expression) Set(text string) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return nil
+	case *e == "":
+		*e = expression(text)
+		return nil
+	}
+	for _, one := range []string{string(*e), text} { // or "a) || (b" would widen it
+		if _, err := parser.Parse(one); err != nil {
+			reason, _, _ := strings.Cut(err.Error(), "\n")
+			return fmt.Errorf("cannot be joined: %q: %s", one, reason)
+		}
+	}
+	*e = "(" + *e + ") && (" + expression(text) + ")"
+	return nil
+}
+
+// String implements [pflag.Value].
+func (e *expression) String() string { return string(*e) }
+
+// Type implements [pflag.Value].
+func (*expression) Type() string { return "EXPRESSION" }

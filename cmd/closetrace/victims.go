@@ -125,11 +125,11 @@ func (k *killFlags) take(args []string) error {
 		return usage("say what to end: an ID of closetrace list, a local and a peer address, --filter, --port, --peer or --process")
 	case len(args) == 0:
 	case strings.Contains(args[0], ":"):
-		expression, err := tupleExpression(args)
+		tuple, err := tupleExpression(args)
 		if err != nil {
 			return err
 		}
-		parts = append(parts, expression)
+		parts = append(parts, tuple)
 	default:
 		quoted := make([]string, len(args))
 		for i, id := range args {
@@ -147,12 +147,12 @@ func (k *killFlags) take(args []string) error {
 		parts = append(parts, "process.name == "+strconv.Quote(k.process))
 	}
 	if k.expression != "" {
-		if _, err := sockets.CompileFilter(k.expression); err != nil {
+		if _, err := sockets.CompileFilter(string(k.expression)); err != nil {
 			return err // shown as it was written
 		}
-		parts = append(parts, "("+k.expression+")")
+		parts = append(parts, "("+string(k.expression)+")")
 	}
-	k.expression = strings.Join(parts, " && ")
+	k.expression = expression(strings.Join(parts, " && "))
 	return nil
 }
 
