@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -74,7 +75,7 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 		}
 	}
 	engine.Finish()
-	return a.printFindings(engine.Report(), flags.asJSON)
+	return cmp.Or(a.printFindings(engine.Report(), flags.asJSON), filter.Failed())
 }
 
 func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
@@ -90,18 +91,20 @@ func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {
 	}
 	defer t.Close()
 	engine := findings.New()
-	if err := session.Each(t.Records(ctx), session.All(), func(r *model.Record) error { engine.Add(r); return nil }); err != nil {
-		return err
+	failed := session.Each(t.Records(ctx), session.All(), func(r *model.Record) error { engine.Add(r); return nil })
+	engine.Finish() // what was found until it failed is shown
+	see, err := open.see(flags)
+	if errors.Is(err, model.ErrFilterFailed) {
+		failed, err = cmp.Or(failed, err), nil
 	}
-	engine.Finish()
-	if see, err := open.see(flags); err == nil { // without it, findings are those of ends
+	if err == nil { // without it, findings are those of ends
 		engine.See(model.TimeOf(time.Now()), see)
 	}
-	return a.printFindings(engine.Report(), flags.asJSON)
+	return cmp.Or(a.printFindings(engine.Report(), flags.asJSON), failed)
 }
 
 // see returns the open connections that the flags choose; the names of processes, ports,
-// peers and so on are those of records.
+// peers and so on are those of records. With [model.ErrFilterFailed] the rest is returned.
 func (v *openView) see(flags *diagnoseFlags) ([]findings.Open, error) {
 	all, err := sockets.List(context.Background(), v.options)
 	if err != nil {
@@ -123,7 +126,7 @@ func (v *openView) see(flags *diagnoseFlags) ([]findings.Open, error) {
 			Local: c.Network.Local.AddrPort(), Peer: c.Network.Peer.AddrPort(),
 		})
 	}
-	return open, nil
+	return open, filter.Failed()
 }
 
 func (a *app) printFindings(r *findings.Report, asJSON bool) error {

@@ -17,6 +17,7 @@ func TestFilterFailsLive(t *testing.T) {
 		{"record", "-o", "-"},
 		{"live", "--plain"},
 		{"summary", "--live"},
+		{"diagnose", "--live"},
 	} {
 		c := exec.Command(closetrace, append(args, "--filter", "process.pid % 0 == 1", "--duration", "1500ms")...)
 		quit := make(chan struct{})
@@ -41,6 +42,9 @@ func TestFilterFailsLive(t *testing.T) {
 		}
 		if strings.Contains(r.out, "graceful fin") || strings.Contains(r.out, `"kind":"teardown"`) {
 			t.Errorf("%v: a record passes:\n%s", args, r.out)
+		}
+		if args[0] == "diagnose" && !strings.Contains(r.out, "findings among 0 connections") {
+			t.Errorf("%v: what was found until then is not shown: %q", args, r.out)
 		}
 	}
 }
