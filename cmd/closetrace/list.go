@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,8 @@ func newLister(flags *listFlags) (*lister, error) {
 	return l, nil
 }
 
-// read returns what is open, chosen and sorted.
+// read returns what is open, chosen and sorted. With [model.ErrFilterFailed] that is without
+// what the filter failed on.
 func (l *lister) read(ctx context.Context) ([]sockets.Conn, error) {
 	l.skipped = l.skipped[:0]
 	all, err := sockets.List(ctx, l.options)
@@ -129,19 +131,19 @@ func (l *lister) read(ctx context.Context) ([]sockets.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if all, err = l.filter.Select(all); err != nil {
-		return nil, err
-	}
+	all, failed := l.filter.Select(all)
 	if slices.ContainsFunc(all, unowned) {
 		l.skipped = append(l.skipped, blindSpots()...)
 	}
-	err = l.order.Sort(all)
+	if err := l.order.Sort(all); err != nil {
+		failed = cmp.Or(failed, fmt.Errorf("--sort: %w", err))
+	}
 	if l.flags.doomed && l.flags.sort == "" {
 		all = sockets.SortDoomed(all)
 	} else if l.flags.doomed {
 		all = slices.DeleteFunc(all, func(c sockets.Conn) bool { return !c.Doom.Known() })
 	}
-	return all, err
+	return all, failed
 }
 
 // unowned: it has an inode, so that a process should hold it, but none was found.
@@ -179,15 +181,15 @@ func (a *app) list(ctx context.Context, flags *listFlags) error {
 	// tenth of the time. Beyond the limit it still collects.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(512 << 20)
-	all, err := l.read(ctx)
-	if err != nil {
-		return err
+	all, failed := l.read(ctx)
+	if failed != nil && !errors.Is(failed, model.ErrFilterFailed) {
+		return failed
 	}
 	l.report(a.stderr)
 	if len(all) == 0 && !flags.asJSON && isTerminal(a.stdout) {
 		fmt.Fprintln(a.stderr, "closetrace: no open connection matches; --all has listeners too, --all-netns other network namespaces")
 	}
-	return a.printConns(all, flags, l.order)
+	return cmp.Or(a.printConns(all, flags, l.order), failed)
 }
 
 func (a *app) printConns(all []sockets.Conn, flags *listFlags, order *sockets.Order) error {
@@ -222,11 +224,14 @@ func writeConns(out io.Writer, all []sockets.Conn) error {
 func (a *app) watch(ctx context.Context, l *lister, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
+	var failed error
 	for {
 		all, err := l.read(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return failed
+		case errors.Is(err, model.ErrFilterFailed):
+			failed = cmp.Or(failed, err)
 		case err != nil:
 			return err
 		}
@@ -235,7 +240,7 @@ func (a *app) watch(ctx context.Context, l *lister, every time.Duration) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return failed
 		case <-ticker.C:
 		}
 	}

@@ -182,6 +182,25 @@ func TestKillByID(t *testing.T) {
 	}
 }
 
+// TestListFilterFails: a connection that the filter fails on is left out of the list, which
+// says so; kill ends nothing.
+func TestListFilterFails(t *testing.T) {
+	closetrace := program(t)
+	p := newPair(t)
+	filter := "network.local.port+network.peer.port==" + p.port() + "+" + p.otherPort() + "&&1%(network.local.port-" + p.port() + ")>=-1"
+	r := runProgram(t, exec.Command(closetrace, "list", "--json", "--filter", filter))
+	if r.code != exitRuntime || strings.Count(r.out, "\n") != 1 || !strings.Contains(lastLine(r.errors), "the filter failed on 1 connections") {
+		t.Errorf("list: exit %d with\n%s%s\nwant %d, the other end and that the filter failed", r.code, r.out, r.errors, exitRuntime)
+	}
+	r = runProgram(t, exec.Command(closetrace, "kill", "--yes", "--max", "0", "--filter", filter))
+	if r.code != exitRuntime || !strings.Contains(lastLine(r.errors), "nothing was ended: the filter failed") {
+		t.Errorf("kill: exit %d with %q, want %d and that nothing was ended", r.code, r.errors, exitRuntime)
+	}
+	if !p.alive(t) {
+		t.Error("the connection was hit")
+	}
+}
+
 // lastLine returns the error itself: notes may come before it.
 func lastLine(s string) string {
 	s = strings.TrimSpace(s)

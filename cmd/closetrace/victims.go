@@ -11,6 +11,7 @@ import (
 
 	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/sockets"
+	"github.com/closetrace/closetrace/model"
 )
 
 // plan is what kill would end.
@@ -38,6 +39,9 @@ func (a *app) victims(ctx context.Context, flags *killFlags, args []string) (*pl
 	}
 	l.options.AllNetNS = l.options.AllNetNS || byID
 	found, err := l.read(ctx)
+	if errors.Is(err, model.ErrFilterFailed) { // what it cannot judge may be what was meant
+		return nil, fmt.Errorf("nothing was ended: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -67,36 +67,44 @@ func compile(source string, options ...expr.Option) (compiled, error) {
 	return c, nil
 }
 
-// Match reports whether c passes. An expression that fails on c is an error,
-// and no match: what it cannot judge must not be ended.
-func (f *Filter) Match(c *Conn) (bool, error) {
-	if f == nil {
-		return true, nil
-	}
-	result, err := f.machine.Run(f.program, viewOf(c))
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", model.ErrFilter, err)
-	}
-	matched, _ := result.(bool)
-	return matched, nil
+// failures counts the connections that an expression, which is right, failed on.
+type failures struct {
+	n     int
+	first error
 }
 
-// Select returns the connections that pass.
+func (f *failures) add(err error) {
+	if f.n++; f.first == nil {
+		f.first = err
+	}
+}
+
+// failed matches [model.ErrFilterFailed]; effect is what becomes of those connections.
+func (f *failures) failed(effect string) error {
+	if f.n == 0 {
+		return nil
+	}
+	reason, _, _ := strings.Cut(f.first.Error(), "\n") // without the place
+	return fmt.Errorf("%w on %d connections, which %s: %s", model.ErrFilterFailed, f.n, effect, strings.TrimPrefix(reason, "runtime error: "))
+}
+
+// Select returns the connections that pass. Those that the expression fails on do not; the
+// error, which says so, comes beside the others.
 func (f *Filter) Select(all []Conn) ([]Conn, error) {
 	if f == nil {
 		return all, nil
 	}
 	var chosen []Conn
+	var failed failures
 	for i := range all {
-		matched, err := f.Match(&all[i])
+		result, err := f.machine.Run(f.program, viewOf(&all[i]))
 		if err != nil {
-			return nil, err
-		}
-		if matched {
+			failed.add(err)
+		} else if matched, _ := result.(bool); matched {
 			chosen = append(chosen, all[i])
 		}
 	}
-	return chosen, nil
+	return chosen, failed.failed("are left out")
 }
 
 // Field returns what o sorts by, without its minus sign; "" if o is nil.
@@ -117,8 +125,9 @@ func (o *Order) Value(c *Conn) string {
 }
 
 // Sort puts connections into the order of o; nil sorts by state, process and
-// addresses.
+// addresses. Those that the expression fails on come last, and the error says so.
 func (o *Order) Sort(all []Conn) error {
+	var failed failures
 	rows := make([]sortRow, len(all))
 	for i := range all {
 		rows[i].conn = &all[i]
@@ -127,11 +136,17 @@ func (o *Order) Sort(all []Conn) error {
 		}
 		value, err := o.machine.Run(o.program, viewOf(&all[i]))
 		if err != nil {
-			return fmt.Errorf("%w: %w", model.ErrFilter, err)
+			failed.add(err)
 		}
-		rows[i].key = value
+		rows[i].key, rows[i].failed = value, err != nil
 	}
 	slices.SortFunc(rows, func(a, b sortRow) int {
+		if a.failed != b.failed {
+			if a.failed {
+				return 1
+			}
+			return -1
+		}
 		c := compareValues(a.key, b.key)
 		if o != nil && o.descending {
 			c = -c
@@ -143,13 +158,14 @@ func (o *Order) Sort(all []Conn) error {
 		sorted[i] = *rows[i].conn
 	}
 	copy(all, sorted)
-	return nil
+	return failed.failed("come last")
 }
 
 // sortRow stands for a connection while they are sorted: those are large.
 type sortRow struct {
-	conn *Conn
-	key  any
+	conn   *Conn
+	key    any
+	failed bool
 }
 
 func natural(a, b *Conn) int {

@@ -71,6 +71,38 @@ func TestFilterErrors(t *testing.T) {
 	}
 }
 
+// TestExpressionFailsOnOne: the other connections are chosen and sorted; the expression is
+// not wrong.
+func TestExpressionFailsOnOne(t *testing.T) {
+	f, err := CompileFilter("100 % (process.pid - 812) > 0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := f.Select(sample())
+	if !errors.Is(err, model.ErrFilterFailed) || errors.Is(err, model.ErrFilter) || !strings.Contains(err.Error(), "on 1 connections, which are left out: ") {
+		t.Errorf("error %v, want that the filter failed on one", err)
+	}
+	if len(chosen) != 2 || chosen[0].ID != "1-b" || chosen[1].ID != "1-c" {
+		t.Errorf("chose %v, want 1-b and 1-c", chosen)
+	}
+	for source, want := range map[string]string{
+		"tcp.bytes.unread + 0 * (100 % (process.pid - 812))":  "1-b 1-c 1-a",
+		"-tcp.bytes.unread + 0 * (100 % (process.pid - 812))": "1-c 1-b 1-a",
+	} {
+		o, err := CompileOrder(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := sample()
+		if err := o.Sort(all); !errors.Is(err, model.ErrFilterFailed) {
+			t.Errorf("%s: error %v, want %v", source, err, model.ErrFilterFailed)
+		}
+		if got := all[0].ID + " " + all[1].ID + " " + all[2].ID; got != want {
+			t.Errorf("%s gives %s, want %s", source, got, want)
+		}
+	}
+}
+
 func TestOrder(t *testing.T) {
 	for _, c := range []struct{ source, want string }{
 		{"tcp.bytes.unread", "1-b 1-c 1-a"},
