@@ -105,6 +105,8 @@ func (s *sums) add(r *model.Record) {
 
 func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 	flags.warnAbsent(a.stderr)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	t, err := flags.open()
 	if err != nil {
 		return err
@@ -125,8 +127,9 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 		}
 		return a.printSummary(s, flags)
 	}
+	stop := func() error { return nil }
 	if flags.every > 0 {
-		defer repeat(flags.every, print)()
+		stop = repeat(flags.every, print, cancel)
 	}
 	failed := session.Each(t.Records(ctx), session.All(), func(r *model.Record) error {
 		mutex.Lock()
@@ -134,12 +137,16 @@ func (a *app) summaryLive(ctx context.Context, flags *summaryFlags) error {
 		s.add(r)
 		return nil
 	}) // what was seen until then is shown
+	if err := stop(); err != nil {
+		return err
+	}
 	return cmp.Or(print(), failed)
 }
 
-// repeat calls do again and again until the returned function is called or do
-// fails.
-func repeat(every time.Duration, do func() error) (stop func()) {
+// repeat calls do again and again until the returned function is called, which returns
+// the error of do. When do fails it calls failed: a trace whose reader has gone must end.
+func repeat(every time.Duration, do func() error, failed func()) (stop func() error) {
+	var err error
 	quit := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
@@ -151,13 +158,14 @@ func repeat(every time.Duration, do func() error) (stop func()) {
 			case <-quit:
 				return
 			case <-ticker.C:
-				if do() != nil {
+				if err = do(); err != nil {
+					failed()
 					return
 				}
 			}
 		}
 	}()
-	return func() { close(quit); <-ended }
+	return func() error { close(quit); <-ended; return err }
 }
 
 func (a *app) printSummary(s *sums, flags *summaryFlags) error {
