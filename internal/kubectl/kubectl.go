@@ -4,7 +4,6 @@
 package kubectl
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Client runs kubectl.
@@ -120,64 +120,7 @@ func (c *Client) debug(ctx context.Context, t Target, flags []string, args []str
 func (c *Client) Screen(ctx context.Context, t Target, args []string) error {
 	cmd := c.debug(ctx, t, []string{"--stdin", "--tty", "--quiet"}, args)
 	cmd.Stdin, cmd.Stdout = c.Stdin, c.Stdout
-	return errors.Join(c.failed(cmd.Run()), c.sweep(t))
-}
-
-// created is how kubectl says which pod it made.
-var created = regexp.MustCompile(`node-debugger-[-a-z0-9.]+`)
-
-// Copy writes the recording of a node to w, line by line as it comes. What kubectl
-// prints before its first line is left out. When ctx is done the pod is deleted, so that
-// closetrace ends there and its last lines still come.
-func (c *Client) Copy(ctx context.Context, t Target, args []string, w io.Writer) error {
-	cmd := c.debug(context.Background(), t, []string{"--stdin", "--attach"}, args)
-	apart(cmd) // ctrl-c is for us, not for kubectl
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	in, err := cmd.StdinPipe() // open as long as it records; kubectl attaches to nothing otherwise
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if err := cmd.Start(); err != nil {
-		return c.failed(err)
-	}
-	r := bufio.NewReader(out)
-	pod := skip(r)
-	stop := context.AfterFunc(ctx, func() {
-		if pod == "" {
-			_ = cmd.Process.Kill()
-			return
-		}
-		_, _ = c.output(context.Background(), "delete", "pod", pod, "--wait=false")
-	})
-	defer stop()
-	_, copied := io.Copy(w, r)
-	ended := c.failed(cmd.Wait())
-	if ctx.Err() != nil {
-		ended = nil // as asked
-	}
-	return errors.Join(copied, ended, c.sweep(t))
-}
-
-// skip reads what comes before the first line of a recording, and returns the pod that
-// it names.
-func skip(r *bufio.Reader) (pod string) {
-	for {
-		first, err := r.Peek(1)
-		if err != nil || first[0] == '{' {
-			return pod
-		}
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return pod
-		}
-		if found := created.FindString(line); pod == "" {
-			pod = found
-		}
-	}
+	return errors.Join(c.failed(cmd.Run()), c.sweepSoon(t))
 }
 
 func (c *Client) failed(err error) error {
@@ -190,22 +133,45 @@ func (c *Client) failed(err error) error {
 	return nil
 }
 
-// sweep deletes the pods of ours that have ended: kubectl debug leaves them.
-func (c *Client) sweep(t Target) error {
-	ctx := context.Background() // also after an interrupt
-	ended, err := c.output(ctx, "get", "pods", "--field-selector", "spec.nodeName="+t.Node,
+// remove deletes a pod, also after an interrupt; that it has gone is as good.
+func (c *Client) remove(pod string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	_, err := c.output(ctx, "delete", "pod", pod, "--wait=false", "--ignore-not-found")
+	return err
+}
+
+// sweep deletes the pods of ours that have ended: kubectl debug leaves them. It returns
+// whether others have not ended.
+func (c *Client) sweep(t Target) (busy bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // also after an interrupt
+	defer cancel()
+	all, err := c.output(ctx, "get", "pods", "--field-selector", "spec.nodeName="+t.Node,
 		"--output", `jsonpath={range .items[?(@.spec.containers[0].image=="`+c.Image+`")]}{.metadata.name} {.status.phase}{"\n"}{end}`)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for line := range strings.Lines(ended) {
+	for line := range strings.Lines(all) {
 		pod, phase, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if !strings.HasPrefix(pod, "node-debugger-") || phase != "Succeeded" && phase != "Failed" {
-			continue
+		switch {
+		case !strings.HasPrefix(pod, "node-debugger-"):
+		case phase != "Succeeded" && phase != "Failed":
+			busy = true
+		default:
+			if err := c.remove(pod); err != nil {
+				return busy, err
+			}
 		}
-		if _, err := c.output(ctx, "delete", "pod", pod, "--wait=false"); err != nil {
+	}
+	return busy, nil
+}
+
+// sweepSoon sweeps until no pod of ours runs: that of a screen, whose name kubectl does not
+// say, ends a moment after kubectl. Another user's may run on, so it gives up.
+func (c *Client) sweepSoon(t Target) error {
+	for last := time.Now().Add(5 * time.Second); ; time.Sleep(500 * time.Millisecond) {
+		if busy, err := c.sweep(t); err != nil || !busy || time.Now().After(last) {
 			return err
 		}
 	}
-	return nil
 }
