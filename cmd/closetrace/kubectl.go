@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -58,6 +59,9 @@ func newKubectl(a *app) *cobra.Command {
 			if duration != 0 && output == "" {
 				return usage("--duration is for a recording: add -o FILE")
 			}
+			if strings.HasSuffix(output, ".zst") {
+				return usage("what comes from the node is not compressed: leave .zst out of the name, and compress it afterwards with zstd")
+			}
 			if namespace != "" {
 				client.Flags = append(client.Flags, "--namespace="+namespace)
 			}
@@ -87,7 +91,7 @@ func newKubectl(a *app) *cobra.Command {
 	f.StringVar(&client.Image, "image", defaultImage(), "`IMAGE` to run")
 	f.StringVarP(&namespace, "namespace", "n", "", "`NAMESPACE` of the pod, and where the pod of the trace is made")
 	f.StringVar(&cluster, "context", "", "`CONTEXT` of kubectl's configuration")
-	f.StringVarP(&output, "output", "o", "", "record into `FILE` here instead of showing the screen")
+	f.StringVarP(&output, "output", "o", "", "record into `FILE` here, - for standard output, instead of showing the screen")
 	f.DurationVar(&duration, "duration", 0, "record for this `TIME` (default until ctrl-c)")
 	f.BoolVar(&force, "force", false, "overwrite an existing file")
 	return c
@@ -98,14 +102,20 @@ func newKubectl(a *app) *cobra.Command {
 func (a *app) copyRecording(ctx context.Context, client *kubectl.Client, t kubectl.Target, args []string, output string, force bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	file, err := safefile.Create(output, force)
-	if err != nil {
-		return createError(output, err)
+	to, closing := a.stdout, func() error { return nil }
+	if output == "-" {
+		output = "standard output"
+	} else {
+		file, err := safefile.Create(output, force)
+		if err != nil {
+			return createError(output, err)
+		}
+		to, closing = file, file.Close
 	}
 	sum := sha256.New()
 	copied := &received{}
-	err = client.Copy(ctx, t, args, io.MultiWriter(file, sum, copied))
-	if err = errors.Join(err, file.Close()); err != nil {
+	err := client.Copy(ctx, t, args, io.MultiWriter(to, sum, copied))
+	if err = errors.Join(err, closing()); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "%s: %d lines, sha256 %x\n", output, copied.lines, sum.Sum(nil))
