@@ -45,12 +45,13 @@ func newDiagnose(a *app) *cobra.Command {
 		Short: "Why this keeps happening, and what to change",
 		Long:  diagnoseHelp,
 		RunE: func(c *cobra.Command, args []string) error {
-			switch {
-			case flags.live == (len(args) > 0):
+			if flags.live == (len(args) > 0) {
 				return usage("diagnose needs recordings or --live, not both; see closetrace diagnose --help")
-			case flags.live && flags.Span.String() != "":
-				return usage("--since and --until are for recordings, not for --live")
-			case flags.live:
+			}
+			if err := fitting(c, flags.live); err != nil {
+				return err
+			}
+			if flags.live {
 				return a.diagnoseLive(c.Context(), &flags)
 			}
 			return a.diagnoseFiles(c.Context(), args, &flags)

@@ -68,6 +68,9 @@ func newList(a *app) *cobra.Command {
 		Long:    listHelp,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if flags.listen && len(flags.states) > 0 {
+				return usage("--listen and --state exclude each other; of TCP, --listen is --state LISTEN")
+			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			return a.list(ctx, &flags)

@@ -30,6 +30,26 @@ func (s *span) flags(set *pflag.FlagSet) {
 	s.Flags(set)
 }
 
+// Flags of commands that trace with --live or read files, for one of the two.
+var (
+	ofTraces = []string{"backend", "btf", "duration", "count", "ring-size", "command-line", "user", "no-sandbox"}
+	ofFiles  = []string{"since", "until", "local", "payload"}
+)
+
+// fitting refuses a flag that would be ignored: its user counts on it.
+func fitting(c *cobra.Command, live bool) error {
+	others, what := ofTraces, "for --live, not for recordings"
+	if live {
+		others, what = ofFiles, "for recordings and captures, not for --live"
+	}
+	for _, name := range others {
+		if c.Flags().Changed(name) {
+			return usage("--%s is %s", name, what)
+		}
+	}
+	return nil
+}
+
 // whole is s without the choice of a part by time.
 func (s *span) whole() *span {
 	all := *s

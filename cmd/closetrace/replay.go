@@ -49,7 +49,12 @@ func newReplay(a *app) *cobra.Command {
 		Short: "Read a recording",
 		Long:  replayHelp,
 		Args:  oneFile,
-		RunE:  func(c *cobra.Command, args []string) error { return a.replay(c.Context(), args[0], &flags) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if flags.asJSON && c.Flags().Changed("format") && flags.format != "json" {
+				return usage("--json and --format %s exclude each other", flags.format)
+			}
+			return a.replay(c.Context(), args[0], &flags)
+		},
 	}
 	flags.choice.flags(c.Flags())
 	flags.span.flags(c.Flags())

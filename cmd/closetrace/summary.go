@@ -54,11 +54,15 @@ func newSummary(a *app) *cobra.Command {
 			switch {
 			case flags.live == (len(args) > 0):
 				return usage("summary needs recordings or --live, not both; see closetrace summary --help")
-			case flags.live && flags.Span.String() != "":
-				return usage("--since and --until are for recordings, not for --live")
-			case flags.every > 0 && !flags.live:
+			case c.Flags().Changed("every") && !flags.live:
 				return usage("--every needs --live")
-			case flags.live:
+			case c.Flags().Changed("every") && flags.every <= 0:
+				return usage("--every %s must be positive, for example 10s", flags.every)
+			}
+			if err := fitting(c, flags.live); err != nil {
+				return err
+			}
+			if flags.live {
 				return a.summaryLive(c.Context(), &flags)
 			}
 			return a.summaryFiles(c.Context(), args, &flags)
