@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
 )
 
@@ -26,7 +27,7 @@ func (s *screen) askEnd() {
 
 // question names the connection, its state and its process.
 func (c *OpenConn) question(g *glyphs) string {
-	text := fmt.Sprintf("End %s %s %s, %s", c.Network.Local.AddrPort(), g.arrow, c.Network.Peer.AddrPort(), c.State)
+	text := fmt.Sprintf("End %s %s %s, %s", human.Endpoint(c.Network.Local), g.arrow, human.Endpoint(c.Network.Peer), c.State)
 	if c.Process.PID != 0 {
 		text += " of " + safetext.Escape(processWord(&c.Facts, 1<<10, g))
 	}

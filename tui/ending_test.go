@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/closetrace/closetrace/model"
@@ -127,4 +128,13 @@ func TestOpenFilter(t *testing.T) {
 	r.typed("8080")
 	r.press("enter", "x")
 	r.shows("End [2001:db8::5]:8080")
+}
+
+// TestEndingQuestionIsSafe: the name of an interface is part of an address.
+func TestEndingQuestionIsSafe(t *testing.T) {
+	c := someOpen()[1]
+	c.Network.Local.Address = netip.MustParseAddr("fe80::1%\x1b]0;evil\a")
+	if got := c.question(&unicodeGlyphs); strings.ContainsAny(got, "\x1b\a") {
+		t.Errorf("%q", got)
+	}
 }

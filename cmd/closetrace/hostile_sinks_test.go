@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -95,8 +96,12 @@ func hostileRecording(t *testing.T, name string) string {
 	return path
 }
 
-// rename gives a name to all that is a free text.
+// rename gives a name to all that is a free text, also to the interface in an address.
 func rename(v reflect.Value, name string) {
+	if address, ok := v.Addr().Interface().(*netip.Addr); ok {
+		*address = netip.MustParseAddr("fe80::1").WithZone(name)
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -141,6 +146,7 @@ func sinksOf(t *testing.T) map[string]func(*testing.T, string) []string {
 		"summary":       of(readLines, "summary", "FILE"),
 		"summary JSON":  of(readJSON, "summary", "FILE", "--json"),
 		"diff":          of(readLines, "diff", "FILE", "FILE"),
+		"join":          of(readLines, "join", "FILE", "FILE"),
 		"diff JSON":     of(readJSON, "diff", "FILE", "FILE", "--json"),
 		"diagnose JSON": of(readJSON, "diagnose", "FILE", "--json"),
 		"report":        of(readHTML, "report", "FILE", "-o", "-"),

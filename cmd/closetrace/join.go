@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -108,6 +109,9 @@ func printJoined(out *bufio.Writer, j *pairs.Joiner, paths []string, rows int) {
 
 // story is one end in a line.
 func story(e *pairs.End) string {
-	return fmt.Sprintf("%s %s %v %v  %v - %v  %s", e.Time.Go().Format("15:04:05.000000"), human.Process(e.Process, e.PID),
-		e.Verdict, e.Cause, e.Local, e.Peer, safetext.Escape(e.ID))
+	end := func(a netip.AddrPort) string {
+		return human.Endpoint(model.Endpoint{Address: a.Addr(), Port: a.Port()})
+	}
+	return fmt.Sprintf("%s %s %v %v  %s - %s  %s", e.Time.Go().Format("15:04:05.000000"), human.Process(e.Process, e.PID),
+		e.Verdict, e.Cause, end(e.Local), end(e.Peer), safetext.Escape(e.ID))
 }
