@@ -206,8 +206,8 @@ func (g *Group) fitted(width int, ascii bool) string {
 		return clip(name, width)
 	}
 	short := *g
-	short.Process = ""
-	rest := columns(safetext.Escape(short.Name(ascii))) - columns(known(""))
+	short.Process, short.Peer = "", safetext.Escape(g.Peer) // the name of an interface is in it
+	rest := columns(short.Name(ascii)) - columns(known(""))
 	if room := width - rest; room >= minProcess {
 		short.Process = cut(safetext.Escape(known(g.Process)), room)
 		return short.Name(ascii)

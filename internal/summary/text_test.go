@@ -169,6 +169,18 @@ func TestNamesFit(t *testing.T) {
 	}
 }
 
+// TestNamesThatFitAreInert: the name of an interface in an address is escaped, whatever is cut.
+func TestNamesThatFitAreInert(t *testing.T) {
+	for _, role := range []model.Role{model.RoleUnknown, model.Active, model.Passive} {
+		for width := 10; width < 60; width++ {
+			g := Group{Process: "docker-proxy-of-the-house", Peer: "fe80::1%\x1b]0;x\a", Port: 443, Role: role}
+			if got := g.fitted(width, false); strings.ContainsAny(got, "\x1b\a") {
+				t.Errorf("%v in %d columns: %q", role, width, got)
+			}
+		}
+	}
+}
+
 // TestTextSaysThatTheClockWasSet: the span of the recording is not what its times say then.
 func TestTextSaysThatTheClockWasSet(t *testing.T) {
 	s := New()
