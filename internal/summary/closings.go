@@ -33,7 +33,7 @@ func (s *Summary) closing(t *model.Teardown) {
 	if name == "" && (c.PID == 0 || c.PID == t.Process.PID) {
 		name = t.Process.Name
 	}
-	key := what + " " + cmp.Or(name, "pid "+strconv.Itoa(c.PID))
+	key := what + " " + cmp.Or(short(name), "pid "+strconv.Itoa(c.PID))
 	if _, known := s.closings[key]; known || len(s.closings) < maxClosings {
 		s.closings[key]++
 	}

@@ -31,3 +31,16 @@ func TestClosings(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, &out)
 	}
 }
+
+// TestClosingsKeepLittle: a file may have names of megabytes.
+func TestClosingsKeepLittle(t *testing.T) {
+	s := New()
+	r := model.Record{Kind: model.KindTeardown}
+	r.Teardown.Time, r.Teardown.Closer = model.Time(1e18), model.Closer{PID: 7, Name: strings.Repeat("n", 4<<20), Call: model.CallExit}
+	s.Add(&r)
+	for key := range s.closings {
+		if len(key) > 2*maxName {
+			t.Errorf("a key has %d bytes", len(key))
+		}
+	}
+}

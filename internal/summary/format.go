@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -22,17 +23,23 @@ func clip(name string, width int) string { return cut(strings.TrimSpace(safetext
 
 // cut returns the first width columns of a text; a tilde says that there is more.
 func cut(text string, width int) string {
-	if columns(text) <= width {
+	most := longest(width)
+	if len(text) <= most && columns(text) <= width {
 		return text
 	}
 	end := 0
 	for i := range text {
-		if columns(text[:i]) < width {
-			end = i
+		if i > most || columns(text[:i]) >= width {
+			break
 		}
+		end = i
 	}
 	return strings.TrimRight(text[:end], " ") + "~"
 }
+
+// longest is how many bytes of a text are looked at to fill width columns: safe characters
+// have 12 at most with their marks, and a file may have names of megabytes.
+func longest(width int) int { return 16 * max(width, 1) }
 
 // middle is clip that leaves out the middle: addresses differ at their end.
 func middle(name string, width int) string {
@@ -41,7 +48,11 @@ func middle(name string, width int) string {
 		return name
 	}
 	head := cut(name, (width+1)/2)
+	name = name[max(len(name)-longest(width), 0):]
 	for i := range name {
+		if !utf8.RuneStart(name[i]) {
+			continue // of a character that was cut
+		}
 		if columns(name[i:]) <= width-columns(head) {
 			return head + name[i:]
 		}

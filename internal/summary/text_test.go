@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -193,5 +194,25 @@ func TestTextSaysThatTheClockWasSet(t *testing.T) {
 	}
 	if want := "the clock was set 1 time; the machine slept 1m00s"; !strings.Contains(out.String(), want) {
 		t.Errorf("no %q in\n%s", want, &out)
+	}
+}
+
+// TestCutLongNames: a file may have names of megabytes; what is shown of them takes no
+// longer than that of short ones, and is the same.
+func TestCutLongNames(t *testing.T) {
+	for _, unit := range []string{"n", "é", "宽", "a\u0301\u0302", "\x1b"} {
+		long, fit := strings.Repeat(unit, 1<<17), strings.Repeat(unit, 200)
+		begin := time.Now()
+		for _, width := range []int{1, 12, 50} {
+			if got, want := clip(long, width), clip(fit, width); got != want {
+				t.Errorf("%q in %d columns: got %q, want %q", unit, width, got, want)
+			}
+			if got, want := middle(long, width), middle(fit, width); got != want {
+				t.Errorf("the ends of %q in %d columns: got %q, want %q", unit, width, got, want)
+			}
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("%q took %v", unit, took)
+		}
 	}
 }
