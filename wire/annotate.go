@@ -21,7 +21,7 @@ type Flagged struct {
 }
 
 // Annotate writes the capture in to out as pcapng. The packets with FIN or RST get the
-// comment that say returns; "" is none.
+// comment that say returns; "" is none. On [ErrCut], all before that place was written.
 func Annotate(in io.Reader, out io.Writer, say func(*Flagged) string) error {
 	var d packet.Decoder
 	table := flow.NewTable(0, func(*flow.Conn) {})

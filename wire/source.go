@@ -21,6 +21,9 @@ var _ model.Source = (*File)(nil)
 // ErrNotACapture: the file is not a packet capture.
 var ErrNotACapture = capture.ErrNotACapture
 
+// ErrCut: the capture ends in the middle of a packet. What comes before was read.
+var ErrCut = capture.ErrCut
+
 // errRead: Events is single use.
 var errRead = errors.New("the packets were already read")
 

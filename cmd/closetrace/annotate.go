@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -50,7 +52,8 @@ func (a *app) annotate(ctx context.Context, path, output, with string, force boo
 		return err
 	}
 	told := newTold()
-	if err := a.eachRecord(ctx, with, &span{}, ledger.NewPassing(nil), told.add); err != nil {
+	var rest missing
+	if err := rest.but(a.eachRecord(ctx, with, &span{}, ledger.NewPassing(nil), told.add)); err != nil {
 		return err
 	}
 	in, err := os.Open(path)
@@ -60,15 +63,19 @@ func (a *app) annotate(ctx context.Context, path, output, with string, force boo
 	defer in.Close()
 	write := func(to io.Writer) error {
 		out := bufio.NewWriterSize(to, 1<<20)
-		if err := wire.Annotate(in, out, told.say); err != nil {
-			return fmt.Errorf("annotate %s: %w", path, err)
+		err := wire.Annotate(in, out, told.say)
+		if err != nil {
+			err = fmt.Errorf("annotate %s: %w", path, err)
 		}
-		return out.Flush()
+		if errors.Is(err, wire.ErrCut) { // the usual end if tcpdump was killed: the copy has all before it
+			rest.err, err = errors.Join(rest.err, err), nil
+		}
+		return cmp.Or(err, out.Flush())
 	}
 	if err = createError(output, safefile.Whole(output, force, write)); err == nil {
 		fmt.Fprintf(a.stderr, "closetrace: %s got a comment\n", human.Many(told.said, "packet"))
 	}
-	return err
+	return cmp.Or(err, rest.err)
 }
 
 // told is the ends of a recording, by their fingerprints and by their addresses.

@@ -70,13 +70,14 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 		return err
 	}
 	engine, passing := findings.New(), ledger.NewPassing(filter)
+	var rest missing
 	for _, path := range paths {
-		if err := a.eachRecord(ctx, path, &flags.span, passing, engine.Add); err != nil {
+		if err := rest.but(a.eachRecord(ctx, path, &flags.span, passing, engine.Add)); err != nil {
 			return err
 		}
 	}
 	engine.Finish()
-	return cmp.Or(a.printFindings(engine.Report(), flags.asJSON), filter.Failed())
+	return cmp.Or(a.printFindings(engine.Report(), flags.asJSON), rest.err, filter.Failed())
 }
 
 func (a *app) diagnoseLive(ctx context.Context, flags *diagnoseFlags) error {

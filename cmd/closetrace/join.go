@@ -61,15 +61,17 @@ func (a *app) join(ctx context.Context, paths []string, flags *joinFlags, rows i
 		return err
 	}
 	j := pairs.New()
+	var rest missing
 	for i, path := range paths {
 		passing := ledger.NewPassing(filter)
-		if err := a.eachRecord(ctx, path, &flags.span, passing, func(r *model.Record) { j.Add(i, r) }); err != nil {
+		err := a.eachRecord(ctx, path, &flags.span, passing, func(r *model.Record) { j.Add(i, r) })
+		if err = rest.but(err); err != nil {
 			return err
 		}
 	}
 	out := bufio.NewWriter(a.stdout)
 	printJoined(out, j, paths, rows)
-	return cmp.Or(errors.Join(out.Flush()), filter.Failed())
+	return cmp.Or(errors.Join(out.Flush()), rest.err, filter.Failed())
 }
 
 func printJoined(out *bufio.Writer, j *pairs.Joiner, paths []string, rows int) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -86,4 +87,18 @@ func (a *app) read(ctx context.Context, path string, part *span, filter *ledger.
 	done()
 	in.Report(warn)
 	return nil
+}
+
+// missing is what is missing of files that could be read in part, as captures whose writer
+// was killed: what was read is shown, and the error comes last.
+type missing struct{ err error }
+
+// but takes over an error that leaves something to show, and returns any other.
+func (m *missing) but(err error) error {
+	var part *session.PartError
+	if errors.As(err, &part) {
+		m.err = errors.Join(m.err, err)
+		return nil
+	}
+	return err
 }

@@ -42,11 +42,12 @@ func newReport(a *app) *cobra.Command {
 				return err
 			}
 			page, warnings, err := a.collect(c.Context(), args[0], &part, ledger.NewPassing(filter))
-			if err != nil {
+			var rest missing
+			if err := rest.but(err); err != nil {
 				return err
 			}
 			err = a.writePage(page, output, force, report.Options{Title: title, Version: version(), Warnings: warnings, Chosen: part.Span.Chosen(filter)})
-			return cmp.Or(err, filter.Failed())
+			return cmp.Or(err, rest.err, filter.Failed())
 		},
 	}
 	flags.flags(c.Flags())
@@ -58,21 +59,25 @@ func newReport(a *app) *cobra.Command {
 }
 
 // collect reads the whole recording; what could not be read is a warning on
-// the page as well.
+// the page as well. The page is good also if the file could be read in part.
 func (a *app) collect(ctx context.Context, path string, part *span, filter *ledger.Passing) (*report.Report, []string, error) {
 	page := report.New()
 	var told strings.Builder
-	if err := a.read(ctx, path, part, filter, io.MultiWriter(a.stderr, &told), page.Add); err != nil {
+	var rest missing
+	if err := rest.but(a.read(ctx, path, part, filter, io.MultiWriter(a.stderr, &told), page.Add)); err != nil {
 		return nil, nil, err
 	}
 	var warnings []string
+	if rest.err != nil {
+		warnings = append(warnings, rest.err.Error())
+	}
 	for line := range strings.Lines(told.String()) {
 		warnings = append(warnings, strings.TrimPrefix(strings.TrimSpace(line), "closetrace: "))
 	}
 	if err := filter.Failed(); err != nil {
 		warnings = append(warnings, err.Error())
 	}
-	return page, warnings, nil
+	return page, warnings, rest.err
 }
 
 func (a *app) writePage(page *report.Report, output string, force bool, o report.Options) error {

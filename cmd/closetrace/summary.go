@@ -85,13 +85,14 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 	s := newSums()
 	s.counts.Chosen = flags.Span.Chosen(filter)
 	passing := ledger.NewPassing(filter) // of all files: one may have the outcome of another's teardown
+	var rest missing
 	for _, path := range paths {
-		if err := a.eachRecord(ctx, path, &flags.span, passing, s.add); err != nil {
+		if err := rest.but(a.eachRecord(ctx, path, &flags.span, passing, s.add)); err != nil {
 			return err
 		}
 	}
 	s.found.Finish()
-	return cmp.Or(a.printSummary(s, flags), filter.Failed())
+	return cmp.Or(a.printSummary(s, flags), rest.err, filter.Failed())
 }
 
 // sums is the counts and the findings of the same records.
@@ -240,9 +241,10 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 		return err
 	}
 	var both [2]*sums
+	var rest missing
 	for i, path := range []string{before, after} {
 		both[i] = newSums()
-		if err := a.eachRecord(ctx, path, flags.whole(), ledger.NewPassing(filter), both[i].add); err != nil {
+		if err := rest.but(a.eachRecord(ctx, path, flags.whole(), ledger.NewPassing(filter), both[i].add)); err != nil {
 			return err
 		}
 		both[i].found.Finish()
@@ -254,7 +256,7 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 			*summary.Comparison
 			New  []findings.Finding `json:"findings_new"`
 			Gone []findings.Finding `json:"findings_gone"`
-		}{comparison, appeared, gone}, ""), filter.Failed())
+		}{comparison, appeared, gone}, ""), rest.err, filter.Failed())
 	}
 	o := a.textOptions(flags)
 	for _, part := range []struct {
@@ -267,5 +269,5 @@ func (a *app) diff(ctx context.Context, before, after string, flags *summaryFlag
 			}
 		}
 	}
-	return cmp.Or(comparison.Text(a.stdout, o), filter.Failed())
+	return cmp.Or(comparison.Text(a.stdout, o), rest.err, filter.Failed())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ func (a *app) besideCapture(ctx context.Context, out io.Writer, print printer, p
 	all := flags.whole()
 	w.has = new(wire.Sightings)
 	all.Capture.Sightings = w.has
-	if err := a.eachRecord(ctx, flags.with, all, ledger.NewPassing(nil), w.seen.Add); err != nil {
+	if err := w.rest.but(a.eachRecord(ctx, flags.with, all, ledger.NewPassing(nil), w.seen.Add)); err != nil {
 		return printer{}, err
 	}
 	if first != nil {
@@ -55,7 +56,8 @@ func (a *app) host(ctx context.Context, path string, flags *replayFlags) (*besid
 		}
 		host.Add(r)
 	})
-	switch {
+	var rest missing // comes again when the file is shown
+	switch err = rest.but(err); {
 	case err != nil:
 		return nil, nil, err
 	case backend == "wire":
@@ -75,6 +77,8 @@ type withCapture struct {
 	has   *wire.Sightings // open connections too
 	two   *wire.Compared  // of two captures
 	told  map[wire.Difference]bool
+
+	rest missing
 
 	found, differ, open, alone int
 }
@@ -151,7 +155,7 @@ func (w *withCapture) end() error {
 	if w.seen.Dropped > 0 {
 		say("%s ends of the capture were too many to compare with; choose fewer with --local", human.Count(w.seen.Dropped))
 	}
-	return w.print.end()
+	return cmp.Or(w.print.end(), w.rest.err)
 }
 
 // besideLine is what the capture says of an end.

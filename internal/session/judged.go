@@ -7,6 +7,14 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
+// PartError says why a file could be read only in part. What was read before is good.
+type PartError struct{ Err error }
+
+func (e *PartError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error itself.
+func (e *PartError) Unwrap() error { return e.Err }
+
 // judged yields a start line, the judged events of a file that is read as a source, and
 // a stop line, as a recording has them. end is when the source says it ended; lacks may
 // return, after all, that no connection can be seen in it.
@@ -20,7 +28,7 @@ func judged(ctx context.Context, f model.Source, version string, end func() mode
 		stop := model.Stop{Time: start.Time, Teardowns: map[string]uint64{}, Reason: "source-ended"}
 		for r, err := range model.Judged(f.Events(ctx)) {
 			if err != nil {
-				yield(model.Record{}, err)
+				yield(model.Record{}, &PartError{err})
 				return
 			}
 			stop.Time = max(stop.Time, r.Time())

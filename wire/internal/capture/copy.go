@@ -152,7 +152,7 @@ func (w *copier) pass(c *Reader, n int) {
 	}
 	for at := 0; at < n && w.err == nil; {
 		b, err := c.in.Peek(min(n-at, bufferSize))
-		if len(b) == 0 {
+		if len(b) == 0 || len(b) < n && n <= bufferSize { // no part of a block that is cut
 			return
 		}
 		w.write(b)

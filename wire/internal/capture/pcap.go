@@ -18,8 +18,8 @@ const (
 // header reads the beginning of a pcap file.
 func (c *Reader) header() error {
 	b, err := c.inside(fileHeader)
-	if errors.Is(err, errCut) {
-		return fmt.Errorf("%w at byte %d, in the middle of the file's header", errCut, len(b))
+	if errors.Is(err, ErrCut) {
+		return fmt.Errorf("cut at byte %d, in the middle of the file's header", len(b)) // and so nothing was read
 	}
 	if err != nil {
 		return err

@@ -149,8 +149,8 @@ func (c *Reader) damaged(format string, args ...any) error {
 	return fmt.Errorf("damaged at byte %d: %s", c.at, fmt.Sprintf(format, args...))
 }
 
-// errCut: the file ends inside of a packet or block.
-var errCut = errors.New("cut")
+// ErrCut: the file ends inside of a packet or block.
+var ErrCut = errors.New("cut")
 
 // peek returns the next n bytes, at most [bufferSize].
 func (c *Reader) peek(n int) ([]byte, error) {
@@ -161,7 +161,7 @@ func (c *Reader) peek(n int) ([]byte, error) {
 	case errors.Is(err, io.EOF) && len(b) == 0:
 		return nil, io.EOF
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return b, fmt.Errorf("%w at byte %d, in the middle of a packet: what comes before was read", errCut, c.at+int64(len(b)))
+		return b, fmt.Errorf("%w at byte %d, in the middle of a packet: what comes before was read", ErrCut, c.at+int64(len(b)))
 	default:
 		return b, fmt.Errorf("at byte %d: %w", c.at+int64(len(b)), err)
 	}
@@ -171,7 +171,7 @@ func (c *Reader) peek(n int) ([]byte, error) {
 func (c *Reader) inside(n int) ([]byte, error) {
 	b, err := c.peek(n)
 	if errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%w at byte %d, in the middle of a packet: what comes before was read", errCut, c.at)
+		err = fmt.Errorf("%w at byte %d, in the middle of a packet: what comes before was read", ErrCut, c.at)
 	}
 	return b, err
 }
@@ -185,7 +185,7 @@ func (c *Reader) discard(n int) error {
 	done, err := c.in.Discard(n)
 	c.at += int64(done)
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w at byte %d, in the middle of a packet: what comes before was read", errCut, c.at)
+		return fmt.Errorf("%w at byte %d, in the middle of a packet: what comes before was read", ErrCut, c.at)
 	}
 	return err
 }
