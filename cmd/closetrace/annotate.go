@@ -74,6 +74,9 @@ func (a *app) annotate(ctx context.Context, path, output, with string, force boo
 	}
 	if err = createError(output, safefile.Whole(output, force, write)); err == nil {
 		fmt.Fprintf(a.stderr, "closetrace: %s got a comment\n", human.Many(told.said, "packet"))
+		if told.dropped > 0 {
+			fmt.Fprintf(a.stderr, "closetrace: %s of the recording were too many to be looked for; annotate with parts of it\n", human.Many(told.dropped, "end"))
+		}
 	}
 	return cmp.Or(err, rest.err)
 }
@@ -83,21 +86,35 @@ type told struct {
 	ends   []model.Teardown
 	prints map[model.Fingerprint][]int
 	tuples map[[2]netip.AddrPort][]int
+	byID   map[string]int
 	said   int
+	// There is room for most ends; dropped are those beyond.
+	most, dropped int
 }
 
 func newTold() *told {
-	return &told{prints: map[model.Fingerprint][]int{}, tuples: map[[2]netip.AddrPort][]int{}}
+	return &told{prints: map[model.Fingerprint][]int{}, tuples: map[[2]netip.AddrPort][]int{}, byID: map[string]int{}, most: mostTold}
 }
 
 // mostTold bounds the ends that are kept: about 1.5 KiB each.
 const mostTold = 200_000
 
+// add takes a record. An outcome amends its teardown: what is said is how an end finally
+// ended.
 func (t *told) add(r *model.Record) {
-	if r.Kind != model.KindTeardown || len(t.ends) == mostTold {
+	at, known := t.byID[r.Teardown.ID]
+	switch {
+	case r.Kind == model.KindOutcome && known:
+		t.ends[at].Amend(r)
+		return
+	case r.Kind != model.KindTeardown:
+		return
+	case len(t.ends) >= t.most:
+		t.dropped++
 		return
 	}
-	at := len(t.ends)
+	at = len(t.ends)
+	t.byID[r.Teardown.ID] = at
 	t.ends = append(t.ends, r.Teardown)
 	k := tupleOf(&r.Teardown)
 	t.tuples[k] = append(t.tuples[k], at)
