@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closetrace/closetrace/internal/anonymize"
+	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/record"
 	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/internal/session"
@@ -96,21 +97,30 @@ func (a *app) anonymize(ctx context.Context, path, output string, options record
 		return createError(output, err)
 	}
 	defer func() {
-		if w != nil {
-			err = errors.Join(err, w.Close())
+		if w == nil {
+			return
+		}
+		if err = errors.Join(err, w.Close()); err != nil && output != "-" {
+			err = fmt.Errorf("%w; %s has only what came before", err, output)
 		}
 	}()
+	var dropped int
 	if err := session.Each(in.Records(ctx), session.All(), func(r *model.Record) error {
 		if err := open(); err != nil {
 			return err
 		}
 		key.Record(r)
-		if err := w.Write(r); !errors.Is(err, record.ErrLine) {
-			return err
+		err := w.Write(r)
+		if errors.Is(err, record.ErrLine) {
+			dropped++
+			err = nil
 		}
-		return nil
+		return err
 	}); err != nil {
 		return err
+	}
+	if dropped > 0 {
+		fmt.Fprintf(a.stderr, "closetrace: %s left out: with pseudonyms they are longer than a line may be\n", human.Many(dropped, "record"))
 	}
 	if err := open(); err != nil {
 		return err
