@@ -20,8 +20,8 @@ import (
 const anonymizeHelp = `Copy a recording without what identifies hosts, people and networks, so that it can
 be shared. Addresses are replaced so that those of one network stay together
 (Crypto-PAn); names of processes, users, hosts, containers, pods and units, paths,
-command lines, container ids, process and user numbers get pseudonyms, the same
-value always the same one. Verdicts, causes, times, ports, byte counts and findings
+command lines, container ids, process, user and namespace numbers get pseudonyms,
+the same value always the same one. Verdicts, causes, times, ports, byte counts and findings
 stay; the filter of the trace is removed.
 
 Without --key the key is thrown away, and another recording gets other pseudonyms.

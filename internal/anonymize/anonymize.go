@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/closetrace/closetrace/model"
@@ -67,6 +68,14 @@ func containerID(k *Key, v reflect.Value) {
 
 func numbered(k *Key, v reflect.Value) { v.SetInt(int64(k.number(uint32(v.Int())))) }
 
+func namespace(k *Key, v reflect.Value) { v.SetUint(uint64(k.number(uint32(v.Uint())))) }
+
+// releaseNumbers are what all who build a kernel share; what follows may be a name of
+// theirs. Of a capture it is free text.
+var releaseNumbers = regexp.MustCompile(`^\d{1,2}\.\d{1,2}(\.\d{1,5})?\b`)
+
+func release(_ *Key, v reflect.Value) { v.SetString(releaseNumbers.FindString(v.String())) }
+
 // ways has the fields, by type and name, that are replaced otherwise than by a
 // pseudonym, if texts, or that are replaced at all, if numbers.
 var ways = map[string]way{
@@ -78,9 +87,11 @@ var ways = map[string]way{
 	"Container.ID": containerID, "Container.Name": named("container"), "Named.Name": named("container"),
 	"Namespace.Name": named("namespace"), "Pod.Name": named("pod"), "Pod.UID": named("uid"),
 
+	"Network.NetNS": namespace, "Loss.NetNS": namespace, "Table.NetNS": namespace, "OS.Version": release,
+
 	// Words of closetrace and of the kernel.
 	"Container.Runtime": kept, "EventRef.Provider": kept, "Evidence.SoftError": kept, "Facts.ID": kept, "Facts.PeerEnd": kept,
-	"Evidence.InferredWhy": kept, "Judgement.ConfidenceReason": kept, "Judgement.Rule": kept, "Loss.Where": kept, "OS.Type": kept, "OS.Version": kept,
+	"Evidence.InferredWhy": kept, "Judgement.ConfidenceReason": kept, "Judgement.Rule": kept, "Loss.Where": kept, "OS.Type": kept,
 	"RST.Reason": kept, "Record.Error": kept, "Start.Backend": kept, "Stop.Reason": kept, "Stray.Hit": kept, "TCP.Error": kept,
 	"Tool.Version": kept,
 }

@@ -112,6 +112,11 @@ func (m *marker) fill(v reflect.Value, name string) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		m.fill(v.Index(0), name)
+	case reflect.Uint32:
+		v.SetUint(uint64(2_200_000_000 + m.n))
+		if strings.HasSuffix(name, ".NetNS") {
+			m.marks = append(m.marks, fmt.Sprint(2_200_000_000+m.n))
+		}
 	case reflect.Int:
 		v.SetInt(int64(2_000_000_000 + m.n))
 		if strings.HasSuffix(name, "PID") || strings.HasSuffix(name, "TID") {
@@ -150,6 +155,30 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 	}
 	known(t, reflect.TypeFor[model.Record]())
+}
+
+// TestRelease: of a kernel only the version stays, not whose it is; namespaces stay apart.
+func TestRelease(t *testing.T) {
+	k := key(t, "one")
+	for from, to := range map[string]string{
+		"6.1.0-acme-prod": "6.1.0", "5.15.167.4-microsoft-standard-WSL2": "5.15.167", "6.18": "6.18", "10.0.19045": "10.0.19045",
+		"6.1_acme": "", "Linux 6.1.0 of acme": "", "acme": "", "": "",
+	} {
+		r := model.Record{Kind: model.KindStart, Start: model.Start{OS: model.OS{Version: from}}}
+		if k.Record(&r); r.Start.OS.Version != to {
+			t.Errorf("%q became %q, want %q", from, r.Start.OS.Version, to)
+		}
+	}
+	var seen []uint32
+	for _, netns := range []uint32{0, 4026531840, 4026531840, 4026532000} {
+		r := model.Record{Kind: model.KindTeardown}
+		r.Teardown.Network.NetNS = netns
+		k.Record(&r)
+		seen = append(seen, r.Teardown.Network.NetNS)
+	}
+	if seen[0] != 0 || seen[1] == 4026531840 || seen[1] != seen[2] || seen[2] == seen[3] {
+		t.Errorf("namespaces became %v", seen)
+	}
 }
 
 func known(t *testing.T, of reflect.Type) {

@@ -3,7 +3,9 @@
 //
 //	address       Crypto-PAn: two addresses share as many leading bits as before
 //	name, path    a pseudonym that a key makes; of paths each element by itself
-//	pid, uid      a number that a key makes; 0, root, stays
+//	pid, uid,     a number that a key makes; 0, root, stays
+//	namespace
+//	system        the first numbers of its version stay
 //
 // Verdicts, times, ports, counts and states stay. A text field that is not known here
 // is replaced too, so that a new field is never forgotten.
