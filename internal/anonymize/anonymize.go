@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/closetrace/closetrace/model"
@@ -27,13 +28,22 @@ type text struct{ prefix, value string }
 // remembered bounds what is kept of replacements: they can be made again.
 const remembered = 1 << 16
 
-// NewKey returns the key that a secret of any length makes.
+// NewKey returns the key that a secret of any length makes. For one secret in thirty the
+// first key of addresses would make private ones loopback or unspecified: the next one that
+// does not is taken.
 func NewKey(secret []byte) (*Key, error) {
 	k := &Key{secret: secret, numbers: map[uint32]uint32{}, texts: map[text]string{}}
-	sum := sha256.Sum256(append([]byte("addresses\x00"), secret...))
-	var err error
-	k.addresses, err = newPrefixes(&sum)
-	return k, err
+	for again := 0; ; again++ {
+		label := "addresses"
+		if again > 0 {
+			label += strconv.Itoa(again)
+		}
+		sum := sha256.Sum256(append([]byte(label+"\x00"), secret...))
+		var err error
+		if k.addresses, err = newPrefixes(&sum); err != nil || !k.addresses.misleads() {
+			return k, err
+		}
+	}
 }
 
 // Record replaces what of r must not be known.

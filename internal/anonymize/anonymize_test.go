@@ -1,6 +1,7 @@
 package anonymize
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -56,6 +57,35 @@ func TestPrefixesStay(t *testing.T) {
 				t.Errorf("%s and %s share %d bits, want %d", a, b, got, want)
 			}
 		}
+	}
+}
+
+// TestPrivateAddressesStayHosts: no key makes them loopback or unspecified ones; keys that
+// never did make what they made.
+func TestPrivateAddressesStayHosts(t *testing.T) {
+	again := 0
+	for i := range 1000 {
+		secret := fmt.Sprint("secret ", i)
+		k := key(t, secret)
+		for _, private := range []string{"10.1.2.3", "172.16.0.1", "172.31.9.9", "192.168.1.1", "100.64.7.7"} {
+			a := k.addresses.replace(netip.MustParseAddr(private))
+			if first := a.As4()[0]; first == 0 || first == 127 {
+				t.Errorf("%q makes %s of %s", secret, a, private)
+			}
+		}
+		sum := sha256.Sum256([]byte("addresses\x00" + secret))
+		first, err := newPrefixes(&sum)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first.misleads() {
+			again++
+		} else if first.pad != k.addresses.pad {
+			t.Errorf("%q makes other addresses than before", secret)
+		}
+	}
+	if again == 0 || again > 100 {
+		t.Errorf("%d keys of 1000 were made again", again)
 	}
 }
 

@@ -50,3 +50,15 @@ func (p *prefixes) turn(address []byte) {
 		input[at] = input[at]&^mask | original[at]&mask // the prefix grows by this bit
 	}
 }
+
+// misleads reports whether private addresses become ones of 0.0.0.0/8 or 127.0.0.0/8, which
+// are no host's: that a connection was within one host would be read from them.
+func (p *prefixes) misleads() bool {
+	for _, private := range []byte{10, 100, 172, 192} { // the first bytes decide
+		b := []byte{private}
+		if p.turn(b); b[0] == 0 || b[0] == 127 {
+			return true
+		}
+	}
+	return false
+}
