@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"bufio"
 	"os/exec"
 	"testing"
@@ -22,7 +23,7 @@ func TestRepeatFails(t *testing.T) {
 			return nil
 		}, func() { close(failed) })
 		<-failed
-		if err := stop(); err != unix.EPIPE || calls != 3 {
+		if err := stop(); !errors.Is(err, unix.EPIPE) || calls != 3 {
 			t.Errorf("%v after %d calls, want %v after 3", err, calls, unix.EPIPE)
 		}
 	})
