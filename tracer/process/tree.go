@@ -13,7 +13,9 @@ import (
 )
 
 const (
-	// walkEvery is how often an unknown cgroup may cause a walk of the tree.
+	// An unknown cgroup may cause a walk of the tree after walkLeast, and restAfter times
+	// what the last one took, but walkEvery at most: containers may live for less.
+	walkLeast = 20 * time.Millisecond
 	walkEvery = time.Second
 	// cgroupsMax bounds the known cgroups, dead ones included.
 	cgroupsMax = 65536
@@ -33,6 +35,7 @@ type cgroupTree struct {
 	// the last walk: it is asked once, and not for each of its ends.
 	asked  map[uint64]int
 	walked time.Time
+	rest   time.Duration // after that
 	now    func() time.Time
 }
 
@@ -54,10 +57,11 @@ func (t *cgroupTree) path(id uint64, pid int) (string, bool) {
 	if t.asked[id] != pid && t.learnFrom(id, pid) {
 		return t.paths[id], true
 	}
-	if now := t.now(); now.Sub(t.walked) >= walkEvery {
+	if now := t.now(); now.Sub(t.walked) >= t.rest {
 		t.walked = now
 		clear(t.asked)
 		t.walk()
+		t.rest = min(walkEvery, walkLeast+restAfter*t.now().Sub(now))
 		if _, ok := t.paths[id]; !ok {
 			t.forgetIfFull()
 			t.gone[id] = true
