@@ -38,10 +38,11 @@ func continued(folder safefile.Folder, base string) ([]rotated, error) {
 	return all, nil
 }
 
-// resume takes over what an earlier run left, before the first file is made.
+// resume checks the options, and takes over what an earlier run left, before the first file
+// is made.
 func (w *Writer) resume(base string) (err error) {
-	if !w.options.Continue {
-		return nil
+	if err := w.options.check(); err != nil || !w.options.Continue {
+		return err
 	}
 	if w.old, err = continued(w.options.Folder, base); err != nil {
 		return fmt.Errorf("continue recording: %w", err)

@@ -57,9 +57,6 @@ const (
 // standard output if path is "-". A file that exists is [fs.ErrExist] unless
 // options say otherwise.
 func Create(path string, options Options) (*Writer, error) {
-	if err := options.check(); err != nil {
-		return nil, err
-	}
 	own := options.Folder == nil && path != "-"
 	if own {
 		var err error
