@@ -20,8 +20,8 @@ var tlsPorts = []uint16{443, 465, 563, 636, 853, 989, 990, 993, 995, 2376, 5061,
 
 func tls(x *end) bool { return slices.Contains(tlsPorts, x.port()) }
 
-// lostRequest reports whether what the closed end x was sent may have been a request; o is the other
-// end, nil if it is not known.
+// lostRequest reports whether what the closed end was sent may have been a request; o is the
+// other end, nil if it is not known.
 func (e *end) lostRequest(o *end) bool {
 	if o == nil {
 		return !tls(e) // as likely a close_notify

@@ -45,20 +45,7 @@ func TestServerIsFull(t *testing.T) {
 func TestDatabaseDropsIdleSessions(t *testing.T) {
 	s := newScene(t, []string{"a"}, postgres, "psql")
 	s.postgres("a", "127.0.0.1", 5432, "-c idle_session_timeout=3000")
-	var sessions []io.Writer
-	for range 3 {
-		c := s.command("a", "psql", "-h", "127.0.0.1", "-U", "postgres", "-qAt")
-		in, err := c.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { in.Close(); _ = c.Wait() })
-		_, _ = io.WriteString(in, "select 1;\n")
-		sessions = append(sessions, in)
-	}
+	sessions := s.idleSessions(3)
 	s.sockets("a", "close-wait", 5432, len(sessions))
 	for _, in := range sessions {
 		_, _ = io.WriteString(in, "select 2;\n")

@@ -2,7 +2,6 @@ package incidents
 
 import (
 	"io"
-	"os/exec"
 	"slices"
 	"syscall"
 	"testing"
@@ -64,29 +63,34 @@ func TestQueriesAreCancelled(t *testing.T) {
 	s.calm(8)
 }
 
+// idleSessions starts psql n times, asks once in each, and returns where more can be asked.
+func (s *scene) idleSessions(n int) (inputs []io.WriteCloser) {
+	s.t.Helper()
+	for range n {
+		c := s.command("a", "psql", "-h", "127.0.0.1", "-U", "postgres", "-qAt")
+		in, err := c.StdinPipe()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			s.t.Fatal(err)
+		}
+		s.t.Cleanup(func() { in.Close(); _ = c.Wait() })
+		_, _ = io.WriteString(in, "select 1;\n")
+		inputs = append(inputs, in)
+	}
+	return inputs
+}
+
 // TestPoolSaysGoodbyeTooLate: the sessions were idle too long, PostgreSQL has closed them, and the
 // pool that finds that out says Terminate. No request is lost by that.
 func TestPoolSaysGoodbyeTooLate(t *testing.T) {
 	s := newScene(t, []string{"a"}, postgres, "psql")
 	s.postgres("a", "127.0.0.1", 5432, "-c idle_session_timeout=2000")
-	var inputs []io.Closer
-	var all []*exec.Cmd
-	for range 4 {
-		c := s.command("a", "psql", "-h", "127.0.0.1", "-U", "postgres", "-qAt")
-		in, err := c.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.WriteString(in, "select 1;\n")
-		inputs, all = append(inputs, in), append(all, c)
-	}
-	s.sockets("a", "close-wait", 5432, len(inputs))
-	for i := range inputs {
-		_ = inputs[i].Close()
-		_ = all[i].Wait()
+	sessions := s.idleSessions(4)
+	s.sockets("a", "close-wait", 5432, len(sessions))
+	for _, in := range sessions {
+		_ = in.Close()
 	}
 	s.calm(4, "idle-timeout")
 }
