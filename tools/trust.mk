@@ -7,16 +7,8 @@ GOVULNCHECK = v1.2.0
 
 .PHONY: fuzz modules vulnerabilities security soak soak-ci live-memory many-sockets
 
-# Without a bound some targets stand still while they minimize what they found.
-# Compiled once for each package: that takes longer than two seconds of fuzzing.
 fuzz:               ## every decoder, sink and filter for FUZZTIME each
-	@mkdir -p build; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
-		go test -c -fuzz . -o build/fuzz.test "$$dir" || exit 1; \
-		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' "$$dir"/*_test.go); do \
-			echo "$$dir $$name"; \
-			(cd "$$dir" && $(CURDIR)/build/fuzz.test -test.run '^$$' -test.fuzz "^$$name\$$" -test.fuzztime $(FUZZTIME) \
-				-test.fuzzminimizetime 20x -test.fuzzcachedir "$$(go env GOCACHE)/fuzz/$$dir") || exit 1; \
-		done; done
+	@tools/fuzz $(FUZZTIME)
 
 modules:            ## dependencies are what go.sum says
 	go mod verify
