@@ -235,6 +235,11 @@ type TraceOwner struct {
 	Execs  uint64
 }
 
+type TracePart struct {
+	_    structs.HostLayout
+	Open [4096]int32
+}
+
 type TraceSyn struct {
 	_      structs.HostLayout
 	Number uint32
@@ -258,7 +263,7 @@ type TraceTally struct {
 type TraceTenant struct {
 	_       structs.HostLayout
 	Who     uint64
-	Open    uint64
+	Open    int64
 	Refused uint64
 }
 
@@ -275,6 +280,7 @@ const (
 	TraceMapKept                 = "kept"
 	TraceMapListeners            = "listeners"
 	TraceMapMessages             = "messages"
+	TraceMapParts                = "parts"
 	TraceMapStopping             = "stopping"
 	TraceMapTallies              = "tallies"
 	TraceMapTenants              = "tenants"
@@ -315,6 +321,7 @@ const (
 	TraceProgSetState            = "set_state"
 	TraceProgSockRelease         = "sock_release"
 	TraceProgTaskFile            = "task_file"
+	TraceVarBatch                = "batch"
 	TraceVarBlank                = "blank"
 	TraceVarCapacity             = "capacity"
 	TraceVarCopies               = "copies"
@@ -434,6 +441,7 @@ type TraceMapSpecs struct {
 	Kept       *ebpf.MapSpec `ebpf:"kept"`
 	Listeners  *ebpf.MapSpec `ebpf:"listeners"`
 	Messages   *ebpf.MapSpec `ebpf:"messages"`
+	Parts      *ebpf.MapSpec `ebpf:"parts"`
 	Stopping   *ebpf.MapSpec `ebpf:"stopping"`
 	Tallies    *ebpf.MapSpec `ebpf:"tallies"`
 	Tenants    *ebpf.MapSpec `ebpf:"tenants"`
@@ -443,6 +451,7 @@ type TraceMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceVariableSpecs struct {
+	Batch          *ebpf.VariableSpec `ebpf:"batch"`
 	Blank          *ebpf.VariableSpec `ebpf:"blank"`
 	Capacity       *ebpf.VariableSpec `ebpf:"capacity"`
 	Copies         *ebpf.VariableSpec `ebpf:"copies"`
@@ -497,6 +506,7 @@ type TraceMaps struct {
 	Kept       *ebpf.Map `ebpf:"kept"`
 	Listeners  *ebpf.Map `ebpf:"listeners"`
 	Messages   *ebpf.Map `ebpf:"messages"`
+	Parts      *ebpf.Map `ebpf:"parts"`
 	Stopping   *ebpf.Map `ebpf:"stopping"`
 	Tallies    *ebpf.Map `ebpf:"tallies"`
 	Tenants    *ebpf.Map `ebpf:"tenants"`
@@ -513,6 +523,7 @@ func (m *TraceMaps) Close() error {
 		m.Kept,
 		m.Listeners,
 		m.Messages,
+		m.Parts,
 		m.Stopping,
 		m.Tallies,
 		m.Tenants,
@@ -523,6 +534,7 @@ func (m *TraceMaps) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceVariables struct {
+	Batch          *ebpf.Variable `ebpf:"batch"`
 	Blank          *ebpf.Variable `ebpf:"blank"`
 	Capacity       *ebpf.Variable `ebpf:"capacity"`
 	Copies         *ebpf.Variable `ebpf:"copies"`

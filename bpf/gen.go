@@ -12,7 +12,7 @@
 // BSD-2-Clause, as helpers marked GPL-only require; see LICENSE.
 package bpf
 
-//go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -type end -type later -type owner -type closer -type listener -type listener_key -type cpu_counters -type tenant -type tally -type message -type flag -output-stem closetrace Trace closetrace.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
+//go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -type end -type later -type owner -type closer -type listener -type listener_key -type cpu_counters -type tenant -type part -type tally -type message -type flag -output-stem closetrace Trace closetrace.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
 //go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -type holding -output-stem sockets Sockets sockets.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
 //go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -type told -type signalled -output-stem signals Signals signals.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function
 //go:generate go tool bpf2go -go-package bpf -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -tags linux -no-global-types -output-stem raw Raw raw.bpf.c -- -O2 -g -Wall -Werror -Wno-unused-function

@@ -26,6 +26,7 @@ const (
 	RawMapKept           = "kept"
 	RawMapListeners      = "listeners"
 	RawMapMessages       = "messages"
+	RawMapParts          = "parts"
 	RawMapStopping       = "stopping"
 	RawMapTallies        = "tallies"
 	RawMapTenants        = "tenants"
@@ -42,6 +43,7 @@ const (
 	RawProgSendReset     = "send_reset"
 	RawProgSetState      = "set_state"
 	RawProgSockRelease   = "sock_release"
+	RawVarBatch          = "batch"
 	RawVarBlank          = "blank"
 	RawVarCapacity       = "capacity"
 	RawVarCopies         = "copies"
@@ -139,6 +141,7 @@ type RawMapSpecs struct {
 	Kept       *ebpf.MapSpec `ebpf:"kept"`
 	Listeners  *ebpf.MapSpec `ebpf:"listeners"`
 	Messages   *ebpf.MapSpec `ebpf:"messages"`
+	Parts      *ebpf.MapSpec `ebpf:"parts"`
 	Stopping   *ebpf.MapSpec `ebpf:"stopping"`
 	Tallies    *ebpf.MapSpec `ebpf:"tallies"`
 	Tenants    *ebpf.MapSpec `ebpf:"tenants"`
@@ -148,6 +151,7 @@ type RawMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type RawVariableSpecs struct {
+	Batch          *ebpf.VariableSpec `ebpf:"batch"`
 	Blank          *ebpf.VariableSpec `ebpf:"blank"`
 	Capacity       *ebpf.VariableSpec `ebpf:"capacity"`
 	Copies         *ebpf.VariableSpec `ebpf:"copies"`
@@ -204,6 +208,7 @@ type RawMaps struct {
 	Kept       *ebpf.Map `ebpf:"kept"`
 	Listeners  *ebpf.Map `ebpf:"listeners"`
 	Messages   *ebpf.Map `ebpf:"messages"`
+	Parts      *ebpf.Map `ebpf:"parts"`
 	Stopping   *ebpf.Map `ebpf:"stopping"`
 	Tallies    *ebpf.Map `ebpf:"tallies"`
 	Tenants    *ebpf.Map `ebpf:"tenants"`
@@ -221,6 +226,7 @@ func (m *RawMaps) Close() error {
 		m.Kept,
 		m.Listeners,
 		m.Messages,
+		m.Parts,
 		m.Stopping,
 		m.Tallies,
 		m.Tenants,
@@ -231,6 +237,7 @@ func (m *RawMaps) Close() error {
 //
 // It can be passed to LoadRawObjects or ebpf.CollectionSpec.LoadAndAssign.
 type RawVariables struct {
+	Batch          *ebpf.Variable `ebpf:"batch"`
 	Blank          *ebpf.Variable `ebpf:"blank"`
 	Capacity       *ebpf.Variable `ebpf:"capacity"`
 	Copies         *ebpf.Variable `ebpf:"copies"`

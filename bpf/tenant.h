@@ -9,12 +9,13 @@
 
 const volatile __u32 capacity = 65536; /* of conns */
 const volatile __u64 tenant_seed = 0;  /* so that nobody chooses whom he shares a slot with */
+const volatile __s32 batch = 1;        /* entries that a processor counts before it tells */
 
 enum { TENANTS = 4096, TENANT_TRIES = 4 };
 
 struct tenant {
 	__u64 who;     /* netns << 32 | uid */
-	__u64 open;    /* entries in conns */
+	__s64 open;    /* entries in conns, without what processors have not told */
 	__u64 refused; /* new connections that got none */
 };
 
@@ -30,6 +31,23 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tenant);
 } tenants SEC(".maps");
+
+/*
+ * What each processor has added to a tenant's entries and not told yet: less than a batch.
+ * Without that, all processors would write into one line of memory with each connection.
+ * Mapped into user space, too.
+ */
+struct part {
+	__s32 open[TENANTS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* as many as processors: set by package tracer */
+	__type(key, __u32);
+	__type(value, struct part);
+} parts SEC(".maps");
 
 /*
  * Who made the outermost user namespace around one of root's. A global function: the
@@ -97,7 +115,7 @@ static __always_inline __u32 slot_of(__u64 who)
 			return 0;
 		if (t->who == who)
 			return slot;
-		if (!t->open && !unused)
+		if (t->open <= 0 && !unused)
 			unused = slot;
 	}
 	if (!unused)
@@ -110,28 +128,55 @@ static __always_inline __u32 slot_of(__u64 who)
 	return unused;
 }
 
+/* The count that this processor has not told of a slot. */
+static __always_inline __s32 *part_of(__u32 slot)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct part *here = bpf_map_lookup_elem(&parts, &cpu);
+
+	barrier_var(slot); /* else the verifier does not see its bound */
+	return here ? &here->open[slot % TENANTS] : NULL;
+}
+
+/* An interruption may tell the same once more: it is then taken off twice as well. */
+static __always_inline void count_entry(struct tenant *t, __s32 *part, __s32 more)
+{
+	__s32 n;
+
+	__sync_fetch_and_add(part, more);
+	n = *(volatile __s32 *)part;
+	if (n < batch && n > -batch)
+		return;
+	__sync_fetch_and_add(&t->open, (__s64)n);
+	__sync_fetch_and_add(part, -n);
+}
+
 /* Whether a connection may have an entry. If so it is counted: entry_gone() takes it back. */
 static __always_inline bool takes_entry(__u32 slot)
 {
+	__s32 *all_part = part_of(0), *t_part = part_of(slot);
 	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
+	__s64 open;
 
-	if (!all || !t)
+	if (!all || !t || !all_part || !t_part)
 		return true;
-	if (all->open >= capacity || t->open >= 2 * (capacity - all->open))
+	open = all->open + *all_part;
+	if (open >= capacity || t->open + *t_part >= 2 * (capacity - open))
 		return false;
-	__sync_fetch_and_add(&all->open, 1);
-	__sync_fetch_and_add(&t->open, 1);
+	count_entry(all, all_part, 1);
+	count_entry(t, t_part, 1);
 	return true;
 }
 
 static __always_inline void entry_gone(__u32 slot)
 {
+	__s32 *all_part = part_of(0), *t_part = part_of(slot);
 	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
 
-	if (!all || !t)
+	if (!all || !t || !all_part || !t_part)
 		return;
-	__sync_fetch_and_add(&all->open, -1);
-	__sync_fetch_and_add(&t->open, -1);
+	count_entry(all, all_part, -1);
+	count_entry(t, t_part, -1);
 }
 
 /* Its end is still reported, as less certain; other connections' ends keep their certainty. */

@@ -52,10 +52,10 @@ func (t *Tracer) Entries(uid uint32) (own, all uint64) {
 	t.tenants.read(slots)
 	for _, s := range slots[1:] {
 		if s.Who == uint64(uid) {
-			own += s.Open
+			own += uint64(s.Open)
 		}
 	}
-	return own, slots[0].Open
+	return own, uint64(slots[0].Open)
 }
 
 // InTable counts the entries one by one.

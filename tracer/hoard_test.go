@@ -179,7 +179,8 @@ func TestHoarderHarmsNobodyElse(t *testing.T) {
 		t.Errorf("told of the table as %+v, want that the user fills it", warned)
 	}
 	t.Logf("the user holds %d of %d entries: %+v", held, taken, told)
-	if share := uint64(entries * 2 / 3); held > share || held < share*9/10 {
+	// Each processor tells of its entries in batches.
+	if share, untold := uint64(entries*2/3), uint64(entries/16); held > share+untold || held < share*9/10-untold {
 		t.Errorf("one user holds %d entries, want about %d", held, share)
 	}
 	// A connection that was refused while it was new may find a place later on.

@@ -165,7 +165,10 @@ func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.Col
 		}
 	}
 	spec.Maps["messages"].MaxEntries = opts.RingSize
-	spec.Maps["conns"].MaxEntries = opts.MaxConnections
+	cpus := ebpf.MustPossibleCPU()
+	batch := batchFor(opts.MaxConnections, cpus)
+	spec.Maps["parts"].MaxEntries = uint32(cpus)
+	spec.Maps["conns"].MaxEntries = opts.MaxConnections + uint32(batch)*uint32(cpus) // as many may not be counted yet
 	if held := spec.Maps["held"]; held != nil {
 		held.MaxEntries = opts.MaxConnections
 	}
@@ -184,6 +187,7 @@ func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.Col
 		"copies":         copies,
 		"count_ordinary": opts.CountOrdinary,
 		"capacity":       opts.MaxConnections,
+		"batch":          batch,
 		"tenant_seed":    rand.Uint64(), // #nosec G404 -- seeded by the kernel, and nobody is shown what it gives
 		"typed_task":     mode != Raw && typedTask(),
 		"wake_at":        uint64(opts.RingSize / 2),

@@ -73,8 +73,9 @@ func (t *Tracer) SendOrdinary(send bool) error {
 
 const tallySize = int(unsafe.Sizeof(bpf.TraceTally{}))
 
-func bytesOf(t []bpf.TraceTally) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(t))), len(t)*tallySize) // #nosec G103 -- plain values without pointers, as in the kernel
+func bytesOf[T bpf.TraceTally | bpf.TraceTenant | bpf.TracePart | int32](s []T) []byte {
+	var one T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(one))) // #nosec G103 -- plain values without pointers, as in the kernel
 }
 
 func (t *tallies) read(into []bpf.TraceTally) bool {

@@ -4,6 +4,7 @@ package tracer
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unsafe"
+
+	"github.com/cilium/ebpf"
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
@@ -57,23 +60,63 @@ const (
 // tenants reads who fills the map of connections, and whose new connections found no
 // place in it. See bpf/tenant.h.
 type tenants struct {
-	memory io.ReaderAt
+	memory io.ReaderAt // a tenant for each slot
+	parts  io.ReaderAt // a part for each processor
+	part   []int32     // of one of them
+	cpus   int
 	max    uint32 // entries of the map
 	all    []bpf.TraceTenant
 	told   []bpf.TraceTenant // the state when last reported
 	at     ktime
-	part   uint64 // how full the table was when last reported
+	filled uint64 // how full the table was when last reported, in parts of fillParts
 }
 
-const tenantSize = int(unsafe.Sizeof(bpf.TraceTenant{}))
+// mostBatch entries are at most counted by a processor before it tells.
+const mostBatch = 64
 
-func newTenants(memory io.ReaderAt, slots int, most uint32) *tenants {
-	return &tenants{memory: memory, max: most, all: make([]bpf.TraceTenant, slots), told: make([]bpf.TraceTenant, slots)}
+// batchFor keeps what all processors have not told to a sixteenth of the table.
+func batchFor(connections uint32, cpus int) int32 {
+	return int32(min(max(int(connections)/(16*cpus), 1), mostBatch))
 }
 
+// mapTenants maps the tables that the programs fill.
+func mapTenants(objects *ebpf.Collection, most uint32) (*tenants, error) {
+	memory, err := objects.Maps["tenants"].Memory()
+	if err != nil {
+		return nil, fmt.Errorf("map tenants: %w", err)
+	}
+	parts, err := objects.Maps["parts"].Memory()
+	if err != nil {
+		return nil, fmt.Errorf("map tenants' parts: %w", err)
+	}
+	return newTenants(memory, parts, int(objects.Maps["tenants"].MaxEntries()), int(objects.Maps["parts"].MaxEntries()), most), nil
+}
+
+func newTenants(memory, parts io.ReaderAt, slots, cpus int, most uint32) *tenants {
+	return &tenants{
+		memory: memory, parts: parts, part: make([]int32, slots), cpus: cpus, max: most,
+		all: make([]bpf.TraceTenant, slots), told: make([]bpf.TraceTenant, slots),
+	}
+}
+
+// read reads the first slots, with what each processor has not told of them.
 func (t *tenants) read(into []bpf.TraceTenant) bool {
-	_, err := t.memory.ReadAt(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(into))), len(into)*tenantSize), 0)
-	return err == nil
+	if _, err := t.memory.ReadAt(bytesOf(into), 0); err != nil {
+		return false
+	}
+	part := t.part[:len(into)]
+	for cpu := range t.cpus {
+		if _, err := t.parts.ReadAt(bytesOf(part), int64(cpu)*int64(unsafe.Sizeof(bpf.TracePart{}))); err != nil {
+			return false
+		}
+		for slot, n := range part {
+			into[slot].Open += int64(n)
+		}
+	}
+	for slot := range into {
+		into[slot].Open = max(into[slot].Open, 0) // counts that moved meanwhile
+	}
+	return true
 }
 
 // The table is reported when it is half full: no connection is refused before that. Then
@@ -85,20 +128,20 @@ const (
 
 // fill emits how full the table is when that is news.
 func (t *tenants) fill(at model.Time, out emit) bool {
-	held, most := t.all[0].Open, uint64(t.max)
+	held, most := uint64(t.all[0].Open), uint64(t.max)
 	part := held * fillParts / max(most, 1)
 	switch {
-	case held < most/3 && t.part > 0:
-		t.part = 0
-	case part >= fillFirst && part > t.part && t.read(t.all):
-		t.part = part
+	case held < most/3 && t.filled > 0:
+		t.filled = 0
+	case part >= fillFirst && part > t.filled && t.read(t.all):
+		t.filled = part
 	default:
 		return true
 	}
 	table := model.Table{Time: at, Held: held, Max: most}
-	if t.part > 0 {
+	if t.filled > 0 {
 		who := slices.MaxFunc(t.all[1:], func(a, b bpf.TraceTenant) int { return cmp.Compare(a.Open, b.Open) })
-		table.Most, table.NetNS, table.UID = who.Open, uint32(who.Who>>32), model.Some(uint32(who.Who))
+		table.Most, table.NetNS, table.UID = uint64(who.Open), uint32(who.Who>>32), model.Some(uint32(who.Who))
 	}
 	return out(&model.Event{Record: model.Record{Kind: model.KindTable, Table: table}})
 }
@@ -134,7 +177,7 @@ func (t *tenants) refused() []model.Loss {
 		}
 		if n > 0 {
 			losses = append(losses, model.Loss{
-				Count: n, Where: tableLoss, Held: now.Open, Max: uint64(t.max),
+				Count: n, Where: tableLoss, Held: uint64(now.Open), Max: uint64(t.max),
 				NetNS: uint32(now.Who >> 32), UID: model.Some(uint32(now.Who)),
 			})
 		}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
@@ -16,14 +15,15 @@ import (
 // tenantPlay is a table of tenants that no program fills.
 type tenantPlay struct {
 	slots []bpf.TraceTenant
+	parts []bpf.TracePart
 	*tenants
 	losses []model.Loss
 	tables []model.Table
 }
 
 func newTenantPlay(slots int) *tenantPlay {
-	p := &tenantPlay{slots: make([]bpf.TraceTenant, slots)}
-	p.tenants = newTenants(bytes.NewReader(unsafe.Slice((*byte)(unsafe.Pointer(&p.slots[0])), slots*tenantSize)), slots, 1000)
+	p := &tenantPlay{slots: make([]bpf.TraceTenant, slots), parts: make([]bpf.TracePart, 2)}
+	p.tenants = newTenants(bytes.NewReader(bytesOf(p.slots)), bytes.NewReader(bytesOf(p.parts)), slots, len(p.parts), 1000)
 	return p
 }
 
@@ -123,12 +123,13 @@ func TestTableFills(t *testing.T) {
 	now := ktime(time.Minute)
 	p.slots[2].Who, p.slots[5].Who = 7<<32|1000, 2000
 	for _, step := range []struct {
-		all, most uint64
+		all, most int64
 		want      int // lines so far
 	}{
 		{499, 400, 0}, {500, 401, 1}, {624, 401, 1}, {630, 402, 2}, {500, 300, 2}, {400, 300, 2}, {332, 300, 3}, {333, 300, 3}, {510, 300, 4},
 	} {
-		p.slots[0].Open, p.slots[2].Open, p.slots[5].Open = step.all, step.most, step.all-step.most
+		p.slots[0].Open, p.slots[2].Open, p.slots[5].Open = step.all+40, step.most-20, step.all-step.most
+		p.parts[0].Open[0], p.parts[1].Open[0], p.parts[1].Open[2] = -50, 10, 20 // not told by the processors
 		now = now.add(time.Second)
 		p.told(now, false)
 		if len(p.tables) != step.want {

@@ -131,11 +131,9 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if t.losses, err = newLossCounters(t.loaded.objects); err != nil {
 		return nil, err
 	}
-	memory, err := t.loaded.objects.Maps["tenants"].Memory()
-	if err != nil {
-		return nil, fmt.Errorf("map tenants: %w", err)
+	if t.tenants, err = mapTenants(t.loaded.objects, opts.MaxConnections); err != nil {
+		return nil, err
 	}
-	t.tenants = newTenants(memory, int(t.loaded.objects.Maps["tenants"].MaxEntries()), opts.MaxConnections)
 	if err := follow(opts.PID, t.loaded.objects); err != nil {
 		return nil, err
 	}
