@@ -336,6 +336,7 @@ const (
 	TraceVarHertzBoottime        = "hertz_boottime"
 	TraceVarHertzMonotonic       = "hertz_monotonic"
 	TraceVarHertzPort            = "hertz_port"
+	TraceVarHostNetns            = "host_netns"
 	TraceVarLive                 = "live"
 	TraceVarLone                 = "lone"
 	TraceVarLosses               = "losses"
@@ -466,6 +467,7 @@ type TraceVariableSpecs struct {
 	HertzBoottime  *ebpf.VariableSpec `ebpf:"hertz_boottime"`
 	HertzMonotonic *ebpf.VariableSpec `ebpf:"hertz_monotonic"`
 	HertzPort      *ebpf.VariableSpec `ebpf:"hertz_port"`
+	HostNetns      *ebpf.VariableSpec `ebpf:"host_netns"`
 	Live           *ebpf.VariableSpec `ebpf:"live"`
 	Lone           *ebpf.VariableSpec `ebpf:"lone"`
 	Losses         *ebpf.VariableSpec `ebpf:"losses"`
@@ -549,6 +551,7 @@ type TraceVariables struct {
 	HertzBoottime  *ebpf.Variable `ebpf:"hertz_boottime"`
 	HertzMonotonic *ebpf.Variable `ebpf:"hertz_monotonic"`
 	HertzPort      *ebpf.Variable `ebpf:"hertz_port"`
+	HostNetns      *ebpf.Variable `ebpf:"host_netns"`
 	Live           *ebpf.Variable `ebpf:"live"`
 	Lone           *ebpf.Variable `ebpf:"lone"`
 	Losses         *ebpf.Variable `ebpf:"losses"`

@@ -58,6 +58,7 @@ const (
 	RawVarHertzBoottime  = "hertz_boottime"
 	RawVarHertzMonotonic = "hertz_monotonic"
 	RawVarHertzPort      = "hertz_port"
+	RawVarHostNetns      = "host_netns"
 	RawVarLive           = "live"
 	RawVarLone           = "lone"
 	RawVarLosses         = "losses"
@@ -166,6 +167,7 @@ type RawVariableSpecs struct {
 	HertzBoottime  *ebpf.VariableSpec `ebpf:"hertz_boottime"`
 	HertzMonotonic *ebpf.VariableSpec `ebpf:"hertz_monotonic"`
 	HertzPort      *ebpf.VariableSpec `ebpf:"hertz_port"`
+	HostNetns      *ebpf.VariableSpec `ebpf:"host_netns"`
 	Live           *ebpf.VariableSpec `ebpf:"live"`
 	Lone           *ebpf.VariableSpec `ebpf:"lone"`
 	Losses         *ebpf.VariableSpec `ebpf:"losses"`
@@ -252,6 +254,7 @@ type RawVariables struct {
 	HertzBoottime  *ebpf.Variable `ebpf:"hertz_boottime"`
 	HertzMonotonic *ebpf.Variable `ebpf:"hertz_monotonic"`
 	HertzPort      *ebpf.Variable `ebpf:"hertz_port"`
+	HostNetns      *ebpf.Variable `ebpf:"host_netns"`
 	Live           *ebpf.Variable `ebpf:"live"`
 	Lone           *ebpf.Variable `ebpf:"lone"`
 	Losses         *ebpf.Variable `ebpf:"losses"`

@@ -28,7 +28,7 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 	if (!may_be_wanted(TYPED, sk))
 		return;
 	/* Nobody else knows the socket yet: its entry may be filled in in place. */
-	conn = insert(TYPED, sk, &blank[0], true);
+	conn = insert(TYPED, sk, &blank[0], true, new == TCP_SYN_RECV);
 	if (!conn)
 		return;
 	conn->started = bpf_ktime_get_ns();

@@ -3,7 +3,8 @@
  * Who fills the map of connections. One tenant must not take the others' places: it
  * gets a new one only while it has less than twice of what is free (the dynamic
  * threshold of switches that share memory, Choudhury and Hahne 1998). One that
- * wants all gets two thirds; a tenant with few always finds room.
+ * wants all gets two thirds; a tenant with few always finds room. Nobody may be as many
+ * tenants as he wants: see tenant_of.
  */
 #pragma once
 
@@ -11,10 +12,18 @@ const volatile __u32 capacity = 65536; /* of conns */
 const volatile __u64 tenant_seed = 0;  /* so that nobody chooses whom he shares a slot with */
 const volatile __s32 batch = 1;        /* entries that a processor counts before it tells */
 
+/* The namespace of the host's own processes; 0: not known, then all are taken for it. */
+const volatile __u32 host_netns = 0;
+
 enum { TENANTS = 4096, TENANT_TRIES = 4 };
 
+enum {
+	WHOLE_NETNS = 0xffffffff, /* all users of the namespace */
+	ROOTS_PORT = 0x80000000,  /* | port: what others open to a listener of root's */
+};
+
 struct tenant {
-	__u64 who;     /* netns << 32 | uid */
+	__u64 who;     /* netns << 32 | uid, WHOLE_NETNS or ROOTS_PORT */
 	__s64 open;    /* entries in conns, without what processors have not told */
 	__u64 refused; /* new connections that got none */
 };
@@ -50,33 +59,20 @@ struct {
 } parts SEC(".maps");
 
 /*
- * Who made the outermost user namespace around one of root's. A global function: the
- * verifier goes through its loop once, and not for each state there is.
+ * Who made the outermost user namespace around a socket that was not made by root, or 0.
+ * A global function: the verifier goes through its loop once, and not for each state
+ * there is.
  */
 __noinline __u32 outermost_maker(__u64 address)
 {
 	struct user_namespace *ns = (void *)address;
-	int level = READ(ns, level);
+	__u32 maker = 0;
 
-	for (int i = 0; i < 32 && level > 1; i++) { /* create_user_ns() */
+	for (int i = 0; i < 33 && ns; i++) { /* create_user_ns(): the first has no parent */
+		maker = READ(ns, owner.val) ?: maker;
 		ns = READ(ns, parent);
-		level = READ(ns, level);
 	}
-	return READ(ns, owner.val);
-}
-
-/*
- * Who made the outermost of a namespace's user namespaces: any user may make network
- * namespaces inside his own, as many as he wants. 0: root did, or there is none.
- */
-static __always_inline __u32 maker_of(bool typed, struct net *net)
-{
-	struct user_namespace *ns = POINTER(typed, net, user_ns);
-
-	if (!GET(typed, ns, level))
-		return 0;
-	ns = BPF_CORE_READ(net, user_ns); /* an address, without its type */
-	return outermost_maker((__u64)ns);
+	return maker;
 }
 
 /* Root lends users uids by the 65,536 (subuid(5)): each such range is one user's. */
@@ -85,15 +81,29 @@ static __always_inline __u32 lender(__u32 uid)
 	return uid < 0x10000 ? uid : uid & 0xffff0000;
 }
 
-static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns)
+/*
+ * Among the host's own processes each user is a tenant. A container is one as a whole: its
+ * root may take any uid. In a user namespace anybody makes network namespaces, as many as
+ * he wants: there who made it is the tenant or, if that was root, whose uids it has.
+ * What others open to a listener of root's on this host counts for its port and not for root.
+ */
+static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns, bool passive)
 {
 	struct net *net = POINTER(typed, sk, __sk_common.skc_net.net);
-	__u32 maker = maker_of(typed, net);
+	struct user_namespace *ns = POINTER(typed, net, user_ns);
+	__u32 uid = lender(GET(typed, sk, sk_uid.val)), maker;
 
 	*netns = GET(typed, net, ns.inum);
-	if (maker)
-		return lender(maker);
-	return (__u64)*netns << 32 | lender(GET(typed, sk, sk_uid.val));
+	if (GET(typed, ns, level)) {
+		ns = BPF_CORE_READ(net, user_ns); /* an address, without its type */
+		maker = outermost_maker((__u64)ns);
+		return maker ? lender(maker) : uid < 0x10000 ? 0 : uid;
+	}
+	if (host_netns && *netns != host_netns)
+		uid = WHOLE_NETNS;
+	else if (!uid && passive)
+		uid = ROOTS_PORT | GET(typed, sk, __sk_common.skc_num);
+	return (__u64)*netns << 32 | uid;
 }
 
 static __always_inline struct tenant *tenant_at(__u32 slot)
@@ -101,8 +111,11 @@ static __always_inline struct tenant *tenant_at(__u32 slot)
 	return bpf_map_lookup_elem(&tenants, &slot);
 }
 
-/* The slot of a tenant, or 0 if the map could not be read. */
-static __always_inline __u32 slot_of(__u64 who)
+/*
+ * The slot of a tenant, or 0 if the map could not be read. This and the next ones are
+ * global functions for the verifier's sake.
+ */
+__noinline __u32 slot_of(__u64 who)
 {
 	__u64 hash = (who ^ tenant_seed) * 0x9e3779b97f4a7c15ULL;
 	__u32 slot = 0, unused = 0;
@@ -152,7 +165,7 @@ static __always_inline void count_entry(struct tenant *t, __s32 *part, __s32 mor
 }
 
 /* Whether a connection may have an entry. If so it is counted: entry_gone() takes it back. */
-static __always_inline bool takes_entry(__u32 slot)
+__noinline bool takes_entry(__u32 slot)
 {
 	__s32 *all_part = part_of(0), *t_part = part_of(slot);
 	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
@@ -168,15 +181,16 @@ static __always_inline bool takes_entry(__u32 slot)
 	return true;
 }
 
-static __always_inline void entry_gone(__u32 slot)
+__noinline int entry_gone(__u32 slot)
 {
 	__s32 *all_part = part_of(0), *t_part = part_of(slot);
 	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
 
 	if (!all || !t || !all_part || !t_part)
-		return;
+		return 0;
 	count_entry(all, all_part, -1);
 	count_entry(t, t_part, -1);
+	return 0;
 }
 
 /* Its end is still reported, as less certain; other connections' ends keep their certainty. */

@@ -115,7 +115,7 @@ int task_file(struct bpf_iter__task_file *ctx)
 	fresh.source = SOURCE_ITERATOR;
 	read_tuple(false, &fresh, tp);
 	fresh.sock = key = (__u64)sk;
-	fresh.tenant = slot_of(tenant_of(false, sk, &netns));
+	fresh.tenant = slot_of(tenant_of(false, sk, &netns, false));
 	if (found(sk, &fresh))
 		return 0;
 	if (!takes_entry(fresh.tenant)) {

@@ -75,8 +75,9 @@ type Loss struct {
 	// Of connection-table: the network namespace of the connections; absent for all
 	// that a user has made, or of several tenants.
 	NetNS uint32 `json:"netns,omitzero"`
-	// Of connection-table: user ID of the sockets, or of who made their namespaces. Of
-	// those from 65536 on the first of its 65,536.
+	// Of connection-table: user ID of the sockets, or of who made their namespaces; absent
+	// for a container, which counts as a whole. Of those from 65536 on the first of its
+	// 65,536.
 	UID Opt[uint32] `json:"uid,omitzero"`
 }
 

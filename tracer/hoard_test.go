@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -24,9 +25,14 @@ import (
 const hoarder = 12345 // a user ID without privileges
 
 // hoardIn starts a process in each of some network namespaces of its own, as every
-// user may, which opens connections and keeps them.
+// user may, which opens connections and keeps them. Its arguments are how many, how many
+// connections each, and the user as its namespace knows him.
 func hoardIn() error {
 	spaces, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		return err
+	}
+	user, err := strconv.Atoi(os.Args[3])
 	if err != nil {
 		return err
 	}
@@ -34,7 +40,7 @@ func hoardIn() error {
 	for i := range in {
 		in[i] = command("hoard", os.Args[2])
 		in[i].SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET
-		in[i].SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: hoarder, Size: 1}}
+		in[i].SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: user, Size: 1}}
 		out, err := in[i].StdoutPipe()
 		if err != nil {
 			return err
@@ -54,7 +60,8 @@ func hoardIn() error {
 	return nil
 }
 
-// hoard opens as many connections as its argument says.
+// hoard opens as many connections as its argument says; with a second one as so many
+// users in turn, which only root can.
 func hoard() error {
 	count, err := strconv.Atoi(os.Args[1])
 	if err != nil {
@@ -67,7 +74,17 @@ func hoard() error {
 	if err != nil {
 		return err
 	}
+	runtime.LockOSThread() // setfsuid(2) is of a thread
 	for i := range count {
+		if len(os.Args) > 2 {
+			users, err := strconv.Atoi(os.Args[2])
+			if err != nil {
+				return err
+			}
+			if err := unix.Setfsuid(1000 + i%users); err != nil {
+				return err
+			}
+		}
 		if _, err := dialTCP([4]byte{127, 1, byte(i >> 8), byte(i)}, port); err != nil {
 			return fmt.Errorf("connect: %w", err)
 		}
@@ -83,8 +100,14 @@ func hoard() error {
 // hoarding lets an unprivileged user fill the table, from several namespaces.
 func hoarding(t *testing.T, spaces, each int) {
 	t.Helper()
-	cmd := command("hoard-in", strconv.Itoa(spaces), strconv.Itoa(each))
+	cmd := command("hoard-in", strconv.Itoa(spaces), strconv.Itoa(each), strconv.Itoa(hoarder))
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: hoarder, Gid: hoarder}
+	keep(t, cmd)
+}
+
+// keep starts a process that opens connections, and returns when all are open.
+func keep(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -188,6 +189,7 @@ func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.Col
 		"count_ordinary": opts.CountOrdinary,
 		"capacity":       opts.MaxConnections,
 		"batch":          batch,
+		"host_netns":     cmp.Or(namespaceOf("/proc/1"), namespaceOf(self)),
 		"tenant_seed":    rand.Uint64(), // #nosec G404 -- seeded by the kernel, and nobody is shown what it gives
 		"typed_task":     mode != Raw && typedTask(),
 		"wake_at":        uint64(opts.RingSize / 2),

@@ -141,7 +141,8 @@ func (t *tenants) fill(at model.Time, out emit) bool {
 	table := model.Table{Time: at, Held: held, Max: most}
 	if t.filled > 0 {
 		who := slices.MaxFunc(t.all[1:], func(a, b bpf.TraceTenant) int { return cmp.Compare(a.Open, b.Open) })
-		table.Most, table.NetNS, table.UID = uint64(who.Open), uint32(who.Who>>32), model.Some(uint32(who.Who))
+		table.Most = uint64(who.Open)
+		table.NetNS, table.UID = tenantOf(who.Who)
 	}
 	return out(&model.Event{Record: model.Record{Kind: model.KindTable, Table: table}})
 }
@@ -166,9 +167,25 @@ func (t *tenants) report(now ktime, at model.Time, final bool, out emit) {
 	}
 }
 
+// tenantOf returns the namespace and the user of a tenant, as far as it has one: see
+// bpf/tenant.h.
+func tenantOf(who uint64) (netns uint32, uid model.Opt[uint32]) {
+	const wholeNamespace, rootsPort = 0xffffffff, 0x8000
+	netns = uint32(who >> 32)
+	switch user := uint32(who); {
+	case user == wholeNamespace:
+		return netns, uid
+	case user>>16 == rootsPort && user&0xffff != 0:
+		return netns, model.Some[uint32](0)
+	default:
+		return netns, model.Some(user)
+	}
+}
+
 // refused returns a loss for each tenant that was refused most, and one for the rest.
 func (t *tenants) refused() []model.Loss {
 	var losses []model.Loss
+	var named uint64
 	for slot := 1; slot < len(t.all); slot++ {
 		now, before := &t.all[slot], &t.told[slot]
 		n := now.Refused
@@ -176,11 +193,15 @@ func (t *tenants) refused() []model.Loss {
 			n -= before.Refused
 		}
 		if n > 0 {
-			losses = append(losses, model.Loss{
-				Count: n, Where: tableLoss, Held: uint64(now.Open), Max: uint64(t.max),
-				NetNS: uint32(now.Who >> 32), UID: model.Some(uint32(now.Who)),
-			})
+			l := model.Loss{Count: n, Where: tableLoss, Held: uint64(now.Open), Max: uint64(t.max)}
+			l.NetNS, l.UID = tenantOf(now.Who)
+			losses = append(losses, l)
+			named += n
 		}
+	}
+	// Others have the slots of some, who have closed all.
+	if all := t.all[0].Refused - t.told[0].Refused; all > named {
+		losses = append(losses, model.Loss{Count: all - named, Where: tableLoss, Max: uint64(t.max)})
 	}
 	slices.SortStableFunc(losses, func(a, b model.Loss) int { return cmp.Compare(b.Count, a.Count) })
 	if len(losses) <= refusedMax {

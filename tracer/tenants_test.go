@@ -101,6 +101,26 @@ func TestManyAreRefused(t *testing.T) {
 	}
 }
 
+// TestRefusedOfAnother: refusals of a tenant whose slot another one has taken are still
+// losses, without a name.
+func TestRefusedOfAnother(t *testing.T) {
+	p := newTenantPlay(8)
+	p.refuse(3, 7<<32|1000, 5)
+	p.told(ktime(time.Minute), true)
+	p.refuse(3, 7<<32|1000, 100)
+	p.slots[3].Refused = 0
+	p.refuse(3, 8<<32|uint64(^uint32(0)), 1) // a whole namespace
+	got := p.told(ktime(2*time.Minute), true)
+	if len(got) != 2 || got[0].Count != 100 || got[0].UID.Known() || got[0].NetNS != 0 ||
+		got[1].Count != 1 || got[1].UID.Known() || got[1].NetNS != 8 {
+		t.Errorf("got %+v, want the 100 without a name and the 1 of namespace 8", got)
+	}
+	p.refuse(4, 9<<32|0x80000050, 1) // through a listener of root's at port 80
+	if got := p.told(ktime(3*time.Minute), true); len(got) != 1 || !got[0].UID.Is(0) || got[0].NetNS != 9 {
+		t.Errorf("got %+v, want root's in namespace 9", got)
+	}
+}
+
 // TestConnectionsFor: an entry for each 128 KiB, within bounds.
 func TestConnectionsFor(t *testing.T) {
 	for meminfo, want := range map[string]uint32{

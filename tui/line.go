@@ -220,31 +220,31 @@ func setClockWord(c *model.Clock) string {
 // TableWord says how full the table of connections is, and who fills it.
 func TableWord(t *model.Table) string {
 	text := fmt.Sprintf("the table of connections is %d %% full (%s of %s)", t.Held*100/max(t.Max, 1), human.Count(t.Held), human.Count(t.Max))
-	if uid, known := t.UID.Get(); known {
-		text += fmt.Sprintf(", %s of uid %d", human.Count(t.Most), uid)
-		if t.NetNS != 0 {
-			text += fmt.Sprintf(" in netns %d", t.NetNS)
-		} else {
-			text += " in namespaces of its own"
-		}
-		text += "; a larger --max-connections follows more"
+	if t.UID.Known() || t.NetNS != 0 {
+		text += fmt.Sprintf(", %s of %s; a larger --max-connections follows more", human.Count(t.Most), tenantWord(t.UID, t.NetNS))
 	}
 	return text
+}
+
+// tenantWord names who shares the table of connections with others.
+func tenantWord(user model.Opt[uint32], netns uint32) string {
+	uid, known := user.Get()
+	switch {
+	case known && netns != 0:
+		return fmt.Sprintf("uid %d in netns %d", uid, netns)
+	case known:
+		return fmt.Sprintf("uid %d in namespaces of its own", uid)
+	case netns != 0:
+		return fmt.Sprintf("the container with netns %d", netns)
+	default:
+		return "several users"
+	}
 }
 
 // unfollowedWord says whose connections found no place in the table.
 func unfollowedWord(l *model.Loss) string {
 	text := human.Many(l.Count, "new connection")
-	if uid, known := l.UID.Get(); known {
-		text += fmt.Sprintf(" of uid %d", uid)
-		if l.NetNS != 0 {
-			text += fmt.Sprintf(" in netns %d", l.NetNS)
-		} else {
-			text += " in namespaces of its own"
-		}
-	} else {
-		text += " of several users"
-	}
+	text += " of " + tenantWord(l.UID, l.NetNS)
 	return fmt.Sprintf("NOT FOLLOWED: %s, which have %s of %s entries: their ends have no process (--max-connections)",
 		text, human.Count(l.Held), human.Count(l.Max))
 }

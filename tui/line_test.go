@@ -159,11 +159,11 @@ func TestLine(t *testing.T) {
 		{
 			"a table that a container fills", func(r *model.Record) {
 				*r = model.Record{Kind: model.KindLoss, Loss: model.Loss{
-					Time: at, Count: 2, Where: "connection-table", Held: 43690, Max: 65536, UID: model.Some[uint32](0), NetNS: 4026532000,
+					Time: at, Count: 2, Where: "connection-table", Held: 43690, Max: 65536, NetNS: 4026532000,
 				}}
 			},
 			LineOptions{},
-			"17:23:00.123456 ! NOT FOLLOWED: 2 new connections of uid 0 in netns 4026532000, which have 43,690 of 65,536 entries: " +
+			"17:23:00.123456 ! NOT FOLLOWED: 2 new connections of the container with netns 4026532000, which have 43,690 of 65,536 entries: " +
 				"their ends have no process (--max-connections)",
 		},
 		{
