@@ -193,9 +193,11 @@ type TraceListener struct {
 }
 
 type TraceListenerKey struct {
-	_     structs.HostLayout
-	Netns uint32
-	Port  uint32
+	_       structs.HostLayout
+	Netns   uint32
+	Port    uint16
+	Family  uint16
+	Address [16]uint8
 }
 
 type TraceLone struct {

@@ -2,14 +2,26 @@
 /* Listeners: who owns what they accept, and who ends what nobody accepted. */
 #pragma once
 
+/* Of a listener or, in inet_csk_clone_lock, of its child: that is a copy, the addresses too. */
+static __always_inline void read_listener(bool typed, struct listener_key *key, struct tcp_sock *tp,
+					  __u32 netns)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u8 peer[16] = {};
+
+	key->netns = netns;
+	key->port = bpf_ntohs(GET(typed, tp, inet_conn.icsk_inet.inet_sport));
+	key->family = GET(typed, sk, __sk_common.skc_family);
+	read_addresses(typed, sk, key->address, peer, key->family);
+}
+
 static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 {
 	struct listener_key key = {};
 	struct listener value = {};
 	struct listener *known;
 
-	key.netns = netns_of(sk);
-	key.port = bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport));
+	read_listener(TYPED, &key, tp, netns_of(sk));
 	if (filter_netns && key.netns != filter_netns && !hertz_port)
 		return;
 	if (hertz_port && key.port == hertz_port && SOCK_FLAG(TYPED, sk, SOCK_LINGER)) {
@@ -22,9 +34,9 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 	}
 	read_current(&value.owner);
 	known = bpf_map_lookup_elem(&listeners, &key);
-	if (known && known->owner.tgid != value.owner.tgid &&
-	    GET_BITS(TYPED, &sk->__sk_common, skc_reuseport))
-		value.ambiguous = 1;
+	if (known)
+		value.ambiguous = known->ambiguous || (known->owner.tgid != value.owner.tgid &&
+						       GET_BITS(TYPED, &sk->__sk_common, skc_reuseport));
 	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
 }
 
@@ -34,8 +46,7 @@ static __always_inline void accepted_later(struct end *fresh, struct tcp_sock *t
 	struct listener_key key = {};
 	struct listener *listener;
 
-	key.netns = fresh->netns;
-	key.port = bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport));
+	read_listener(TYPED, &key, tp, fresh->netns);
 	listener = bpf_map_lookup_elem(&listeners, &key);
 	if (listener && !listener->ambiguous) {
 		fresh->owner = listener->owner;
@@ -102,12 +113,18 @@ int BPF_PROG(inherit, struct task_struct *parent, struct task_struct *child)
  * thread (inet_csk_listen_stop). Which call disconnects a listener with an open
  * descriptor is not known: shutdown() or connect(AF_UNSPEC).
  */
-static __always_inline void stops_listening(struct sock *sk)
+static __always_inline void stops_listening(struct sock *sk, struct tcp_sock *tp)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	__u32 call = holder_of(sk) == HOLDER_OPEN ? CALL_NONE : CALL_CLOSE;
+	struct listener_key key = {};
+	struct listener *known;
 
 	bpf_map_update_elem(&stopping, &thread, &call, BPF_ANY);
+	read_listener(TYPED, &key, tp, netns_of(sk));
+	known = bpf_map_lookup_elem(&listeners, &key);
+	if (known && !known->ambiguous && known->owner.tgid == thread >> 32)
+		bpf_map_delete_elem(&listeners, &key);
 }
 
 static __always_inline void stopped_listener(struct end *conn)

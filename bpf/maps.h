@@ -79,7 +79,9 @@ const struct end blank[16] = {
 
 struct listener_key {
 	__u32 netns;
-	__u32 port;
+	__u16 port;
+	__u16 family;
+	__u8 address[16]; /* all zero: any */
 };
 
 struct listener {

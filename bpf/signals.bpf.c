@@ -17,7 +17,7 @@
 struct told {
 	__u64 time; /* CLOCK_MONOTONIC, ns */
 	__u32 number;
-	__u32 sender; /* tgid */
+	__u32 sender; /* tgid; 0: the kernel */
 	__u8 sender_comm[16]; /* of its thread */
 };
 
@@ -48,11 +48,33 @@ struct {
 
 char __license[] SEC("license") = "Dual BSD/GPL";
 
+struct kernel_siginfo {
+	int si_code;
+} __attribute__((preserve_access_index));
+
+/*
+ * Whether the kernel itself sends: the OOM killer and the terminal by SEND_SIG_PRIV, timers
+ * and files with a siginfo (include/uapi/asm-generic/siginfo.h). `current` is then whoever
+ * was interrupted, or asked for memory. kill() has SI_USER, which is 0, sigqueue() and
+ * tgkill() have SI_QUEUE and SI_TKILL.
+ */
+static __always_inline bool from_kernel(void *info)
+{
+	enum { SI_USER = 0, SI_QUEUE = -1, SI_TKILL = -6 };
+	void *const private = (void *)1; /* SEND_SIG_PRIV; NOINFO is 0: like kill() */
+	int code;
+
+	if (info <= private)
+		return info == private;
+	code = BPF_CORE_READ((struct kernel_siginfo *)info, si_code);
+	return code != SI_USER && code != SI_QUEUE && code != SI_TKILL;
+}
+
 /* __send_signal_locked(), in the context of the sender. result 0 is TRACE_SIGNAL_DELIVERED. */
 TRACEPOINT("signal_generate")
 int BPF_PROG(signal_sent, int number, void *info, struct task_struct *task, int group, int result)
 {
-	__u32 sender = bpf_get_current_pid_tgid() >> 32, tgid = LOAD(task, tgid), key = tgid % SIGNALLED;
+	__u32 sender = from_kernel(info) ? 0 : bpf_get_current_pid_tgid() >> 32, tgid = LOAD(task, tgid), key = tgid % SIGNALLED;
 	struct signalled *s;
 
 	if (number <= 0 || number > 15 || !(ENDING >> number & 1) || result || tgid == sender)
@@ -68,7 +90,10 @@ int BPF_PROG(signal_sent, int number, void *info, struct task_struct *task, int 
 	s->last.time = bpf_ktime_get_ns();
 	s->last.number = number;
 	s->last.sender = sender;
-	bpf_get_current_comm(s->last.sender_comm, sizeof(s->last.sender_comm));
+	if (sender)
+		bpf_get_current_comm(s->last.sender_comm, sizeof(s->last.sender_comm));
+	else
+		__builtin_memset(s->last.sender_comm, 0, sizeof(s->last.sender_comm));
 	s->tgid = tgid;
 	return 0;
 }

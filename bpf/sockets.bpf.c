@@ -13,8 +13,6 @@
 
 #include "sockets.h"
 
-enum { IPPROTO_MPTCP = 262 }; /* include/uapi/linux/in.h */
-
 char __license[] SEC("license") = "Dual BSD/GPL";
 
 /*

@@ -205,7 +205,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	struct tcp_sock *tp;
 	struct end *conn;
 
-	/* MPTCP's own socket (262) is not a tcp_sock. */
+	/* MPTCP's own socket is not a tcp_sock. */
 	if (LOAD(sk, sk_protocol) != IPPROTO_TCP || !live)
 		return 0;
 	if (copy_did(sk, old << 8 | new))
@@ -216,7 +216,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	if (new == TCP_LISTEN)
 		listening(sk, tp);
 	if (old == TCP_LISTEN && new == TCP_CLOSE)
-		stops_listening(sk);
+		stops_listening(sk, tp);
 	if (new == TCP_LISTEN || (new == TCP_CLOSE && (old == TCP_LISTEN || old == TCP_CLOSE)))
 		return 0;
 	if (never_sent(sk, tp, old, new)) {

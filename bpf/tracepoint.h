@@ -69,6 +69,42 @@ static __always_inline bool found(struct sock *sk, const struct end *fresh)
 	return conn;
 }
 
+static __always_inline void found_listener(struct sock *sk, struct task_struct *task)
+{
+	struct listener_key key = {};
+	struct listener value = {};
+
+	read_listener(false, &key, (struct tcp_sock *)sk, netns_of(sk));
+	read_owner(&value.owner, task);
+	bpf_map_update_elem(&listeners, &key, &value, BPF_NOEXIST);
+}
+
+static __always_inline void found_open(struct sock *sk, struct task_struct *task, __u8 state)
+{
+	struct end fresh;
+	__u32 netns;
+	__u64 key;
+
+	clear(&fresh, sizeof(fresh));
+	read_owner(&fresh.owner, task);
+	fresh.flags = FLAG_PREEXISTING | FLAG_TUPLE;
+	fresh.path = state;
+	fresh.source = SOURCE_ITERATOR;
+	read_tuple(false, &fresh, (struct tcp_sock *)sk);
+	fresh.sock = key = (__u64)sk;
+	fresh.tenant = slot_of(tenant_of(false, sk, &netns, false));
+	if (found(sk, &fresh))
+		return;
+	if (!takes_entry(fresh.tenant)) {
+		entry_refused(fresh.tenant);
+		return;
+	}
+	if (bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST)) {
+		entry_gone(fresh.tenant);
+		found(sk, &fresh);
+	}
+}
+
 /*
  * Run once, after the attach: sockets older than that, with the process that holds
  * them. BPF_NOEXIST: what the other programs have learnt meanwhile wins.
@@ -79,11 +115,8 @@ int task_file(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct socket *socket;
-	struct tcp_sock *tp;
 	struct sock *sk;
-	struct end fresh;
-	__u32 netns;
-	__u64 key;
+	__u16 protocol;
 	__u8 state;
 
 	if (!task || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
@@ -92,40 +125,19 @@ int task_file(struct bpf_iter__task_file *ctx)
 	if (!socket || BPF_CORE_READ(socket, file) != file)
 		return 0;
 	sk = BPF_CORE_READ(socket, sk);
-	tp = (void *)sk;
-	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (!sk)
 		return 0;
+	protocol = BPF_CORE_READ(sk, sk_protocol);
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	/* A listener of MPTCP, as Go makes them, has its address too: mptcp_copy_inaddrs(). */
+	if (protocol != IPPROTO_TCP && !(protocol == IPPROTO_MPTCP && state == TCP_LISTEN))
+		return 0;
 	if (state == TCP_CLOSE || !may_be_wanted(false, sk))
 		return 0;
-	clear(&fresh, sizeof(fresh));
-	read_owner(&fresh.owner, task);
-	if (state == TCP_LISTEN) {
-		struct listener_key key = {};
-		struct listener value = {};
-
-		key.netns = netns_of(sk);
-		key.port = bpf_ntohs(BPF_CORE_READ(tp, inet_conn.icsk_inet.inet_sport));
-		value.owner = fresh.owner;
-		bpf_map_update_elem(&listeners, &key, &value, BPF_NOEXIST);
-		return 0;
-	}
-	fresh.flags = FLAG_PREEXISTING | FLAG_TUPLE;
-	fresh.path = state;
-	fresh.source = SOURCE_ITERATOR;
-	read_tuple(false, &fresh, tp);
-	fresh.sock = key = (__u64)sk;
-	fresh.tenant = slot_of(tenant_of(false, sk, &netns, false));
-	if (found(sk, &fresh))
-		return 0;
-	if (!takes_entry(fresh.tenant)) {
-		entry_refused(fresh.tenant);
-		return 0;
-	}
-	if (bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST)) {
-		entry_gone(fresh.tenant);
-		found(sk, &fresh);
-	}
+	if (state == TCP_LISTEN)
+		found_listener(sk, task);
+	else
+		found_open(sk, task, state);
 	return 0;
 }
 

@@ -39,7 +39,12 @@ func (f *Facts) CloseNote() string {
 	return ""
 }
 
-func (s *Signalled) sender() string { return fmt.Sprintf("%s[%d]", s.Name, s.PID) }
+func (s *Signalled) sender() string {
+	if s.PID == 0 {
+		return "the kernel" // a timer of the process, its terminal, the OOM killer
+	}
+	return fmt.Sprintf("%s[%d]", s.Name, s.PID)
+}
 
 // PeerNote names the process at the other end where that is on this host, and says what
 // it did if it reset the connection; of a reset that it did not send it says so. It is

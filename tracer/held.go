@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 
 	"github.com/cilium/ebpf"
@@ -95,13 +96,22 @@ func findHeld(objects *ebpf.Collection, cgroup string, ahead timeNamespace) erro
 	}
 	listeners := map[bpf.TraceListenerKey]bpf.TraceListener{}
 	for netns, pid := range namespaces {
-		process.Listening(pid, func(port uint16, inode uint64) {
+		process.Listening(pid, func(local netip.AddrPort, inode uint64) {
 			if owner, known := owners[inode]; known {
-				listeners[bpf.TraceListenerKey{Netns: netns, Port: uint32(port)}] = bpf.TraceListener{Owner: owner}
+				listeners[listenerKey(netns, local)] = bpf.TraceListener{Owner: owner}
 			}
 		})
 	}
 	return putAll(objects.Maps["listeners"], listeners, ebpf.UpdateNoExist)
+}
+
+func listenerKey(netns uint32, local netip.AddrPort) bpf.TraceListenerKey {
+	key := bpf.TraceListenerKey{Netns: netns, Port: local.Port(), Family: unix.AF_INET}
+	if local.Addr().Is6() {
+		key.Family = unix.AF_INET6
+	}
+	copy(key.Address[:], local.Addr().AsSlice())
+	return key
 }
 
 // putAll leaves out what the programs have put there meanwhile, and what finds no room.

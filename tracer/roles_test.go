@@ -28,6 +28,8 @@ var roles = map[string]func() error{
 	"flood-closed": floodClosed,
 	"hoard":        hoard,
 	"hoard-in":     hoardIn,
+	"listen":       listen,
+	"signalled":    signalled,
 	"soak-crowd":   soakCrowd,
 	"soak-stream":  soakStream,
 	"spin":         spin,

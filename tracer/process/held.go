@@ -4,6 +4,9 @@ package process
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,31 +103,43 @@ func NetNS(pid int) uint32 {
 	return uint32(inode)
 }
 
-// Listening calls do with the port and the inode of each TCP socket that listens in the
+// Listening calls do with the address and the inode of each TCP socket that listens in the
 // network namespace of a process.
-func Listening(pid int, do func(port uint16, inode uint64)) {
+func Listening(pid int, do func(local netip.AddrPort, inode uint64)) {
 	for _, file := range []string{"net/tcp", "net/tcp6"} {
 		text, _ := os.ReadFile(procPath(pid, file))
 		for line := range bytes.Lines(text) {
-			if port, inode, ok := listening(line); ok {
-				do(port, inode)
+			if local, inode, ok := listening(line); ok {
+				do(local, inode)
 			}
 		}
 	}
 }
 
 // listening reads a line of /proc/net/tcp: proc_pid_net(5).
-func listening(line []byte) (port uint16, inode uint64, ok bool) {
-	const local, state, number = 1, 3, 9
+func listening(line []byte) (local netip.AddrPort, inode uint64, ok bool) {
+	const address, state, number = 1, 3, 9
 	fields := bytes.Fields(line)
 	if len(fields) <= number || string(fields[state]) != "0A" /* TCP_LISTEN */ {
-		return 0, 0, false
+		return local, 0, false
 	}
-	_, hex, _ := bytes.Cut(fields[local], []byte(":"))
-	p, err := strconv.ParseUint(string(hex), 16, 16)
+	words, port, _ := bytes.Cut(fields[address], []byte(":"))
+	p, err := strconv.ParseUint(string(port), 16, 16)
 	if err != nil {
-		return 0, 0, false
+		return local, 0, false
+	}
+	// Words of 32 bits, each in the order of this machine.
+	raw, err := hex.DecodeString(string(words))
+	if err != nil {
+		return local, 0, false
+	}
+	for i := 0; i+4 <= len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(raw)
+	if !ok {
+		return local, 0, false
 	}
 	inode, err = strconv.ParseUint(string(fields[number]), 10, 64)
-	return uint16(p), inode, err == nil
+	return netip.AddrPortFrom(addr, uint16(p)), inode, err == nil
 }

@@ -1,0 +1,92 @@
+//go:build linux
+
+package tracer_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer"
+)
+
+// listen listens at the address of its argument and accepts nobody.
+func listen() error {
+	l, err := net.Listen("tcp4", os.Args[1])
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	fmt.Println("listening")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	return nil
+}
+
+// TestListenersOfOnePort: two processes listen at one port of two addresses. Whose a
+// connection is that nobody has accepted follows from its address.
+func TestListenersOfOnePort(t *testing.T) {
+	requireRoot(t)
+	for _, mode := range labModes() {
+		t.Run(string(mode), func(t *testing.T) {
+			old, oldPort, err := listenTCP() // older than the trace
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(old)
+			older := command("listen", "127.0.0.2:"+strconv.Itoa(oldPort))
+			keep(t, older)
+			tr := open(t, tracer.Options{Mode: mode})
+			listener, port, err := listenTCP()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(listener)
+			younger := command("listen", "127.0.0.2:"+strconv.Itoa(port))
+			keep(t, younger)
+			owners := map[[2]int]int{ // by the last byte of the address, and the port
+				{1, oldPort}: os.Getpid(), {2, oldPort}: older.Process.Pid,
+				{1, port}: os.Getpid(), {2, port}: younger.Process.Pid,
+			}
+			records := collect(t, tr, func() {
+				for to := range owners {
+					resetUnaccepted(t, to[0], to[1])
+				}
+			})
+			seen := 0
+			for i := range records {
+				d := &records[i].Teardown
+				want, ours := owners[[2]int{int(d.Network.Local.Address.As4()[3]), int(d.Network.Local.Port)}]
+				if records[i].Kind != model.KindTeardown || !ours || d.TCP.Role != model.Passive {
+					continue
+				}
+				seen++
+				if d.Process.PID != want || d.Process.Source != model.OwnerListener {
+					t.Errorf("%v port %d: owner %d by %v, want %d by its listener", d.Network.Local.Address, d.Network.Local.Port, d.Process.PID, d.Process.Source, want)
+				}
+			}
+			if seen != len(owners) {
+				t.Errorf("%d ends, want %d", seen, len(owners))
+			}
+		})
+	}
+}
+
+// resetUnaccepted connects to 127.0.0.last and resets.
+func resetUnaccepted(t *testing.T, last, port int) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer unix.Close(fd)
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(last)}, Port: port}); err != nil {
+		t.Error(err)
+	}
+	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
