@@ -77,7 +77,15 @@ func TestWhoSignalled(t *testing.T) {
 					keep(t, cmd)
 				}
 				_ = killed.Process.Signal(syscall.SIGTERM)
-				time.Sleep(time.Second)
+				for range 2 { // each connection has ended
+					server, _, err := unix.Accept(listener)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_, _ = unix.Read(server, make([]byte, 1))
+					unix.Close(server)
+				}
 			})
 			want := map[int]int{killed.Process.Pid: os.Getpid(), timed.Process.Pid: 0}
 			for i := range records {
