@@ -255,7 +255,7 @@ type TraceTally struct {
 	Netns    uint32
 	Port     uint16
 	Active   uint8
-	Pad      uint8
+	Shard    uint8
 	Taken    uint64
 	Ends     uint64
 	Sent     uint64

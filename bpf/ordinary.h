@@ -9,15 +9,19 @@
 const volatile bool count_ordinary = false;
 bool send_ordinary; /* all the same, from now on */
 
-enum { TALLIES = 4096, TALLY_TRIES = 16, KEPT = 32768 };
+enum { TALLIES = 4096, TALLY_TRIES = 16, TALLY_SHARDS = 4, KEPT = 32768 };
 
-/* Ends of one process at one port, since the trace began: never set back. */
+/*
+ * Ends of one process at one port, since the trace began: never set back. Those of several
+ * processors are counted apart, so that they do not write into one line of memory all the
+ * time; user space adds them up.
+ */
 struct tally {
 	struct owner owner;
 	__u32 netns;
 	__u16 port; /* on the host that listens */
 	__u8 active; /* the owner had called connect() */
-	__u8 pad;
+	__u8 shard;
 	__u64 taken; /* 0: free, see take */
 	__u64 ends;
 	__u64 sent; /* bytes of payload that were acknowledged */
@@ -131,14 +135,14 @@ static __always_inline __u16 service_port(const struct end *conn)
 	return conn->flags & FLAG_ACTIVE ? conn->peer_port : conn->local_port;
 }
 
-static __always_inline bool tallies_this(const struct tally *t, const struct end *conn)
+static __always_inline bool tallies_this(const struct tally *t, const struct end *conn, __u8 shard)
 {
 	const __u64 *a = (const __u64 *)&t->owner, *b = (const __u64 *)&conn->owner;
 
 	for (int i = 0; i < sizeof(struct owner) / sizeof(__u64); i++)
 		if (a[i] != b[i])
 			return false;
-	return t->netns == conn->netns && t->port == service_port(conn) &&
+	return t->netns == conn->netns && t->port == service_port(conn) && t->shard == shard &&
 	       t->active == (conn->flags & FLAG_ACTIVE);
 }
 
@@ -150,8 +154,9 @@ static __always_inline struct tally *tally_at(__u32 slot)
 /* Two that take a place for the same at once both get one. */
 static __always_inline struct tally *tally_of(const struct end *conn)
 {
+	__u8 shard = bpf_get_smp_processor_id() % TALLY_SHARDS;
 	__u64 hash = (conn->owner.start ^ (__u64)conn->owner.tgid << 32 ^
-		      (__u64)service_port(conn) << 16 ^ conn->netns) *
+		      (__u64)service_port(conn) << 16 ^ conn->netns ^ (__u64)shard << 8) *
 		     0x9e3779b97f4a7c15ULL;
 	struct tally *t, *all = tally_at(0);
 
@@ -159,13 +164,14 @@ static __always_inline struct tally *tally_of(const struct end *conn)
 		t = tally_at(1 + (__u32)((hash >> 40) + i) % (TALLIES - 1));
 		if (!t || !all)
 			return NULL;
-		if (tallies_this(t, conn))
+		if (tallies_this(t, conn, shard))
 			return t;
 		if (*(volatile __u64 *)&t->taken || !take(&t->taken))
 			continue;
 		t->owner = conn->owner;
 		t->netns = conn->netns;
 		t->port = service_port(conn);
+		t->shard = shard;
 		t->active = conn->flags & FLAG_ACTIVE;
 		__sync_fetch_and_add(&all->taken, 1);
 		return t;

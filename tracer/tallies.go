@@ -38,6 +38,7 @@ type tallies struct {
 	at    ktime
 	// takenBack counts ends that were sent after they had been counted, by what tally they were in.
 	takenBack map[bpf.TraceTally]uint64
+	sums      map[bpf.TraceTally]*model.Counted // while they are reported
 }
 
 // tallySlot is what is known of a place.
@@ -58,7 +59,7 @@ func newTallies(opts Options, l *loaded, now ktime) (*tallies, error) {
 	}
 	return &tallies{
 		memory: memory, now: make([]bpf.TraceTally, tallySlots), slots: make([]tallySlot, tallySlots),
-		takenBack: map[bpf.TraceTally]uint64{}, at: now,
+		takenBack: map[bpf.TraceTally]uint64{}, sums: map[bpf.TraceTally]*model.Counted{}, at: now,
 	}, nil
 }
 
@@ -154,19 +155,34 @@ func (t *tallies) report(a *assembler, now ktime, final bool, out emit) bool {
 		if n.Taken != 0 {
 			s.told.Owner, s.told.Netns, s.told.Port, s.told.Active = n.Owner, n.Netns, n.Port, n.Active
 		}
-		counted := model.Counted{Ends: n.Ends - s.told.Ends, Sent: n.Sent - s.told.Sent, Received: n.Received - s.told.Received, Interval: model.Some(interval)}
+		sum := t.sum(keyOf(&s.told))
+		sum.Ends += n.Ends - s.told.Ends
+		sum.Sent += n.Sent - s.told.Sent
+		sum.Received += n.Received - s.told.Received
 		s.told.Ends, s.told.Sent, s.told.Received, s.changed = n.Ends, n.Sent, n.Received, now
-		if !a.counted(keyOf(&s.told), counted, now, out) {
-			return false
-		}
 	}
 	for key, n := range t.takenBack {
-		delete(t.takenBack, key)
-		if !a.counted(key, model.Counted{TakenBack: n, Interval: model.Some(interval)}, now, out) {
+		t.sum(key).TakenBack += n
+	}
+	clear(t.takenBack)
+	defer clear(t.sums)
+	for key, sum := range t.sums {
+		sum.Interval = model.Some(interval)
+		if !a.counted(key, *sum, now, out) {
 			return false
 		}
 	}
 	return true
+}
+
+// sum is what is reported of a process and port: several places may count for it.
+func (t *tallies) sum(key bpf.TraceTally) *model.Counted {
+	sum := t.sums[key]
+	if sum == nil {
+		sum = &model.Counted{}
+		t.sums[key] = sum
+	}
+	return sum
 }
 
 // giveBack frees a place that is not used any more, once half of them are.

@@ -202,7 +202,7 @@ func (m tallyMemory) WriteAt(p []byte, at int64) (int, error) { return copy(byte
 func TestGiveBack(t *testing.T) {
 	m := make(tallyMemory, 8)
 	a := newAssembler(translator{}, "x")
-	a.tallies = &tallies{memory: m, now: make([]bpf.TraceTally, 8), slots: make([]tallySlot, 8), takenBack: map[bpf.TraceTally]uint64{}}
+	a.tallies = &tallies{memory: m, now: make([]bpf.TraceTally, 8), slots: make([]tallySlot, 8), takenBack: map[bpf.TraceTally]uint64{}, sums: map[bpf.TraceTally]*model.Counted{}}
 	take := func(i int, tgid uint32) {
 		m[i].Owner.Tgid, m[i].Taken = tgid, 1
 		m[0].Taken++
@@ -232,5 +232,25 @@ func TestGiveBack(t *testing.T) {
 	report(2*time.Second + tallyIdle)
 	if want := map[int]uint64{1: 10, 2: 10, 3: 10, 4: 10, 5: 11, 77: 1}; fmt.Sprint(told) != fmt.Sprint(want) {
 		t.Errorf("reported %v, want %v", told, want)
+	}
+}
+
+// TestShardsAreOneLine: what several processors have counted of one process and port is
+// one record.
+func TestShardsAreOneLine(t *testing.T) {
+	m := make(tallyMemory, 8)
+	a := newAssembler(translator{}, "x")
+	a.tallies = &tallies{memory: m, now: make([]bpf.TraceTally, 8), slots: make([]tallySlot, 8), takenBack: map[bpf.TraceTally]uint64{}, sums: map[bpf.TraceTally]*model.Counted{}}
+	for i := range 3 {
+		m[i+1] = bpf.TraceTally{Owner: bpf.TraceOwner{Tgid: 812}, Port: 443, Shard: uint8(i), Taken: 1, Ends: 10, Sent: 5, Received: 7}
+		m[0].Taken++
+	}
+	var lines []model.Counted
+	a.tallies.report(a, ktime(time.Second), false, func(e *model.Event) bool {
+		lines = append(lines, e.Counted)
+		return true
+	})
+	if len(lines) != 1 || lines[0].Ends != 30 || lines[0].Sent != 15 || lines[0].Received != 21 {
+		t.Errorf("got %+v, want one line with 30 ends", lines)
 	}
 }
