@@ -189,7 +189,9 @@ type TraceLater struct {
 type TraceListener struct {
 	_         structs.HostLayout
 	Owner     TraceOwner
-	Ambiguous uint64
+	Sock      uint64
+	Sockets   uint32
+	Strangers uint32
 }
 
 type TraceListenerKey struct {

@@ -48,14 +48,14 @@ static __always_inline struct end *find(struct sock *sk)
  * or another processor may have been faster.
  */
 static __always_inline struct end *insert(bool typed, struct sock *sk, const struct end *fresh,
-					  bool born, bool passive)
+					  bool born, enum side side)
 {
 	__u64 key = (__u64)sk;
 	struct end *conn;
 	__u32 slot, netns;
 	long failed;
 
-	slot = slot_of(tenant_of(typed, sk, &netns, passive));
+	slot = slot_of(tenant_of(typed, sk, &netns, side));
 	if (!takes_entry(slot)) {
 		if (born)
 			entry_refused(slot);
@@ -136,7 +136,8 @@ static __always_inline struct end *adopt(bool typed, struct sock *sk, __u32 stat
 
 	if (conn || !live || !may_be_wanted(typed, sk))
 		return conn;
-	conn = insert(typed, sk, &blank[state & 0xf], false, false);
+	conn = insert(typed, sk, &blank[state & 0xf], false,
+		      state == TCP_SYN_RECV ? SIDE_PASSIVE : SIDE_UNKNOWN);
 	if (conn && (losses || some_refused()))
 		conn->flags |= FLAG_UNTRACKED;
 	if (conn && !TYPED)

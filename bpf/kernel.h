@@ -310,6 +310,7 @@ struct files_struct;
 struct seq_file;
 
 struct task_struct {
+	void *stack;
 	unsigned int flags;
 	int pid;
 	int tgid;

@@ -2,17 +2,11 @@
 /* Listeners: who owns what they accept, and who ends what nobody accepted. */
 #pragma once
 
-/* Of a listener or, in inet_csk_clone_lock, of its child: that is a copy, the addresses too. */
-static __always_inline void read_listener(bool typed, struct listener_key *key, struct tcp_sock *tp,
-					  __u32 netns)
+static __always_inline void one_more_listens(struct listener *known, __u32 tgid)
 {
-	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	__u8 peer[16] = {};
-
-	key->netns = netns;
-	key->port = bpf_ntohs(GET(typed, tp, inet_conn.icsk_inet.inet_sport));
-	key->family = GET(typed, sk, __sk_common.skc_family);
-	read_addresses(typed, sk, key->address, peer, key->family);
+	__sync_fetch_and_add(&known->sockets, 1);
+	if (known->owner.tgid != tgid)
+		__sync_fetch_and_add(&known->strangers, 1);
 }
 
 static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
@@ -21,7 +15,7 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 	struct listener value = {};
 	struct listener *known;
 
-	read_listener(TYPED, &key, tp, netns_of(sk));
+	read_listener(TYPED, &key, sk, netns_of(sk));
 	if (filter_netns && key.netns != filter_netns && !hertz_port)
 		return;
 	if (hertz_port && key.port == hertz_port && SOCK_FLAG(TYPED, sk, SOCK_LINGER)) {
@@ -32,23 +26,24 @@ static __always_inline void listening(struct sock *sk, struct tcp_sock *tp)
 			show_own(tp);
 		return;
 	}
-	read_current(&value.owner);
 	known = bpf_map_lookup_elem(&listeners, &key);
-	if (known)
-		value.ambiguous = known->ambiguous || (known->owner.tgid != value.owner.tgid &&
-						       GET_BITS(TYPED, &sk->__sk_common, skc_reuseport));
-	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
+	if (known) {
+		one_more_listens(known, bpf_get_current_pid_tgid() >> 32);
+		return;
+	}
+	read_current(&value.owner);
+	value.sock = (__u64)sk;
+	value.sockets = 1;
+	bpf_map_update_elem(&listeners, &key, &value, BPF_NOEXIST);
 }
 
 /* inet_csk_clone_lock: the child of a listener; nobody has accepted it yet. */
-static __always_inline void accepted_later(struct end *fresh, struct tcp_sock *tp)
+static __always_inline void accepted_later(struct end *fresh, struct sock *sk)
 {
 	struct listener_key key = {};
-	struct listener *listener;
+	struct listener *listener = listener_of(TYPED, &key, sk, fresh->netns);
 
-	read_listener(TYPED, &key, tp, fresh->netns);
-	listener = bpf_map_lookup_elem(&listeners, &key);
-	if (listener && !listener->ambiguous) {
+	if (listener && !listener->strangers) {
 		fresh->owner = listener->owner;
 		fresh->source = SOURCE_LISTENER;
 	}
@@ -113,7 +108,7 @@ int BPF_PROG(inherit, struct task_struct *parent, struct task_struct *child)
  * thread (inet_csk_listen_stop). Which call disconnects a listener with an open
  * descriptor is not known: shutdown() or connect(AF_UNSPEC).
  */
-static __always_inline void stops_listening(struct sock *sk, struct tcp_sock *tp)
+static __always_inline void stops_listening(struct sock *sk)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	__u32 call = holder_of(sk) == HOLDER_OPEN ? CALL_NONE : CALL_CLOSE;
@@ -121,10 +116,17 @@ static __always_inline void stops_listening(struct sock *sk, struct tcp_sock *tp
 	struct listener *known;
 
 	bpf_map_update_elem(&stopping, &thread, &call, BPF_ANY);
-	read_listener(TYPED, &key, tp, netns_of(sk));
+	read_listener(TYPED, &key, sk, netns_of(sk));
 	known = bpf_map_lookup_elem(&listeners, &key);
-	if (known && !known->ambiguous && known->owner.tgid == thread >> 32)
+	if (!known)
+		return;
+	if (known->sockets <= 1) {
 		bpf_map_delete_elem(&listeners, &key);
+		return;
+	}
+	__sync_fetch_and_add(&known->sockets, -1);
+	if (known->strangers && known->owner.tgid != thread >> 32)
+		__sync_fetch_and_add(&known->strangers, -1);
 }
 
 static __always_inline void stopped_listener(struct end *conn)

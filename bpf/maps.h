@@ -84,9 +84,15 @@ struct listener_key {
 	__u8 address[16]; /* all zero: any */
 };
 
+/*
+ * Several sockets listen at one address by SO_REUSEPORT, at several devices, and for a
+ * moment in a listen() that fails. The owner is told only while all are of one process.
+ */
 struct listener {
-	struct owner owner;
-	__u64 ambiguous; /* SO_REUSEPORT listeners of several processes */
+	struct owner owner; /* of the first */
+	__u64 sock;	    /* the first */
+	__u32 sockets;
+	__u32 strangers; /* sockets of other processes */
 };
 
 /* Who listens; the least recently used entry goes: all are hints only. */

@@ -173,6 +173,34 @@ static __always_inline void read_addresses(bool typed, struct sock *sk, __u8 *lo
 	*(__be32 *)peer = GET(typed, sk, __sk_common.skc_daddr);
 }
 
+static __always_inline void read_listener(bool typed, struct listener_key *key, struct sock *sk,
+					  __u32 netns)
+{
+	__u8 peer[16] = {};
+
+	key->netns = netns;
+	key->port = GET(typed, sk, __sk_common.skc_num);
+	key->family = GET(typed, sk, __sk_common.skc_family);
+	read_addresses(typed, sk, key->address, peer, key->family);
+}
+
+/*
+ * The listener of an incoming connection. In inet_csk_clone_lock the child has its
+ * listener's address; since 6.15 (a3a128f611a9) and later on its own.
+ */
+static __always_inline struct listener *listener_of(bool typed, struct listener_key *key,
+						    struct sock *sk, __u32 netns)
+{
+	struct listener *listener;
+
+	read_listener(typed, key, sk, netns);
+	listener = bpf_map_lookup_elem(&listeners, key);
+	if (listener)
+		return listener;
+	__builtin_memset(key->address, 0, sizeof(key->address));
+	return bpf_map_lookup_elem(&listeners, key);
+}
+
 /*
  * The tuple is complete from ESTABLISHED on, and wiped by tcp_disconnect. The
  * port of inet_sock stays, that of sock_common is gone at ->CLOSE.

@@ -53,31 +53,41 @@ struct kernel_siginfo {
 } __attribute__((preserve_access_index));
 
 /*
- * Whether the kernel itself sends: the OOM killer and the terminal by SEND_SIG_PRIV, timers
- * and files with a siginfo (include/uapi/asm-generic/siginfo.h). `current` is then whoever
- * was interrupted, or asked for memory. kill() has SI_USER, which is 0, sigqueue() and
- * tgkill() have SI_QUEUE and SI_TKILL.
+ * Whether the kernel itself sends: the OOM killer and the terminal by SEND_SIG_PRIV, files
+ * and timers with a siginfo (include/uapi/asm-generic/siginfo.h). `current` is then whoever
+ * was interrupted, or asked for memory; but if it exits, others end with it: the init of a
+ * container (zap_pid_ns_processes), a tracer (PTRACE_O_EXITKILL). Everybody may send any
+ * negative code (do_rt_sigqueueinfo); such a siginfo is on the stack of the caller, a
+ * timer's is not.
  */
-static __always_inline bool from_kernel(void *info)
+static __always_inline bool from_kernel(__u64 info)
 {
-	enum { SI_USER = 0, SI_QUEUE = -1, SI_TKILL = -6 };
-	void *const private = (void *)1; /* SEND_SIG_PRIV; NOINFO is 0: like kill() */
+	enum { SEND_SIG_NOINFO, SEND_SIG_PRIV, SI_TIMER = -2, STACK = 1 << 14 };
+	struct task_struct *task = (void *)bpf_get_current_task();
 	int code;
 
-	if (info <= private)
-		return info == private;
+	if (info == SEND_SIG_NOINFO) /* as of kill() */
+		return false;
+	if (info == SEND_SIG_PRIV)
+		return !(BPF_CORE_READ(task, flags) & PF_EXITING);
 	code = BPF_CORE_READ((struct kernel_siginfo *)info, si_code);
-	return code != SI_USER && code != SI_QUEUE && code != SI_TKILL;
+	return code > 0 || (code == SI_TIMER && info - (__u64)BPF_CORE_READ(task, stack) >= STACK);
 }
 
 /* __send_signal_locked(), in the context of the sender. result 0 is TRACE_SIGNAL_DELIVERED. */
 TRACEPOINT("signal_generate")
 int BPF_PROG(signal_sent, int number, void *info, struct task_struct *task, int group, int result)
 {
-	__u32 sender = from_kernel(info) ? 0 : bpf_get_current_pid_tgid() >> 32, tgid = LOAD(task, tgid), key = tgid % SIGNALLED;
+	__u32 sender = bpf_get_current_pid_tgid() >> 32, tgid = LOAD(task, tgid), key = tgid % SIGNALLED;
 	struct signalled *s;
+	__u64 address = 0; /* of info, as a number */
 
-	if (number <= 0 || number > 15 || !(ENDING >> number & 1) || result || tgid == sender)
+	if (number <= 0 || number > 15 || !(ENDING >> number & 1) || result)
+		return 0;
+	bpf_probe_read_kernel(&address, sizeof(address), &ctx[1]);
+	if (from_kernel(address))
+		sender = 0;
+	if (tgid == sender)
 		return 0;
 	s = bpf_map_lookup_elem(&signals, &key);
 	if (!s)

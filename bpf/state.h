@@ -28,7 +28,8 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 	if (!may_be_wanted(TYPED, sk))
 		return;
 	/* Nobody else knows the socket yet: its entry may be filled in in place. */
-	conn = insert(TYPED, sk, &blank[0], true, new == TCP_SYN_RECV);
+	conn = insert(TYPED, sk, &blank[0], true,
+		      new == TCP_SYN_SENT ? SIDE_ACTIVE : SIDE_PASSIVE);
 	if (!conn)
 		return;
 	conn->started = bpf_ktime_get_ns();
@@ -38,7 +39,7 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 		set_owner(conn, SOURCE_CONNECT);
 	} else {
 		conn->flags = FLAG_PASSIVE;
-		accepted_later(conn, tp);
+		accepted_later(conn, sk);
 	}
 }
 
@@ -216,7 +217,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	if (new == TCP_LISTEN)
 		listening(sk, tp);
 	if (old == TCP_LISTEN && new == TCP_CLOSE)
-		stops_listening(sk, tp);
+		stops_listening(sk);
 	if (new == TCP_LISTEN || (new == TCP_CLOSE && (old == TCP_LISTEN || old == TCP_CLOSE)))
 		return 0;
 	if (never_sent(sk, tp, old, new)) {

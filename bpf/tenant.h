@@ -19,8 +19,11 @@ enum { TENANTS = 4096, TENANT_TRIES = 4 };
 
 enum {
 	WHOLE_NETNS = 0xffffffff, /* all users of the namespace */
-	ROOTS_PORT = 0x80000000,  /* | port: what others open to a listener of root's */
+	ROOTS_PORT = 0xfffe0000,  /* | port: what others open to a listener of root's */
 };
+
+/* Who has opened a connection, as far as it is known already. */
+enum side { SIDE_UNKNOWN, SIDE_ACTIVE, SIDE_PASSIVE };
 
 struct tenant {
 	__u64 who;     /* netns << 32 | uid, WHOLE_NETNS or ROOTS_PORT */
@@ -82,12 +85,25 @@ static __always_inline __u32 lender(__u32 uid)
 }
 
 /*
+ * ROOTS_PORT with the port of a socket, if there is a listener for it: the port of what a
+ * transparent proxy takes is whichever its client asks for.
+ */
+static __always_inline __u32 listeners_port(bool typed, struct sock *sk, __u32 netns)
+{
+	struct listener_key key = {};
+
+	if (!listener_of(typed, &key, sk, netns))
+		return 0;
+	return ROOTS_PORT | key.port;
+}
+
+/*
  * Among the host's own processes each user is a tenant. A container is one as a whole: its
  * root may take any uid. In a user namespace anybody makes network namespaces, as many as
  * he wants: there who made it is the tenant or, if that was root, whose uids it has.
  * What others open to a listener of root's on this host counts for its port and not for root.
  */
-static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns, bool passive)
+static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns, enum side side)
 {
 	struct net *net = POINTER(typed, sk, __sk_common.skc_net.net);
 	struct user_namespace *ns = POINTER(typed, net, user_ns);
@@ -101,8 +117,8 @@ static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns
 	}
 	if (host_netns && *netns != host_netns)
 		uid = WHOLE_NETNS;
-	else if (!uid && passive)
-		uid = ROOTS_PORT | GET(typed, sk, __sk_common.skc_num);
+	else if (!uid && side != SIDE_ACTIVE)
+		uid = listeners_port(typed, sk, *netns) ?: side == SIDE_PASSIVE ? ROOTS_PORT : 0;
 	return (__u64)*netns << 32 | uid;
 }
 
@@ -128,7 +144,7 @@ __noinline __u32 slot_of(__u64 who)
 			return 0;
 		if (t->who == who)
 			return slot;
-		if (t->open <= 0 && !unused)
+		if (t->open <= 0 && (!unused || !t->who))
 			unused = slot;
 	}
 	if (!unused)

@@ -73,9 +73,18 @@ static __always_inline void found_listener(struct sock *sk, struct task_struct *
 {
 	struct listener_key key = {};
 	struct listener value = {};
+	struct listener *known;
 
-	read_listener(false, &key, (struct tcp_sock *)sk, netns_of(sk));
+	read_listener(false, &key, sk, netns_of(sk));
+	known = bpf_map_lookup_elem(&listeners, &key);
+	if (known) {
+		if (known->sock != (__u64)sk) /* else another descriptor of it */
+			one_more_listens(known, BPF_CORE_READ(task, tgid));
+		return;
+	}
 	read_owner(&value.owner, task);
+	value.sock = (__u64)sk;
+	value.sockets = 1;
 	bpf_map_update_elem(&listeners, &key, &value, BPF_NOEXIST);
 }
 
@@ -92,7 +101,7 @@ static __always_inline void found_open(struct sock *sk, struct task_struct *task
 	fresh.source = SOURCE_ITERATOR;
 	read_tuple(false, &fresh, (struct tcp_sock *)sk);
 	fresh.sock = key = (__u64)sk;
-	fresh.tenant = slot_of(tenant_of(false, sk, &netns, false));
+	fresh.tenant = slot_of(tenant_of(false, sk, &netns, SIDE_UNKNOWN));
 	if (found(sk, &fresh))
 		return;
 	if (!takes_entry(fresh.tenant)) {

@@ -24,7 +24,7 @@ func (f *Facts) CloseNote() string {
 		case c.OOM.Is(true):
 			note += ", OOM killer"
 		case f.Signalled.Number == c.Signal:
-			note += " from " + f.Signalled.sender()
+			note += " from " + f.Signalled.Sender()
 		}
 		return note
 	case c.Call == CallExit && other != "":
@@ -34,12 +34,13 @@ func (f *Facts) CloseNote() string {
 	case c.Call != CallUnknown && c.Call != CallDestroy && other != "":
 		return "closed by " + other
 	case f.Signalled.Number != 0 && (c.Call == CallClose || c.Call == CallShutdown):
-		return "told " + SignalName(f.Signalled.Number) + " by " + f.Signalled.sender()
+		return "told " + SignalName(f.Signalled.Number) + " by " + f.Signalled.Sender()
 	}
 	return ""
 }
 
-func (s *Signalled) sender() string {
+// Sender names who sent the signal, for people.
+func (s *Signalled) Sender() string {
 	if s.PID == 0 {
 		return "the kernel" // a timer of the process, its terminal, the OOM killer
 	}

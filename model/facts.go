@@ -161,8 +161,8 @@ type Signalled struct {
 	Number int `json:"number,omitzero"`
 	// When it was sent.
 	Time Time `json:"time,omitzero"`
-	// The process that sent it; absent if the kernel did: a timer, the terminal, the OOM
-	// killer.
+	// The process that sent it, also by ending as a container's init; absent if the kernel
+	// did: a timer, the terminal, the OOM killer.
 	PID int `json:"pid,omitzero"`
 	// The name of its thread.
 	Name string `json:"name,omitzero"`

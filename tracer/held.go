@@ -97,9 +97,18 @@ func findHeld(objects *ebpf.Collection, cgroup string, ahead timeNamespace) erro
 	listeners := map[bpf.TraceListenerKey]bpf.TraceListener{}
 	for netns, pid := range namespaces {
 		process.Listening(pid, func(local netip.AddrPort, inode uint64) {
-			if owner, known := owners[inode]; known {
-				listeners[listenerKey(netns, local)] = bpf.TraceListener{Owner: owner}
+			owner, known := owners[inode]
+			if !known {
+				return
 			}
+			key := listenerKey(netns, local)
+			l := listeners[key]
+			if l.Sockets++; l.Sockets == 1 {
+				l.Owner = owner
+			} else if l.Owner.Tgid != owner.Tgid {
+				l.Strangers++
+			}
+			listeners[key] = l
 		})
 	}
 	return putAll(objects.Maps["listeners"], listeners, ebpf.UpdateNoExist)

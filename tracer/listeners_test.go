@@ -17,7 +17,7 @@ import (
 
 // listen listens at the address of its argument and accepts nobody.
 func listen() error {
-	l, err := net.Listen("tcp4", os.Args[1])
+	l, err := net.Listen("tcp", os.Args[1])
 	if err != nil {
 		return err
 	}
@@ -27,8 +27,8 @@ func listen() error {
 	return nil
 }
 
-// TestListenersOfOnePort: two processes listen at one port of two addresses. Whose a
-// connection is that nobody has accepted follows from its address.
+// TestListenersOfOnePort: two processes listen at one port of two addresses, others at all
+// addresses. Whose a connection is that nobody has accepted follows from its address.
 func TestListenersOfOnePort(t *testing.T) {
 	requireRoot(t)
 	for _, mode := range labModes() {
@@ -40,6 +40,15 @@ func TestListenersOfOnePort(t *testing.T) {
 			defer unix.Close(old)
 			older := command("listen", "127.0.0.2:"+strconv.Itoa(oldPort))
 			keep(t, older)
+			owners := map[[2]int]int{} // by the last byte of the address, and the port
+			everywhere := func(address string) {
+				port, cmd := freePort(t), command("listen")
+				cmd.Args = append(cmd.Args, address+strconv.Itoa(port))
+				keep(t, cmd)
+				owners[[2]int{3, port}] = cmd.Process.Pid
+			}
+			everywhere("0.0.0.0:")
+			everywhere("[::]:")
 			tr := open(t, tracer.Options{Mode: mode})
 			listener, port, err := listenTCP()
 			if err != nil {
@@ -48,10 +57,10 @@ func TestListenersOfOnePort(t *testing.T) {
 			defer unix.Close(listener)
 			younger := command("listen", "127.0.0.2:"+strconv.Itoa(port))
 			keep(t, younger)
-			owners := map[[2]int]int{ // by the last byte of the address, and the port
-				{1, oldPort}: os.Getpid(), {2, oldPort}: older.Process.Pid,
-				{1, port}: os.Getpid(), {2, port}: younger.Process.Pid,
-			}
+			everywhere("0.0.0.0:")
+			everywhere("[::]:")
+			owners[[2]int{1, oldPort}], owners[[2]int{2, oldPort}] = os.Getpid(), older.Process.Pid
+			owners[[2]int{1, port}], owners[[2]int{2, port}] = os.Getpid(), younger.Process.Pid
 			records := collect(t, tr, func() {
 				for to := range owners {
 					resetUnaccepted(t, to[0], to[1])

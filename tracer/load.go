@@ -3,10 +3,10 @@
 package tracer
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -169,7 +169,11 @@ func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.Col
 	cpus := ebpf.MustPossibleCPU()
 	batch := batchFor(opts.MaxConnections, cpus)
 	spec.Maps["parts"].MaxEntries = uint32(cpus)
-	spec.Maps["conns"].MaxEntries = opts.MaxConnections + uint32(batch)*uint32(cpus) // as many may not be counted yet
+	entries := uint64(opts.MaxConnections) + uint64(batch)*uint64(cpus) // as many may not be counted yet
+	if entries > math.MaxInt32 {
+		return nil, fmt.Errorf("a table of %d connections is too large", opts.MaxConnections)
+	}
+	spec.Maps["conns"].MaxEntries = uint32(entries)
 	if held := spec.Maps["held"]; held != nil {
 		held.MaxEntries = opts.MaxConnections
 	}
@@ -189,7 +193,7 @@ func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.Col
 		"count_ordinary": opts.CountOrdinary,
 		"capacity":       opts.MaxConnections,
 		"batch":          batch,
-		"host_netns":     cmp.Or(namespaceOf("/proc/1"), namespaceOf(self)),
+		"host_netns":     hostNetNS(),
 		"tenant_seed":    rand.Uint64(), // #nosec G404 -- seeded by the kernel, and nobody is shown what it gives
 		"typed_task":     mode != Raw && typedTask(),
 		"wake_at":        uint64(opts.RingSize / 2),

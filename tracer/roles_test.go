@@ -28,6 +28,7 @@ var roles = map[string]func() error{
 	"flood-closed": floodClosed,
 	"hoard":        hoard,
 	"hoard-in":     hoardIn,
+	"hoard-at":     hoardAt,
 	"listen":       listen,
 	"signalled":    signalled,
 	"soak-crowd":   soakCrowd,

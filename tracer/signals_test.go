@@ -71,13 +71,19 @@ func TestWhoSignalled(t *testing.T) {
 				}()
 			}
 			killed := command("signalled", strconv.Itoa(port))
+			forged := command("signalled", strconv.Itoa(port))
 			timed := command("signalled", strconv.Itoa(port), "timer")
 			records := collect(t, tr, func() {
-				for _, cmd := range []*exec.Cmd{killed, timed} {
+				for _, cmd := range []*exec.Cmd{killed, forged, timed} {
 					keep(t, cmd)
 				}
 				_ = killed.Process.Signal(syscall.SIGTERM)
-				for range 2 { // each connection has ended
+				// As if a timer had sent it.
+				info := [32]int32{0: int32(syscall.SIGTERM), 2: -2}
+				if _, _, errno := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(forged.Process.Pid), uintptr(syscall.SIGTERM), ptr(&info)); errno != 0 {
+					t.Error(errno)
+				}
+				for range 3 { // each connection has ended
 					server, _, err := unix.Accept(listener)
 					if err != nil {
 						t.Error(err)
@@ -87,7 +93,7 @@ func TestWhoSignalled(t *testing.T) {
 					unix.Close(server)
 				}
 			})
-			want := map[int]int{killed.Process.Pid: os.Getpid(), timed.Process.Pid: 0}
+			want := map[int]int{killed.Process.Pid: os.Getpid(), forged.Process.Pid: os.Getpid(), timed.Process.Pid: 0}
 			for i := range records {
 				d := &records[i].Teardown
 				sender, ours := want[d.Process.PID]

@@ -17,6 +17,7 @@ import (
 
 	"github.com/closetrace/closetrace/bpf"
 	"github.com/closetrace/closetrace/model"
+	"github.com/closetrace/closetrace/tracer/process"
 )
 
 const (
@@ -77,6 +78,15 @@ const mostBatch = 64
 // batchFor keeps what all processors have not told to a sixteenth of the table.
 func batchFor(connections uint32, cpus int) int32 {
 	return int32(min(max(int(connections)/(16*cpus), 1), mostBatch))
+}
+
+// hostNetNS returns the network namespace of the host's own processes, or 0 if it can't be
+// known from inside a container.
+func hostNetNS() uint32 {
+	if process.InNamespace() {
+		return 0
+	}
+	return cmp.Or(namespaceOf("/proc/1"), namespaceOf(self))
 }
 
 // mapTenants maps the tables that the programs fill.
@@ -170,12 +180,12 @@ func (t *tenants) report(now ktime, at model.Time, final bool, out emit) {
 // tenantOf returns the namespace and the user of a tenant, as far as it has one: see
 // bpf/tenant.h.
 func tenantOf(who uint64) (netns uint32, uid model.Opt[uint32]) {
-	const wholeNamespace, rootsPort = 0xffffffff, 0x8000
+	const wholeNamespace, rootsPort = 0xffffffff, 0xfffe
 	netns = uint32(who >> 32)
 	switch user := uint32(who); {
 	case user == wholeNamespace:
 		return netns, uid
-	case user>>16 == rootsPort && user&0xffff != 0:
+	case user>>16 == rootsPort:
 		return netns, model.Some[uint32](0)
 	default:
 		return netns, model.Some(user)
@@ -199,9 +209,11 @@ func (t *tenants) refused() []model.Loss {
 			named += n
 		}
 	}
-	// Others have the slots of some, who have closed all.
-	if all := t.all[0].Refused - t.told[0].Refused; all > named {
-		losses = append(losses, model.Loss{Count: all - named, Where: tableLoss, Max: uint64(t.max)})
+	// Others have the slots of some, who have closed all. The slots were read last.
+	if all := t.told[0].Refused + named; t.all[0].Refused > all {
+		losses = append(losses, model.Loss{Count: t.all[0].Refused - all, Where: tableLoss, Max: uint64(t.max)})
+	} else {
+		t.all[0].Refused = all
 	}
 	slices.SortStableFunc(losses, func(a, b model.Loss) int { return cmp.Compare(b.Count, a.Count) })
 	if len(losses) <= refusedMax {

@@ -115,7 +115,16 @@ func TestRefusedOfAnother(t *testing.T) {
 		got[1].Count != 1 || got[1].UID.Known() || got[1].NetNS != 8 {
 		t.Errorf("got %+v, want the 100 without a name and the 1 of namespace 8", got)
 	}
-	p.refuse(4, 9<<32|0x80000050, 1) // through a listener of root's at port 80
+	p.refuse(3, 8<<32|uint64(^uint32(0)), 1)
+	p.slots[3].Refused++ // the sum was read before
+	if got := p.told(ktime(150*time.Second), true); len(got) != 1 || got[0].Count != 2 {
+		t.Errorf("got %+v, want the 2 of namespace 8", got)
+	}
+	p.slots[0].Refused++
+	if got := p.told(ktime(160*time.Second), true); len(got) != 0 {
+		t.Errorf("got %+v, want what was told once", got)
+	}
+	p.refuse(4, 9<<32|0xfffe0050, 1) // through a listener of root's at port 80
 	if got := p.told(ktime(3*time.Minute), true); len(got) != 1 || !got[0].UID.Is(0) || got[0].NetNS != 9 {
 		t.Errorf("got %+v, want root's in namespace 9", got)
 	}

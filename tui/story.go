@@ -139,7 +139,7 @@ func (s *story) who(f *model.Facts) {
 	}
 	s.field("closer", closer)
 	if told := f.Signalled; told.Number != 0 {
-		s.field("told to end", fmt.Sprintf("%s from %s", model.SignalName(told.Number), human.Process(told.Name, told.PID)))
+		s.field("told to end", fmt.Sprintf("%s from %s", model.SignalName(told.Number), safetext.Escape(told.Sender())))
 	}
 	s.field("container", claimed(f, safetext.Escape(strings.TrimSpace(f.Container.Name+" "+f.Container.ID+" "+f.Container.Runtime))))
 	s.field("pod", safetext.Escape(strings.Trim(f.K8s.Namespace.Name+"/"+f.K8s.Pod.Name+" "+f.K8s.Pod.UID, "/ ")))
