@@ -53,6 +53,7 @@ type Engine struct {
 	troubles  refusals
 	unheard   unheard
 	groups    map[key]*group
+	sparse    int    // groups that may have too few connections to be a finding
 	untracked uint64 // ends that found no free group
 	counters  overflow
 	moments   moments
@@ -330,7 +331,7 @@ func (e *Engine) take(p *Pattern, i int, x, o *end) bool {
 	}
 	g := e.group(k)
 	if g == nil {
-		return true
+		return !p.partial
 	}
 	g.add(m)
 	if p.partial {

@@ -37,6 +37,10 @@ type key struct {
 	peer    netip.Addr
 }
 
+func (k *key) compare(o *key) int {
+	return cmp.Or(cmp.Compare(k.pattern, o.pattern), cmp.Compare(k.process, o.process), cmp.Compare(k.port, o.port), k.peer.Compare(o.peer), cmp.Compare(k.kind, o.kind))
+}
+
 // group is what connections that match a pattern have in common.
 type group struct {
 	key         key
@@ -70,18 +74,46 @@ type group struct {
 	closed      [2]model.Time // when the first and the last of them began to end
 }
 
+// tooFew reports whether the group has too few connections to be a finding.
+func (g *group) tooFew() bool { return g.count < patterns[g.key.pattern].least }
+
 // group returns the group of k; nil if there are too many.
 func (e *Engine) group(k key) *group {
 	g := e.groups[k]
 	if g == nil {
-		if len(e.groups) >= maxGroups {
+		if len(e.groups) >= maxGroups && !e.evict() {
 			e.untracked++
 			return nil
 		}
 		g = &group{key: k}
 		e.groups[k] = g
+		if g.tooFew() {
+			e.sparse++
+		}
 	}
 	return g
+}
+
+// evict forgets the older half of the groups that have too few connections to be a finding; false
+// if there are so few of these that looking for them would cost more than it brings.
+func (e *Engine) evict() bool {
+	if e.sparse < maxGroups/16 {
+		return false
+	}
+	var list []*group
+	for _, g := range e.groups {
+		if g.tooFew() {
+			list = append(list, g)
+		}
+	}
+	e.sparse = len(list)
+	slices.SortFunc(list, func(a, b *group) int { return cmp.Or(cmp.Compare(a.last, b.last), a.key.compare(&b.key)) })
+	for _, g := range list[:len(list)/2] {
+		delete(e.groups, g.key)
+		e.untracked += g.count
+		e.sparse--
+	}
+	return len(e.groups) < maxGroups
 }
 
 // match is a connection that a pattern looks at, and what it found.

@@ -123,10 +123,10 @@ func saysFarewell(x *end) bool {
 	return x.passive() && (tls(x) || slices.Contains(farewellPorts, x.port()))
 }
 
-// idlePeerClosed is the same for a peer on another host.
+// idlePeerClosed is the same for a server on another host. Clients may close when they like.
 func idlePeerClosed(m *match) bool {
 	x := m.end
-	if m.other != nil || x.later || x.idle < time.Second || x.initiator != model.InitiatorPeer || x.verdict != model.Graceful {
+	if x.passive() || m.other != nil || x.later || x.idle < time.Second || x.initiator != model.InitiatorPeer || x.verdict != model.Graceful {
 		return false
 	}
 	m.idle = x.idle

@@ -52,9 +52,7 @@ func (e *Engine) here(g *group) string {
 
 // sorted are the keys of the groups, always in the same order.
 func (e *Engine) sorted() []key {
-	return slices.SortedFunc(maps.Keys(e.groups), func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.process, b.process), cmp.Compare(a.port, b.port), a.peer.Compare(b.peer), cmp.Compare(a.kind, b.kind))
-	})
+	return slices.SortedFunc(maps.Keys(e.groups), func(a, b key) int { return a.compare(&b) })
 }
 
 // acceptQueue are the counters of a full accept queue.

@@ -195,7 +195,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
-		When:   "the same of a peer that is not on this host",
+		When:   "the same of a server that is not on this host",
 		Filter: `initiator == "peer" && tcp.idle_ns >= 1000000000`,
 		match:  idlePeerClosed, partial: true, byPeer: true, least: 3, say: sayPeerIdleTimeout,
 	},

@@ -27,7 +27,7 @@ func document() string {
 		"What `closetrace diagnose` looks for. A connection counts for the first pattern of this page that fits it; a pattern that needs a fact which is not in the " +
 		"records does not fit. With lost events every finding is inferred. `closetrace explain FINDING` shows the same texts.\n\n" +
 		"Looking for them costs 0.8 to 0.9 us of processor time for each end, and 15 MB, in a flood of 100,000 ends a second of 160 servers and 100 clients " +
-		"(`go test -bench Flood ./internal/findings`): 9 % of a processor. What is kept is bounded: more patterns of more processes are counted, and said to be untracked.\n\n" +
+		"(`go test -bench Flood ./internal/findings`): 9 % of a processor. What is kept is bounded: what is too rare to be a finding is forgotten first, and more than that is counted, and said to be untracked.\n\n" +
 		"| finding | harm | what it is |\n|---|---|---|\n")
 	for _, p := range findings.Patterns() {
 		fmt.Fprintf(&b, "| [`%s`](#%s) | %v | %s |\n", p.Name, p.Name, p.Harm, p.Title)
