@@ -57,7 +57,7 @@ type end struct {
 	sent, received, unread, unacked int64
 	retransmits, mss                int64
 	duration, idle, blocked         time.Duration
-	busy, receiverLimited           time.Duration
+	busy, receiverLimited, srtt     time.Duration
 	late                            time.Duration // how long after it began to close data still came
 	lastSent, lastReceived          model.Time
 	firstFIN, closeTime             model.Time
@@ -118,6 +118,7 @@ func (e *end) fill(t *model.Teardown) {
 		retransmits: count(f.TCP.Retransmits), mss: count(f.TCP.MSS),
 		late: f.TCP.LateData.Or(unknown), duration: t.Duration.Or(unknown), idle: f.TCP.Idle.Or(unknown), blocked: t.CloseBlocked.Or(0),
 		busy: f.TCP.Limited.Busy.Or(unknown), receiverLimited: f.TCP.Limited.Receiver.Or(unknown),
+		srtt:     f.TCP.SRTT.Or(0),
 		lastSent: f.TCP.LastSent, lastReceived: f.TCP.LastReceived,
 		firstFIN: f.Evidence.FirstFIN, closeTime: f.Evidence.CloseTime, wentOn: f.Evidence.SentWhileClosing,
 	}

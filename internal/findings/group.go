@@ -56,6 +56,7 @@ type group struct {
 	detailed    uint64 // how many have that one
 	gaps        bool   // idle times differ from those of the records
 	asked       uint64 // on how many the peer had spoken last
+	echoes      uint64 // on how many its last words may need no answer
 	mute        bool   // on one of them this end had not said anything
 	covered     bool   // another finding says it
 	also        uint64 // attempts that another group has, and the same reason
@@ -132,6 +133,7 @@ type match struct {
 	also     string         // the id of another end that proves it
 	gap      bool           // idle is the time before a farewell
 	told     bool           // the process ended because another one signalled it
+	echo     bool           // the peer's last words may need no answer
 }
 
 func (g *group) add(m *match) {
@@ -182,6 +184,9 @@ func (g *group) add(m *match) {
 	}
 	g.gaps = g.gaps || m.gap
 	g.mute = g.mute || x.sent == 0
+	if m.echo {
+		g.echoes++
+	}
 	if x.speaker == model.SidePeer && x.sent > 0 {
 		g.asked++
 	}

@@ -97,51 +97,6 @@ func inherited(m *match) bool {
 	return x.unread > 0 && (x.call == model.CallExit || x.process == x.closer)
 }
 
-// killed: the process ended while the peer waited for its answer; or it got a signal to
-// end, and closed the connection by itself.
-func killed(m *match) bool {
-	x := m.end
-	if !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 || x.cancels() {
-		return false
-	}
-	if x.call != model.CallExit && (x.told == 0 || x.later || x.initiator != model.InitiatorLocal || x.call == model.CallDestroy) {
-		return false
-	}
-	if x.unread <= 0 && (!x.unanswered() || x.saidGoodbye()) {
-		return false
-	}
-	m.bytes = x.unread
-	m.detail, m.told = x.endedBy()
-	m.blocked = sinceHeard(x)
-	return true
-}
-
-// saidGoodbye: a server with one process for each connection exits by itself when it has
-// read that the client goes (PostgreSQL's Terminate). It had answered before, and on a
-// busy machine its FIN comes before the client's.
-func (x *end) saidGoodbye() bool {
-	return x.signal == 0 && x.told == 0 && x.sent > 0 && x.verdict == model.Graceful
-}
-
-// endedBy returns the signal that ended the process of x, and whether it is known who sent it.
-func (x *end) endedBy() (signal string, told bool) {
-	if x.signal == 0 && x.told != 0 {
-		return model.SignalName(x.told), true
-	}
-	if x.signal == 0 {
-		return "", false
-	}
-	return model.SignalName(x.signal), x.told == x.signal
-}
-
-// sinceHeard is how long the peer's last data had waited when this end ended.
-func sinceHeard(x *end) time.Duration {
-	if x.lastReceived == 0 {
-		return 0
-	}
-	return max(0, x.time.Sub(x.lastReceived))
-}
-
 // upstreamRefused: a proxy accepted the client, and its own attempt to connect had
 // just failed.
 func upstreamRefused(m *match) bool {

@@ -1,0 +1,38 @@
+package findings_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestLastWords: a server of HTTP/2 or WebSocket is stopped: what the client said last, at once
+// after the server and seconds ago, may need no answer. Of a crash it is reported as high.
+func TestLastWords(t *testing.T) {
+	for _, c := range []struct {
+		sent, received time.Duration
+		signal         int
+		harm           findings.Harm
+		confidence     model.Confidence
+		says           string
+	}{
+		{5020 * ms, 5 * sec, 15, findings.Medium, model.Inferred, "5 connections on which the client had spoken last, and got no answer"},
+		{5020 * ms, 5 * sec, 9, findings.High, model.Inferred, "5 connections on which the client had spoken last"},
+		{7 * sec, 5 * sec, 15, findings.High, model.Certain, "5 requests unanswered"},
+		{11 * ms, 10 * ms, 15, findings.High, model.Certain, "5 requests unanswered"}, // a busy server
+	} {
+		var s stream
+		for i := range 5 {
+			s.end(4000*sec, "node", model.Passive, "10.0.0.1:80", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(5000, 900), spoke(c.sent, c.received),
+				by(model.InitiatorLocal), call(model.CallExit, c.signal), lasted(time.Hour))
+		}
+		all := found(t, s.records).Findings
+		if len(all) != 1 || all[0].ID != "process-killed" || all[0].Harm != c.harm || all[0].Confidence != c.confidence || !strings.Contains(all[0].Title, c.says) {
+			t.Errorf("last words %v after its own, signal %d: got %+v, want %v, %v, %q", c.sent-c.received, c.signal, all, c.harm, c.confidence, c.says)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package findings
+
+import (
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// Conditions of processes that end.
+
+// killed: the process ended while the peer waited for its answer; or it got a signal to
+// end, and closed the connection by itself.
+func killed(m *match) bool {
+	x := m.end
+	if !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 || x.cancels() {
+		return false
+	}
+	if x.call != model.CallExit && (x.told == 0 || x.later || x.initiator != model.InitiatorLocal || x.call == model.CallDestroy) {
+		return false
+	}
+	m.detail, m.told = x.endedBy()
+	if x.unread <= 0 {
+		if !x.unanswered() || x.saidGoodbye() || x.oneWay() && !violent(m.detail) {
+			return false
+		}
+		m.echo = x.oneWay() || x.echoed()
+	}
+	m.bytes = x.unread
+	m.blocked = sinceHeard(x)
+	return true
+}
+
+// oneWay: this end has never said anything, and the peer went on for more than a second, and not
+// only with an upload: a shipper of logs or of metrics.
+func (x *end) oneWay() bool {
+	talked := x.lastReceived.Sub(x.began)
+	return !x.spoke() && x.began != 0 && talked > time.Second && (x.received < small || talked > time.Minute)
+}
+
+// echoed: the peer's last words came as soon as it had heard those of this end, and it has been
+// silent since: what HTTP/2 and WebSocket say without wanting an answer, or the next request.
+func (x *end) echoed() bool {
+	after := x.lastReceived.Sub(x.lastSent)
+	return x.lastSent != 0 && after >= 0 && after <= max(justNow, 2*x.srtt) && sinceHeard(x) >= time.Second
+}
+
+// saidGoodbye: a server with one process for each connection exits by itself when it has
+// read that the client goes (PostgreSQL's Terminate). It had answered before, and on a
+// busy machine its FIN comes before the client's.
+func (x *end) saidGoodbye() bool {
+	return x.signal == 0 && x.told == 0 && x.sent > 0 && x.verdict == model.Graceful
+}
+
+// endedBy returns the signal that ended the process of x, and whether it is known who sent it.
+func (x *end) endedBy() (signal string, told bool) {
+	if x.signal == 0 && x.told != 0 {
+		return model.SignalName(x.told), true
+	}
+	if x.signal == 0 {
+		return "", false
+	}
+	return model.SignalName(x.signal), x.told == x.signal
+}
+
+// sinceHeard is how long the peer's last data had waited when this end ended.
+func sinceHeard(x *end) time.Duration {
+	if x.lastReceived == 0 {
+		return 0
+	}
+	return max(0, x.time.Sub(x.lastReceived))
+}
