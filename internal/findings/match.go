@@ -178,7 +178,7 @@ func neverAnswered(m *match) bool {
 	return x.lastReceived != 0 && x.lastReceived.Sub(x.began) < time.Second
 }
 
-// gaveUp: a client sent its only request, and closed when no answer had come for a while.
+// gaveUp: a client sent its only request, or one more, and closed when no answer had come for a while.
 func gaveUp(m *match) bool {
 	x := m.end
 	if x.passive() || x.initiator != model.InitiatorLocal ||
@@ -186,13 +186,15 @@ func gaveUp(m *match) bool {
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
 		return false
 	}
-	if x.sent <= 0 || x.received != 0 || x.unacked > 0 || x.idle < time.Second-justNow || // a limit of 1 s
-		x.began == 0 || x.lastSent == 0 {
+	if x.sent <= 0 || x.received < 0 || x.unacked > 0 || x.idle < time.Second-justNow || x.lastSent == 0 { // a limit of 1 s
 		return false
 	}
 	m.idle, m.inferred = x.idle, true
 	m.detail, m.told = x.endedBy()
-	return x.lastSent.Sub(x.began) < time.Second
+	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it
+		return x.speaker == model.SideLocal && x.lastReceived != 0 && x.lastSent.Sub(x.lastReceived) > max(justNow, 2*x.srtt)
+	}
+	return x.began != 0 && x.lastSent.Sub(x.began) < time.Second
 }
 
 // keepaliveRace: an idle connection was closed, and the other side's next request met

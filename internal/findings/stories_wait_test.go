@@ -10,6 +10,29 @@ import (
 // waits are stories about clients that wait in vain, and about what they do not want.
 var waits = []story{
 	{
+		"proxy_read_timeout on connections that nginx uses again, and one of which the server had spoken last",
+		func(s *stream) { s.readTimeout(model.CauseFIN, graceful) },
+		[]string{"gave-up-waiting"},
+		[]string{"nginx gave up 3 requests to 10.6.0.2 port 8080 that had no answer after 1m00s"},
+	},
+	{
+		"the same of a proxy that ends such connections by RST",
+		func(s *stream) { s.readTimeout(model.CauseLingerZero, call(model.CallClose, 0)) },
+		[]string{"gave-up-waiting"},
+		[]string{"nginx gave up 3 requests"},
+	},
+	{
+		"clients of HTTP/2 acknowledge the answer, and close what is idle",
+		func(s *stream) {
+			for i := range 4 {
+				s.end(100*sec, "grpc", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:50051", model.CauseFIN, graceful, bytes(900, 5000), idle(60*sec), spoke(60*sec, 60*sec+ms),
+					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(90*sec))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"grpc closes connections that were idle for 1m00s"},
+	},
+	{
 		"pm.max_children: nginx gives up what waits in the accept queue of php-fpm", // fastcgi_read_timeout 4s
 		func(s *stream) {
 			s.end(5*sec, "php-fpm8.2", model.Passive, "127.0.0.1:9000", "127.0.0.1:3000", model.CauseFIN, graceful, bytes(90, 500), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*sec))
@@ -85,6 +108,16 @@ var waits = []story{
 		[]string{"process-restart", "idle-timeout"},
 		[]string{"nginx (port 80) closed all that was idle at one moment"},
 	},
+}
+
+// readTimeout are upstream connections on which the second request has no answer.
+func (s *stream) readTimeout(cause model.Cause, how edit) {
+	for i := range 3 {
+		s.end(100*sec, "nginx", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:8080", cause, bytes(900, 5000), idle(60*sec), spoke(60*sec, 70*sec),
+			by(model.InitiatorLocal), call(model.CallClose, 0), lasted(90*sec), how)
+	}
+	s.end(100*sec, "nginx", model.Active, "10.6.0.1:5000", "10.6.0.2:8080", model.CauseFIN, graceful, bytes(900, 5000), idle(60*sec), spoke(60100*ms, 60*sec),
+		by(model.InitiatorLocal), call(model.CallClose, 0), lasted(90*sec))
 }
 
 // cancelled are two attempts that were given up before a SYN was sent again.

@@ -45,12 +45,12 @@ var paths = []Pattern{
 	},
 	{
 		Name: "gave-up-waiting", Title: "No answer in time", Harm: Medium,
-		When:       "a client sent its only request, which arrived, and closed a second later or more without an answer",
-		Evidence:   "role active, initiator local, tcp.bytes.received 0, tcp.idle_ns of 1 s or more",
+		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer",
+		Evidence:   "role active, initiator local, tcp.bytes.received 0 or tcp.last_speaker local, tcp.idle_ns of 1 s or more",
 		Advice:     "The server is slow, or the client's time limit short (HAProxy timeout server, nginx proxy_read_timeout, curl --max-time): look at what the server did at these times. Its answer, if it comes, is thrown away.",
-		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's",
+		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's; idle-timeout: the server had spoken last",
 		Confidence: "inferred: that an answer was due is concluded",
-		Filter:     `tcp.role == "active" && initiator in ["local", "both"] && tcp.bytes.received == 0 && tcp.idle_ns >= 950000000`,
+		Filter:     `tcp.role == "active" && initiator in ["local", "both"] && (tcp.bytes.received == 0 || tcp.last_speaker == "local") && tcp.idle_ns >= 950000000`,
 		match:      gaveUp, causes: only(model.CauseFIN, model.CauseDataAfterClose, model.CauseLingerZero), say: sayGaveUp,
 	},
 	{
