@@ -270,6 +270,9 @@ func (r *rhythm) add(d time.Duration) {
 	}
 }
 
+// steady reports whether four of five are so; a busy machine stalls now and then.
+func (r *rhythm) steady(of uint64) bool { return of >= 2 && r.usual >= idleLeast && r.has*10 >= of*8 }
+
 // values finds the most frequent duration: it counts them in steps of 1.5 %.
 type values struct {
 	bins map[int16]uint64

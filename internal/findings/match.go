@@ -97,14 +97,14 @@ func inherited(m *match) bool {
 	return x.unread > 0 && (x.call == model.CallExit || x.process == x.closer)
 }
 
-// upstreamRefused: a proxy accepted the client, and its own attempt to connect had
+// upstreamRefused: a proxy accepted the client, and its own attempt to connect for it had
 // just failed.
 func upstreamRefused(m *match) bool {
 	x := m.end
 	if x.sent > 0 || !x.passive() || x.verdict == model.FailedOpen || x.initiator == model.InitiatorPeer || x.call == model.CallExit {
 		return false
 	}
-	f := m.engine.refusals.during(x)
+	f := m.engine.refusals.forClient(x)
 	if f == nil {
 		return false
 	}

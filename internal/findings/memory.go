@@ -16,30 +16,78 @@ type refusals struct {
 }
 
 type refusal struct {
-	pid  int
-	time model.Time
-	peer netip.AddrPort
-	id   string
+	pid         int
+	began, time model.Time
+	peer        netip.AddrPort
+	id          string
 }
 
 func (r *refusals) add(x *end) {
-	r.list[r.at] = refusal{x.pid, x.time, x.peer, x.id}
+	r.list[r.at] = refusal{x.pid, x.time.Add(-max(x.duration, 0)), x.time, x.peer, x.id}
 	r.at = (r.at + 1) % len(r.list)
 }
 
 // during returns an attempt of the process that failed while x was open, at most
 // a second before its end.
 func (r *refusals) during(x *end) *refusal {
-	if x.pid == 0 {
-		return nil
-	}
 	for i := range r.list {
-		f := &r.list[i]
-		if f.pid == x.pid && f.time <= x.time && f.time >= x.began && x.time.Sub(f.time) < time.Second {
+		if f := &r.list[i]; f.during(x) {
 			return f
 		}
 	}
 	return nil
+}
+
+func (f *refusal) during(x *end) bool {
+	return x.pid != 0 && f.pid == x.pid && f.time <= x.time && f.time >= x.began && x.time.Sub(f.time) < time.Second
+}
+
+// forClient returns an attempt of the process that failed at most a second before the end of x, if
+// it or an earlier one to the same peer was made for x: it began soon after x was accepted, or
+// after its last words. If attempts come at regular times, as a health check's do, that is at once.
+func (r *refusals) forClient(x *end) *refusal {
+	for i := range r.list {
+		last := &r.list[i]
+		if !last.during(x) {
+			continue
+		}
+		soon := time.Second
+		if r.regular(last) {
+			soon = justNow
+		}
+		for j := range r.list {
+			f := &r.list[j]
+			if f.pid == last.pid && f.peer == last.peer && f.time <= last.time && (f.follows(x.began, soon) || f.follows(x.lastReceived, soon)) {
+				return last
+			}
+		}
+	}
+	return nil
+}
+
+// follows: the attempt began soon after at; the clocks of what is compared are jiffies.
+func (f *refusal) follows(at model.Time, soon time.Duration) bool {
+	after := f.began.Sub(at)
+	return at != 0 && after > -justNow && after <= soon
+}
+
+// regular reports whether the process was refused there at regular times.
+func (r *refusals) regular(like *refusal) bool {
+	var before *refusal
+	var every rhythm
+	var n uint64
+	for i := range r.list {
+		f := &r.list[(r.at+i)%len(r.list)]
+		if f.pid != like.pid || f.peer != like.peer {
+			continue
+		}
+		if before != nil {
+			every.add(f.time.Sub(before.time))
+			n++
+		}
+		before = f
+	}
+	return every.steady(n)
 }
 
 // unheard are addresses of this host at which its kernel found no listener.
@@ -240,7 +288,9 @@ func (e *Engine) know(x *end) {
 	}
 	switch {
 	case x.verdict == model.FailedOpen:
-		e.refusals.add(x)
+		if x.cause != model.CauseConnectCancelled || x.retransmits != 0 { // else it took another address
+			e.refusals.add(x)
+		}
 	case !x.passive() && (x.cause == model.CausePeerReset || pathDeath.has(x.cause)):
 		e.troubles.add(x)
 	}

@@ -36,7 +36,7 @@ func (g *group) whom() string {
 
 func sayHealthCheck(_ *Engine, g *group, f *Finding) bool {
 	every := g.rhythm.usual
-	if every < idleLeast || g.rhythm.has*10 < g.interval.n*8 { // a busy machine stalls now and then
+	if !g.rhythm.steady(g.interval.n) {
 		return false
 	}
 	f.Numbers["interval_ns"] = int64(every)

@@ -14,6 +14,47 @@ func stoppedBy(signal int) edit {
 	}
 }
 
+// refusedChecks are health checks of a proxy that fail.
+func (s *stream) refusedChecks(process string, n int, every time.Duration) {
+	for i := range n {
+		s.end(time.Duration(i+1)*every, process, model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:80", model.CauseRefused, failed, lasted(ms))
+	}
+}
+
+// backends are stories about proxies whose backends refuse.
+var backends = []story{
+	{
+		"a health check is refused every 2 s, and a client that never spoke is closed",
+		func(s *stream) {
+			s.refusedChecks("haproxy", 40, 2*sec)
+			s.end(70300*ms, "haproxy", model.Passive, "10.8.1.2:80", "10.0.0.9:4000", model.CauseFIN, graceful, bytes(0, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(60*sec))
+			s.end(60300*ms, "haproxy", model.Passive, "10.8.1.2:80", "10.0.0.9:4001", model.CauseFIN, graceful, bytes(0, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(700*ms))
+		},
+		[]string{"refused-loop"},
+		[]string{"haproxy was refused by 10.8.9.9:80 40 times"},
+	},
+	{
+		"HAProxy tries its backend four times, a second apart, and closes its client",
+		func(s *stream) {
+			s.refusedChecks("haproxy", 4, sec)
+			s.end(4001*ms, "haproxy", model.Passive, "10.8.1.2:80", "10.0.0.9:4000", model.CauseFIN, graceful, bytes(0, 80), heard(3001*ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3003*ms))
+		},
+		[]string{"upstream-refused", "refused-loop"},
+		[]string{"haproxy (port 80) accepted 1 connection of 10.0.0.9, but its own attempt to connect to 10.8.9.9:80 failed"},
+	},
+	{
+		"a client asks its proxy every 2 s, and each time the backend refuses",
+		func(s *stream) {
+			s.refusedChecks("docker-proxy", 5, 2*sec)
+			for i := range 5 {
+				s.end(time.Duration(i+1)*2*sec+ms, "docker-proxy", model.Passive, "10.8.1.2:80", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CauseUnreadData, bytes(0, 80), unread(80), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*ms))
+			}
+		},
+		[]string{"upstream-refused", "refused-loop"},
+		[]string{"docker-proxy (port 80) accepted 5 connections"},
+	},
+}
+
 // kills are stories about processes that end, and about who waits for them.
 var kills = []story{
 	{

@@ -63,10 +63,10 @@ var talks = []Pattern{
 	},
 	{
 		Name: "upstream-refused", Title: "The proxy's backend refuses", Harm: High,
-		When:       "a process accepted a client, its own attempt to connect elsewhere failed, and within a second it gave up the client",
+		When:       "a process accepted a client or heard it, within a second began to connect elsewhere, failed, perhaps tried again, and gave up the client within a second. If it fails there at regular times, it must have begun at once",
 		Evidence:   "process.pid of both, their times",
 		Advice:     "Start the backend, or make it listen where the proxy looks for it: in a container on 0.0.0.0, not on 127.0.0.1; check published ports and health checks.",
-		Alike:      "request-lost: no attempt of the process had failed",
+		Alike:      "request-lost: no attempt of the process had failed; refused-loop: a health check fails, and no client waits for it",
 		Confidence: "inferred: that the attempt was made for this client is concluded from process and time",
 		Filter:     `true`,
 		match:      upstreamRefused, say: sayUpstream,
