@@ -8,13 +8,15 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// blackHole: large segments are lost, small ones arrive.
+// blackHole: large segments are lost, small ones arrive. If nothing was acknowledged, and the peer
+// not heard since, it may have gone.
 func blackHole(m *match) bool {
 	x := m.end
 	if !x.fullSize.Is(false) || x.retransmits < 2 || x.mss <= 0 || x.unacked < x.mss {
 		return false
 	}
 	m.bytes = x.unacked
+	m.inferred = x.sent <= 0 && (x.lastSent == 0 || x.lastReceived.Sub(x.lastSent) < justNow) // the first retransmission
 	return x.received > 0 || x.sent > 0 || x.established
 }
 

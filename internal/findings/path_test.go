@@ -1,0 +1,31 @@
+package findings_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// TestNothingAcknowledged: a client that has vanished before the first answer looks like one whose
+// path loses large packets, unless it was heard after the answer was sent again.
+func TestNothingAcknowledged(t *testing.T) {
+	for name, c := range map[string]struct {
+		edits []edit
+		sure  bool
+		says  string
+	}{
+		"nothing was acknowledged": {[]edit{bytes(0, 400), heard(900 * sec)}, false, "(78 kB lost), or the peer has gone."},
+		"it went on asking":        {[]edit{bytes(0, 400), spoke(890*sec, 880*sec)}, true, "(78 kB lost)."},
+		"small ones were":          {[]edit{bytes(300, 400), spoke(890*sec, 900*sec)}, true, "(78 kB lost), small ones were."},
+	} {
+		var s stream
+		s.end(1000*sec, "nginx", model.Passive, "10.16.2.2:80", "10.16.1.2:4000", model.CauseRetransmitTimeout, append(c.edits, unacked(78000), func(t *model.Teardown) {
+			t.TCP.FullSizeAcked, t.TCP.MSS, t.TCP.Retransmits = model.Some(false), model.Some[uint32](1448), model.Some[uint32](15)
+		})...)
+		all := found(t, s.records).Findings
+		if len(all) != 1 || all[0].ID != "mtu-black-hole" || (all[0].Confidence == model.Certain) != c.sure || !strings.HasSuffix(all[0].Title, c.says) {
+			t.Errorf("%s: got %+v, want %q, sure: %v", name, all, c.says, c.sure)
+		}
+	}
+}
