@@ -245,7 +245,7 @@ func (e *end) tookLeave() bool {
 	return saysFarewell(e) && e.idle <= gap/2 || e.idle < idleLeast && e.idle <= gap/4
 }
 
-// halfClose: the peer shut down its sending side after its request and waited; it
+// halfClose: the peer shut down its sending side after a small request and waited; it
 // was closed without an answer.
 func halfClose(m *match) bool {
 	x, o := m.end, m.other
@@ -253,7 +253,10 @@ func halfClose(m *match) bool {
 		x.call == model.CallExit || x.verdict == model.FailedOpen || x.cause == model.CauseListenerClosed {
 		return false
 	}
-	m.bytes = x.received
+	m.bytes, m.inferred = x.received, true
+	if x.unread <= 0 && (x.received >= small || x.began != 0 && x.lastReceived.Sub(x.began) >= time.Second) {
+		return false // a transfer, which it has read to the end
+	}
 	return o.call == model.CallShutdown && o.received == 0
 }
 

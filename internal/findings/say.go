@@ -141,7 +141,7 @@ func (g *group) fate() string {
 }
 
 func sayHalfClose(_ *Engine, g *group, f *Finding) bool {
-	f.Title = fmt.Sprintf("%s closed %s without an answer after %s had shut down its sending side (FIN after the request): it takes a half-close for an abort.",
+	f.Title = fmt.Sprintf("%s closed %s without an answer after %s had shut down its sending side (FIN after the request): it takes a half-close for an abort, or its protocol has no answers.",
 		g.who(), plural(g.count, "connection", "connections"), g.whom())
 	return true
 }

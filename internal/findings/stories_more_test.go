@@ -42,6 +42,17 @@ var networks = []story{
 		[]string{"nginx", "app"},
 	},
 	{
+		"a file is sent by nc -N, and the server closes when it has it",
+		func(s *stream) {
+			for i, began := range []time.Duration{500 * ms, 9 * sec} {
+				n, client := []uint64{5_000_000, 900}[i], fmt.Sprintf("127.0.0.1:%d", 4000+i)
+				s.end(10*sec, "nc", model.Passive, "127.0.0.1:8080", client, model.CauseFIN, graceful, bytes(0, n), heard(ms), gotFIN, lasted(began), by(model.InitiatorPeer), call(model.CallClose, 0))
+				s.end(10*sec, "tar", model.Active, client, "127.0.0.1:8080", model.CauseFIN, graceful, bytes(n, 0), gotFIN, lasted(began), by(model.InitiatorLocal), call(model.CallShutdown, 0))
+			}
+		},
+		nil, nil,
+	},
+	{
 		"a client that gave up before it was answered",
 		func(s *stream) {
 			s.end(sec, "nginx", model.Passive, "127.0.0.1:8080", "127.0.0.1:4000", model.CauseFIN, graceful, bytes(0, 90), gotFIN, by(model.InitiatorPeer), call(model.CallClose, 0))

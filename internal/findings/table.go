@@ -133,11 +133,11 @@ var talks = []Pattern{
 	},
 	{
 		Name: "half-close-taken-as-abort", Title: "Half-close taken for an abort", Harm: High,
-		When:       "the client sent FIN by shutdown() after its request and waited; the server closed without an answer",
+		When:       "the client sent a request of less than 64 KiB within a second, then FIN by shutdown(), and waited; the server closed without an answer",
 		Evidence:   "both ends on this host: closer.call shutdown of the client, nothing sent by the server",
 		Advice:     "Let the client close its sending side only after it has the answer, or teach the server that FIN is not an abort: nginx proxy_ignore_client_abort on, Node allowHalfOpen, HAProxy without option abortonclose.",
-		Alike:      "a client that gave up: it called close()",
-		Confidence: "certain: both ends were seen", Filter: `tcp.role == "passive" && initiator == "peer" && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
+		Alike:      "a client that gave up: it called close(); a transfer in one direction (nc -N), which has no answer",
+		Confidence: "inferred: that an answer was due is concluded", Filter: `tcp.role == "passive" && initiator == "peer" && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
 		match: halfClose, say: sayHalfClose,
 	},
 	{
