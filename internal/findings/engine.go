@@ -52,6 +52,7 @@ type Engine struct {
 	refusals  refusals
 	troubles  refusals
 	unheard   unheard
+	addresses addresses
 	groups    map[key]*group
 	sparse    int    // groups that may have too few connections to be a finding
 	untracked uint64 // ends that found no free group
@@ -69,7 +70,7 @@ func New() *Engine {
 	e := &Engine{
 		seed: maphash.MakeSeed(), groups: map[key]*group{},
 		services: map[service]*server{}, processes: names{},
-		counters: overflow{},
+		counters: overflow{}, addresses: addresses{},
 	}
 	for i := range e.indexes {
 		e.indexes[i] = index{heads: make([]*end, kept), which: i}

@@ -191,10 +191,12 @@ func middlebox(m *match) bool {
 func resetAfterConnect(m *match) bool {
 	x := m.end
 	m.peer = x.peer
-	if m.other != nil || x.passive() || x.received > 0 || x.finIn {
-		return false
-	}
-	return x.cause == model.CausePeerReset && x.duration >= 0 && x.duration < time.Minute
+	return m.other == nil && !x.amended && x.atFirst()
+}
+
+// atFirst: this end was reset before the peer had said anything.
+func (x *end) atFirst() bool {
+	return x.cause == model.CausePeerReset && !x.passive() && x.received <= 0 && !x.finIn && x.duration >= 0 && x.duration < time.Minute
 }
 
 // leaked: the peer had closed long before this side did.

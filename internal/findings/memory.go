@@ -106,6 +106,22 @@ func (u *unheard) add(a netip.AddrPort) {
 
 func (u unheard) has(a netip.AddrPort) bool { _, ok := u[a]; return ok }
 
+// addresses are those of this host, as far as its connections show.
+type addresses map[netip.Addr]struct{}
+
+const maxAddresses = 256
+
+func (a addresses) add(local netip.Addr) {
+	if len(a) < maxAddresses {
+		a[local] = struct{}{}
+	}
+}
+
+func (a addresses) has(peer netip.Addr) bool {
+	_, ok := a[peer]
+	return ok || peer.IsLoopback()
+}
+
 // overflow is what a namespace counted that no socket shows.
 type overflow map[string]*counter
 
@@ -178,6 +194,8 @@ type moment struct {
 	last    model.Time
 	ids     []string
 	process string
+	peer    netip.Addr // if they had one
+	atFirst uint64     // how many were reset before the peer had said anything
 }
 
 // add counts an end that no pattern took. Graceful ends at one time are a pool being
@@ -202,7 +220,7 @@ func (m *moments) add(x *end) bool {
 			free = i
 		}
 	}
-	m.buckets[free] = moment{at: at, cause: x.cause, network: network, first: x.time, port: x.port(), process: x.process}
+	m.buckets[free] = moment{at: at, cause: x.cause, network: network, first: x.time, port: x.port(), process: x.process, peer: x.peer.Addr()}
 	m.buckets[free].count(x)
 	return true
 }
@@ -218,6 +236,12 @@ func (m *moment) count(x *end) {
 	}
 	if m.port != x.port() {
 		m.port = 0
+	}
+	if m.peer != x.peer.Addr() {
+		m.peer = netip.Addr{}
+	}
+	if x.atFirst() {
+		m.atFirst++
 	}
 }
 
@@ -283,6 +307,7 @@ func (e *Engine) know(x *end) {
 			server.add(x)
 		}
 	}
+	e.addresses.add(x.local.Addr())
 	if x.timeWait {
 		e.timeWaits.add(x.process, x.time)
 	}

@@ -81,7 +81,7 @@ func (e *Engine) overflows() (list []Finding) {
 			f.Process, port = cmp.Or(e.here(g), f.Process), k.port
 			f.Evidence = append(f.Evidence, g.evidence...)
 		}
-		if int(g.key.pattern) != i || !near(c, g) {
+		if int(g.key.pattern) != i || !near(c, g) || !e.addresses.has(k.peer) {
 			continue
 		}
 		f.Count += g.count
@@ -113,9 +113,15 @@ func (e *Engine) overflows() (list []Finding) {
 	}
 	e.complete(&f)    // of the connections that met it
 	if f.Count == 0 { // no connection is known to have met it
-		f.Count, f.Share = c.n, 0
+		f.Count, f.Share, f.Filter = c.n, 0, ""
 	}
 	return append(list, f)
+}
+
+// overflowed: the burst m is of connections that a full queue of this host reset.
+func (e *Engine) overflowed(m *moment) bool {
+	c := e.counted(acceptQueue...)
+	return c.n > 0 && c.around(m.first, m.last) && m.atFirst == m.n && e.addresses.has(m.peer)
 }
 
 // joined are the settings that a program has.

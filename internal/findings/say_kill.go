@@ -59,6 +59,8 @@ func (g *group) sender() string {
 const oomKills = "VmstatOomKill"
 
 // near reports whether c moved around the time of g.
-func near(c counter, g *group) bool {
-	return c.first <= g.last.Add(3*time.Second) && c.last >= g.first.Add(-3*time.Second)
+func near(c counter, g *group) bool { return c.around(g.first, g.last) }
+
+func (c counter) around(first, last model.Time) bool {
+	return c.first <= last.Add(3*time.Second) && c.last >= first.Add(-3*time.Second)
 }

@@ -17,6 +17,13 @@ func again(n uint32) edit { return func(t *model.Teardown) { t.TCP.Retransmits =
 
 func spokeLast(who model.Side) edit { return func(t *model.Teardown) { t.TCP.LastSpeaker = who } }
 
+// resetAtOnce are connections to a server that are reset before its first byte, 2 ms apart.
+func (s *stream) resetAtOnce(server string) {
+	for i := range 30 {
+		s.end(sec+time.Duration(i)*2*ms, "app", model.Active, fmt.Sprintf("10.0.0.1:%d", 4000+i), server, model.CausePeerReset, bytes(500, 0), lasted(300*ms))
+	}
+}
+
 // hosts are stories in which several facts of one host belong together.
 var hosts = []story{
 	{
@@ -186,5 +193,30 @@ var hosts = []story{
 		},
 		[]string{"accept-queue-overflow"},
 		[]string{"The accept queue of nginx was full: 25 overflows counted"},
+	},
+	{
+		"a server elsewhere resets all that asks it, at one moment",
+		func(s *stream) { s.resetAtOnce("10.9.9.9:80") },
+		[]string{"mass-end"},
+		[]string{"30 connections with 10.9.9.0/24"},
+	},
+	{
+		"the same, and a queue of this host was full once",
+		func(s *stream) {
+			s.resetAtOnce("10.9.9.9:80")
+			s.counts(2*sec, map[string]uint64{"TcpExtListenOverflows": 1})
+		},
+		[]string{"accept-queue-overflow", "mass-end"},
+		[]string{"The accept queue of a listener was full: 1 overflow counted."},
+	},
+	{
+		"the queue of this host was full, and all were reset at one moment",
+		func(s *stream) {
+			s.end(sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:4000", model.CauseFIN, graceful, bytes(99, 81), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(9*ms))
+			s.resetAtOnce("10.6.0.2:80")
+			s.counts(2*sec, map[string]uint64{"TcpExtListenOverflows": 30})
+		},
+		[]string{"accept-queue-overflow"},
+		[]string{"30 connections to 10.6.0.2:80 reset"},
 	},
 }

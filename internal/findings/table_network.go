@@ -159,12 +159,12 @@ var paths = []Pattern{
 	{
 		Name: "accept-queue-overflow", Title: "The accept queue is full", Harm: High,
 		When:       "a listener's queue of connections that wait for accept() was full: SYNs or last ACKs were dropped or reset (tcp_abort_on_overflow)",
-		Evidence:   "counters TcpExtListenOverflows, TcpExtListenDrops; resets of clients before the first byte",
+		Evidence:   "counters TcpExtListenOverflows, TcpExtListenDrops; resets of clients before the first byte, if the server's address is one of this host",
 		Advice:     "Accept faster (more workers, no blocking work in the accept loop), and raise the backlog of listen() together with net.core.somaxconn; ss -tln shows Recv-Q above Send-Q while it is full.",
 		Alike:      "backlog-dropped: the listener was closed; refused-loop: nobody listens",
 		Confidence: "certain that queues overflowed; inferred which clients met it",
 		Filter:     `(cause == "peer-reset" && tcp.bytes.received == 0 || cause in ["connect-timeout", "connect-cancelled"])`,
-		match:      resetAfterConnect, causes: only(model.CausePeerReset), byPeer: true, say: sayOverflow,
+		match:      resetAfterConnect, causes: only(model.CausePeerReset), partial: true, byPeer: true, say: sayOverflow,
 	},
 	{
 		Name: "syn-flood", Title: "The SYN queue is full", Harm: Medium,
