@@ -59,6 +59,7 @@ type group struct {
 	echoes      uint64 // on how many its last words may need no answer
 	mute        bool   // on one of them this end had not said anything
 	covered     bool   // another finding says it
+	unreachable bool   // of path-dead: an ICMP error, or no answer to ARP, ended one of them
 	also        uint64 // attempts that another group has, and the same reason
 	alsoOf      []string
 	killer      string // who sent that signal
@@ -184,6 +185,7 @@ func (g *group) add(m *match) {
 	}
 	g.gaps = g.gaps || m.gap
 	g.mute = g.mute || x.sent == 0
+	g.unreachable = g.unreachable || x.cause == model.CauseUnreachable
 	if m.echo {
 		g.echoes++
 	}

@@ -187,7 +187,8 @@ func sayPathDead(e *Engine, g *group, f *Finding) bool {
 		return true
 	}
 	f.Filter += " && not (" + attempt + ")"
-	f.Title = fmt.Sprintf("%s got no answer from %s any more: %s (%s)", g.who(), g.peerName(), plural(g.count, "connection", "connections"), g.detail)
+	f.Count += g.also
+	f.Title = fmt.Sprintf("%s got no answer from %s any more: %s (%s)", g.who(), g.peerName(), plural(f.Count, "connection", "connections"), g.detail)
 	if g.blocked.max > 0 {
 		f.Title += fmt.Sprintf(" after up to %s of silence", human.Duration(g.blocked.max))
 	}

@@ -13,25 +13,41 @@ import (
 )
 
 // cover finds groups that another finding says better: attempts to connect that were given up at
-// once, while others of the same peer and port were rejected; and SYNs without an answer to a
-// server of this host whose queue was full.
+// once, while others of the same peer and port were rejected; SYNs without an answer to a
+// server of this host whose queue was full; and attempts that began while a host had not answered
+// ARP for a while, and failed together with the first one, as if they had been rejected.
 func (e *Engine) cover() {
 	reject, given, dead := patternIndex("firewall-reject"), slices.IndexFunc(patterns, func(p Pattern) bool { return p.locked }), patternIndex("path-dead")
 	c := e.counted(acceptQueue...)
 	for _, g := range e.groups {
 		g.covered, g.also, g.alsoOf = false, 0, nil
 	}
-	rejects := map[netip.AddrPort]*group{}
+	rejects, silent := map[netip.AddrPort]*group{}, map[netip.Addr]*group{}
 	for _, k := range e.sorted() { // rejected ones come first
 		g, to := e.groups[k], netip.AddrPortFrom(k.peer, k.port)
 		switch int(k.pattern) {
 		case reject:
-			rejects[to] = cmp.Or(rejects[to], g)
+			k.pattern = uint8(dead)
+			own := e.groups[k]
+			o := silent[k.peer]
+			if own != nil && own.unreachable {
+				o = own
+			}
+			if o == nil || g.detail != "EHOSTUNREACH" || g.first < o.first.Add(-slice) || g.last > o.last.Add(slice) {
+				rejects[to] = cmp.Or(rejects[to], g)
+				continue
+			}
+			if g.covered = true; o == own {
+				o.also = g.count
+			}
 		case given:
 			if o := rejects[to]; o != nil {
 				g.covered, o.also, o.alsoOf = true, o.also+g.count, append(o.alsoOf, cmp.Or(k.process, "a process"))
 			}
 		case dead:
+			if g.unreachable {
+				silent[k.peer] = cmp.Or(silent[k.peer], g)
+			}
 			g.covered = c.n > 0 && near(c, g) && g.unconnected() && !k.passive && e.here(g) != ""
 		}
 	}

@@ -195,6 +195,17 @@ var hosts = []story{
 		[]string{"The accept queue of nginx was full: 25 overflows counted"},
 	},
 	{
+		"a host of this network is down: attempts that overlap all fail when ARP gives up",
+		func(s *stream) {
+			for i, d := range []time.Duration{3050 * ms, 2400 * ms, 1800 * ms, 1200 * ms, 600 * ms} {
+				s.end(4*sec+time.Duration(i)*10*time.Microsecond, "curl", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.1.9:80", model.CauseUnreachable, failed, lasted(d),
+					func(t *model.Teardown) { t.TCP.Error = "EHOSTUNREACH" })
+			}
+		},
+		[]string{"path-dead"},
+		[]string{"curl got no answer from 10.8.1.9 any more: 5 connections (unreachable)"},
+	},
+	{
 		"a server elsewhere resets all that asks it, at one moment",
 		func(s *stream) { s.resetAtOnce("10.9.9.9:80") },
 		[]string{"mass-end"},

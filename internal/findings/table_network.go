@@ -97,7 +97,7 @@ var paths = []Pattern{
 		When:       "an ICMP error came within 2.5 s of the first SYN, or this host's own firewall made a RST",
 		Evidence:   "cause unreachable, or rules refused-here and reset-here; tcp.error",
 		Advice:     "Look for the rule: nft list ruleset or iptables-save here and at the box whose address the ICMP message has (tcpdump icmp). In Kubernetes a Service without endpoints is rejected on the client's own node: kubectl get endpoints.",
-		Alike:      "refused-loop: the peer's host answered with RST; path-dead: nobody answered",
+		Alike:      "refused-loop: the peer's host answered with RST; path-dead: nobody answered, also of EHOSTUNREACH while another attempt had waited for 2.5 s or more",
 		Confidence: "certain for ICMP; inferred for a RST made here",
 		Filter:     `(cause == "unreachable" || rule == "refused-here" || rule == "reset-here")`,
 		match:      rejected, byPeer: true, say: sayReject,
