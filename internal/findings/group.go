@@ -2,7 +2,6 @@ package findings
 
 import (
 	"cmp"
-	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -74,6 +73,8 @@ type group struct {
 	rhythm      rhythm        // of the same
 	values      values        // of idle
 	closed      [2]model.Time // when the first and the last of them began to end
+	ended       clusters      // of their ends, within a second
+	closings    clusters      // of when they began to end, within a slice
 }
 
 // tooFew reports whether the group has too few connections to be a finding.
@@ -145,6 +146,8 @@ func (g *group) add(m *match) {
 		g.rhythm.add(apart)
 	}
 	g.count++
+	g.ended.add(x.time, time.Second)
+	g.closings.add(x.closing(), slice)
 	if g.first == 0 || x.time < g.first {
 		g.first = x.time
 	}
@@ -176,10 +179,10 @@ func (g *group) add(m *match) {
 	if x.verdict == model.Abortive {
 		g.reset++
 	}
-	if at := cmp.Or(x.firstFIN, x.closeTime, x.time); g.closed[0] == 0 || at < g.closed[0] {
+	if at := x.closing(); g.closed[0] == 0 || at < g.closed[0] {
 		g.closed[0] = at
 	}
-	g.closed[1] = max(g.closed[1], cmp.Or(x.firstFIN, x.closeTime, x.time))
+	g.closed[1] = max(g.closed[1], x.closing())
 	if g.detail = cmp.Or(g.detail, m.detail); g.detail != "" && g.detail == m.detail {
 		g.detailed++
 	}
@@ -228,101 +231,4 @@ func (g *group) meet(peer netip.Addr) {
 		return
 	}
 	g.peers = append(g.peers, peer)
-}
-
-// spread is how durations differ.
-type spread struct {
-	n        uint64
-	min, max time.Duration
-	sum      float64
-}
-
-func (s *spread) add(d time.Duration) {
-	if s.n == 0 || d < s.min {
-		s.min = d
-	}
-	s.n++
-	s.max = max(s.max, d)
-	s.sum += float64(d)
-}
-
-func (s *spread) mean() time.Duration {
-	if s.n == 0 {
-		return 0
-	}
-	return time.Duration(s.sum / float64(s.n))
-}
-
-// rhythm is the duration that most have, within a quarter, and how many since it was found.
-type rhythm struct {
-	usual      time.Duration
-	votes, has uint64
-}
-
-func (r *rhythm) add(d time.Duration) {
-	switch off := d - r.usual; {
-	case r.votes == 0:
-		*r = rhythm{d, 1, 1}
-	case off.Abs() <= r.usual/4:
-		r.usual += off / 8
-		r.votes++
-		r.has++
-	default:
-		r.votes--
-	}
-}
-
-// steady reports whether four of five are so; a busy machine stalls now and then.
-func (r *rhythm) steady(of uint64) bool { return of >= 2 && r.usual >= idleLeast && r.has*10 >= of*8 }
-
-// values finds the most frequent duration: it counts them in steps of 1.5 %.
-type values struct {
-	bins map[int16]uint64
-	sums map[int16]time.Duration
-}
-
-const (
-	step    = 1.015
-	maxBins = 256
-)
-
-func (v *values) add(d time.Duration) {
-	if v.bins == nil {
-		v.bins, v.sums = map[int16]uint64{}, map[int16]time.Duration{}
-	}
-	bin := int16(math.Log(float64(d)) / math.Log(step))
-	if _, known := v.bins[bin]; !known && len(v.bins) >= maxBins {
-		return
-	}
-	v.bins[bin]++
-	v.sums[bin] += d
-}
-
-// mode returns the duration around which most lie, within 1.5 % on each side, and how
-// many.
-func (v *values) mode() (around time.Duration, n uint64) {
-	around, n, _ = v.most()
-	return around, n
-}
-
-// bounds are the least and the greatest duration of the mode.
-func (v *values) bounds() (from, to time.Duration) {
-	_, _, bin := v.most()
-	return time.Duration(math.Ceil(math.Pow(step, float64(bin)))), time.Duration(math.Ceil(math.Pow(step, float64(bin+2))))
-}
-
-func (v *values) most() (around time.Duration, n uint64, at int16) {
-	for bin := range v.bins {
-		var sum time.Duration
-		var here uint64
-		for _, b := range []int16{bin, bin + 1} {
-			here += v.bins[b]
-			sum += v.sums[b]
-		}
-		d := sum / time.Duration(max(here, 1))
-		if here > n || here == n && d < around {
-			around, n, at = d, here, bin
-		}
-	}
-	return around, n, at
 }

@@ -149,12 +149,16 @@ func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 }
 
 func sayRestart(_ *Engine, g *group, f *Finding) bool {
-	if g.last.Sub(g.first)/time.Duration(max(len(g.pids), 1)) > time.Second || g.ofOneConnection() {
+	atOnce := g.last.Sub(g.first)/time.Duration(max(len(g.pids), 1)) <= time.Second
+	if g.ofOneConnection() || !atOnce && g.ended.many == 0 {
 		return false
 	}
 	how := "ended"
 	if signal := g.signal(); signal != "" {
 		how = "ended by " + signal + g.sender()
+	}
+	if g.ended.many > 1 && !atOnce {
+		how += ", " + times(g.ended.many)
 	}
 	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.who(), how, plural(g.count, "connection", "connections"))
 	if g.killer != "" && g.killer == g.key.process {

@@ -42,7 +42,7 @@ func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
 		}
 	}
 	if g.atOnce() {
-		f.Advice += fmt.Sprintf(" All were closed at the same moment: a reload or restart of %s%s would explain that too.", closer, orBy(knobsOf(g.serverOf()).all))
+		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart of %s%s would explain that too.", g.atMoments(), closer, orBy(knobsOf(g.serverOf()).all))
 	}
 	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
 		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), g.fate())
@@ -69,8 +69,16 @@ func orBy(how string) string {
 	return ", or " + how
 }
 
-// atOnce: they began to end at one moment.
-func (g *group) atOnce() bool { return g.count >= few && g.closed[1].Sub(g.closed[0]) < slice }
+// atOnce: they began to end at one moment, or some at one and the rest at others.
+func (g *group) atOnce() bool { return g.closings.in == g.count }
+
+// atMoments says how many moments.
+func (g *group) atMoments() string {
+	if g.closings.many > 1 {
+		return fmt.Sprintf("at %d moments", g.closings.many)
+	}
+	return "at one moment"
+}
 
 const (
 	// grid is what timeouts are multiples of, late how much later than that a timer of
@@ -90,7 +98,7 @@ func (g *group) oddTime() bool {
 // sayRestartRace: requests met the closed connections of a server that went.
 func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["requests_lost"] = whole(g.count)
-	how := "closed all that was idle at one moment"
+	how := "closed all that was idle " + g.atMoments()
 	k := knobsOf(g.key.process)
 	f.Advice = fmt.Sprintf("This is not a timeout but a reload, a restart or a scale-down of %s%s", g.who(), orBy(k.all))
 	if signal := g.signal(); signal != "" {

@@ -240,7 +240,18 @@ var networks = []story{
 			}
 		},
 		[]string{"process-restart"},
-		[]string{"api", "SIGTERM", "5 connections"},
+		[]string{"api (port 80) ended by SIGTERM: 5 connections"},
+	},
+	{
+		"the same twice, an hour apart",
+		func(s *stream) {
+			for i := range 10 {
+				s.end(sec+time.Duration(i/5)*time.Hour+time.Duration(i)*ms, "api", model.Passive, "10.0.0.1:80", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(100, 100), spoke(sec, 2*sec),
+					by(model.InitiatorLocal), call(model.CallExit, 15), path(model.SynRecv, model.Established, model.FinWait1, model.FinWait2), func(t *model.Teardown) { t.Process.PID += i / 5 })
+			}
+		},
+		[]string{"process-restart"},
+		[]string{"api (port 80) ended by SIGTERM, 2 times: 10 connections"},
 	},
 	{
 		"a reader that does not read",

@@ -39,6 +39,24 @@ var restarts = []story{
 		[]string{"nginx (port 80) closed all that was idle at one moment, after 1s to 4s of idleness", "4 requests"},
 	},
 	{
+		"two reloads, an hour apart, of connections that had been idle for one time that nobody sets",
+		func(s *stream) {
+			for n := range 2 {
+				from := len(s.records)
+				s.keptAlive(4, "nginx", func(int) time.Duration { return 2210 * ms }, func(t *model.Teardown) { t.Process.PID += n })
+				for i := from; i < len(s.records); i++ {
+					r := &s.records[i]
+					later := time.Duration(n) * time.Hour
+					if r.Teardown.Time = r.Teardown.Time.Add(later); r.Kind == model.KindTeardown {
+						r.Teardown.Evidence.FirstFIN = r.Teardown.Evidence.FirstFIN.Add(later)
+					}
+				}
+			}
+		},
+		[]string{"process-restart", "idle-timeout"},
+		[]string{"nginx (port 80) closed all that was idle at 2 moments", "8 requests"},
+	},
+	{
 		"the same on a busy server: no timeout is so short",
 		func(s *stream) {
 			s.keptAlive(5, "nginx", func(i int) time.Duration { return time.Duration(i+2) * 60 * ms })

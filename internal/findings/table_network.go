@@ -201,7 +201,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "process-restart", Title: "A server process ended", Harm: Low,
-		When:     "at least 3 connections of one server ended within a second because its process ended, and nobody was waiting",
+		When:     "at least 3 connections of one server ended within a second because its process ended, and nobody was waiting; how often that happened",
 		Evidence: "closer.call exit",
 		Advice:   "If it was planned: stop accepting, and close idle connections, before the process ends. If not: look at its log, and at closer.signal.",
 		Alike:    "process-killed: requests were unanswered", Confidence: "certain",
