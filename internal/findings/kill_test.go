@@ -36,3 +36,31 @@ func TestLastWords(t *testing.T) {
 		}
 	}
 }
+
+// TestOutOfMemory: a server that runs out of memory is a high finding, also if nobody waits.
+func TestOutOfMemory(t *testing.T) {
+	for _, c := range []struct {
+		oom, counted bool
+		harm         findings.Harm
+		confidence   model.Confidence
+	}{
+		{true, false, findings.High, model.Certain}, {false, true, findings.High, model.Inferred}, {false, false, findings.Low, model.Certain},
+	} {
+		var s stream
+		for i := range 3 {
+			s.end(sec, "api", model.Passive, "10.0.0.1:80", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(100, 100), spoke(60*sec, 61*sec),
+				by(model.InitiatorLocal), call(model.CallExit, 9), path(model.SynRecv, model.Established), func(t *model.Teardown) {
+					if c.oom {
+						t.Closer.OOM = model.Some(true)
+					}
+				})
+		}
+		if c.counted {
+			s.counts(sec, map[string]uint64{"VmstatOomKill": 1})
+		}
+		all := found(t, s.records).Findings
+		if len(all) != 1 || all[0].ID != "process-restart" || all[0].Harm != c.harm || all[0].Confidence != c.confidence || strings.Contains(all[0].Title, "OOM") != (c.harm == findings.High) {
+			t.Errorf("OOM %v, counted %v: got %+v", c.oom, c.counted, all)
+		}
+	}
+}

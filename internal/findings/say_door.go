@@ -148,31 +148,6 @@ func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	}
 }
 
-func sayRestart(_ *Engine, g *group, f *Finding) bool {
-	atOnce := g.last.Sub(g.first)/time.Duration(max(len(g.pids), 1)) <= time.Second
-	if g.ofOneConnection() || !atOnce && g.ended.many == 0 {
-		return false
-	}
-	how := "ended"
-	if signal := g.signal(); signal != "" {
-		how = "ended by " + signal + g.sender()
-	}
-	if g.ended.many > 1 && !atOnce {
-		how += ", " + times(g.ended.many)
-	}
-	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.who(), how, plural(g.count, "connection", "connections"))
-	if g.killer != "" && g.killer == g.key.process {
-		f.Advice = "Another process of the same program told it to end: a reload or a stop, a scale-down, or an administrator's command (pg_terminate_backend). Its log says which. If it was planned: close idle connections before."
-	}
-	if violent(g.signal()) && g.idle.n > 0 && g.idle.min < time.Second {
-		f.Harm = Medium
-		f.Title += fmt.Sprintf(", the last spoken to %s before: answers may be cut short", human.Duration(g.idle.min))
-		f.Advice = g.killAdvice("Nothing was finished: find who sent the signal (its log, dmesg, journalctl), and why not SIGTERM first.")
-	}
-	f.Title += "."
-	return true
-}
-
 // setBy names the setting for the idle time of the program that closes.
 func (g *group) setBy() string {
 	k := knobsOf(g.key.process)

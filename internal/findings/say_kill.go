@@ -17,15 +17,8 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 		how = "was ended by " + signal + g.sender()
 		f.Advice = g.killAdvice(f.Advice)
 	}
-	oom := e.counted(oomKills)
-	counted := g.oom == 0 && g.notOOM == 0 && oom.n > 0 && near(oom, g)
-	if g.signal() == "SIGKILL" && (g.oom > 0 || counted) {
-		f.Numbers["oom_kills"] = whole(max(g.oom, oom.n))
-		if counted {
-			f.Confidence = model.Inferred // it may have killed another process at that time
-		}
-		how = "was killed by the OOM killer (SIGKILL)"
-		f.Advice = "It ran out of memory: raise the limit of its cgroup (memory.max; resources.limits.memory in Kubernetes), or let it use less: fewer workers or threads, smaller requests. dmesg and memory.events of the cgroup name the kill."
+	if e.outOfMemory(g, f) {
+		how = byOOMKiller
 	}
 	f.Title = fmt.Sprintf("%s %s with %s unanswered", g.who(), how, plural(g.count, "request", "requests"))
 	if g.echoes == g.count {
@@ -47,6 +40,23 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	return true
 }
 
+const byOOMKiller = "was killed by the OOM killer (SIGKILL)"
+
+// outOfMemory reports whether the OOM killer ended the processes of g, and gives f its advice.
+func (e *Engine) outOfMemory(g *group, f *Finding) bool {
+	oom := e.counted(oomKills)
+	counted := g.oom == 0 && g.notOOM == 0 && oom.n > 0 && near(oom, g)
+	if g.signal() != "SIGKILL" || g.oom == 0 && !counted {
+		return false
+	}
+	f.Numbers["oom_kills"] = whole(max(g.oom, oom.n))
+	if counted {
+		f.Confidence = model.Inferred // it may have killed another process at that time
+	}
+	f.Advice = "It ran out of memory: raise the limit of its cgroup (memory.max; resources.limits.memory in Kubernetes), or let it use less: fewer workers or threads, smaller requests. dmesg and memory.events of the cgroup name the kill."
+	return true
+}
+
 // sender names who sent the signal, if another process did.
 func (g *group) sender() string {
 	if g.killer == "" {
@@ -63,4 +73,33 @@ func near(c counter, g *group) bool { return c.around(g.first, g.last) }
 
 func (c counter) around(first, last model.Time) bool {
 	return c.first <= last.Add(3*time.Second) && c.last >= first.Add(-3*time.Second)
+}
+
+func sayRestart(e *Engine, g *group, f *Finding) bool {
+	atOnce := g.last.Sub(g.first)/time.Duration(max(len(g.pids), 1)) <= time.Second
+	if g.ofOneConnection() || !atOnce && g.ended.many == 0 {
+		return false
+	}
+	how := "ended"
+	if signal := g.signal(); signal != "" {
+		how = "ended by " + signal + g.sender()
+	}
+	oom := e.outOfMemory(g, f)
+	if oom {
+		f.Harm, how = High, byOOMKiller
+	}
+	if g.ended.many > 1 && !atOnce {
+		how += ", " + times(g.ended.many)
+	}
+	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.who(), how, plural(g.count, "connection", "connections"))
+	if g.killer != "" && g.killer == g.key.process {
+		f.Advice = "Another process of the same program told it to end: a reload or a stop, a scale-down, or an administrator's command (pg_terminate_backend). Its log says which. If it was planned: close idle connections before."
+	}
+	if !oom && violent(g.signal()) && g.idle.n > 0 && g.idle.min < time.Second {
+		f.Harm = Medium
+		f.Title += fmt.Sprintf(", the last spoken to %s before: answers may be cut short", human.Duration(g.idle.min))
+		f.Advice = g.killAdvice("Nothing was finished: find who sent the signal (its log, dmesg, journalctl), and why not SIGTERM first.")
+	}
+	f.Title += "."
+	return true
 }

@@ -58,6 +58,17 @@ var backends = []story{
 // kills are stories about processes that end, and about who waits for them.
 var kills = []story{
 	{
+		"the OOM killer ends a server whose clients are idle",
+		func(s *stream) {
+			for i := range 5 {
+				s.end(sec+time.Duration(i)*ms, "api", model.Passive, "10.0.0.1:80", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(100, 100), spoke(60*sec, 61*sec), idle(60*sec),
+					by(model.InitiatorLocal), call(model.CallExit, 9), path(model.SynRecv, model.Established, model.FinWait1), func(t *model.Teardown) { t.Closer.OOM = model.Some(true) })
+			}
+		},
+		[]string{"process-restart"},
+		[]string{"api (port 80) was killed by the OOM killer (SIGKILL): 5 connections ended with it."},
+	},
+	{
 		"systemd stops a server of logs, which never answers",
 		func(s *stream) {
 			for i := range 5 {

@@ -201,8 +201,8 @@ var paths = []Pattern{
 	},
 	{
 		Name: "process-restart", Title: "A server process ended", Harm: Low,
-		When:     "at least 3 connections of one server ended within a second because its process ended, and nobody was waiting; how often that happened",
-		Evidence: "closer.call exit",
+		When:     "at least 3 connections of one server ended within a second because its process ended, and nobody was waiting; how often that happened. It is high if the OOM killer did it, medium if a signal cut answers short",
+		Evidence: "closer.call exit, closer.signal; closer.oom_killed, or the host's count of kills",
 		Advice:   "If it was planned: stop accepting, and close idle connections, before the process ends. If not: look at its log, and at closer.signal.",
 		Alike:    "process-killed: requests were unanswered", Confidence: "certain",
 		Filter: `(closer.call == "exit" || signalled.number > 0) && tcp.role == "passive"`,
