@@ -68,6 +68,7 @@ type end struct {
 	counted   bool // as a connection
 	explained bool // a pattern has taken it
 	crowded   bool // it counts in a moment
+	weak      bool // the pattern that has taken it is weak
 	stray     bool // hit by a RST that was sent without a socket
 	strayWhy  bool // and the kernel gave its reason; if not, a listener with a full queue may have sent it
 	amended   bool // an outcome came before it was judged

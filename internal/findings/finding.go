@@ -104,7 +104,7 @@ func (e *Engine) Report() *Report {
 	}
 	r.Findings = append(r.Findings, slices.Concat(e.overflows(), e.flooded(), e.leaking())...)
 	for i := range e.moments.worst {
-		if m := &e.moments.worst[i]; m.n >= crowd && !e.overflowed(m) {
+		if m := &e.moments.worst[i]; m.n >= crowd && !e.overflowed(m) && !e.onlyChecks(m) {
 			r.Findings = append(r.Findings, e.massEnd(m))
 		}
 	}

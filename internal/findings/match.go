@@ -25,7 +25,7 @@ const (
 // repeats.
 func tiny(m *match) bool {
 	x := m.end
-	if x.unread > 0 || x.unacked > 0 && !x.passive() || x.sent < 0 || x.received < 0 || x.sent+x.received+max(x.unacked, 0) > 1024 {
+	if x.stray || x.between || x.unread > 0 || x.unacked > 0 && !x.passive() || x.sent < 0 || x.received < 0 || x.sent+x.received+max(x.unacked, 0) > 1024 {
 		return false // a RST comes before the acknowledgement of what its sender has read
 	}
 	short := x.duration >= 0 && x.duration < time.Second

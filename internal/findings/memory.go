@@ -195,6 +195,7 @@ type moment struct {
 	ids     []string
 	process string
 	peer    netip.Addr // if they had one
+	weak    uint64     // how many a weak pattern has
 	atFirst uint64     // how many were reset before the peer had said anything
 }
 
@@ -242,6 +243,9 @@ func (m *moment) count(x *end) {
 	}
 	if x.atFirst() {
 		m.atFirst++
+	}
+	if x.weak {
+		m.weak++
 	}
 }
 

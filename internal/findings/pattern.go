@@ -26,6 +26,7 @@ type Pattern struct {
 	match   func(*match) bool
 	causes  causes // of the ends that it may have; 0 is any
 	partial bool
+	weak    bool // a stray reset or a crowd at one moment says more of what it takes
 	locked  bool // firewall-reject of attempts that were given up
 	// byPeer: one finding for each peer, not only for each process and port.
 	byPeer bool

@@ -140,6 +140,19 @@ func (e *Engine) overflowed(m *moment) bool {
 	return c.n > 0 && c.around(m.first, m.last) && m.atFirst == m.n && e.addresses.has(m.peer)
 }
 
+// onlyChecks: the burst m is of health checks, as their rhythm shows.
+func (e *Engine) onlyChecks(m *moment) bool {
+	if m.n-m.weak >= crowd {
+		return false
+	}
+	for k, g := range e.groups {
+		if patterns[k.pattern].weak && !g.tooFew() && networkOf(k.peer) == m.network && g.rhythm.steady(g.interval.n) {
+			return true
+		}
+	}
+	return false
+}
+
 // joined are the settings that a program has.
 func joined(list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), ", ")

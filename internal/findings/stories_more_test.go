@@ -2,6 +2,7 @@ package findings_test
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -140,6 +141,27 @@ var networks = []story{
 		[]string{"nginx", "10.7.1.2", "neither end"},
 	},
 	{
+		"the same of a short connection, which is no health check",
+		func(s *stream) {
+			s.end(sec, "nginx", model.Passive, "10.7.2.2:80", "10.7.1.2:4000", model.CausePeerReset, bytes(200, 80), lasted(300*ms), noRST)
+			s.stray(1900*ms, sec-ms, "10.7.1.2:4000", "10.7.2.2:80")
+		},
+		[]string{"middlebox-reset"},
+		[]string{"nginx", "10.7.1.2", "neither end"},
+	},
+	{
+		"short connections are reset at one moment, and no health check is so",
+		func(s *stream) { s.shortResets(1) },
+		[]string{"mass-end"},
+		[]string{"12 connections with 10.0.9.0/24"},
+	},
+	{
+		"twelve load balancers of one network check at the same moments",
+		func(s *stream) { s.shortResets(5) },
+		slices.Repeat([]string{"health-check"}, 12),
+		[]string{"redis-server", "2s"},
+	},
+	{
 		"a NAT forgets an idle connection",
 		func(s *stream) {
 			s.end(700*sec, "app", model.Active, "10.7.2.2:4000", "198.51.100.1:5432", model.CausePeerReset, bytes(900, 80), unacked(50), spoke(ms, 400*sec), lasted(500*sec))
@@ -273,4 +295,12 @@ var networks = []story{
 		},
 		nil, nil,
 	},
+}
+
+// shortResets are connections of twelve clients that are reset after an answer, n times.
+func (s *stream) shortResets(n int) {
+	for i := range 12 * n {
+		s.end(time.Duration(i/12)*2*sec+sec+time.Duration(i%12)*ms, "redis-server", model.Passive, "10.0.0.2:6379", fmt.Sprintf("10.0.9.%d:%d", 1+i%12, 4000+i),
+			model.CausePeerReset, bytes(7, 14), lasted(300*ms))
+	}
 }
