@@ -22,6 +22,9 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	if g.reset == 0 && g.count < 3 {
 		return false
 	}
+	if g.asksNothing() {
+		return false
+	}
 	f.Numbers["message_bytes"] = whole(g.bytes)
 	if g.key.kind == firstMessage {
 		return g.sayRefused(f)
@@ -38,6 +41,12 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 		f.Advice = fmt.Sprintf("It is probably full: count its connections (closetrace list --port %d), let clients keep fewer (a pool), or raise the limit (%s).", g.key.port, most)
 	}
 	return true
+}
+
+// asksNothing: one client comes at regular times to hear what the server says first, such as a load
+// of HAProxy's agent-check. A program with a limit of connections would say that it is full.
+func (g *group) asksNothing() bool {
+	return g.reset == 0 && g.key.kind != firstMessage && g.bytes > 0 && len(g.peers) == 1 && g.rhythm.steady(g.interval.n) && knobsOf(g.key.process).most == ""
 }
 
 // sayRefused is turned-away of a server that has read the first message.

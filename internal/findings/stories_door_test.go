@@ -88,6 +88,17 @@ var doors = []story{
 		nil, nil,
 	},
 	{
+		"HAProxy's agent-check asks every 2 s for the state, which is all that the agent says",
+		func(s *stream) { s.saysAndCloses("agent") },
+		nil, nil,
+	},
+	{
+		"sshd turns away a client that tries again every 2 s",
+		func(s *stream) { s.saysAndCloses("sshd") },
+		[]string{"turned-away"},
+		[]string{"sshd (port 9999) turned 10 connections of 10.0.0.9 away", "9 B"},
+	},
+	{
 		"nginx return 444: the request was read, nothing was said",
 		func(s *stream) {
 			for i := range 3 {
@@ -146,4 +157,12 @@ var doors = []story{
 		[]string{"keepalive-race", "idle-timeout"},
 		[]string{"postgres", "1.5s", "3 requests of psql"},
 	},
+}
+
+// saysAndCloses is a server to which one client comes every 2 s.
+func (s *stream) saysAndCloses(process string) {
+	for i := range 10 {
+		s.end(time.Duration(2*i)*sec, process, model.Passive, "10.0.0.1:9999", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CauseFIN, graceful, bytes(9, 0),
+			by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+	}
 }
