@@ -24,6 +24,7 @@ const (
 	ordinaryKind kind = iota
 	attempts          // of path-dead: those that never opened
 	firstMessage      // of turned-away: the server has read it
+	atOnceReset       // of turned-away: by SO_LINGER {1,0}
 )
 
 // key is what the connections of one finding have in common.

@@ -33,7 +33,11 @@ func turnedAway(m *match) bool {
 		m.kind, m.inferred = firstMessage, !tlsAlert(x)
 		return true
 	}
-	if !x.passive() || x.later && x.cause != model.CauseDataAfterClose || x.initiator != model.InitiatorLocal ||
+	if resetAtDoor(x) {
+		m.kind, m.bytes = atOnceReset, 0
+		return true
+	}
+	if x.cause == model.CauseLingerZero || !x.passive() || x.later && x.cause != model.CauseDataAfterClose || x.initiator != model.InitiatorLocal ||
 		x.call != model.CallClose && x.call != model.CallShutdown || x.duration < 0 || x.duration >= doorTime {
 		return false
 	}
@@ -44,6 +48,11 @@ func turnedAway(m *match) bool {
 		return m.other == nil || m.other.sent <= 0
 	}
 	return unread(x) || m.bytes > 0 && (x.cause == model.CauseDataAfterClose || x.cause == model.CauseUnreadData)
+}
+
+// resetAtDoor: a server reset the connection as soon as it had accepted, or had read the first message.
+func resetAtDoor(x *end) bool {
+	return x.cause == model.CauseLingerZero && x.passive() && leftBySelf(x) && x.told == 0 && x.sent == 0 && x.unacked <= 0 && x.duration >= 0 && x.duration < doorTime
 }
 
 // unread: a server closed as soon as it had accepted, and has read nothing of a request that

@@ -26,8 +26,14 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 		return false
 	}
 	f.Numbers["message_bytes"] = whole(g.bytes)
-	if g.key.kind == firstMessage {
+	switch g.key.kind {
+	case firstMessage:
 		return g.sayRefused(f)
+	case atOnceReset:
+		f.Filter = strings.Replace(f.Filter, atTheDoor, fmt.Sprintf(`cause == "linger-zero" && tcp.role == "passive" && tcp.bytes.sent == 0 && duration_ns < %d`, doorTime), 1)
+		f.Title = fmt.Sprintf("%s turned %s of %s away: it reset each at once, without a word.", g.who(), plural(g.count, "connection", "connections"), g.whom())
+		f.Advice = "That is a rule rather than a fault: HAProxy tcp-request connection reject, nginx return 444 with reset_timedout_connection, an access list or a limit of rates. Does it mean this client?"
+		return true
 	}
 	f.Title = fmt.Sprintf("%s turned %s of %s away: it closed as soon as it had accepted, without reading", g.who(), plural(g.count, "connection", "connections"), g.whom())
 	if g.bytes > 0 {

@@ -99,6 +99,17 @@ var doors = []story{
 		[]string{"sshd (port 9999) turned 10 connections of 10.0.0.9 away", "9 B"},
 	},
 	{
+		"HAProxy's tcp-request connection reject, and nginx's 444 that resets", // reset_timedout_connection on
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec, "haproxy", model.Passive, "10.6.0.2:80", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseLingerZero, bytes(0, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+				s.end(sec, "nginx", model.Passive, "10.6.0.2:81", fmt.Sprintf("10.6.0.1:%d", 5000+i), model.CauseLingerZero, bytes(0, 81), idle(0), heard(0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2*ms))
+			}
+		},
+		[]string{"turned-away", "turned-away"},
+		[]string{"haproxy (port 80) turned 3 connections of 10.6.0.1 away: it reset each at once"},
+	},
+	{
 		"nginx return 444: the request was read, nothing was said",
 		func(s *stream) {
 			for i := range 3 {
