@@ -148,6 +148,10 @@ func restartRace(m *match) bool {
 func leftHalfway(m *match) bool {
 	x, o := m.end, m.other
 	m.bytes, m.blocked = max(x.unread, 0), max(x.duration, 0)
+	if leftSlowly(m) {
+		m.bytes, m.inferred = x.unacked, true
+		return true
+	}
 	if o != nil {
 		m.bytes = max(m.bytes, o.unacked)
 	}

@@ -38,7 +38,19 @@ func slowReader(m *match) bool {
 			return true // it read hardly anything
 		}
 	}
-	return x.receiverLimited >= x.busy*8/10
+	return x.heldUp() && !leftSlowly(m)
+}
+
+// heldUp: the peer had no room for four fifths of the time in which data waited.
+func (e *end) heldUp() bool { return e.receiverLimited >= e.busy*8/10 }
+
+// leftSlowly: a client elsewhere that the server still sent to, as fast as it read, reset the
+// connection. To one that reads nothing the last data was sent long before.
+func leftSlowly(m *match) bool {
+	x := m.end
+	return m.other == nil && x.passive() && x.cause == model.CausePeerReset && x.rule != "reset-here" && !x.stray && !x.between &&
+		x.sent >= small && x.unacked > 0 && x.busy >= time.Second && x.heldUp() &&
+		(x.lastSent == 0 || x.time.Sub(x.lastSent) < x.busy*8/10)
 }
 
 // pathDeath are the causes of connections that were open, to a peer that no longer answers.

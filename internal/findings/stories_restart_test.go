@@ -164,7 +164,26 @@ var restarts = []story{
 		[]string{"curl closed 1 connection to nginx port 80 in the middle of the answer"},
 	},
 	{
-		"the same on a busy machine: most of what came still lay there", // curl had read 2 of 8 MB
+		"the same of a client elsewhere",
+		func(s *stream) {
+			s.throttled(4 * sec)
+			s.records = s.records[:len(s.records)-1]
+		},
+		[]string{"left-halfway"},
+		[]string{"10.6.0.1 closed 1 connection to nginx port 80 in the middle of the answer (2.8 MB not read)"},
+	},
+	{
+		"a client elsewhere that reads nothing any more, and is ended",
+		func(s *stream) {
+			s.throttled(4 * sec)
+			s.records = s.records[:len(s.records)-1]
+			spoke(3900*ms, 6*sec)(&s.records[len(s.records)-1].Teardown)
+		},
+		[]string{"slow-reader"},
+		[]string{"10.6.0.1 does not read what nginx (port 80) sends"},
+	},
+	{
+		"such a client on a busy machine: most of what came still lay there", // curl had read 2 of 8 MB
 		func(s *stream) { s.throttled(4*sec, unread(6_000_000), bytes(81, 8_000_000), idle(3600*ms)) },
 		[]string{"left-halfway"},
 		[]string{"curl closed 1 connection to nginx port 80 in the middle of the answer"},

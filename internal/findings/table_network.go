@@ -75,13 +75,13 @@ var paths = []Pattern{
 	},
 	{
 		Name: "left-halfway", Title: "The client left in the middle of the answer", Harm: Low,
-		When:       "a client closed while the answer was coming: more than 512 bytes were unread, or met its closed socket",
-		Evidence:   "role active, initiator local, tcp.bytes.unread or the other end's tcp.bytes.unacked; of the server alone its unacknowledged bytes at the reset",
+		When:       "a client closed while the answer was coming: more than 512 bytes were unread, or met its closed socket; or a client elsewhere that read slowly reset the connection while it was still being sent to",
+		Evidence:   "role active, initiator local, tcp.bytes.unread or the other end's tcp.bytes.unacked; of the server alone cause peer-reset, tcp.bytes.sent of 64 KiB or more, tcp.limited.receiver_ns and tcp.last_sent_time",
 		Advice:     "The server's log shows this as a reset or as 499. If it is always after the same time, the client's limit is shorter than the answer takes: raise it (curl --max-time, a proxy's read timeout, an HTTP client's total timeout), or make the answer smaller or faster.",
 		Alike:      "slow-reader: the client did not read at all; gave-up-waiting: no answer had begun; tls-close-notify: only a farewell was unread",
 		Confidence: "certain from the client's end; inferred from the server's alone",
 		Filter:     `(tcp.role == "active" && cause in ["unread-data", "data-after-close"] || tcp.role == "passive" && cause == "peer-reset")`,
-		match:      leftHalfway, causes: only(model.CauseUnreadData, model.CauseDataAfterClose), say: sayLeftHalfway,
+		match:      leftHalfway, causes: only(model.CauseUnreadData, model.CauseDataAfterClose, model.CausePeerReset), say: sayLeftHalfway,
 	},
 	{
 		Name: "ended-from-outside", Title: "Ended from outside", Harm: Medium,
