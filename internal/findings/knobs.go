@@ -2,6 +2,7 @@ package findings
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -51,17 +52,20 @@ var programs = [...]knobs{
 	{program: "cache-", idle: "timeout_idle", pool: "backend_idle_timeout"},
 }
 
-// watches reports whether a name that goes on like that is of a program that only watches it, as
-// node_exporter and mysqld_exporter do; the kernel cuts names after 15 bytes.
-func watches(rest string) bool {
-	return strings.HasPrefix(rest, "_ex") || strings.HasPrefix(rest, "-ex") || strings.HasPrefix(rest, "-prom")
+// ends are how the name of a program's processes goes on; the kernel cuts names after 15 bytes.
+var ends = []string{"", "d", "js", "-MainThread", "-server", "-sentinel", "-rdb-bgsav", "-aof-rewri", "-core", "-session", "-debug", "-prefork", "-worker", "-event"}
+
+// same reports whether a name that goes on like that is of the program itself, and not of one that
+// watches it (node_exporter) or only begins like it (node-problem-detector).
+func (k *knobs) same(rest string) bool {
+	return slices.Contains(ends, rest) || strings.HasSuffix(k.program, "-") || strings.ContainsRune("0123456789.: ", rune(rest[0]))
 }
 
 // knobsOf returns the settings of a program, the zero value if it is not known.
 func knobsOf(process string) (k knobs) {
 	for i := range programs {
 		p := &programs[i]
-		if rest, is := strings.CutPrefix(process, p.program); is && !watches(rest) {
+		if rest, is := strings.CutPrefix(process, p.program); is && p.same(rest) {
 			return *p
 		}
 	}

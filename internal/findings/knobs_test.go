@@ -1,0 +1,18 @@
+package findings
+
+import "testing"
+
+// TestPrograms: what a name that begins like a program's is, after the kernel has cut it to 15 bytes.
+func TestPrograms(t *testing.T) {
+	for process, want := range map[string]string{
+		"nginx": "nginx", "nginx: worker": "nginx", "nginx.exe": "nginx", "nginx-debug": "nginx", "nginx-ingress-c": "",
+		"node": "node", "nodejs": "node", "node18": "node", "node-MainThread": "node", "node-cache": "", "node-problem-de": "", "node_exporter": "",
+		"postgres": "postgres", "postgres:": "postgres", "postgrest": "", "php-fpm8.2": "php-fpm", "redis-server": "redis", "redis-rdb-bgsav": "redis",
+		"mariadbd": "mariadb", "mysqld": "mysqld", "mysqld_exporter": "", "puma 6.4.2 (tcp": "puma", "gunicorn": "gunicorn", "unicorn": "unicorn",
+		"cache-main": "cache-", "cache-worker": "cache-", "sshd-session": "sshd", "httpd-prefork": "httpd", "haproxy": "haproxy", "java": "",
+	} {
+		if got := knobsOf(process).program; got != want {
+			t.Errorf("%q is %q, want %q", process, got, want)
+		}
+	}
+}
