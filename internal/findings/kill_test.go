@@ -64,3 +64,15 @@ func TestOutOfMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestStoppedBySystemd: only SIGKILL means that a time limit is over.
+func TestStoppedBySystemd(t *testing.T) {
+	for signal, late := range map[int]bool{15: false, 9: true} {
+		var s stream
+		s.end(sec, "api", model.Passive, "10.0.0.1:80", "10.0.0.2:4000", model.CauseUnreadData, bytes(0, 80), unread(80), by(model.InitiatorLocal), call(model.CallExit, signal), stoppedBy(signal))
+		all := found(t, s.records).Findings
+		if len(all) != 1 || strings.Contains(all[0].Advice, "TimeoutStopSec") != late || !strings.Contains(all[0].Advice, "journalctl -u") {
+			t.Errorf("signal %d: got %+v", signal, all)
+		}
+	}
+}

@@ -105,6 +105,8 @@ func (g *group) killAdvice(otherwise string) string {
 	case limit != "" && g.killer != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):
 		return g.killer + " ends a worker that takes longer than its time limit" + bracket(limit) +
 			": make the request faster, move it out of the request, or raise the limit; the time limit of the proxy before it must be the longer one. Its log has the kill at this time."
+	case g.killer == "systemd" && !violent(g.signal()):
+		return "systemd stopped or restarted the unit, and requests were under way: take it out of the load balancer first, and let it answer what it has before it ends; journalctl -u has the reason."
 	case g.killer == "systemd":
 		return "systemd stopped the unit, and it did not end by itself in time: let it stop accepting and answer what it has (TimeoutStopSec=, KillMode=mixed); journalctl -u has the reason."
 	case strings.HasPrefix(g.killer, "containerd-shim") || g.killer == "dockerd" || g.killer == "runc" || g.killer == "conmon" || g.killer == "kubelet":
