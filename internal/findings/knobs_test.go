@@ -1,6 +1,9 @@
 package findings
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // TestPrograms: what a name that begins like a program's is, after the kernel has cut it to 15 bytes.
 func TestPrograms(t *testing.T) {
@@ -13,6 +16,24 @@ func TestPrograms(t *testing.T) {
 	} {
 		if got := knobsOf(process).program; got != want {
 			t.Errorf("%q is %q, want %q", process, got, want)
+		}
+	}
+}
+
+// TestDefaults: from the programs' manuals.
+func TestDefaults(t *testing.T) {
+	for _, c := range []struct {
+		idle    time.Duration
+		process string
+		want    string
+	}{
+		{20 * time.Second, "puma", " (its default)"},
+		{15 * time.Second, "puma", ""},
+		{30 * time.Second, "", " (a default of: Jetty; common in frameworks)"},
+		{75 * time.Second, "nginx", " (its default)"},
+	} {
+		if got := hint(c.idle, c.process); got != c.want {
+			t.Errorf("%v of %q: got %q, want %q", c.idle, c.process, got, c.want)
 		}
 	}
 }

@@ -15,9 +15,8 @@ var known = []struct {
 }{
 	{2 * time.Second, "gunicorn", []string{"gunicorn"}},
 	{5 * time.Second, "Node and uvicorn; Apache", []string{"node", "uvicorn", "apache2", "httpd", "lighttpd", "varnishd", "cache-"}},
-	{15 * time.Second, "Jetty's and Puma's persistence", []string{"puma"}},
-	{20 * time.Second, "Tomcat", nil},
-	{30 * time.Second, "common in frameworks", nil},
+	{20 * time.Second, "Tomcat and Puma", []string{"puma"}},
+	{30 * time.Second, "Jetty; common in frameworks", nil},
 	{60 * time.Second, "HAProxy, AWS ALB, nginx's upstream keep-alive", []string{"haproxy", "nginx"}},
 	{75 * time.Second, "nginx keep-alive", []string{"nginx"}},
 	{90 * time.Second, "Go's client", nil},
