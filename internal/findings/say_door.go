@@ -158,6 +158,11 @@ func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	if server := e.here(g); server != "" {
 		f.Advice = fmt.Sprintf("%s listens there: its accept queue was full, or a firewall rule of this host drops the SYN. ss -tln shows the queue (Recv-Q at Send-Q). Accept faster%s, or raise the backlog.", server, bracket(knobsOf(server).most))
 	}
+	if c := e.counted("ConntrackDrop"); c.n > 0 && near(c, g) {
+		f.Numbers["conntrack_drops"] = whole(c.n)
+		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; conntrack of this host dropped %s meanwhile.", plural(c.n, "packet", "packets"))
+		f.Advice = "This host's conntrack table is full (dmesg: table full, dropping packet): raise net.netfilter.nf_conntrack_max, shorten its timeouts, or leave what needs no tracking out of it (notrack). " + f.Advice
+	}
 	if g.detail == model.CauseConnectCancelled.String() {
 		f.Advice += " The program's own time limit ended the attempts."
 	}

@@ -48,6 +48,15 @@ var hosts = []story{
 		[]string{"curl could not connect to 127.0.0.1 port 8080"},
 	},
 	{
+		"this host's conntrack table is full, and SYNs are dropped",
+		func(s *stream) {
+			s.end(5*sec, "curl", model.Active, "10.6.0.1:4000", "10.9.0.2:80", model.CauseConnectCancelled, failed, again(2), lasted(3*sec))
+			s.counts(4*sec, map[string]uint64{"ConntrackDrop": 7})
+		},
+		[]string{"path-dead"},
+		[]string{"curl could not connect to 10.9.0.2 port 80", "conntrack of this host dropped 7 packets meanwhile"},
+	},
+	{
 		"a Service without endpoints: one attempt reads the error, the others clear it", // kubernetes/kubernetes#17359
 		func(s *stream) {
 			s.end(sec, "python3", model.Active, "10.8.1.2:4000", "10.8.9.9:80", model.CauseUnreachable, failed, lasted(1010*ms), func(t *model.Teardown) { t.TCP.Error = "ECONNREFUSED" })
