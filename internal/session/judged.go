@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -25,25 +26,22 @@ func judged(ctx context.Context, f model.Source, version string, end func() mode
 		if !yield(model.Record{Kind: model.KindStart, Start: start}, nil) {
 			return
 		}
-		stop := model.Stop{Time: start.Time, Teardowns: map[string]uint64{}, Reason: "source-ended"}
+		stop := model.Stop{Time: start.Time, Reason: "source-ended"}
+		var ended ledger.Ends
 		for r, err := range model.Judged(f.Events(ctx)) {
 			if err != nil {
 				yield(model.Record{}, &PartError{err})
 				return
 			}
 			stop.Time = max(stop.Time, r.Time())
-			switch r.Kind {
-			case model.KindTeardown:
-				stop.Teardowns[r.Teardown.Verdict.String()]++
-			case model.KindLoss:
+			if ended.Add(&r); r.Kind == model.KindLoss {
 				stop.Lose(&r.Loss)
-			default:
 			}
 			if !yield(r, nil) {
 				return
 			}
 		}
-		stop.Time = max(stop.Time, end())
+		stop.Time, stop.Teardowns = max(stop.Time, end()), ended.ByVerdict()
 		if yield(model.Record{Kind: model.KindStop, Stop: stop}, nil) {
 			if err := lacks(); err != nil {
 				yield(model.Record{}, err)
