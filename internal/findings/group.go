@@ -54,7 +54,7 @@ type group struct {
 	partner     string // the process at the other end, if it is on this host
 	detail      string // of the pattern: a signal, an error; that of the first which has one
 	detailed    uint64 // how many have that one
-	gaps        bool   // idle times differ from those of the records
+	gaps        bool   // idle times, or durations, differ from those of the records
 	asked       uint64 // on how many the peer had spoken last
 	echoes      uint64 // on how many its last words may need no answer
 	mute        bool   // on one of them this end had not said anything
@@ -134,7 +134,7 @@ type match struct {
 	kind     kind
 	peer     netip.AddrPort // if not that of the end
 	also     string         // the id of another end that proves it
-	gap      bool           // idle is the time before a farewell
+	gap      bool           // idle is the time before a farewell, or the record's duration has a wait after the close
 	told     bool           // the process ended because another one signalled it
 	echo     bool           // the peer's last words may need no answer
 }

@@ -38,9 +38,10 @@ func turnedAway(m *match) bool {
 		return true
 	}
 	if x.cause == model.CauseLingerZero || !x.passive() || x.later && x.cause != model.CauseDataAfterClose || x.initiator != model.InitiatorLocal ||
-		x.call != model.CallClose && x.call != model.CallShutdown || x.duration < 0 || x.duration >= doorTime {
+		x.call != model.CallClose && x.call != model.CallShutdown || !x.atDoor() {
 		return false
 	}
+	m.gap = x.duration >= doorTime
 	if m.bytes = x.sent + max(x.unacked, 0); x.sent < 0 || m.bytes > messageMost || x.received < 0 || x.received != max(x.unread, 0) {
 		return false // it has read
 	}
@@ -59,7 +60,17 @@ func resetAtDoor(x *end) bool {
 // had come.
 func unread(x *end) bool {
 	return x.cause == model.CauseUnreadData && x.passive() && x.initiator == model.InitiatorLocal && x.told == 0 && !x.spoke() &&
-		(x.call == model.CallClose || x.call == model.CallShutdown) && x.unread > 0 && x.unread == x.received && x.duration >= 0 && x.duration < doorTime
+		(x.call == model.CallClose || x.call == model.CallShutdown) && x.unread > 0 && x.unread == x.received && x.atDoor()
+}
+
+// atDoor: this end closed soon after the connection began. After shutdown() it may wait for long
+// until the client has closed, too.
+func (x *end) atDoor() bool {
+	lasted := x.duration
+	if x.call == model.CallShutdown && x.began != 0 {
+		lasted = x.closing().Sub(x.began)
+	}
+	return lasted >= 0 && lasted < doorTime
 }
 
 // refusedLogin: a database answered the first message by an error, and that was all.

@@ -35,6 +35,10 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 		f.Advice = "That is a rule rather than a fault: HAProxy tcp-request connection reject, nginx return 444 with reset_timedout_connection, an access list or a limit of rates. Does it mean this client?"
 		return true
 	}
+	if g.gaps {
+		door := fmt.Sprintf("duration_ns < %d", doorTime)
+		f.Filter = strings.Replace(f.Filter, door, "("+door+` || closer.call == "shutdown")`, 1)
+	}
 	f.Title = fmt.Sprintf("%s turned %s of %s away: it closed as soon as it had accepted, without reading", g.who(), plural(g.count, "connection", "connections"), g.whom())
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", after a message of %s", human.Bytes(g.bytes/max(g.count, 1)))

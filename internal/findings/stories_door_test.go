@@ -88,6 +88,18 @@ var doors = []story{
 		nil, nil,
 	},
 	{
+		"a full server shuts down its sending side at once, and waits for slow clients", // lingering_close
+		func(s *stream) {
+			for i, late := range []time.Duration{2 * ms, 3 * sec, 5 * sec} {
+				x := s.end(9*sec, "vsftpd", model.Passive, "10.6.0.2:21", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(36, 0), idle(0),
+					by(model.InitiatorLocal), call(model.CallShutdown, 0), lasted(late))
+				x.Evidence.FirstFIN = x.StartTime.Add(ms)
+			}
+		},
+		[]string{"turned-away"},
+		[]string{"vsftpd (port 21) turned 3 connections of 10.6.0.1 away", "36 B"},
+	},
+	{
 		"HAProxy's agent-check asks every 2 s for the state, which is all that the agent says",
 		func(s *stream) { s.saysAndCloses("agent") },
 		nil, nil,
