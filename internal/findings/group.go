@@ -78,8 +78,12 @@ type group struct {
 	closings    clusters      // of when they began to end, within a slice
 }
 
-// tooFew reports whether the group has too few connections to be a finding.
-func (g *group) tooFew() bool { return g.count < patterns[g.key.pattern].least }
+// tooFew reports whether the group has too few connections to be a finding, or is one only if a
+// counter moved.
+func (g *group) tooFew() bool {
+	p := &patterns[g.key.pattern]
+	return g.count < p.least || p.locked
+}
 
 // group returns the group of k; nil if there are too many.
 func (e *Engine) group(k key) *group {

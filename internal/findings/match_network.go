@@ -198,12 +198,12 @@ func middlebox(m *match) bool {
 	return !x.finIn && x.exchanged() && x.speaker == model.SideLocal && gap >= longSilence && x.unacked > 0
 }
 
-// resetAfterConnect: connected, and reset before any data came. The server has no record
-// of it if its accept queue was full.
+// resetAfterConnect: connected to this host, and reset before any data came. The server has no
+// record of it if its accept queue was full.
 func resetAfterConnect(m *match) bool {
 	x := m.end
 	m.peer = x.peer
-	return m.other == nil && !x.amended && x.atFirst()
+	return m.other == nil && !x.amended && x.atFirst() && m.engine.addresses.has(x.peer.Addr())
 }
 
 // atFirst: this end was reset before the peer had said anything.

@@ -97,7 +97,7 @@ func (e *Engine) overflows() (list []Finding) {
 			f.Process, port = cmp.Or(e.here(g), f.Process), k.port
 			f.Evidence = append(f.Evidence, g.evidence...)
 		}
-		if int(g.key.pattern) != i || !near(c, g) || !e.addresses.has(k.peer) {
+		if int(g.key.pattern) != i || !near(c, g) {
 			continue
 		}
 		f.Count += g.count
