@@ -191,8 +191,8 @@ func gaveUp(m *match) bool {
 	}
 	m.idle, m.inferred = x.idle, true
 	m.detail, m.told = x.endedBy()
-	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it
-		return x.speaker == model.SideLocal && x.lastReceived != 0 && x.lastSent.Sub(x.lastReceived) > max(justNow, 2*x.srtt)
+	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
+		return leftBySelf(x) && x.told == 0 && x.speaker == model.SideLocal && x.lastReceived != 0 && x.lastSent.Sub(x.lastReceived) > max(justNow, 2*x.srtt)
 	}
 	return x.began != 0 && x.lastSent.Sub(x.began) < time.Second
 }

@@ -22,6 +22,16 @@ var waits = []story{
 		[]string{"nginx gave up 3 requests"},
 	},
 	{
+		"consumers of a queue end, whose last words were a heartbeat",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(100*sec, "worker", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:5672", model.CauseFIN, graceful, bytes(900, 5000), idle(time.Duration(2+7*i)*sec), spoke(time.Duration(2+7*i)*sec, 70*sec),
+					by(model.InitiatorLocal), call(model.CallExit, 15), lasted(90*sec))
+			}
+		},
+		nil, nil,
+	},
+	{
 		"clients of HTTP/2 acknowledge the answer, and close what is idle",
 		func(s *stream) {
 			for i := range 4 {

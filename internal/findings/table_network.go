@@ -45,7 +45,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "gave-up-waiting", Title: "No answer in time", Harm: Medium,
-		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer",
+		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer, on a used connection not because its process ended",
 		Evidence:   "role active, initiator local, tcp.bytes.received 0 or tcp.last_speaker local, tcp.idle_ns of 1 s or more",
 		Advice:     "The server is slow, or the client's time limit short (HAProxy timeout server, nginx proxy_read_timeout, curl --max-time): look at what the server did at these times. Its answer, if it comes, is thrown away.",
 		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's; idle-timeout: the server had spoken last",
