@@ -76,6 +76,17 @@ func (s *screen) takeSnapshot() *deck {
 	return s.in.deck.snapshot(match.record())
 }
 
+// takeShown returns what the screen shows for another goroutine; it must be released.
+func (s *screen) takeShown() *deck {
+	if s.frozen == nil {
+		return s.takeSnapshot()
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	s.in.deck.journal.held++
+	return &deck{journal: s.frozen.journal.reader(), hits: s.frozen.hits.copy()}
+}
+
 func (s *screen) releaseSnapshot() {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()

@@ -112,6 +112,13 @@ func (j *journal) snapshot() journal {
 	}
 }
 
+// reader returns the same records for another goroutine; j is a snapshot.
+func (j *journal) reader() journal {
+	c := *j
+	c.one, c.passed = new(unpacked), &unpacked{reuse: true}
+	return c
+}
+
 // release says that a snapshot is not read any more.
 func (j *journal) release() { j.held = max(j.held-1, 0) }
 

@@ -154,10 +154,7 @@ func (s *screen) writeName() string {
 func (s *screen) writeView(path string) tea.Cmd {
 	t := s.focus().takeaway(s)
 	if t.records && s.cfg.Record != nil {
-		d := s.takeSnapshot()
-		if s.frozen != nil {
-			d.journal.next, d.hits = s.frozen.journal.next, s.frozen.hits.copy()
-		}
+		d := s.takeShown()
 		create := s.cfg.Record
 		return func() tea.Msg { return savedMsg{writeRecords(d, path, create)} }
 	}
