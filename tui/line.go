@@ -212,7 +212,7 @@ func setClockWord(c *model.Clock) string {
 	if c.Step > 0 {
 		parts = append(parts, "the clock was set forward by "+human.Duration(c.Step))
 	} else if c.Step < 0 {
-		parts = append(parts, "the clock was set back by "+human.Duration(-c.Step))
+		parts = append(parts, "the clock was set back by "+strings.TrimPrefix(human.Duration(c.Step), "-"))
 	}
 	return strings.Join(parts, ", ") + ": times from here on are by the clock as it is now"
 }

@@ -1,6 +1,7 @@
 package human
 
 import (
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ func TestDuration(t *testing.T) {
 		5 * time.Second: "5s", 12_345_678_901: "12.3s", 59*time.Second + 940*time.Millisecond: "59.9s",
 		59*time.Second + 960*time.Millisecond: "1m00s", 61 * time.Second: "1m01s", time.Hour - 1: "1h00m",
 		25 * time.Hour: "25h00m", 1000 * time.Hour: "41d16h", -5 * time.Second: "-5s",
+		math.MaxInt64: "106751d", math.MinInt64: "-106751d",
 	} {
 		if got := Duration(d); got != want {
 			t.Errorf("Duration(%d) = %q, want %q", d, got, want)
