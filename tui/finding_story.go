@@ -99,7 +99,7 @@ func (t *findingStory) evidence(s *screen, story *story) {
 		story.line("  " + human.Count(uint64(gone)) + " more, not kept here: " + safetext.Escape(strings.Join(t.finding.Evidence, " ")))
 	}
 	story.line("")
-	story.prose(s.pal.faint.Styled("enter: all its ends, --filter '"+safetext.Escape(t.finding.query())+"'"), nil)
+	story.prose(s.pal.faint.Styled("enter: all its ends, --filter "+safetext.Quoted(t.finding.query())), nil)
 }
 
 // evidenceLine is an end in a line: when, what, who, and how long it was idle.

@@ -140,3 +140,11 @@ func TestTabsFit(t *testing.T) {
 		}
 	}
 }
+
+// TestFilterIsQuoted: the expression is offered for a shell; a name in it runs nothing there.
+func TestFilterIsQuoted(t *testing.T) {
+	f := Finding{ID: "request-lost", Filter: `process.name == "';id;'"`}
+	r := newRig(t, 120, 40, nil, func(c *Config) { c.Findings = func() []Finding { return []Finding{f} } })
+	r.press("1", "enter")
+	r.shows(`--filter 'process.name == "'\'';id;'\''"'`)
+}

@@ -61,7 +61,7 @@ func (r *Report) lossNote() string {
 func (f *Finding) Lines(n int, o TextOptions) []string {
 	filter := []string{}
 	if f.Filter != "" {
-		filter = append(filter, "   --filter '"+safetext.Escape(strings.ReplaceAll(f.Filter, "'", `'\''`))+"'")
+		filter = append(filter, "   --filter "+safetext.Quoted(f.Filter))
 	}
 	head := fmt.Sprintf("%d. %s: %s%s  %s", n, f.ID, f.Harm, f.doubt(), f.When(o.Zone))
 	if o.Width == 0 {

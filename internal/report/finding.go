@@ -31,8 +31,11 @@ func (p *page) findings(e *findings.Engine) {
 			continue
 		}
 		row := finding{
-			ID: f.ID, Harm: f.Harm.String(), Sentence: safetext.Escape(f.Title), Advice: safetext.Escape(f.Advice), Filter: safetext.Escape(f.Filter),
+			ID: f.ID, Harm: f.Harm.String(), Sentence: safetext.Escape(f.Title), Advice: safetext.Escape(f.Advice),
 			Words: fmt.Sprintf("%s, %v, %s", f.Harm, f.Confidence, f.When(nil)),
+		}
+		if f.Filter != "" {
+			row.Filter = safetext.Quoted(f.Filter)
 		}
 		for _, id := range f.Evidence {
 			id = safetext.Escape(id)

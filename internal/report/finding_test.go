@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"net/netip"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // end is linked. A hostile name and id do not leave their places.
 func TestPageBeginsWithFindings(t *testing.T) {
 	r := report.New()
-	for i, name := range []string{"gunicorn", "<script>x"} {
+	for i, name := range []string{"gunicorn", "<script>x", "';id;'"} {
 		end := model.Teardown{}
 		end.ID, end.Time = fmt.Sprintf("b1-%d\"><i>", i), 1795893600_000000000
 		end.Verdict, end.Cause, end.Confidence = model.Abortive, model.CauseListenerClosed, model.Certain
@@ -38,6 +39,9 @@ func TestPageBeginsWithFindings(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q", want)
 		}
+	}
+	if text := html.UnescapeString(text); !strings.Contains(text, `'\'';id;'\''`) || strings.Contains(text, `"';id;'"`) {
+		t.Error("the shell takes a name in a filter for commands")
 	}
 	if strings.Contains(text, "<i>") || strings.Contains(text, "<script>x") {
 		t.Error("a name of the recording is HTML of the page")
