@@ -68,3 +68,16 @@ func TestPageSaysWhatItLeavesOut(t *testing.T) {
 		t.Error("the page does not say that it leaves two findings out")
 	}
 }
+
+// TestPageOfLossesThatMissNoEnd: counts are called too low only if an end may be missing.
+func TestPageOfLossesThatMissNoEnd(t *testing.T) {
+	r := report.New()
+	r.Add(&model.Record{Kind: model.KindLoss, Loss: model.Loss{Count: 5, Where: "late-evidence"}})
+	var page bytes.Buffer
+	if err := r.Write(&page, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if text := page.String(); strings.Contains(text, "too low") || !strings.Contains(text, "5 pieces of late evidence lost: no end is missing") {
+		t.Error("the page says nothing of late evidence that was lost, or that counts are too low")
+	}
+}

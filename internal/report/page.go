@@ -121,8 +121,11 @@ func (p *page) head(s *summary.Summary, e *summary.Export) {
 	for i := range p.Warnings {
 		p.Warnings[i] = safetext.Escape(p.Warnings[i])
 	}
-	if n := s.LostEvents(); n > 0 {
+	if n := s.Lost.Missing(); n > 0 {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s could not be recorded: all counts on this page are too low.", human.Many(n, "event")))
+	}
+	if less := s.Judged(); less.Total() > 0 {
+		p.Warnings = append(p.Warnings, human.Losses(&less)+": no end is missing.")
 	}
 	if s.First == 0 {
 		p.Span = "Nothing was recorded"

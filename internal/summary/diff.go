@@ -158,8 +158,8 @@ func caution(before, after *Summary) []string {
 	differ("filter", a.Filter, b.Filter)
 	differ("backend", a.Backend, b.Backend)
 	differ("host", a.Host.Name, b.Host.Name)
-	if x, y := before.LostEvents(), after.LostEvents(); x+y > 0 {
-		list = append(list, fmt.Sprintf("events were lost: %s and %s", human.Count(x), human.Count(y)))
+	if x, y := before.Lost, after.Lost; x.Total()+y.Total() > 0 {
+		list = append(list, fmt.Sprintf("losses: before %s; after %s", human.Losses(&x), human.Losses(&y)))
 	}
 	return list
 }

@@ -109,7 +109,7 @@ func (s *Summary) Export(top int) *Export {
 		BytesLost: s.Total.Lost, EndsThatLost: s.Lossy,
 		Duration: quantiles(&s.Duration), Blocked: quantiles(&s.Blocked),
 		Processes: s.Processes(top), Peers: s.Peers(top), Aborted: s.Aborted(top),
-		EventsLost: s.LostEvents(), EventsWhere: s.Events,
+		EventsLost: s.Lost.Total(), EventsWhere: s.Events,
 		Approximate: s.processes.evicted || s.peers.evicted || s.talks.evicted,
 	}
 }

@@ -27,7 +27,7 @@ func TestCountsOfMade(t *testing.T) {
 				checkDiff(t, Compare(whole, s), made.Count(ledgertest.All), want)
 			})
 		}
-		if got := whole.LostEvents(); got != made.Lost {
+		if got := whole.Lost.Total(); got != made.Lost {
 			t.Errorf("lost %d events, want %d", got, made.Lost)
 		}
 	}

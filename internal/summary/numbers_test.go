@@ -110,7 +110,7 @@ func TestLossLinesBelongToOneFile(t *testing.T) {
 		for i := range test.records {
 			s.Add(&test.records[i])
 		}
-		if got := s.LostEvents(); got != test.want {
+		if got := s.Lost.Total(); got != test.want {
 			t.Errorf("%s: got %d lost events, want %d", name, got, test.want)
 		}
 	}
@@ -337,11 +337,11 @@ func TestCautions(t *testing.T) {
 	}
 	same := func(*model.Start) {}
 	for want, other := range map[string]*Summary{
-		"":                        recorded(same, 0),
-		"filter differs":          recorded(func(s *model.Start) { s.Filter = "b" }, 0),
-		"backend differs":         recorded(func(s *model.Start) { s.Backend = "kprobe" }, 0),
-		"host differs":            recorded(func(s *model.Start) { s.Host.Name = "i" }, 0),
-		"events were lost: 0 and": recorded(same, 3),
+		"":                recorded(same, 0),
+		"filter differs":  recorded(func(s *model.Start) { s.Filter = "b" }, 0),
+		"backend differs": recorded(func(s *model.Start) { s.Backend = "kprobe" }, 0),
+		"host differs":    recorded(func(s *model.Start) { s.Host.Name = "i" }, 0),
+		"losses: before 0 lost; after 3 events lost": recorded(same, 3),
 	} {
 		got := Compare(recorded(same, 0), other).Caution
 		if want == "" && len(got) != 0 || want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], want)) {

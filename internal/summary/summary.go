@@ -86,8 +86,9 @@ type Summary struct {
 	CloseFailed uint64
 	// Lossy counts connection ends that lost bytes.
 	Lossy uint64
-	// Events counts events that were lost, by the place where; Unlisted are
-	// those that only the stop lines count.
+	// Lost is what was lost, by what it cost. Events has the same by the place where;
+	// Unlisted are those that only the stop lines count.
+	Lost     model.Losses
 	Events   map[string]uint64
 	Unlisted uint64
 	Inferred uint64
@@ -105,7 +106,7 @@ type Summary struct {
 	talks     *topK[Talk] // of abortive teardowns
 	whys      *topK[Why]
 	ends      ledger.Ledger[counted]
-	lossLines uint64 // since the last stop line
+	lossLines model.Losses // since the last stop line
 }
 
 // New returns an empty Summary.
@@ -145,13 +146,10 @@ func (s *Summary) Add(r *model.Record) {
 		if s.Recordings++; s.Recordings == 1 {
 			s.Start = r.Start
 		}
-		s.lossLines = 0
+		s.lossLines = model.Losses{}
 	case model.KindStop:
 		s.Stopped++
-		if r.Stop.Lost > s.lossLines {
-			s.Unlisted += r.Stop.Lost - s.lossLines
-		}
-		s.lossLines = 0
+		s.unlisted(&r.Stop)
 	case model.KindCounts:
 		s.ordinary(r)
 	case model.KindUnknown, model.KindCounters, model.KindTable, model.KindStray:
@@ -250,16 +248,23 @@ func (s *Summary) loss(l *model.Loss) {
 		where = "elsewhere" // a hostile file must not fill the memory
 	}
 	s.Events[where] += l.Count
-	s.lossLines += l.Count
+	s.Lost.Add(l)
+	s.lossLines.Add(l)
 }
 
-// LostEvents returns how many events are known to be missing.
-func (s *Summary) LostEvents() uint64 {
-	n := s.Unlisted
-	for _, count := range s.Events {
-		n += count
+// unlisted counts what the stop line has beyond the lines of losses before it.
+func (s *Summary) unlisted(stop *model.Stop) {
+	n := stop.Lost - min(stop.Lost, s.lossLines.Total())
+	more := stop.Losses.Beyond(s.lossLines)
+	if more.Total() != n { // of a version that did not say what they cost
+		more = model.Losses{Events: n}
 	}
-	return n
+	s.Unlisted, s.Lost, s.lossLines = s.Unlisted+n, s.Lost.Plus(more), model.Losses{}
+}
+
+// Judged returns what was lost of what ends are judged by: no end is missing for it.
+func (s *Summary) Judged() model.Losses {
+	return model.Losses{Less: s.Lost.Less, Late: s.Lost.Late}
 }
 
 // maxName bounds what is kept of a name.

@@ -175,7 +175,7 @@ func TestLossIsCountedOnce(t *testing.T) {
 	} {
 		s.Add(&r)
 	}
-	if got := s.LostEvents(); got != 11 {
+	if got := s.Lost.Total(); got != 11 {
 		t.Errorf("got %d lost events, want 5+2+3 and 1", got)
 	}
 }

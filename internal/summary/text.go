@@ -273,17 +273,26 @@ func (p *page) losses(s *Summary) {
 	if s.Lossy > 0 {
 		p.title("%s lost by %s: unread, or not acknowledged (may have arrived)", human.Bytes(s.Total.Lost), human.Count(s.Lossy)+plural(s.Lossy, " end", " ends"))
 	}
-	n := s.LostEvents()
-	if n == 0 {
-		return
+	if n := s.Lost.Missing(); n > 0 {
+		p.line("%s could not be recorded (%s): the counts above are too low", human.Many(n, "event"), strings.Join(s.missing(), ", "))
 	}
-	var parts []string
+	if less := s.Judged(); less.Total() > 0 {
+		p.line("%s: no end is missing", human.Losses(&less))
+	}
+}
+
+// missing lists where events were lost for which ends may be missing.
+func (s *Summary) missing() (parts []string) {
+	listed := uint64(0)
 	for where, count := range s.Events {
-		parts = append(parts, human.Count(count)+" "+clip(where, 20))
+		var l model.Losses
+		if l.Add(&model.Loss{Count: count, Where: where}); l.Missing() > 0 {
+			parts, listed = append(parts, human.Count(count)+" "+clip(where, 20)), listed+count
+		}
 	}
 	slices.Sort(parts)
-	if s.Unlisted > 0 {
-		parts = append(parts, human.Count(s.Unlisted)+" by the stop line")
+	if n := s.Lost.Missing(); n > listed {
+		parts = append(parts, human.Count(n-listed)+" by the stop line")
 	}
-	p.line("%s could not be recorded (%s): the counts above are too low", human.Many(n, "event"), strings.Join(parts, ", "))
+	return parts
 }
