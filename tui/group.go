@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +72,7 @@ type group struct {
 	first   model.Time
 	last    model.Time
 	history history
+	recent  recent
 }
 
 // seen widens the time from the first to the last end.
@@ -90,9 +92,9 @@ func clampCause(c model.Cause) model.Cause {
 }
 
 // mostly returns the most frequent cause but fin, or fin if there is no other.
-func (g *group) mostly() model.Cause {
+func mostly(causes *[model.NumCauses]uint32) model.Cause {
 	most, top := model.CauseFIN, uint32(0)
-	for c, n := range g.causes {
+	for c, n := range causes {
 		if n > top && model.Cause(c) != model.CauseFIN {
 			most, top = model.Cause(c), n
 		}
@@ -195,6 +197,9 @@ func (g *group) merge(o *group) {
 			g.history.add(model.Time(i*int64(groupSpan)), model.Verdict(v), n)
 		}
 	}
+	for _, c := range o.recent {
+		g.recent.add(c, g.history.oldest())
+	}
 }
 
 func (t *table) copy() *table {
@@ -210,6 +215,6 @@ func (t *table) copy() *table {
 
 func (g *group) copy() *group {
 	c := *g
-	c.history = g.history.copy()
+	c.history, c.recent = g.history.copy(), slices.Clone(g.recent)
 	return &c
 }

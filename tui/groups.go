@@ -120,9 +120,6 @@ func (l *groupList) rows(s *screen, d *deck, height int) {
 	}
 	if l.stale || now < l.taken || now.Sub(l.taken) >= 500*time.Millisecond || len(l.all) == 0 {
 		l.take(d.shown.tables[l.table], now)
-		if l.minute {
-			l.lastMinute(d, now)
-		}
 		l.drawCurves(now)
 		l.stale, l.taken = false, now
 	}
@@ -160,56 +157,15 @@ func (l *groupList) drawCurves(now model.Time) {
 	}
 }
 
-// lastMinute makes losses and causes those of the last minute too, from the records that
-// are kept of it.
-func (l *groupList) lastMinute(d *deck, now model.Time) {
-	recent := map[groupKey]*group{}
-	spans := int64(time.Minute / groupSpan)
-	from := model.Time((int64(now)/int64(groupSpan) - spans + 1) * int64(groupSpan)) // as history.last has it
-	for i := d.hits.len() - 1; i >= 0; i-- {
-		r := d.journal.peek(d.hits.at(i))
-		if r.Time() != 0 && r.Time() < from {
-			break
-		}
-		if r.Kind != model.KindTeardown {
-			continue
-		}
-		k := dimensions[l.by].key(&r.Teardown)
-		g := recent[k]
-		if g == nil {
-			g = &group{}
-			recent[k] = g
-		}
-		g.lost += r.Teardown.TCP.Bytes.Lost()
-		if r.Teardown.Verdict == model.Abortive {
-			g.aborts[r.Teardown.Terminator.Doer()]++
-		}
-		g.causes[clampCause(r.Teardown.Cause)]++
-	}
-	for i := range l.all {
-		row := &l.all[i]
-		row.lost, row.mostly, row.aborts = 0, model.CauseFIN, [model.NumDoers]uint64{}
-		if g := recent[row.key]; g != nil {
-			row.lost, row.mostly, row.aborts = g.lost, g.mostly(), g.aborts
-		}
-	}
-	if l.sort == sortGroupLost || l.sort == sortByPeer {
-		named := l.all
-		if n := len(named); n > 0 && named[n-1].key.others {
-			named = named[:n-1] // what these have in common is only that they are last
-		}
-		slices.SortStableFunc(named, l.compare)
-	}
-}
-
 func anyVerdict(model.Verdict) bool { return true }
 
 func (l *groupList) rowOf(g *group, now model.Time) groupRow {
-	r := groupRow{key: g.key, counts: g.counts, aborts: g.aborts, lost: g.lost, first: g.first, last: g.last, mostly: g.mostly(), group: g}
+	r := groupRow{key: g.key, counts: g.counts, aborts: g.aborts, lost: g.lost, first: g.first, last: g.last, mostly: mostly(&g.causes), group: g}
 	minute := g.history.last(now, time.Minute)
 	r.minute = minute.total()
 	if l.minute {
 		r.counts = minute
+		g.lastMinute(&r, now)
 	}
 	r.total = r.counts.total()
 	return r

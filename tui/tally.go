@@ -99,10 +99,10 @@ func (t *tally) rewind(now model.Time) {
 	t.history.rewind(now)
 	for _, table := range t.tables {
 		for _, g := range table.groups {
-			g.history.rewind(now)
+			g.rewind(now)
 		}
 		if table.others != nil {
-			table.others.history.rewind(now)
+			table.others.rewind(now)
 		}
 	}
 }
@@ -174,6 +174,7 @@ func (g *group) count(c *tallied) {
 		g.aborts[c.by]++
 	}
 	g.history.add(c.time, c.verdict, 1)
+	g.recent.add(g.cell(c), g.history.oldest())
 }
 
 func (g *group) take(c *tallied) {
@@ -186,6 +187,7 @@ func (g *group) take(c *tallied) {
 		*n--
 	}
 	g.history.take(c.time, c.verdict)
+	g.recent.take(g.cell(c))
 }
 
 func (t *tally) copy() *tally {
