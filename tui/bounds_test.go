@@ -43,7 +43,7 @@ func TestGroupsAreBounded(t *testing.T) {
 		}
 		d.add(&r)
 	}
-	table := d.all.tables[peerTable]
+	table := d.all.tables[byPeer]
 	sum := table.others.counts.total()
 	for _, g := range table.groups {
 		sum += g.counts.total()
@@ -75,5 +75,32 @@ func TestQueryIsPartOfWhatItWasAskedAbout(t *testing.T) {
 	s.take(d, at, 0)
 	if got := s.counts.total(); !s.partial || got != s.asked || got < 10_000 {
 		t.Errorf("%d of the last %d (partial: %v), want as many of at least 10,000", got, s.asked, s.partial)
+	}
+}
+
+// TestRegroupedCountsAreComplete: x shows all ends in other groups, also those that are not
+// kept any more.
+func TestRegroupedCountsAreComplete(t *testing.T) {
+	for _, chosen := range []bool{false, true} {
+		r := newRig(t, 120, 24, nil, func(c *Config) { c.Keep = 1000 })
+		if chosen {
+			r.press("f")
+			r.typed(`process.name != ""`)
+			r.press("enter")
+		}
+		r.add(feed(5000, at, time.Millisecond)...)
+		for _, view := range []string{"4", "5"} {
+			r.press(view)
+			for range 3 {
+				r.press("x")
+				var sum uint64
+				for _, row := range r.s.view.(*groupList).all {
+					sum += row.total
+				}
+				if sum != 5000 {
+					t.Errorf("view %s has %d ends, want 5000", view, sum)
+				}
+			}
+		}
 	}
 }

@@ -24,9 +24,9 @@ func TestOnlyCounted(t *testing.T) {
 	if n := d.all.counts[model.Graceful]; n != 12300 {
 		t.Errorf("%d graceful ends, want 12,300", n)
 	}
-	for place, want := range map[int]int{causeTable: 1, processTable: 1, peerTable: 0, pairTable: 0} {
-		if n := len(d.all.tables[place].groups); n != want {
-			t.Errorf("%s: %d groups, want %d", groupings[place].title, n, want)
+	for by, want := range map[dimension]int{byCause: 1, byProgram: 1, byProcess: 1, byPeer: 0, byPrefix: 0, byPair: 0} {
+		if n := len(d.all.tables[by].groups); n != want {
+			t.Errorf("by %s: %d groups, want %d", dimensions[by].noun, n, want)
 		}
 	}
 }

@@ -1,10 +1,6 @@
 package tui
 
-import (
-	"slices"
-
-	"github.com/closetrace/closetrace/model"
-)
+import "github.com/closetrace/closetrace/model"
 
 // deck is what a screen shows: the records that are kept, those that the query
 // chooses, and the counts over both. One goroutine uses it at a time.
@@ -12,16 +8,14 @@ type deck struct {
 	journal journal
 	hits    numbers // the records that match, of those that are kept
 	match   func(*model.Record) bool
-	all     *tally      // over everything that came
-	shown   *tally      // over what matches; all if there is no query
-	dims    []dimension // of the tables of both
-	partial bool        // shown began later than all: when the query was set
-	since   uint64      // the number of the record that it began with
+	all     *tally // over everything that came
+	shown   *tally // over what matches; all if there is no query
+	partial bool   // shown began later than all: when the query was set
+	since   uint64 // the number of the record that it began with
 }
 
 func newDeck(keep int) *deck {
-	d := &deck{journal: newJournal(keep), dims: groupingDimensions()}
-	d.all = newTally(d.dims)
+	d := &deck{journal: newJournal(keep), all: newTally()}
 	d.shown = d.all
 	return d
 }
@@ -75,7 +69,7 @@ func (d *deck) choose(match func(*model.Record) bool) {
 	d.match, d.hits = match, numbers{}
 	d.shown = d.all
 	if match != nil {
-		d.shown = newTally(d.dims)
+		d.shown = newTally()
 	}
 	for seq := d.journal.first; seq < d.journal.next; seq++ {
 		r := d.journal.at(seq)
@@ -88,26 +82,6 @@ func (d *deck) choose(match func(*model.Record) bool) {
 		d.hits.insert(d.rowOf(r), seq)
 	}
 	d.partial, d.since = match != nil && d.journal.first > 0, d.journal.first
-	for place, by := range d.dims {
-		if d.shown.tables[place].by != by {
-			d.group(place, by)
-		}
-	}
-}
-
-// group makes the table at place count by another dimension, from the oldest
-// record that is kept.
-func (d *deck) group(place int, by dimension) {
-	d.dims = slices.Clone(d.dims) // a snapshot has the old ones
-	d.dims[place] = by
-	fresh := newTally(d.dims)
-	for seq := d.journal.first; seq < d.journal.next; seq++ {
-		if r := d.journal.at(seq); d.passes(r, fresh) {
-			fresh.add(r)
-		}
-	}
-	d.shown.tables[place] = fresh.tables[place]
-	d.partial = d.partial || d.journal.first > 0
 }
 
 // snapshot returns a copy that does not change when d does. match is the query
@@ -129,10 +103,10 @@ func (d *deck) truncate(limit, end uint64) {
 	limit = min(max(limit, d.journal.first), end)
 	if limit < d.journal.next {
 		d.journal.next = d.journal.first
-		d.all = newTally(d.dims)
+		d.all = newTally()
 		d.shown = d.all
 		if d.match != nil {
-			d.shown = newTally(d.dims)
+			d.shown = newTally()
 		}
 		d.hits = numbers{}
 	}

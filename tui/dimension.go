@@ -20,6 +20,7 @@ const (
 	byPeer              // the peer's address
 	byPrefix            // the peer's /24 or /64
 	byPair              // the process and the peer's address
+	numDimensions
 )
 
 // dimensions is what there is to know of each.
@@ -40,7 +41,7 @@ var dimensions = [...]struct {
 	byPrefix:  {noun: "peer", heading: "PEER NETWORK", room: 22, next: byPeer, key: prefixKey, title: peerTitle},
 }
 
-// The places of the tables of a tally.
+// The places of the grouped views.
 const (
 	causeTable = iota
 	processTable
@@ -57,13 +58,6 @@ var groupings = [...]struct {
 	processTable: {"Processes", byProgram},
 	peerTable:    {"Peers", byPeer},
 	pairTable:    {"Pairs", byPair},
-}
-
-func groupingDimensions() (dims []dimension) {
-	for _, g := range groupings {
-		dims = append(dims, g.by)
-	}
-	return dims
 }
 
 func causeKey(t *model.Teardown) groupKey { return groupKey{cause: t.Cause} }

@@ -26,7 +26,6 @@ const (
 // groupList is a grouped view: one row per group. The selection is the key of
 // a group and stays with it, wherever the order puts it.
 type groupList struct {
-	table    int    // its place in a tally
 	name     string // on the tab
 	sort     groupSort
 	reverse  bool
@@ -82,17 +81,8 @@ func (l *groupList) nextSort() {
 	}
 }
 
-// regroup counts processes by pid, or peers by network, or back.
-func (l *groupList) regroup(s *screen) {
-	next := dimensions[l.by].next
-	s.in.mu.Lock()
-	s.in.deck.group(l.table, next)
-	s.in.mu.Unlock()
-	if s.frozen != nil {
-		s.frozen.group(l.table, next)
-	}
-	l.stale, l.chosen = true, false
-}
+// regroup shows processes by pid, or peers by network, or back.
+func (l *groupList) regroup(*screen) { l.by, l.stale, l.chosen = dimensions[l.by].next, true, false }
 
 // choose implements [chooser].
 func (l *groupList) choose(*matcher) { l.stale = true }
@@ -119,7 +109,7 @@ func (l *groupList) rows(s *screen, d *deck, height int) {
 		l.minute, l.stale = s.minute, true
 	}
 	if l.stale || now < l.taken || now.Sub(l.taken) >= 500*time.Millisecond || len(l.all) == 0 {
-		l.take(d.shown.tables[l.table], now)
+		l.take(d.shown.tables[l.by], now)
 		l.drawCurves(now)
 		l.stale, l.taken = false, now
 	}
@@ -130,7 +120,6 @@ func (l *groupList) rows(s *screen, d *deck, height int) {
 }
 
 func (l *groupList) take(t *table, now model.Time) {
-	l.by = t.by
 	l.all = l.all[:0]
 	for _, g := range t.groups {
 		if g.counts.total() > 0 { // its last end may have been amended

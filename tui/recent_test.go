@@ -85,7 +85,7 @@ func TestLastMinuteForgets(t *testing.T) {
 	}
 	check := func(want uint64) {
 		t.Helper()
-		for _, g := range d.all.tables[causeTable].groups {
+		for _, g := range d.all.tables[byCause].groups {
 			row, all := groupRow{}, g.history.last(now, time.Minute)
 			g.lastMinute(&row, now)
 			if n := row.aborts[model.DoerKernel] + row.aborts[model.DoerPeer] + row.aborts[model.DoerUs]; n != want || all.total() != want {

@@ -95,8 +95,8 @@ func newScreen(cfg Config, in *intake) *screen {
 	if cfg.Create == nil {
 		s.cfg.Create = func(path string) (*os.File, error) { return safefile.Create(path, false) }
 	}
-	for i, g := range groupings {
-		s.groups = append(s.groups, groupList{table: i, by: g.by, name: g.title})
+	for _, g := range groupings {
+		s.groups = append(s.groups, groupList{by: g.by, name: g.title})
 	}
 	s.views = newViews(s)
 	s.view = &s.stream

@@ -166,7 +166,7 @@ func TestRetraction(t *testing.T) {
 	if d.all.counts != want {
 		t.Errorf("counts %v, want %v", d.all.counts, want)
 	}
-	for key, g := range d.all.tables[causeTable].groups {
+	for key, g := range d.all.tables[byCause].groups {
 		if n := g.counts.total(); n != 0 && key.cause != model.CauseFIN {
 			t.Errorf("%v has %d ends", key.cause, n)
 		}
@@ -228,7 +228,7 @@ func TestOutcomeAmends(t *testing.T) {
 					if g.lost != 0 {
 						t.Errorf("%q %s: %v lost %d", expression, when, key, g.lost)
 					}
-					if place == causeTable && g.causes[key.cause] != uint32(g.counts.total()) {
+					if table.by == byCause && g.causes[key.cause] != uint32(g.counts.total()) {
 						t.Errorf("%q %s: group %v is mostly %v", expression, when, key, g.causes)
 					}
 				}

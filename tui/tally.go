@@ -16,7 +16,7 @@ type tally struct {
 	table       model.Table // of connections, as last reported
 	first, last model.Time
 	history     history
-	tables      []*table // one for each of groupings
+	tables      [numDimensions]*table
 	known       ledger.Ledger[tallied]
 }
 
@@ -48,10 +48,10 @@ const (
 	screenSpan  = time.Second
 )
 
-func newTally(by []dimension) *tally {
+func newTally() *tally {
 	t := &tally{history: newHistory(screenSpans, screenSpan)}
-	for _, d := range by {
-		t.tables = append(t.tables, newTable(d))
+	for by := range t.tables {
+		t.tables[by] = newTable(dimension(by))
 	}
 	return t
 }
@@ -193,7 +193,6 @@ func (g *group) take(c *tallied) {
 func (t *tally) copy() *tally {
 	c := *t
 	c.history, c.known = t.history.copy(), t.known.Clone()
-	c.tables = make([]*table, len(t.tables))
 	for i := range t.tables {
 		c.tables[i] = t.tables[i].copy()
 	}
