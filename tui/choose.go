@@ -61,11 +61,22 @@ func (s *screen) togglePause() {
 	if s.frozen != nil {
 		s.frozen = nil
 		s.now = s.wall
+		s.takeAnew()
 		s.releaseSnapshot()
 		return
 	}
 	s.frozen = s.takeSnapshot()
+	s.takeAnew()
 	s.pausedAt = s.frozen.journal.next
+}
+
+// takeAnew makes all rows those of what the screen shows from now on: it will stand still, and
+// none would follow.
+func (s *screen) takeAnew() {
+	for i := range s.groups {
+		s.groups[i].stale = true
+	}
+	s.stream.order, s.stream.stale = nil, true
 }
 
 // takeSnapshot returns what has come until now; it must be released.

@@ -96,7 +96,7 @@ func (s *screen) neighbour(n int) {
 		s.with(func(d *deck) {
 			s.stream.sel(s.detail.seq)
 			s.stream.step(d, n)
-			s.stream.refresh(d, s.stream.height, s.now)
+			s.stream.refresh(d, s.stream.height, s.wall)
 		})
 		row := s.stream.current()
 		if row == nil || row.seq == before && row.seq == s.detail.seq {

@@ -101,17 +101,16 @@ func (l *groupList) enter(s *screen) {
 }
 
 // rows implements [view]. Order and numbers change at most twice a
-// second, which is as often as one can read them.
+// second of the user's, which is as often as one can read them.
 func (l *groupList) rows(s *screen, d *deck, height int) {
-	now := s.now
 	l.height = max(height, 0)
 	if l.minute != s.minute {
 		l.minute, l.stale = s.minute, true
 	}
-	if l.stale || now < l.taken || now.Sub(l.taken) >= 500*time.Millisecond || len(l.all) == 0 {
-		l.take(d.shown.tables[l.by], now)
-		l.drawCurves(now)
-		l.stale, l.taken = false, now
+	if l.stale || s.wall < l.taken || s.wall.Sub(l.taken) >= 500*time.Millisecond || len(l.all) == 0 {
+		l.take(d.shown.tables[l.by], s.now)
+		l.drawCurves(s.now)
+		l.stale, l.taken = false, s.wall
 	}
 	place := l.place()
 	l.line = min(max(l.line, 0), max(l.height-1, 0))

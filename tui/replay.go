@@ -82,7 +82,7 @@ func (s *screen) followStep() {
 	if s.detail == nil {
 		return
 	}
-	s.with(func(d *deck) { s.stream.refresh(d, s.stream.height, s.now) })
+	s.with(func(d *deck) { s.stream.refresh(d, s.stream.height, s.wall) })
 	s.openDetail()
 }
 
@@ -102,11 +102,10 @@ func (s *screen) replayTick(now, before model.Time) {
 	for j.next = p.end; limit < p.end && j.peek(limit).Time() <= p.at; {
 		limit++
 	}
-	p.show(s, limit)
 	if limit == p.end {
 		p.playing, p.at = false, p.last
-		s.now = p.at
 	}
+	p.show(s, limit)
 }
 
 // loadReplay begins when the whole recording was read: at its end, or, with a
@@ -121,6 +120,7 @@ func (s *screen) loadReplay() {
 	}
 	p := s.replay
 	s.frozen = s.takeSnapshot()
+	s.takeAnew()
 	j := &s.frozen.journal
 	p.loaded, p.end, p.limit = true, j.next, j.next
 	p.last, p.at = last, last
@@ -141,6 +141,9 @@ func (p *player) show(s *screen, limit uint64) {
 	p.limit = limit
 	s.frozen.truncate(limit, p.end)
 	s.now = p.at
+	if !p.playing {
+		s.takeAnew()
+	}
 }
 
 // step moves the position by records of the query that want chooses.

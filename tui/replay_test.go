@@ -88,8 +88,8 @@ func TestReplayPlays(t *testing.T) {
 		r.tick(frame)
 	}
 	// A second at 10x is ten seconds: the first record, and one each 350 ms.
-	r.at(1+uint64(10*time.Second/(350*time.Millisecond)), records)
 	r.press("space")
+	r.at(1+uint64(10*time.Second/(350*time.Millisecond)), records)
 	r.tick(time.Hour)
 	r.at(29, records)
 	r.press("space")

@@ -157,7 +157,8 @@ func (l *streamList) find(d *deck, seq uint64) int {
 	return min(max(i, 0), max(n-1, 0))
 }
 
-// refresh takes what the next frame shows out of d.
+// refresh takes what the next frame shows out of d; now is the time of the user, not of the
+// records.
 func (l *streamList) refresh(d *deck, height int, now model.Time) {
 	if l.tooFast(d, height, now) {
 		return
@@ -210,7 +211,7 @@ func (l *streamList) keys(s *screen) []action {
 func (l *streamList) choose(*matcher) { l.order = nil }
 
 // rows implements [view].
-func (l *streamList) rows(s *screen, d *deck, height int) { l.refresh(d, height, s.now) }
+func (l *streamList) rows(s *screen, d *deck, height int) { l.refresh(d, height, s.wall) }
 
 // enter implements [view].
 func (l *streamList) enter(s *screen) { s.openDetail() }
