@@ -8,16 +8,48 @@ type deck struct {
 	journal journal
 	hits    numbers // the records that match, of those that are kept
 	match   func(*model.Record) bool
-	all     *tally // over everything that came
-	shown   *tally // over what matches; all if there is no query
-	partial bool   // shown began later than all: when the query was set
-	since   uint64 // the number of the record that it began with
+	totals
+	before  *totals // of a replay: over what is not kept any more
+	partial bool    // shown began later than all: when the query was set
+	since   uint64  // the number of the record that it began with
 }
 
-func newDeck(keep int) *deck {
-	d := &deck{journal: newJournal(keep), all: newTally()}
-	d.shown = d.all
-	return d
+// totals are the counts of a deck.
+type totals struct {
+	all   *tally // over everything that came
+	shown *tally // over what matches; all if there is no query
+}
+
+func newTotals() totals {
+	all := newTally()
+	return totals{all, all}
+}
+
+// choose begins the counts of a query.
+func (t *totals) choose(queried bool) {
+	t.shown = t.all
+	if queried {
+		t.shown = newTally()
+	}
+}
+
+func (t *totals) copy() totals {
+	c := totals{all: t.all.copy()}
+	c.shown = c.all
+	if t.shown != t.all {
+		c.shown = t.shown.copy()
+	}
+	return c
+}
+
+func newDeck(keep int) *deck { return &deck{journal: newJournal(keep), totals: newTotals()} }
+
+// countDropped counts what the journal drops by itself too, so that truncate can go back
+// to the oldest record that is kept and still have complete counts.
+func (d *deck) countDropped() {
+	before := newTotals()
+	d.before = &before
+	d.journal.dropped = func(r *model.Record) { d.tell(&before, r) }
 }
 
 // add takes a copy of a record in and returns its number.
@@ -33,14 +65,19 @@ func (d *deck) add(r *model.Record) uint64 {
 
 // count makes r, the record seq, which is kept already, part of hits and counts.
 func (d *deck) count(seq uint64, r *model.Record) {
-	d.all.add(r)
-	if !d.passes(r, d.shown) {
-		return
+	if d.tell(&d.totals, r) {
+		d.hits.insert(d.rowOf(r), seq)
 	}
-	if d.shown != d.all {
-		d.shown.add(r)
+}
+
+// tell makes r part of t, and reports whether the query chooses it.
+func (d *deck) tell(t *totals, r *model.Record) bool {
+	t.all.add(r)
+	passes := d.passes(r, t.shown)
+	if passes && t.shown != t.all {
+		t.shown.add(r)
 	}
-	d.hits.insert(d.rowOf(r), seq)
+	return passes
 }
 
 // rowOf returns the place of a new record among the hits: the last, except for resets
@@ -67,9 +104,9 @@ func (d *deck) passes(r *model.Record, t *tally) bool {
 // begin with the oldest record that is kept; without one they are complete.
 func (d *deck) choose(match func(*model.Record) bool) {
 	d.match, d.hits = match, numbers{}
-	d.shown = d.all
-	if match != nil {
-		d.shown = newTally()
+	d.totals.choose(match != nil)
+	if d.before != nil {
+		d.before.choose(match != nil)
 	}
 	for seq := d.journal.first; seq < d.journal.next; seq++ {
 		r := d.journal.at(seq)
@@ -89,26 +126,21 @@ func (d *deck) choose(match func(*model.Record) bool) {
 func (d *deck) snapshot(match func(*model.Record) bool) *deck {
 	c := *d
 	c.journal, c.hits, c.match = d.journal.snapshot(), d.hits.copy(), match
-	c.all = d.all.copy()
-	c.shown = c.all
-	if d.shown != d.all {
-		c.shown = d.shown.copy()
+	c.totals = d.totals.copy()
+	if d.before != nil {
+		before := d.before.copy()
+		c.before = &before
 	}
 	return &c
 }
 
-// truncate makes a snapshot end before the record limit, as if no later one
+// truncate makes a snapshot of a replay end before the record limit, as if no later one
 // had come yet; it can grow again up to end.
 func (d *deck) truncate(limit, end uint64) {
 	limit = min(max(limit, d.journal.first), end)
 	if limit < d.journal.next {
-		d.journal.next = d.journal.first
-		d.all = newTally()
-		d.shown = d.all
-		if d.match != nil {
-			d.shown = newTally()
-		}
-		d.hits = numbers{}
+		d.journal.next, d.hits = d.journal.first, numbers{}
+		d.totals = d.before.copy()
 	}
 	for d.journal.next < limit {
 		d.journal.next++

@@ -21,6 +21,8 @@ type journal struct {
 	limit  int      // in chunks
 	one    *unpacked
 	passed *unpacked
+	// dropped gets the records that are not kept any more, if it is set.
+	dropped func(*model.Record)
 }
 
 // maxJournal bounds the bytes of what is kept: records of hosts whose names and command
@@ -79,6 +81,11 @@ func (j *journal) grow() {
 // drop forgets the oldest chunk.
 func (j *journal) drop() {
 	oldest := j.chunks[0]
+	if j.dropped != nil {
+		for seq := j.first; seq < j.first+chunkSize; seq++ {
+			j.dropped(j.at(seq))
+		}
+	}
 	if (j.held == 0 || j.first >= j.heldTo) && len(j.spare) == 0 {
 		oldest.clear()
 		j.spare = append(j.spare, oldest)

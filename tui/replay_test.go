@@ -134,3 +134,47 @@ func TestLongReplay(t *testing.T) {
 	r.press("[")
 	r.shows(fmt.Sprintf("%s/%s", human.Count(kept-1), human.Count(kept)))
 }
+
+// TestLongReplayCountsAll: at each position the counts are over all that came until then,
+// also over what is not kept, and back at the end they are as they were.
+func TestLongReplayCountsAll(t *testing.T) {
+	records := feed(5000, at, time.Millisecond)
+	late := records[5]
+	late.Kind, late.Teardown.Verdict, late.Teardown.Cause = model.KindOutcome, model.Abortive, model.CauseDataAfterClose
+	records = append(records[:4990:4990], append([]model.Record{late}, records[4990:]...)...)
+	for _, filter := range []string{"", `process.name == "java"`} {
+		r := newReplay(t, records, func(c *Config) { c.Keep, c.Filter = 1000, filter })
+		check := func(n int) {
+			t.Helper()
+			whole := newRig(t, 100, 24, records[:n], func(c *Config) { c.Filter = filter })
+			if got, want := r.s.sum, whole.s.sum; got.all != want.all || got.counts != want.counts {
+				t.Fatalf("%q, at %d: %v of %d ends, want %v of %d", filter, n, got.counts, got.all, want.counts, want.all)
+			}
+			r.press("4")
+			whole.press("4")
+			sum := func(r *rig) (ends, lost uint64) {
+				for _, row := range r.s.groups[processTable].all {
+					ends, lost = ends+row.total, lost+row.lost
+				}
+				return ends, lost
+			}
+			ends, lost := sum(r)
+			if wantEnds, wantLost := sum(whole); ends != wantEnds || lost != wantLost {
+				t.Fatalf("%q, at %d: groups of %d ends that lost %d, want %d and %d", filter, n, ends, lost, wantEnds, wantLost)
+			}
+		}
+		check(5001)
+		for range 20 {
+			r.press("[")
+			check(int(r.s.replay.limit))
+		}
+		for r.s.replay.limit < 5001 {
+			was := r.s.replay.limit
+			r.press("]")
+			check(int(r.s.replay.limit))
+			if r.s.replay.limit == was {
+				break
+			}
+		}
+	}
+}

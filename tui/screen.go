@@ -102,6 +102,7 @@ func newScreen(cfg Config, in *intake) *screen {
 	s.view = &s.stream
 	if cfg.Replay != nil {
 		s.replay = &player{speed: cfg.Replay.Speed}
+		in.deck.countDropped()
 	}
 	s.setBackground(cfg.Background != BackgroundLight)
 	return s
