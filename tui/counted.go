@@ -17,16 +17,15 @@ func (t *tally) ordinary(r *model.Record) {
 	t.counts.change(c)
 	t.history.change(d.Time, c)
 	for _, table := range t.tables {
-		switch table.by {
-		case byCause, byProgram, byProcess:
-			g := table.group(dimensions[table.by].key(&d))
-			g.counts.change(c)
-			g.causes[model.CauseFIN] += uint32(c.Ends)
-			g.causes[model.CauseFIN] -= min(uint32(c.TakenBack), g.causes[model.CauseFIN])
-			g.seen(d.Time, d.Time)
-			g.history.change(d.Time, c)
-		case byPeer, byPrefix, byPair:
+		if !dimensions[table.by].counted {
+			continue
 		}
+		g := table.group(dimensions[table.by].key(&d))
+		g.counts.change(c)
+		g.causes[model.CauseFIN] += uint32(c.Ends)
+		g.causes[model.CauseFIN] -= min(uint32(c.TakenBack), g.causes[model.CauseFIN])
+		g.seen(d.Time, d.Time)
+		g.history.change(d.Time, c)
 	}
 }
 

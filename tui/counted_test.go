@@ -30,3 +30,25 @@ func TestOnlyCounted(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyCountedInARow: a row has the ends that were only counted when it is opened, as
+// the others that it counts; of those that do not count them, none.
+func TestOnlyCountedInARow(t *testing.T) {
+	end := teardown()
+	end.Teardown.Verdict, end.Teardown.Cause = model.Graceful, model.CauseFIN
+	end.Teardown.Network.Peer = model.Endpoint{} // not known either
+	counts := model.Record{Kind: model.KindCounts, Counted: model.Counted{Ends: 500}}
+	counts.Teardown.Time, counts.Teardown.Process = end.Teardown.Time, end.Teardown.Process
+	counts.Teardown.Systemd, counts.Teardown.Container, counts.Teardown.K8s = end.Teardown.Systemd, end.Teardown.Container, end.Teardown.K8s
+	for view, want := range map[string]string{"3": "501 of 501", "4": "501 of 501", "5": "1 of 501", "7": "1 of 501"} {
+		r := newRig(t, 120, 24, []model.Record{end, counts}, nil)
+		r.press(view, "enter")
+		r.shows(want)
+	}
+	r := newRig(t, 120, 24, []model.Record{end, counts}, nil)
+	r.press("/")
+	r.typed("fin")
+	r.shows("501 of 501")
+	r.press("enter", "a")
+	r.shows("0 of 501")
+}

@@ -29,13 +29,14 @@ var dimensions = [...]struct {
 	heading string // of the column of names
 	room    int    // the fewest columns for a name
 	where   bool   // a group runs somewhere: pod, container or unit
+	counted bool   // ends that were only counted have a group: their peers are not known
 	next    dimension
 	key     func(*model.Teardown) groupKey
 	title   func(*groupKey, int, *glyphs) string
 }{
-	byCause:   {noun: "cause", heading: "CAUSE", room: 18, next: byCause, key: causeKey, title: causeTitle},
-	byProgram: {noun: "process", heading: "PROCESS", room: 16, where: true, next: byProcess, key: programKey, title: processTitle},
-	byProcess: {noun: "process", heading: "PROCESS[PID]", room: 16, where: true, next: byProgram, key: processKey, title: processTitle},
+	byCause:   {noun: "cause", heading: "CAUSE", room: 18, counted: true, next: byCause, key: causeKey, title: causeTitle},
+	byProgram: {noun: "process", heading: "PROCESS", room: 16, where: true, counted: true, next: byProcess, key: programKey, title: processTitle},
+	byProcess: {noun: "process", heading: "PROCESS[PID]", room: 16, where: true, counted: true, next: byProgram, key: processKey, title: processTitle},
 	byPeer:    {noun: "peer", heading: "PEER", room: 22, next: byPrefix, key: peerKey, title: peerTitle},
 	byPair:    {noun: "pair", heading: "PROCESS AND PEER", room: 24, where: true, next: byPair, key: pairKey, title: pairTitle},
 	byPrefix:  {noun: "peer", heading: "PEER NETWORK", room: 22, next: byPeer, key: prefixKey, title: peerTitle},

@@ -69,6 +69,8 @@ func (m *matcher) inScope(r *model.Record) bool {
 		return true
 	case m.found != nil:
 		return m.found.Match(r)
+	case r.Kind == model.KindCounts && !dimensions[m.scope.by].counted:
+		return false
 	}
 	return dimensions[m.scope.by].key(&r.Teardown) == m.scope.key
 }
@@ -82,7 +84,9 @@ func (m *matcher) record() func(*model.Record) bool {
 		switch r.Kind {
 		case model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindStray:
 		case model.KindCounts:
-			return !m.bad && m.words.match(r) && m.holds(r)
+			ordinary := *r
+			r = &ordinary
+			r.Teardown.Verdict, r.Teardown.Cause = model.Graceful, model.CauseFIN
 		default:
 			return true
 		}
