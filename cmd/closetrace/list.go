@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/internal/sockets"
 	"github.com/closetrace/closetrace/model"
@@ -98,6 +97,8 @@ type lister struct {
 	order   *sockets.Order
 	options sockets.Options
 	skipped []string
+	// reported: of --watch in a pipe, which says it once.
+	reported bool
 }
 
 func newLister(flags *listFlags) (*lister, error) {
@@ -152,18 +153,26 @@ func (l *lister) read(ctx context.Context) ([]sockets.Conn, error) {
 // unowned: it has an inode, so that a process should hold it, but none was found.
 func unowned(c sockets.Conn) bool { return c.Socket.Inode != 0 && c.Process.PID == 0 }
 
-// report writes which processes could not be inspected, once each.
-func (l *lister) report(out io.Writer) {
+// notes returns which processes could not be inspected, once each.
+func (l *lister) notes() (list []string) {
 	const most = 3 // of a host with a namespace for each container
-	written := map[string]bool{}
+	seen := map[string]bool{}
 	for _, text := range l.skipped {
-		if !written[text] && len(written) < most {
-			fmt.Fprintf(out, "closetrace: not all is shown: %s\n", safetext.Escape(text))
+		if !seen[text] && len(seen) < most {
+			list = append(list, "not all is shown: "+safetext.Escape(text))
 		}
-		written[text] = true
+		seen[text] = true
 	}
-	if more := len(written) - most; more > 0 {
-		fmt.Fprintf(out, "closetrace: not all is shown: %d more like these\n", more)
+	if more := len(seen) - most; more > 0 {
+		list = append(list, fmt.Sprintf("not all is shown: %d more like these", more))
+	}
+	return list
+}
+
+// report writes the notes.
+func (l *lister) report(out io.Writer) {
+	for _, note := range l.notes() {
+		fmt.Fprintln(out, "closetrace: "+note)
 	}
 }
 
@@ -220,50 +229,4 @@ func writeConns(out io.Writer, all []sockets.Conn) error {
 		}
 	}
 	return nil
-}
-
-// watch shows the table repeatedly until the context ends: in place on a terminal, one
-// after the other in a pipe.
-func (a *app) watch(ctx context.Context, l *lister, every time.Duration) error {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	var failed error
-	for {
-		all, err := l.read(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return failed
-		case errors.Is(err, model.ErrFilterFailed):
-			failed = cmp.Or(failed, err)
-		case err != nil:
-			return err
-		}
-		if err := a.refresh(all, l); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return failed
-		case <-ticker.C:
-		}
-	}
-}
-
-func (a *app) refresh(all []sockets.Conn, l *lister) error {
-	width, height := a.terminalSize()
-	if height == 0 || l.flags.asJSON {
-		if err := a.printConns(all, l.flags, l.order); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(a.stdout)
-		return err
-	}
-	lines := append([]string{fmt.Sprintf("%s   %s", time.Now().Format(time.TimeOnly), human.Many(len(all), "connection"))},
-		connTable(all, l.flags.wide, width, l.order)...)
-	if len(lines) >= height {
-		lines = lines[:height-1]
-	}
-	const home, clearLine, clearBelow = "\x1b[H", "\x1b[K", "\x1b[J"
-	_, err := io.WriteString(a.stdout, home+strings.Join(lines, clearLine+"\n")+clearLine+"\n"+clearBelow)
-	return err
 }
