@@ -67,8 +67,11 @@ func newList(a *app) *cobra.Command {
 		Long:    listHelp,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if flags.listen && len(flags.states) > 0 {
+			switch {
+			case flags.listen && len(flags.states) > 0:
 				return usage("--listen and --state exclude each other; of TCP, --listen is --state LISTEN")
+			case flags.listen && flags.all:
+				return usage("--listen and --all exclude each other; --all has listeners too")
 			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()

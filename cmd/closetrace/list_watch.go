@@ -62,12 +62,22 @@ func (a *app) refresh(all []sockets.Conn, l *lister) error {
 }
 
 // frame returns the lines of a terminal: a heading, what is not shown, and as much of the
-// table as there is room for.
+// table as there is room for. With --wide the terminal wraps its lines.
 func (l *lister) frame(all []sockets.Conn, width, height int) []string {
 	lines := []string{fmt.Sprintf("%s   %s", time.Now().Format(time.TimeOnly), human.Many(len(all), "connection"))}
 	for _, note := range l.notes() {
 		lines = append(lines, ansi.Truncate(note, width, ""))
 	}
-	lines = append(lines, connTable(all, l.flags.wide, width, l.order)...)
-	return lines[:min(len(lines), height-1)]
+	room := width
+	if l.flags.wide {
+		room = 0
+	}
+	lines = append(lines, connTable(all, l.flags.wide, room, l.order)...)
+	rows := 0
+	for i, line := range lines {
+		if rows += max((cellWidth(line)+width-1)/width, 1); rows >= height {
+			return lines[:i]
+		}
+	}
+	return lines
 }
