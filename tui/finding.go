@@ -202,7 +202,7 @@ func (l *findingList) takeaway(s *screen) takeaway {
 // text returns all findings.
 func (l *findingList) text(s *screen) string {
 	var b strings.Builder
-	b.WriteString(s.provenance())
+	b.WriteString(s.provenance(false))
 	for i := range l.all {
 		b.WriteString("\n" + strings.Join(l.all[i].lines(s), "\n") + "\n")
 	}

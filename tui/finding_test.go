@@ -148,3 +148,19 @@ func TestFilterIsQuoted(t *testing.T) {
 	r.press("1", "enter")
 	r.shows(`--filter 'process.name == "'\'';id;'\''"'`)
 }
+
+// TestWrittenFindingsAreOfAllEnds: neither the query nor the last minute of the grouped
+// views chooses among findings, and no heading says so.
+func TestWrittenFindingsAreOfAllEnds(t *testing.T) {
+	r := newRig(t, 120, 40, demoFeed(), withFindings)
+	r.press("a", "4", "t")
+	for _, want := range []string{"# filter: not graceful", "# counted: the last minute"} {
+		if text := r.s.view.takeaway(r.s).text(); !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	r.press("1")
+	if text := r.s.view.takeaway(r.s).text(); strings.Contains(text, "# filter") || strings.Contains(text, "# counted") || !strings.Contains(text, "# to: ") {
+		t.Errorf("got\n%s", text)
+	}
+}

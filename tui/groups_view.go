@@ -227,7 +227,7 @@ func (l *groupList) takeaway(s *screen) takeaway {
 // text returns the whole table with tabs.
 func (l *groupList) text(s *screen) string {
 	var b strings.Builder
-	b.WriteString(s.provenance())
+	b.WriteString(s.provenance(true))
 	columns := groupTable(l.by, 1<<10, &asciiGlyphs)
 	for col := range colSpark {
 		title := columns[col].title

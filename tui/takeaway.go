@@ -177,8 +177,9 @@ func writeRecords(d *deck, path string, create func(string) (Recorder, error)) d
 	return doneMsg{text: fmt.Sprintf("wrote %s to %s", human.Many(d.hits.len(), "record"), path)}
 }
 
-// provenance heads a written table: host, time and what was chosen.
-func (s *screen) provenance() string {
+// provenance heads a written table: host, time and, unless it has all ends, as the findings
+// have, what was chosen.
+func (s *screen) provenance(chosen bool) string {
 	var b strings.Builder
 	line := func(name, value string) {
 		if value != "" {
@@ -191,10 +192,10 @@ func (s *screen) provenance() string {
 	}
 	line("to", inZone(s.now, s.cfg.Zone).Format(time.RFC3339))
 	line("traced", s.cfg.Traced)
-	if !s.query.empty() {
+	if chosen && !s.query.empty() {
 		line("filter", strings.TrimPrefix(ansi.Strip(s.filterLine()), "filter  "))
 	}
-	if s.minute {
+	if chosen && s.minute {
 		line("counted", "the last minute")
 	}
 	return b.String()
