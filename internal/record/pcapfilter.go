@@ -24,6 +24,9 @@ type PcapFilter struct {
 	skipped int
 }
 
+// maxSeen bounds the connections that are known again: of more each record counts as one.
+const maxSeen = 1 << 16
+
 // Add takes the connection of r. What has no addresses is left out.
 func (p *PcapFilter) Add(r *model.Record) {
 	switch r.Kind {
@@ -38,17 +41,19 @@ func (p *PcapFilter) Add(r *model.Record) {
 	if b.Compare(a) < 0 {
 		a, b = b, a
 	}
+	if p.seen == nil {
+		p.seen = map[[2]netip.AddrPort]bool{}
+	}
 	if p.seen[[2]netip.AddrPort{a, b}] {
 		return
+	}
+	if len(p.seen) < max(maxSeen, p.Max) {
+		p.seen[[2]netip.AddrPort{a, b}] = true
 	}
 	if len(p.parts) >= p.Max && (p.Max > 0 || len(p.parts) >= 150) {
 		p.skipped++
 		return
 	}
-	if p.seen == nil {
-		p.seen = map[[2]netip.AddrPort]bool{}
-	}
-	p.seen[[2]netip.AddrPort{a, b}] = true
 	p.parts = append(p.parts, "(host "+a.Addr().String()+" and host "+b.Addr().String()+
 		" and port "+strconv.Itoa(int(a.Port()))+" and port "+strconv.Itoa(int(b.Port()))+")")
 }
@@ -67,5 +72,5 @@ func (p *PcapFilter) String() string {
 	return "tcp and (" + strings.Join(p.parts, " or ") + ")"
 }
 
-// Skipped returns how many records were beyond Max.
+// Skipped returns how many connections were beyond Max.
 func (p *PcapFilter) Skipped() int { return p.skipped }

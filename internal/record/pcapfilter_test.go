@@ -63,6 +63,25 @@ func TestPcapFilterMax(t *testing.T) {
 	}
 }
 
+// TestPcapFilterSkipsConnections: what does not fit is counted in connections, of which
+// each end and each outcome is a record.
+func TestPcapFilterSkipsConnections(t *testing.T) {
+	var p PcapFilter
+	for _, kind := range []model.Kind{model.KindTeardown, model.KindOutcome} {
+		for i := range 200 {
+			r := model.Record{Kind: kind}
+			r.Teardown.Network.Local = model.Endpoint{Address: netip.MustParseAddr("127.0.0.1"), Port: 443}
+			r.Teardown.Network.Peer = model.Endpoint{Address: netip.MustParseAddr("127.0.0.1"), Port: uint16(1000 + i)}
+			p.Add(&r)
+			r.Teardown.Network = r.Teardown.Network.Reversed()
+			p.Add(&r)
+		}
+	}
+	if p.Skipped() != 50 {
+		t.Errorf("%d connections do not fit, want 50", p.Skipped())
+	}
+}
+
 // segment is a TCP segment of a capture.
 type segment struct{ from, to string }
 
