@@ -63,6 +63,19 @@ func TestTenQuestions(t *testing.T) {
 			t.Errorf("the answer %q is not in the first row:\n%s", question.answer, r.text())
 		})
 	}
+	t.Run("Why did the last abortive connection end, if it is the newest?", func(t *testing.T) {
+		newest := slices.Clone(records[:nextAbortive(records, 400, -1)+1])
+		last := &newest[len(newest)-1].Teardown
+		last.Cause = model.CauseDataAfterClose // no other one has it
+		r := newRig(t, 120, 40, newest, nil)
+		r.press("{", "enter")
+		r.shows("✗ abortive: data-after-close")
+		before := nextAbortive(newest, len(newest)-1, -1)
+		r.press("esc", "{")
+		r.selected(t, before)
+		r.press("}")
+		r.selected(t, uint64(len(newest)-1))
+	})
 	t.Run("Did closetrace miss anything?", func(t *testing.T) {
 		r := newRig(t, 120, 40, records, nil)
 		r.hides("MISSED 7")

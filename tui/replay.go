@@ -34,7 +34,7 @@ func (s *screen) replayKeys() []action {
 		return act(b, func(s *screen) { s.step(n, want) })
 	}
 	keys := []action{
-		by(k.step, 1, anyRecord), by(k.stepBack, -1, anyRecord), by(k.abort, 1, abortiveRecord), by(k.abortBack, -1, abortiveRecord),
+		by(k.step, 1, anyRecord), by(k.stepBack, -1, anyRecord), by(k.abort, 1, abortiveRecord), act(k.abortBack, (*screen).stepBackToAbort),
 	}
 	if p := s.replay; p != nil {
 		keys = append(keys,
@@ -75,6 +75,23 @@ func (s *screen) step(n int, want func(*model.Record) bool) {
 		}
 	})
 	s.followStep()
+}
+
+// stepBackToAbort begins at the newest record while the stream follows it: nobody has
+// chosen that one.
+func (s *screen) stepBackToAbort() {
+	found := false
+	if s.replay == nil && s.detail == nil && s.stream.follow && s.stream.sort == sortTime {
+		s.with(func(d *deck) {
+			if n := d.hits.len(); n > 0 && abortiveRecord(d.journal.at(d.hits.at(n-1))) {
+				s.stream.sel(d.hits.at(n - 1))
+				found = true
+			}
+		})
+	}
+	if !found {
+		s.step(-1, abortiveRecord)
+	}
 }
 
 // followStep opens the record that was stepped to if a detail is open.
