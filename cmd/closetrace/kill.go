@@ -166,13 +166,7 @@ func joinFailures(failures []error) error {
 
 // terminate ends the process that holds the connections.
 func (a *app) terminate(chosen []sockets.Conn, flags *killFlags) error {
-	if err := oneProcess(chosen); err != nil {
-		return err
-	}
 	p := chosen[0].Process
-	if p.PID == 0 {
-		return errors.New("no process is known to hold the connection: it may be another user's; run it with sudo")
-	}
 	if err := a.confirm(flags, fmt.Sprintf("End the process %s/%d?", safetext.Escape(p.Name), p.PID)); err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func planOf(found []sockets.Conn, listenersToo bool) *plan {
 // refusal says why nothing of the plan may be ended.
 func (k *killFlags) refusal(p *plan) error {
 	if k.terminate {
-		return nil // one process, whatever it holds
+		return holder(p.chosen) // one process, whatever it holds
 	}
 	if n := len(p.chosen); k.max > 0 && n > k.max {
 		return usage("%d connections match, and at most %d may be ended; --dry-run shows them, --max %d allows it", n, k.max, n)
@@ -182,7 +182,18 @@ func tupleExpression(args []string) (string, error) {
 		ends[0].Addr(), ends[0].Port(), ends[1].Addr(), ends[1].Port()), nil
 }
 
-// oneProcess refuses a name that several processes have.
+// holder says why the process that holds the connections cannot be ended.
+func holder(chosen []sockets.Conn) error {
+	if err := oneProcess(chosen); err != nil {
+		return err
+	}
+	if chosen[0].Process.PID == 0 {
+		return errors.New("no process is known to hold the connection: it may be another user's; run it with sudo")
+	}
+	return nil
+}
+
+// oneProcess refuses what several processes have.
 func oneProcess(chosen []sockets.Conn) error {
 	var pids []string
 	for i := range chosen {
@@ -191,7 +202,7 @@ func oneProcess(chosen []sockets.Conn) error {
 		}
 	}
 	if len(pids) > 1 {
-		return usage("--process means %d processes (%s): give one PID", len(pids), strings.Join(pids, ", "))
+		return usage("%d processes have what matches (%s): choose one by --process PID", len(pids), strings.Join(pids, ", "))
 	}
 	return nil
 }
