@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -132,21 +133,23 @@ func (k *keyMap) rebind(keys map[string][]string) error {
 }
 
 // overlays are the actions that have their keys in one view or in the detail only, where
-// they come before those of the screen.
-var overlays = []string{"nextOne", "previousOne", "end", "group"}
+// they come before those of the screen, by that place.
+var overlays = map[string]string{"nextOne": "detail", "previousOne": "detail", "end": "Open", "group": "groups"}
 
 // ambiguous reports a key of two actions.
 func (k *keyMap) ambiguous() error {
-	owner := map[string]string{}
-	for _, b := range k.named() {
-		if slices.Contains(overlays, b.name) {
-			continue
-		}
+	type bound struct{ place, pressed string }
+	owner := map[bound]string{}
+	named := k.named()
+	slices.SortStableFunc(named, func(a, b namedKey) int { return cmp.Compare(overlays[a.name], overlays[b.name]) }) // the screen's first
+	for _, b := range named {
 		for _, pressed := range b.key.Keys() {
-			if other := owner[pressed]; other != "" {
+			at := bound{overlays[b.name], pressed}
+			other := cmp.Or(owner[bound{"", pressed}], owner[at])
+			if other != "" && !(other == "pause" && b.name == "previousOne" && pressed == "p") { // space pauses there
 				return fmt.Errorf("keys: %q is bound to %s and to %s", pressed, other, b.name)
 			}
-			owner[pressed] = b.name
+			owner[at] = b.name
 		}
 	}
 	return nil

@@ -24,10 +24,26 @@ func TestRebind(t *testing.T) {
 		"an action that is not known": {map[string][]string{"paws": {"x"}}, `no action "paws"; they are views, next`},
 		"no key":                      {map[string][]string{"pause": {}}, "pause has no key"},
 		"a key of another action":     {map[string][]string{"pause": {"q"}}, `"q" is bound to pause and to quit`},
+		"of one in a view":            {map[string][]string{"end": {"q"}}, `"q" is bound to quit and to end`},
+		"of one in the detail":        {map[string][]string{"bad": {"n"}}, `"n" is bound to bad and to nextOne`},
+		"of two in the detail":        {map[string][]string{"nextOne": {"u"}, "previousOne": {"u"}}, `"u" is bound to nextOne and to previousOne`},
+		"of one in two views":         {map[string][]string{"bad": {"x"}}, `"x" is bound to bad and to end`},
 	} {
 		keys := newKeyMap()
 		if err := keys.rebind(test.keys); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// TestRebindInTwoPlaces: what is never there at the same time may share a key.
+func TestRebindInTwoPlaces(t *testing.T) {
+	for _, keys := range []map[string][]string{
+		nil, {"end": {"u"}, "group": {"u"}, "nextOne": {"u"}}, {"pause": {"space"}, "previousOne": {"p"}}, {"pause": {"p"}},
+	} {
+		k := newKeyMap()
+		if err := k.rebind(keys); err != nil {
+			t.Errorf("%v: %v", keys, err)
 		}
 	}
 }
