@@ -30,6 +30,12 @@ func commandAfterDash(c *cobra.Command, args []string) ([]string, error) {
 	return args[dash:], nil
 }
 
+// commandError is that the command failed, as its summary says, and nothing else did: its
+// exit code becomes that of closetrace.
+type commandError int
+
+func (e commandError) Error() string { return fmt.Sprintf("the command exited with %d", int(e)) }
+
 // commandOutput is where a followed command writes: standard error, because standard
 // output is for records, or nowhere while there is a screen.
 func (a *app) commandOutput(plain bool) io.Writer {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ import (
 // runnerCommand is the hidden command that runs the command to follow.
 const runnerCommand = "followed-command"
 
-const stillRuns = "still runs"
+var stillRuns = ending{words: "still runs"}
 
 // followed is what is traced alone: a running process, or a command, with all that it
 // starts. The command is in a control group of its own; a second process of this program
@@ -37,8 +38,14 @@ type followed struct {
 	start   *os.File // a byte lets the command begin; closing it ends the runner
 	report  *os.File // says how the command ended
 	group   *process.Group
-	how     string
+	how     ending
 	ended   *ledger.Ends
+}
+
+// ending is how what was followed ended.
+type ending struct {
+	words string // nothing if it was not followed to its end
+	code  int    // the exit code of a command, as a shell has it; 0 of a process
 }
 
 // follow starts the command after --, if there is one, or finds the process of
@@ -129,14 +136,14 @@ func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, co
 	if f == nil {
 		return func() {}
 	}
-	ended := make(chan string, 1)
+	ended := make(chan ending, 1)
 	go func() {
 		how, err := f.run()
 		if err != nil {
 			cancel(fmt.Errorf("start %s: %w", f.name, err))
 			return
 		}
-		if how == "" {
+		if how.words == "" {
 			return // the trace ended first
 		}
 		f.settle(ctx)
@@ -154,18 +161,22 @@ func (f *followed) begin(ctx context.Context, cancel context.CancelCauseFunc, co
 }
 
 // run returns how the command ended, or nothing if it is no longer followed.
-func (f *followed) run() (string, error) {
+func (f *followed) run() (how ending, err error) {
 	if f.process != nil {
-		return f.process.wait()
+		how.words, err = f.process.wait()
+		return how, err
 	}
 	if _, err := f.start.Write([]byte{1}); err != nil {
-		return "", err
+		return how, err
 	}
 	text, err := io.ReadAll(io.LimitReader(f.report, 4096))
 	if errors.Is(err, os.ErrClosed) {
-		return "", nil
+		return how, nil
 	}
-	return string(text), err
+	code, words, _ := strings.Cut(string(text), " ") // as the runner wrote it
+	how.words = words
+	how.code, _ = strconv.Atoi(code)
+	return how, err
 }
 
 // settlePatience is how long to wait for connections that a command leaves behind: a FIN
@@ -212,9 +223,17 @@ func (f *followed) chosen(filter *model.Filter) string {
 
 // tell writes how the command and its connections ended.
 func (f *followed) tell(out io.Writer) {
-	if f != nil && f.how != "" {
-		fmt.Fprintf(out, "closetrace: %s\n", followSummary(f.name, f.how, f.ended))
+	if f != nil && f.how.words != "" {
+		fmt.Fprintf(out, "closetrace: %s\n", followSummary(f.name, f.how.words, f.ended))
 	}
+}
+
+// exit makes the exit code that of the command, unless the trace failed.
+func (f *followed) exit(err error) error {
+	if f == nil || err != nil || f.how.code == 0 {
+		return err
+	}
+	return commandError(f.how.code)
 }
 
 // close removes the control group. A command that still runs goes on.

@@ -125,8 +125,8 @@ func TestFollow(t *testing.T) {
 		before[group] = true
 	}
 	r := runProgram(t, c)
-	if r.code != 0 {
-		t.Fatalf("exit %d: %s", r.code, r.errors)
+	if r.code != 7 {
+		t.Fatalf("exit %d, want that of the command, 7: %s", r.code, r.errors)
 	}
 	checkFollowed(t, &r, server, map[string]int{"fin": 2, "linger-zero": 1})
 	if want := fmt.Sprintf(`"filter":%q`, self+` and what it starts; verdict in ["graceful", "abortive"]`); !strings.Contains(r.out, want) {
@@ -279,8 +279,37 @@ func TestFollowWithoutLive(t *testing.T) {
 		t.Skip("cgroup v2 is not mounted")
 	}
 	r := runProgram(t, exec.Command(closetrace, "--plain", "--", closetrace, "nonsense"))
-	if want := "closetrace exited with 2; connections: 0"; r.code != 0 || !strings.Contains(r.errors, want) {
-		t.Errorf("exit %d with %q, want 0 and %q", r.code, r.errors, want)
+	if want := "closetrace exited with 2; connections: 0"; r.code != 2 || !strings.Contains(r.errors, want) {
+		t.Errorf("exit %d with %q, want 2 and %q", r.code, r.errors, want)
+	}
+}
+
+// TestFollowExitCode: the exit code is that of the command, as a shell has it, and no
+// message is added to the summary.
+func TestFollowExitCode(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	if tracer.Inspect("").Cgroup2 == "" {
+		t.Skip("cgroup v2 is not mounted")
+	}
+	noProgram := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(noProgram, []byte("\x7fELF"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		command []string
+		code    int
+		last    string
+	}{
+		{[]string{"true"}, 0, "closetrace: true exited with 0; connections: 0"},
+		{[]string{"sh", "-c", "exit 42"}, 42, "closetrace: sh exited with 42; connections: 0"},
+		{[]string{"sh", "-c", "kill -TERM $$"}, 143, "closetrace: sh was killed: terminated; connections: 0"},
+		{[]string{noProgram}, 126, "exec format error; connections: 0"},
+	} {
+		r := runProgram(t, exec.Command(closetrace, append([]string{"record", "-o", "-", "--"}, c.command...)...))
+		if r.code != c.code || !strings.HasSuffix(lastLine(r.errors), c.last) {
+			t.Errorf("%q: exit %d with %q, want %d and %q at its end", c.command, r.code, r.errors, c.code, c.last)
+		}
 	}
 }
 

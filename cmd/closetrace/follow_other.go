@@ -30,7 +30,8 @@ func (*followed) begin(context.Context, context.CancelCauseFunc, *ledger.Ends) (
 }
 func (*followed) chosen(f *model.Filter) string { return f.String() }
 
-func (*followed) tell(io.Writer) {}
-func (*followed) close() error   { return nil }
+func (*followed) tell(io.Writer)       {}
+func (*followed) exit(err error) error { return err }
+func (*followed) close() error         { return nil }
 
 func newFollowed(*app) *cobra.Command { return &cobra.Command{Use: "followed-command", Hidden: true} }

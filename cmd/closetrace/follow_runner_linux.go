@@ -2,11 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
-	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -51,10 +51,13 @@ func runFollowed(group, user, path string, words []string) error {
 	return place.Close()
 }
 
+// notStarted is the exit code of a command that cannot be run, as a shell has it.
+const notStarted = 126
+
 func runIn(directory, user, path string, words []string) (how string) {
 	group, err := os.Open(directory)
 	if err != nil {
-		return err.Error()
+		return fmt.Sprintf("%d did not start: %v", notStarted, err)
 	}
 	defer group.Close()
 	c := &exec.Cmd{Path: path, Args: words, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
@@ -62,7 +65,7 @@ func runIn(directory, user, path string, words []string) (how string) {
 	if user != "" {
 		who, err := sandbox.Lookup(user)
 		if err != nil {
-			return "did not start: " + err.Error()
+			return fmt.Sprintf("%d did not start: %v", notStarted, err)
 		}
 		c.SysProcAttr.Credential = who.Credential()
 		c.Env = append(os.Environ(), "HOME="+who.Home, "USER="+who.Name, "LOGNAME="+who.Name)
@@ -70,17 +73,18 @@ func runIn(directory, user, path string, words []string) (how string) {
 	return howEnded(c.Run())
 }
 
+// howEnded returns the exit code, as a shell has it, and how the command ended in words.
 func howEnded(err error) string {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		return "exited with 0"
+		return "0 exited with 0"
 	case errors.As(err, &exit):
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-			return "was killed: " + status.Signal().String()
+			return fmt.Sprintf("%d was killed: %v", 128+int(status.Signal()), status.Signal())
 		}
-		return "exited with " + strconv.Itoa(exit.ExitCode())
+		return fmt.Sprintf("%[1]d exited with %[1]d", exit.ExitCode())
 	default:
-		return "did not start: " + err.Error()
+		return fmt.Sprintf("%d did not start: %v", notStarted, err)
 	}
 }

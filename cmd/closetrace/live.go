@@ -58,7 +58,7 @@ func newLive(a *app) *cobra.Command {
 			}
 			defer t.Close()
 			defer t.tell(a.stderr)
-			return a.show(c.Context(), t, flags.plain, open)
+			return f.exit(a.show(c.Context(), t, flags.plain, open))
 		},
 	}
 	flags.flags(c.Flags())

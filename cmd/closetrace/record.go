@@ -62,7 +62,7 @@ func newRecord(a *app) *cobra.Command {
 			}
 			defer f.close()
 			defer f.tell(a.stderr)
-			return a.record(c.Context(), &flags)
+			return f.exit(a.record(c.Context(), &flags))
 		},
 	}
 	flags.flags(c.Flags())

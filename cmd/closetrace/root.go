@@ -41,6 +41,8 @@ Exit codes:
   3  a privilege or a feature of the kernel is missing
   4  doctor --selftest: a verdict was wrong
   5  record --strict: something was lost
+With -- COMMAND, if nothing of these failed: the exit code of COMMAND, 128 and the
+signal's number if one killed it, 126 if it did not start.
 
 Examples:
   sudo closetrace                                    what ends now, and why
@@ -71,7 +73,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(context.Background())
 	code := exitCode(err)
-	if code != exitOK {
+	var command commandError
+	if code != exitOK && !errors.As(err, &command) {
 		fmt.Fprintf(stderr, "closetrace: %s\n", message(err))
 	}
 	return code
@@ -111,9 +114,12 @@ func usage(format string, args ...any) error {
 
 func exitCode(err error) int {
 	var wrong *usageError
+	var command commandError
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, errStopped):
 		return exitOK
+	case errors.As(err, &command):
+		return int(command)
 	case errors.As(err, &wrong), errors.Is(err, model.ErrFilter):
 		return exitUsage
 	case errors.Is(err, errSelftest):
