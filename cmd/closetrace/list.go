@@ -93,6 +93,16 @@ func newList(a *app) *cobra.Command {
 	return c
 }
 
+// sortError is an error of the expression of --sort, which is no filter.
+type sortError struct{ err error }
+
+func (e *sortError) Error() string {
+	text := strings.TrimPrefix(e.err.Error(), model.ErrFilter.Error()+": ")
+	return "--sort: " + strings.Replace(text, model.ErrFilterFailed.Error(), "the expression failed", 1)
+}
+
+func (e *sortError) Unwrap() error { return e.err }
+
 // lister reads the table repeatedly with one set of caches.
 type lister struct {
 	flags   *listFlags
@@ -118,7 +128,7 @@ func newLister(flags *listFlags) (*lister, error) {
 		order = doomLeft // whose column is then kept
 	}
 	if l.order, err = sockets.CompileOrder(order); err != nil {
-		return nil, fmt.Errorf("--sort: %w", err)
+		return nil, &sortError{err}
 	}
 	l.options = flags.options()
 	l.options.Held = newHeld()
@@ -143,7 +153,7 @@ func (l *lister) read(ctx context.Context) ([]sockets.Conn, error) {
 		l.skipped = append(l.skipped, blindSpots()...)
 	}
 	if err := l.order.Sort(all); err != nil {
-		failed = cmp.Or(failed, fmt.Errorf("--sort: %w", err))
+		failed = cmp.Or[error](failed, &sortError{err})
 	}
 	if l.flags.doomed && l.flags.sort == "" {
 		all = sockets.SortDoomed(all)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -74,5 +75,21 @@ func TestTableNamesServices(t *testing.T) {
 	text := strings.Join(connTable([]sockets.Conn{c}, false, 0, nil), "\n")
 	if !strings.Contains(text, "svchost.exe[900]") || !strings.Contains(text, "BFE,LanmanServer") || strings.Contains(text, "\x1b") {
 		t.Errorf("got %q, want process and services, made safe", text)
+	}
+}
+
+// TestSortErrors: what is wrong with --sort is not called a filter, and is as wrong.
+func TestSortErrors(t *testing.T) {
+	_, err := newLister(&listFlags{sort: "queue.sned"})
+	if err == nil || !strings.HasPrefix(err.Error(), "--sort: no field ") || exitCode(err) != exitUsage {
+		t.Errorf("exit %d with %v", exitCode(err), err)
+	}
+	order, err := sockets.CompileOrder("1 % (queue.send - queue.send)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = &sortError{order.Sort(make([]sockets.Conn, 2))}
+	if want := "--sort: the expression failed on 2 connections, which come last"; !strings.HasPrefix(err.Error(), want) || !errors.Is(err, model.ErrFilterFailed) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
