@@ -136,7 +136,7 @@ const (
 	nothing     interruption = iota
 	inFunctions              // tasks: a function's program that runs in system calls only
 	byTasks                  // tasks: the same at a tracepoint
-	bySoftirqs               // softirqs, and tasks at a tracepoint
+	bySoftirqs               // softirqs, and tasks at a tracepoint; those that call copy_did are all of this kind
 )
 
 // preemption says which programs a task can be preempted in.
@@ -247,7 +247,6 @@ func hooksFor(mode Mode, opts Options, types *types) ([]hook, error) {
 	if opts.PID != 0 {
 		all = append(all, following)
 	}
-	preempted := preemptionOf(spec)
 	var hooks []hook
 	for _, h := range all {
 		if h.function != "" && parameters(spec, h.function) != h.parameters ||
@@ -255,13 +254,22 @@ func hooksFor(mode Mode, opts Options, types *types) ([]hook, error) {
 			continue
 		}
 		hooks = append(hooks, h)
-		for n := 2; n <= copies(preempted, h.copied); n++ {
+	}
+	return withCopies(hooks, preemptionOf(spec)), nil
+}
+
+// withCopies adds the copies that the hooks need where p says what can be preempted.
+func withCopies(hooks []hook, p preemption) []hook {
+	var all []hook
+	for _, h := range hooks {
+		all = append(all, h)
+		for n := 2; n <= copies(p, h.copied); n++ {
 			another := h
 			another.copyOf, another.program, another.number = h.program, fmt.Sprintf("%s_%d", h.program, n), uint32(n)
-			hooks = append(hooks, another)
+			all = append(all, another)
 		}
 	}
-	return hooks, nil
+	return all
 }
 
 // hasTracepoint reports whether the kernel has what a program at a tracepoint needs.

@@ -157,6 +157,8 @@ func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.Col
 		wanted[h.program] = true
 		if h.copyOf != "" {
 			spec.Programs[h.program] = spec.Programs[h.copyOf].Copy()
+		}
+		if h.copied == bySoftirqs { // which copy_did needs the number of
 			copies = max(copies, h.number)
 		}
 	}
