@@ -14,6 +14,9 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
+// logsEvery is how often kubelet's folders are read at most.
+const logsEvery = time.Second
+
 // podNames is what a node's files say about one container.
 type podNames struct {
 	pod, namespace, container string
@@ -95,7 +98,7 @@ func (n *nodeFiles) find(c *model.Container, podUID string) podNames {
 		return podNames{container: n.dockerName(c)}
 	}
 	names, ok := n.logs[c.ID]
-	if !ok && n.now().Sub(n.read) >= walkEvery {
+	if !ok && n.now().Sub(n.read) >= logsEvery {
 		n.read = n.now()
 		n.readLogs()
 		names, ok = n.logs[c.ID]

@@ -3,7 +3,6 @@
 package process
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,10 +13,9 @@ import (
 
 const (
 	// An unknown cgroup may cause a walk of the tree after walkLeast, and restAfter times
-	// what the last one took, but walkEvery at most: containers may live for less.
+	// what the last one took: users may make any number of groups, and the reader waits.
 	walkLeast = 20 * time.Millisecond
-	walkEvery = time.Second
-	// cgroupsMax bounds the known cgroups, dead ones included.
+	// cgroupsMax bounds the known cgroups, dead ones included, and those of a walk.
 	cgroupsMax = 65536
 )
 
@@ -33,10 +31,9 @@ type cgroupTree struct {
 	gone map[uint64]bool
 	// asked is the process that was last found elsewhere than in an unknown cgroup, since
 	// the last walk: it is asked once, and not for each of its ends.
-	asked  map[uint64]int
-	walked time.Time
-	rest   time.Duration // after that
-	now    func() time.Time
+	asked map[uint64]int
+	rest  time.Time // until then there is no walk
+	now   func() time.Time
 }
 
 func newCgroupTree(mount string) *cgroupTree {
@@ -57,13 +54,12 @@ func (t *cgroupTree) path(id uint64, pid int) (string, bool) {
 	if t.asked[id] != pid && t.learnFrom(id, pid) {
 		return t.paths[id], true
 	}
-	if now := t.now(); now.Sub(t.walked) >= t.rest {
-		t.walked = now
+	if began := t.now(); !began.Before(t.rest) {
 		clear(t.asked)
-		t.walk()
-		t.rest = min(walkEvery, walkLeast+restAfter*t.now().Sub(now))
-		if _, ok := t.paths[id]; !ok {
-			t.forgetIfFull()
+		all := t.walk()
+		now := t.now()
+		t.rest = now.Add(walkLeast + restAfter*now.Sub(began))
+		if _, ok := t.paths[id]; !ok && all {
 			t.gone[id] = true
 		}
 	}
@@ -104,11 +100,10 @@ func (t *cgroupTree) learn(id uint64, path string) {
 // path, and so may have chosen a name in it: a part of the tree is delegated to users
 // (systemd does so for each that logs in). A folder that is gone may have been one.
 func (t *cgroupTree) userMade(path string) bool {
-	const writeOfOthers = 0o022
 	at := t.mount
 	for element := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		var st unix.Stat_t
-		if unix.Stat(at, &st) != nil || st.Uid != 0 || st.Mode&writeOfOthers != 0 {
+		if unix.Stat(at, &st) != nil || delegated(&st) {
 			return true
 		}
 		at = filepath.Join(at, element)
@@ -116,16 +111,72 @@ func (t *cgroupTree) userMade(path string) bool {
 	return false
 }
 
-func (t *cgroupTree) walk() {
-	_ = filepath.WalkDir(t.mount+"/", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
-			return nil // a cgroup that vanished meanwhile
+// delegated reports whether a user other than root may create folders in a folder.
+func delegated(st *unix.Stat_t) bool {
+	const writeOfOthers = 0o022
+	return st.Uid != 0 || st.Mode&writeOfOthers != 0
+}
+
+// walk learns the cgroups that are there, and reports whether those are all: it ends when
+// there is no more room. Those that a user made come last, and so do not displace others.
+func (t *cgroupTree) walk() bool {
+	t.forgetIfFull()
+	var users []string
+	folders, made, met := []string{"/"}, false, 1
+	for len(folders) > 0 {
+		path := folders[0]
+		folders = folders[1:]
+		var st unix.Stat_t
+		if unix.Stat(t.mount+path, &st) == nil { // else it vanished meanwhile
+			if t.full() {
+				return false
+			}
+			t.paths[st.Ino] = path
+			if made {
+				t.made[st.Ino] = true
+			}
+			var below []string
+			if st.Nlink != 2 { // which are . and .. (kernfs_refresh_inode): reading costs most of a walk
+				below = folderNames(t.mount+path, cgroupsMax-met)
+			}
+			if met += len(below); met == cgroupsMax {
+				return false
+			}
+			for _, name := range below {
+				if child := filepath.Join(path, name); made || !delegated(&st) {
+					folders = append(folders, child)
+				} else {
+					users = append(users, child)
+				}
+			}
 		}
-		if id, ok := directoryInode(path); ok {
-			t.learn(id, "/"+strings.TrimPrefix(strings.TrimPrefix(path, t.mount), "/"))
+		if len(folders) == 0 && !made {
+			folders, made = users, true
 		}
+	}
+	return true
+}
+
+// folderNames returns the names of folders in a folder, up to a bound.
+func folderNames(path string, most int) []string {
+	d, err := os.Open(path)
+	if err != nil {
 		return nil
-	})
+	}
+	defer d.Close()
+	var names []string
+	for {
+		const atOnce = 256
+		entries, err := d.ReadDir(atOnce)
+		for _, e := range entries {
+			if e.IsDir() && len(names) < most {
+				names = append(names, e.Name())
+			}
+		}
+		if err != nil || len(names) == most {
+			return names
+		}
+	}
 }
 
 func (t *cgroupTree) add(id uint64, path string) {
@@ -133,8 +184,10 @@ func (t *cgroupTree) add(id uint64, path string) {
 	t.paths[id] = path
 }
 
+func (t *cgroupTree) full() bool { return len(t.paths)+len(t.gone) >= cgroupsMax }
+
 func (t *cgroupTree) forgetIfFull() {
-	if len(t.paths)+len(t.gone) >= cgroupsMax {
+	if t.full() {
 		clear(t.paths)
 		clear(t.made)
 		clear(t.gone)
