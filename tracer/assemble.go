@@ -178,7 +178,7 @@ func (a *assembler) next(kind model.Kind) *model.Facts {
 // present count. It returns false when emit did.
 func (a *assembler) advance(at ktime, losses uint32, out emit) bool {
 	for {
-		w := a.waits.due(at.add(-a.grace))
+		w := a.waits.next(at.add(-a.grace))
 		if w == nil {
 			break
 		}
@@ -225,7 +225,7 @@ func (a *assembler) deliver(h *ended, gap bool, out emit) bool {
 		w = newWaiting(e, a.hertz)
 		w.number = h.id
 	}
-	if w != nil && !w.reported() {
+	if w != nil && !w.reported {
 		w.learn(e)
 		if !a.expire(w, w.deadline, false, out) {
 			return false
@@ -237,7 +237,7 @@ func (a *assembler) deliver(h *ended, gap bool, out emit) bool {
 	a.otherEnd(f, h, e.Ended)
 	f.Evidence.PeerOpen = f.Evidence.PeerOpen || h.open
 	f.ID = a.ids.of(h.id)
-	if w != nil && w.reported() {
+	if w != nil && w.reported {
 		a.event.Kind = model.KindOutcome
 		f.Evidence.Later = true
 		f.Evidence.Wait.TimerExpired = w.timer

@@ -112,8 +112,8 @@ func FuzzAssembler(f *testing.F) {
 		if a.held.front() != nil || a.resets.front() != nil || len(a.recent.pushed)+len(a.waited) != 0 {
 			t.Errorf("kept after the flush: %d ends, %d resets, %d others", len(a.held.items), len(a.resets.items), len(a.recent.pushed)+len(a.waited))
 		}
-		if n := len(a.waits.bySock); n > 4 || len(a.waits.order) > 2*n+16 {
-			t.Errorf("kept %d waits of 4 sockets, in a list of %d", n, len(a.waits.order))
+		if n, due, reported := len(a.waits.bySock), len(a.waits.due), len(a.waits.young); n != due || n+reported > 4 {
+			t.Errorf("kept %d waits and %d reported ones of 4 sockets, %d in the heap", n, reported, due)
 		}
 	})
 }

@@ -39,7 +39,6 @@ func TestLingerSeconds(t *testing.T) {
 // socket's address.
 func TestReturnOfClose(t *testing.T) {
 	const began = 5_000_000_000
-	waiting := &bpf.TraceEnd{Sock: 1, CloseBegan: began, Lingering: 1}
 	for name, c := range map[string]struct {
 		entered, took time.Duration // of tcp_close(), after CloseBegan
 		want          bool
@@ -54,7 +53,7 @@ func TestReturnOfClose(t *testing.T) {
 			l := &bpf.TraceLater{
 				Sock: 1, Time: uint64(began + int64(c.entered+c.took)), ReturnedUs: uint32(c.took / time.Microsecond),
 			}
-			if got := isReturnOf(l, waiting); got != c.want {
+			if got := isReturnOf(l, began); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})

@@ -138,7 +138,7 @@ func TestReturnAfterTheEnd(t *testing.T) {
 }
 
 // TestWaitOfAnotherConnection: a message of another connection that now has the socket is
-// not about the wait, and a return without a wait is ignored.
+// not about the wait, nor is the return of a close() that did not wait.
 func TestWaitOfAnotherConnection(t *testing.T) {
 	p := newLingerPlay()
 	first, second := lingerEnd(5e9), lingerEnd(6e9)
@@ -146,9 +146,12 @@ func TestWaitOfAnotherConnection(t *testing.T) {
 	if p.waits.of(&second) != nil || p.waits.of(&first) == nil {
 		t.Error("a wait is told apart by when its close() began")
 	}
-	plain := lingerEnd(5e9)
-	plain.Lingering = 0
-	if isReturnOf(&bpf.TraceLater{Time: 9e9}, &plain) {
+	plain := newLingerPlay()
+	end := lingerEnd(5e9)
+	end.Lingering, end.Ended, end.Flags = 0, 5e9, bpf.TraceFlagFLAG_ENDED
+	plain.end(bpf.TraceMessageMESSAGE_END, end)
+	plain.message(&message{kind: bpf.TraceMessageMESSAGE_RETURNED, later: bpf.TraceLater{Sock: 7, Time: 9e9}}, plain.out)
+	if h := plain.recent.heldBy(7); h == nil || h.end.Returned != 0 {
 		t.Error("a close() that did not wait did not return from waiting")
 	}
 	// The message of a wait was lost: its end reports it all the same.
@@ -160,22 +163,6 @@ func TestWaitOfAnotherConnection(t *testing.T) {
 	lost.flush(0, lost.out)
 	if len(lost.events) != 2 || lost.events[1].Kind != model.KindOutcome {
 		t.Errorf("a wait whose begin was lost: %+v", lost.events)
-	}
-}
-
-// TestWaitsAreBounded: the oldest go.
-func TestWaitsAreBounded(t *testing.T) {
-	w := newWaits()
-	for i := range waitsMax + 100 {
-		e := lingerEnd(uint64(i + 1))
-		e.Sock = uint64(i + 1)
-		w.add(&e, 100)
-	}
-	if len(w.order) > waitsMax || len(w.bySock) > waitsMax || w.bySock[1] != nil || w.bySock[waitsMax+100] == nil {
-		t.Errorf("%d waits in order, %d by socket", len(w.order), len(w.bySock))
-	}
-	if got := w.due(w.order[0].deadline); got != w.order[0] {
-		t.Errorf("at its deadline %+v is due", got)
 	}
 }
 
@@ -315,39 +302,5 @@ func TestOwnerIsMetWhenItsMessageComes(t *testing.T) {
 	p.flush(0, p.out)
 	if len(p.events) != 1 || p.events[0].Teardown.Process.Executable.Path != want {
 		t.Errorf("told %+v, want the executable %s", p.events, want)
-	}
-}
-
-// TestFullTableOfWaits: the oldest wait makes room, and no other is forgotten by that.
-func TestFullTableOfWaits(t *testing.T) {
-	waits := newWaits()
-	add := func(sock uint64) {
-		e := lingerEnd(1e9 + sock)
-		e.Sock = sock
-		waits.add(&e, 100)
-	}
-	for sock := range uint64(waitsMax) {
-		add(sock + 1)
-	}
-	for sock := uint64(waitsMax / 2); sock < waitsMax; sock++ { // most have ended, the oldest have not
-		if w := waits.bySock[sock+1]; sock%64 != 0 {
-			w.dropped = true
-			delete(waits.bySock, sock+1)
-		}
-	}
-	for sock := uint64(2); sock < waitsMax/2; sock++ {
-		w := waits.bySock[sock+1]
-		w.dropped = true
-		delete(waits.bySock, sock+1)
-	}
-	add(waitsMax + 1)
-	for _, w := range waits.bySock {
-		found := false
-		for _, o := range waits.order {
-			found = found || o == w
-		}
-		if !found {
-			t.Errorf("the wait of socket %d will never be due", w.end.Sock)
-		}
 	}
 }

@@ -299,16 +299,16 @@ func TestWaitIsLearnt(t *testing.T) {
 		LeftUs: 1, WaitingUs: 2, OrphanedUs: 3, Returned: 1, ReturnedUs: 4,
 		Flags: bpf.TraceFlagFLAG_LEFT | bpf.TraceFlagFLAG_LEFT_DEAD | bpf.TraceFlagFLAG_LEFT_OWNED | bpf.TraceFlagFLAG_DEAD,
 	})
-	got := wait(&w.end)
+	got := wait(w.end)
 	want := model.LingerWait{
 		Began: true, Left: model.Some(time.Microsecond), LeftDead: true, LeftOwned: true,
 		Waiting: model.Some(2 * time.Microsecond), Orphaned: model.Some(3 * time.Microsecond), Returned: model.Some(4 * time.Microsecond),
 	}
-	if got != want || has(&w.end, bpf.TraceFlagFLAG_DEAD) {
+	if got != want || has(w.end, bpf.TraceFlagFLAG_DEAD) {
 		t.Errorf("learnt %+v, want %+v", got, want)
 	}
 	w.learn(&bpf.TraceEnd{Flags: bpf.TraceFlagFLAG_LEFT})
-	if got := wait(&w.end); !got.Returned.Is(4*time.Microsecond) || got.LeftDead {
+	if got := wait(w.end); !got.Returned.Is(4*time.Microsecond) || got.LeftDead {
 		t.Errorf("a message that knows of no return: %+v", got)
 	}
 }
