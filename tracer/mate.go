@@ -78,12 +78,9 @@ func overlap(a, b *bpf.TraceEnd) bool {
 // loopback: each network namespace has loopback addresses of its own.
 func loopback(e *bpf.TraceEnd) bool { return address(e.Family, &e.Local).IsLoopback() }
 
-// laterLeast is by how much: an end is noted after what its kernel call has sent.
-const laterLeast = time.Millisecond
-
 // otherEnd hands over what is known of the other end of the connection of e, which ended
 // then. It was still open when this one was reset if it ended later: an end that sends a
-// RST ends before, or is known to have sent it.
+// RST ends before, or is known to have sent it (tcp_abort and timers send first).
 func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
 	o := a.recent.mate(e)
 	if o == nil {
@@ -91,8 +88,7 @@ func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
 	}
 	f.PeerEnd = a.ids.of(o.id)
 	f.PeerProcess = a.peerProcess(&o.end)
-	after := time.Duration(int64(o.end.Ended) - int64(ended))
-	f.Evidence.PeerOpen = f.TCP.RST.Received.Is(true) && after >= laterLeast && !sentRST(&o.end) && !has(&o.end, bpf.TraceFlagFLAG_UNTRACKED)
+	f.Evidence.PeerOpen = f.TCP.RST.Received.Is(true) && o.end.Ended > ended && !sentRST(&o.end) && !has(&o.end, bpf.TraceFlagFLAG_UNTRACKED)
 	if o.cause != model.CauseUnknown { // it was judged a moment ago
 		a.event.Teardown.PeerCause = o.cause
 		return

@@ -53,3 +53,47 @@ func TestPeerIsTheFactsOfTheOtherEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestResetBetweenEnds: the other end was open if it ended later, be it by microseconds,
+// and had sent no reset: a box on the path, or a program here, may reset both at once.
+func TestResetBetweenEnds(t *testing.T) {
+	const at = uint64(4e9)
+	for name, c := range map[string]struct {
+		later int64 // by how much the other end ended later
+		flags bpf.TraceFlag
+		want  bool
+	}{
+		"later":                     {20_000, 0, true},
+		"much later":                {20_000_000, 0, true},
+		"before":                    {-20_000, 0, false},
+		"it sent the reset":         {20_000, bpf.TraceFlagFLAG_RST_SENT_BEFORE, false},
+		"it sent one after its end": {20_000, bpf.TraceFlagFLAG_RST_SENT_AFTER, false},
+		"little is known of it":     {20_000, bpf.TraceFlagFLAG_UNTRACKED, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reset := bpf.TraceEnd{
+				Family: unix.AF_INET, Local: [16]byte{127, 0, 0, 1}, Peer: [16]byte{127, 0, 0, 1}, LocalPort: 8000, PeerPort: 40000, Sock: 1,
+				Started: 1e9, Ended: at, Path: states(model.Established, model.Closed), Error: uint8(unix.ECONNRESET),
+				Flags: bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_PASSIVE | bpf.TraceFlagFLAG_RST_RECEIVED,
+			}
+			other := reset
+			other.LocalPort, other.PeerPort, other.Sock, other.Ended = 40000, 8000, 2, uint64(int64(at)+c.later)
+			other.Flags = bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_ACTIVE | c.flags
+			p := newLingerPlay()
+			p.end(bpf.TraceMessageMESSAGE_END, reset)
+			p.end(bpf.TraceMessageMESSAGE_END, other)
+			p.flush(0, p.out)
+			for _, e := range p.events {
+				if e.Teardown.Network.Local.Port != 8000 {
+					continue
+				}
+				j := model.Classify(&e.Teardown.Facts)
+				if between := j.Terminator == model.NetworkPath && j.Initiator == model.InitiatorNone; between != c.want {
+					t.Errorf("between: %v, want %v: judged %+v", between, c.want, j)
+				}
+				return
+			}
+			t.Error("the end was not reported")
+		})
+	}
+}
