@@ -26,9 +26,20 @@ const (
 // end is due; others of the same moment are then found with it.
 const seekAge = hold / 2
 
-// resetAlone returns the ends that were reset by the peer, and whose other end has not ended,
-// by the tuple of the other end in any network namespace; none if none is due.
-func (a *assembler) resetAlone(now ktime) (alone map[tuple]*ended) {
+// seek is what there is to know of the searches.
+type seek struct {
+	open  func(func(*bpf.TraceEnd)) // calls it with each open connection
+	from  ktime                     // when the next may be
+	until ktime                     // the other ends of what has ended until then were looked for
+	// over is when the last one was. An other end that was not found open may have ended
+	// meanwhile: what was sent until then has to be read first.
+	over ktime
+}
+
+// resetAlone returns the ends after one time that were reset by the peer, and whose other
+// end has not ended, by the tuple of the other end in any network namespace; none if none
+// is due.
+func (a *assembler) resetAlone(after, now ktime) (alone map[tuple]*ended) {
 	due, until := now.add(-hold), now.add(-seekAge)
 	const answered = bpf.TraceFlagFLAG_RST_REPLY_AFTER | bpf.TraceFlagFLAG_RST_HERE
 	for _, h := range a.held.items[a.held.head:] {
@@ -36,7 +47,7 @@ func (a *assembler) resetAlone(now ktime) (alone map[tuple]*ended) {
 			break
 		}
 		e := &h.end
-		if h.open || !has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || has(e, answered) || model.State(e.Last) == model.SynSent || a.recent.mate(h) != nil {
+		if h.time() <= after || !has(e, bpf.TraceFlagFLAG_RST_RECEIVED) || has(e, answered) || model.State(e.Last) == model.SynSent || a.recent.mate(h) != nil {
 			continue
 		}
 		if alone == nil {
@@ -52,28 +63,45 @@ func anywhere(t tuple) tuple {
 	return t
 }
 
-// seekOpen marks the ends that will be delivered next and whose other end is open.
-func (t *Tracer) seekOpen(now ktime) {
-	if now < t.seekFrom {
-		return
+// seekOpen marks the ends that will be delivered next and whose other end is open. It
+// reports whether it has looked.
+func (t *Tracer) seekOpen(now ktime) bool {
+	if now < t.seek.from {
+		return false
 	}
-	alone := t.asm.resetAlone(now)
+	alone := t.asm.resetAlone(t.seek.until, now)
 	if len(alone) == 0 {
-		return
+		return false
 	}
 	began, most := time.Now(), 20*seekEntry
-	t.eachOpen(func(e *bpf.TraceEnd) {
+	t.seek.open(func(e *bpf.TraceEnd) {
 		most += seekEntry
 		if h := alone[anywhere(endTuple(e))]; h != nil && isOpenMate(e, h) {
 			h.open = true
 		}
 	})
-	t.seekFrom = now.add(seekShare * min(time.Since(began), most))
+	t.seek.until, t.seek.over = now.add(-seekAge), t.now.monotonic()
+	t.seek.from = now.add(seekShare * min(time.Since(began), most))
+	return true
+}
+
+// deliver reports what is complete, if everything sent before now has been read. After a
+// search it waits for what was sent meanwhile, but lets no more wait than are remembered.
+func (t *Tracer) deliver(now ktime, out emit) bool {
+	before := t.seek.until
+	switch {
+	case now < t.seek.over && t.asm.held.length() < recentMax/2:
+		return true
+	case t.seekOpen(now):
+		return t.asm.advance(before.add(hold), t.losses.epoch(), out)
+	default:
+		return t.asm.advance(now, t.losses.epoch(), out)
+	}
 }
 
 // isOpenMate: the port may have been used again since.
 func isOpenMate(e *bpf.TraceEnd, h *ended) bool {
-	if has(e, bpf.TraceFlagFLAG_ENDED) || e.Started > h.end.Ended || loopback(e) && e.Netns != h.end.Netns {
+	if has(e, bpf.TraceFlagFLAG_ENDED) || sentRST(e) || e.Started > h.end.Ended || loopback(e) && e.Netns != h.end.Netns {
 		return false
 	}
 	switch model.State(e.Path & 0xf) {

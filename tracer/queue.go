@@ -46,6 +46,8 @@ func (q *queue[T, P]) push(p P) {
 // again gives p back, for next to return.
 func (q *queue[T, P]) again(p P) { q.free = append(q.free, p) }
 
+func (q *queue[T, P]) length() int { return len(q.items) - q.head }
+
 func (q *queue[T, P]) front() P {
 	if q.head == len(q.items) {
 		return nil

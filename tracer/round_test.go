@@ -78,6 +78,7 @@ func newPlayed(t testing.TB, all ...batch) *played {
 		opts: Options{}.withDefaults(), loaded: &loaded{mode: Tracepoint}, reader: p.ring, losses: p.counters.losses(), now: now,
 		asm: newAssembler(translator{clock: now.measure(), hertz: 250}, "s"),
 	}
+	p.seek.open = func(func(*bpf.TraceEnd)) {}
 	p.asm.namespaces = &namespaces{known: map[uint32]*namespace{}}
 	return p
 }
@@ -95,7 +96,11 @@ func (p *played) events(t *testing.T) (events []model.Event) {
 
 func endAt(sock, at uint64) []byte {
 	e := sampleEnd(sock, at)
-	return slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&e)), unsafe.Sizeof(e)))
+	return rawOf(&e)
+}
+
+func rawOf(e *bpf.TraceEnd) []byte {
+	return slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(e)), unsafe.Sizeof(*e)))
 }
 
 func laterAt(message bpf.TraceMessage, sock, at uint64) []byte {

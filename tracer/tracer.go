@@ -78,8 +78,7 @@ type Tracer struct {
 	tenants *tenants
 	asm     *assembler
 	started model.Time
-	// seekFrom is when the table of connections may be searched again.
-	seekFrom ktime
+	seek    seek
 
 	closeOnce sync.Once
 	closeErr  error
@@ -114,6 +113,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 		return nil, fmt.Errorf("raise the limit of locked memory (CAP_SYS_RESOURCE): %w", err)
 	}
 	t := &Tracer{opts: opts, now: systemClocks}
+	t.seek.open = t.eachOpen
 	defer func() {
 		if err != nil {
 			_ = t.Close()
@@ -225,11 +225,8 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	if more, err := t.readOut(out); err != nil || !more {
 		return err
 	}
-	// The ring was empty some time ago: this thread may have waited for a processor
-	// since. What was sent meanwhile is still in the ring, not missing.
-	now := t.now.monotonic()
-	t.reader.SetDeadline(time.Now())
-	if more, err := t.readOut(out); err != nil || !more {
+	now, more, err := t.catchUp(out)
+	if err != nil || !more {
 		return err
 	}
 	if !t.look(now, out) {
@@ -237,12 +234,29 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	}
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
 	t.asm.tallies.look(t.asm)
-	if t.deliver(now, out) && t.asm.tallies.report(t.asm, now, false, out) {
+	more = t.deliver(now, out)
+	if more && now <= t.seek.over { // it has looked for other ends
+		if now, more, err = t.catchUp(out); err != nil {
+			return err
+		}
+		more = more && t.deliver(now, out)
+	}
+	if more && t.asm.tallies.report(t.asm, now, false, out) {
 		t.losses.report(t.asm.clock.time(now), out)
 		t.tenants.report(now, t.asm.clock.time(now), false, out)
 		t.asm.namespaces.report(now, &t.asm.clock, out)
 	}
 	return nil
+}
+
+// catchUp reads what was sent until now. The ring was empty some time ago: this thread may
+// have waited for a processor since. What was sent meanwhile is still in the ring, not
+// missing.
+func (t *Tracer) catchUp(out emit) (now ktime, more bool, err error) {
+	now = t.now.monotonic()
+	t.reader.SetDeadline(time.Now())
+	more, err = t.readOut(out)
+	return now, more, err
 }
 
 // readOut delivers messages until the ring is empty. The ends of a busy host
@@ -287,12 +301,6 @@ func (t *Tracer) look(now ktime, out emit) bool {
 	return t.drained || t.loaded.watches.look(t.loaded, now, t.asm.clock.time(now), &t.asm.unseen, out)
 }
 
-// deliver reports what is complete, if everything sent before now has been read.
-func (t *Tracer) deliver(now ktime, out emit) bool {
-	t.seekOpen(now)
-	return t.asm.advance(now, t.losses.epoch(), out)
-}
-
 // drain detaches the programs, so that no message follows, and delivers all
 // that is left.
 func (t *Tracer) drain(out emit) error {
@@ -312,6 +320,7 @@ func (t *Tracer) drain(out emit) error {
 	}
 	now := t.now.monotonic()
 	t.asm.strays.beyond(t.losses.moreStrays(), now)
+	t.seekOpen(now.add(hold)) // for all that is held
 	if t.asm.flush(t.losses.epoch(), out) && t.asm.tallies.report(t.asm, now, true, out) {
 		t.losses.report(t.asm.clock.time(now), out)
 		t.tenants.report(now, t.asm.clock.time(now), true, out)
