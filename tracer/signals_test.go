@@ -92,6 +92,7 @@ func TestWhoSignalled(t *testing.T) {
 					_, _ = unix.Read(server, make([]byte, 1))
 					unix.Close(server)
 				}
+				time.Sleep(time.Second) // the last FIN may be left to ksoftirqd
 			})
 			want := map[int]int{killed.Process.Pid: os.Getpid(), forged.Process.Pid: os.Getpid(), timed.Process.Pid: 0}
 			for i := range records {

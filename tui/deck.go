@@ -126,7 +126,7 @@ func (d *deck) choose(match func(*model.Record) bool) {
 func (d *deck) snapshot(match func(*model.Record) bool) *deck {
 	c := *d
 	c.journal, c.hits, c.match = d.journal.snapshot(), d.hits.copy(), match
-	c.totals = d.totals.copy()
+	c.totals = d.copy()
 	if d.before != nil {
 		before := d.before.copy()
 		c.before = &before

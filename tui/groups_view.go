@@ -48,7 +48,7 @@ func groupTable(by dimension, width int, g *glyphs) []column {
 		resets, kernel, minute = 9, 9, 3
 	case byPair:
 		kernel = 3
-	case byProgram, byProcess, byPeer, byPrefix:
+	case byProgram, byProcess, byPeer, byPrefix, numDimensions:
 	}
 	columns[colByUs] = column{title: "US" + g.arrow, min: 6, ideal: 6, rank: resets, numeric: true}
 	columns[colByPeer] = column{title: g.arrowBack + "PEER", min: 6, ideal: 6, rank: resets, numeric: true}

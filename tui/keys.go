@@ -146,7 +146,8 @@ func (k *keyMap) ambiguous() error {
 		for _, pressed := range b.key.Keys() {
 			at := bound{overlays[b.name], pressed}
 			other := cmp.Or(owner[bound{"", pressed}], owner[at])
-			if other != "" && !(other == "pause" && b.name == "previousOne" && pressed == "p") { // space pauses there
+			spacePauses := other == "pause" && b.name == "previousOne" && pressed == "p"
+			if other != "" && !spacePauses {
 				return fmt.Errorf("keys: %q is bound to %s and to %s", pressed, other, b.name)
 			}
 			owner[at] = b.name
