@@ -15,6 +15,7 @@ import (
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/pairs"
 	"github.com/closetrace/closetrace/internal/safetext"
+	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -24,7 +25,8 @@ did not send the reset, something between them did.
 
 Ends are joined by the connection's fingerprint, which address translation leaves as
 it is, or in old recordings by address and time. How far the clocks of the hosts are
-apart is estimated from the joined ends.
+apart is estimated from the joined ends. Filters choose connections of which one end
+or the other matches.
 
 Examples:
   closetrace join client.jsonl server.jsonl
@@ -64,7 +66,7 @@ func (a *app) join(ctx context.Context, paths []string, flags *joinFlags, rows i
 	var rest missing
 	for i, path := range paths {
 		passing := ledger.NewPassing(filter)
-		err := a.eachRecord(ctx, path, &flags.span, passing, func(r *model.Record) { j.Add(i, r) })
+		err := a.eachRecord(ctx, path, &flags.span, session.All(), func(r *model.Record) { j.Add(i, r, passing.Match(r)) })
 		if err = rest.but(err); err != nil {
 			return err
 		}
@@ -91,7 +93,7 @@ func printJoined(out *bufio.Writer, j *pairs.Joiner, paths []string, rows int) {
 		}
 	}
 	if j.Dropped > 0 {
-		fmt.Fprintf(out, "%s ends were too many to be joined; choose fewer with --filter\n", human.Count(j.Dropped))
+		fmt.Fprintf(out, "%s ends were too many to be joined; join parts of the recordings\n", human.Count(j.Dropped))
 	}
 	for i := range r.Pairs[:min(len(r.Pairs), max(rows, 0))] {
 		p := &r.Pairs[i]

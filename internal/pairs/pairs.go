@@ -35,6 +35,7 @@ type End struct {
 	HitBy           int
 	Unread, Unacked uint64
 	fingerprint     model.Fingerprint
+	chosen          bool
 }
 
 // Pair is a connection with both its stories.
@@ -70,8 +71,9 @@ type place struct {
 // New returns a Joiner without ends.
 func New() *Joiner { return &Joiner{byID: map[place]int{}} }
 
-// Add takes a record of the recording file.
-func (j *Joiner) Add(file int, r *model.Record) {
+// Add takes a record of the recording file. Only chosen ends are in the result, with
+// their other ends.
+func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 	t := &r.Teardown
 	at, known := j.byID[place{file, t.ID}]
 	switch {
@@ -79,6 +81,7 @@ func (j *Joiner) Add(file int, r *model.Record) {
 		j.strays = append(j.strays, stray{file, r.Stray.First, t.Network.Local.AddrPort(), t.Network.Peer.AddrPort()})
 	case r.Kind == model.KindOutcome && known:
 		e := &j.ends[at]
+		e.chosen = e.chosen || chosen
 		if r.Overrules() {
 			e.Verdict, e.Cause = t.Verdict, t.Cause
 		}
@@ -92,7 +95,7 @@ func (j *Joiner) Add(file int, r *model.Record) {
 		j.ends = append(j.ends, End{
 			File: file, ID: t.ID, Time: t.Time, Local: t.Network.Local.AddrPort(), Peer: t.Network.Peer.AddrPort(),
 			Process: t.Process.Name, PID: t.Process.PID, Verdict: t.Verdict, Cause: t.Cause, RSTSent: t.TCP.RST.Sent.Is(true),
-			Unread: t.TCP.Bytes.Unread.Or(0), Unacked: t.TCP.Bytes.Unacked.Or(0), fingerprint: t.TCP.Fingerprint,
+			Unread: t.TCP.Bytes.Unread.Or(0), Unacked: t.TCP.Bytes.Unacked.Or(0), fingerprint: t.TCP.Fingerprint, chosen: chosen,
 		})
 	}
 }
@@ -133,7 +136,7 @@ func (j *Joiner) Join(files int) *Result {
 		}
 	}
 	for i := range j.ends {
-		if !paired[i] && j.ends[i].Verdict != model.Graceful {
+		if e := &j.ends[i]; !paired[i] && e.chosen && e.Verdict != model.Graceful {
 			r.Alone = append(r.Alone, j.ends[i])
 		}
 	}
@@ -141,6 +144,7 @@ func (j *Joiner) Join(files int) *Result {
 		return cmp.Or(rank(&a)-rank(&b), cmp.Compare(a.A.Time, b.A.Time))
 	})
 	r.offsets()
+	r.Pairs = slices.DeleteFunc(r.Pairs, func(p Pair) bool { return !p.A.chosen && !p.B.chosen })
 	return r
 }
 

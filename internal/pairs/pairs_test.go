@@ -30,13 +30,13 @@ func end(id string, at time.Duration, local, peer string, print model.Fingerprin
 func TestTwoHosts(t *testing.T) {
 	j := pairs.New()
 	const ahead = 90 * time.Second
-	j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false))
-	j.Add(0, end("c2", 2*time.Second, "10.0.0.1:4002", "10.9.9.9:80", 2, model.CausePeerReset, false))
-	j.Add(0, end("c3", 3*time.Second, "10.0.0.1:4003", "10.9.9.9:80", 3, model.CauseFIN, false))
-	j.Add(0, end("c4", 4*time.Second, "10.0.0.1:4004", "10.9.9.9:80", 4, model.CauseRetransmitTimeout, false))
-	j.Add(1, end("s3", 3*time.Second+ahead, "10.7.0.2:80", "10.7.0.1:33", 3, model.CauseFIN, false))
-	j.Add(1, end("s2", 2*time.Second+ahead, "10.7.0.2:80", "10.7.0.1:32", 2, model.CauseUnreadData, true))
-	j.Add(1, end("s1", time.Second+ahead, "10.7.0.2:80", "10.7.0.1:31", 1, model.CausePeerReset, false))
+	j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false), true)
+	j.Add(0, end("c2", 2*time.Second, "10.0.0.1:4002", "10.9.9.9:80", 2, model.CausePeerReset, false), true)
+	j.Add(0, end("c3", 3*time.Second, "10.0.0.1:4003", "10.9.9.9:80", 3, model.CauseFIN, false), true)
+	j.Add(0, end("c4", 4*time.Second, "10.0.0.1:4004", "10.9.9.9:80", 4, model.CauseRetransmitTimeout, false), true)
+	j.Add(1, end("s3", 3*time.Second+ahead, "10.7.0.2:80", "10.7.0.1:33", 3, model.CauseFIN, false), true)
+	j.Add(1, end("s2", 2*time.Second+ahead, "10.7.0.2:80", "10.7.0.1:32", 2, model.CauseUnreadData, true), true)
+	j.Add(1, end("s1", time.Second+ahead, "10.7.0.2:80", "10.7.0.1:31", 1, model.CausePeerReset, false), true)
 	r := j.Join(2)
 	var got []string
 	for _, p := range r.Pairs {
@@ -63,8 +63,8 @@ func TestOutcomesAmend(t *testing.T) {
 	gaveUp.Teardown.Verdict, gaveUp.Teardown.TCP.Bytes.Unacked = model.LingerTimeout, model.Some(uint64(3_890_000))
 	later := end("c1", 2*time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CauseFIN, false)
 	later.Kind, later.Teardown.TCP.Bytes.Unacked = model.KindOutcome, model.Some(uint64(0))
-	j.Add(0, gaveUp)
-	j.Add(0, later)
+	j.Add(0, gaveUp, true)
+	j.Add(0, later, true)
 	r := j.Join(1)
 	if len(r.Alone) != 1 || r.Alone[0].Verdict != model.LingerTimeout || r.Alone[0].Unacked != 0 {
 		t.Errorf("got %+v, want a linger-timeout that lost nothing", r.Alone)
@@ -74,9 +74,9 @@ func TestOutcomesAmend(t *testing.T) {
 // TestTuplesJoinOldRecordings: without fingerprints the addresses do, if the times are near.
 func TestTuplesJoinOldRecordings(t *testing.T) {
 	j := pairs.New()
-	j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.0.0.2:80", 0, model.CauseFIN, false))
-	j.Add(1, end("s0", -time.Hour, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false))
-	j.Add(1, end("s1", time.Second, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false))
+	j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.0.0.2:80", 0, model.CauseFIN, false), true)
+	j.Add(1, end("s0", -time.Hour, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false), true)
+	j.Add(1, end("s1", time.Second, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false), true)
 	if r := j.Join(2); len(r.Pairs) != 1 || r.Pairs[0].B.ID != "s1" {
 		t.Errorf("got %+v, want c1 with s1", r.Pairs)
 	}
@@ -91,11 +91,11 @@ func TestStrayResetsAreJoined(t *testing.T) {
 		return r
 	}
 	j := pairs.New()
-	j.Add(0, end("c1", 2*time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false))
-	j.Add(0, stray(time.Second, "10.0.0.1:4001", "10.7.0.2:80"))
-	j.Add(0, stray(time.Second, "10.0.0.1:4009", "10.7.0.2:80"))
-	j.Add(1, end("s1", time.Second, "10.7.0.2:80", "10.0.0.1:4001", 1, model.CausePeerReset, false))
-	j.Add(1, end("s2", time.Second, "10.7.0.2:80", "10.0.0.1:4002", 2, model.CausePeerReset, false))
+	j.Add(0, end("c1", 2*time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false), true)
+	j.Add(0, stray(time.Second, "10.0.0.1:4001", "10.7.0.2:80"), true)
+	j.Add(0, stray(time.Second, "10.0.0.1:4009", "10.7.0.2:80"), true)
+	j.Add(1, end("s1", time.Second, "10.7.0.2:80", "10.0.0.1:4001", 1, model.CausePeerReset, false), true)
+	j.Add(1, end("s2", time.Second, "10.7.0.2:80", "10.0.0.1:4002", 2, model.CausePeerReset, false), true)
 	r := j.Join(2)
 	if len(r.Pairs) != 1 || !strings.Contains(r.Pairs[0].Differ, "without this connection") || r.Pairs[0].B.HitBy != 1 {
 		t.Errorf("got %+v, want that the first host reset it", r.Pairs)
@@ -111,11 +111,11 @@ func TestTwoCaptures(t *testing.T) {
 	j := pairs.New()
 	for file := range 2 {
 		at := time.Second + time.Duration(file)*time.Microsecond
-		j.Add(file, end("a", at, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CauseLocalAbort, true))
-		j.Add(file, end("b", at, "10.9.9.9:80", "10.0.0.1:4001", 1, model.CausePeerReset, false))
+		j.Add(file, end("a", at, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CauseLocalAbort, true), true)
+		j.Add(file, end("b", at, "10.9.9.9:80", "10.0.0.1:4001", 1, model.CausePeerReset, false), true)
 	}
-	j.Add(0, end("c", 2*time.Second, "10.0.0.1:4002", "10.9.9.9:80", 2, model.CauseRetransmitTimeout, false))
-	j.Add(1, end("d", 9*time.Second, "10.9.9.9:80", "10.0.0.1:4002", 2, model.CauseRetransmitTimeout, false))
+	j.Add(0, end("c", 2*time.Second, "10.0.0.1:4002", "10.9.9.9:80", 2, model.CauseRetransmitTimeout, false), true)
+	j.Add(1, end("d", 9*time.Second, "10.9.9.9:80", "10.0.0.1:4002", 2, model.CauseRetransmitTimeout, false), true)
 	r := j.Join(2)
 	for _, p := range r.Pairs {
 		if p.A.File == p.B.File {
