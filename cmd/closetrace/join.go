@@ -24,7 +24,7 @@ its ends, those that do not fit together first. If one end was reset and the oth
 did not send the reset, something between them did.
 
 Ends are joined by the connection's fingerprint, which address translation leaves as
-it is, or in old recordings by address and time. How far the clocks of the hosts are
+it is, or if one end has none, by address and time. How far the clocks of the hosts are
 apart is estimated from the joined ends. Filters choose connections of which one end
 or the other matches.
 

@@ -1,7 +1,7 @@
 // Package pairs joins the recordings of several hosts: the two ends of a connection
 // have the same fingerprint, whatever address translation is between them.
-// Without one (an old recording) the addresses join them, if they are the same
-// at both ends. It is pure and its memory is bounded.
+// If one has none (Windows, a connection older than the trace) the addresses join them,
+// if they are the same at both ends. It is pure and its memory is bounded.
 package pairs
 
 import (
@@ -117,23 +117,24 @@ func (j *Joiner) Join(files int) *Result {
 	j.hit()
 	prints, tuples := map[model.Fingerprint][]int{}, map[[2]netip.AddrPort][]int{}
 	for i := range j.ends {
-		if e := &j.ends[i]; e.fingerprint != 0 {
+		e := &j.ends[i]
+		if e.fingerprint != 0 {
 			prints[e.fingerprint] = append(prints[e.fingerprint], i)
-		} else {
-			tuples[[2]netip.AddrPort{e.Local, e.Peer}] = append(tuples[[2]netip.AddrPort{e.Local, e.Peer}], i)
 		}
+		tuples[[2]netip.AddrPort{e.Local, e.Peer}] = append(tuples[[2]netip.AddrPort{e.Local, e.Peer}], i)
 	}
 	paired := make([]bool, len(j.ends))
-	for i := range j.ends {
-		e := &j.ends[i]
-		candidates := prints[e.fingerprint]
-		if e.fingerprint == 0 {
-			candidates = tuples[[2]netip.AddrPort{e.Peer, e.Local}]
-		}
+	join := func(i int, candidates []int) {
 		if o := j.other(i, candidates, paired); o >= 0 {
 			paired[i], paired[o] = true, true
-			r.Pairs = append(r.Pairs, Pair{*e, j.ends[o], differ(e, &j.ends[o])})
+			r.Pairs = append(r.Pairs, Pair{j.ends[i], j.ends[o], differ(&j.ends[i], &j.ends[o])})
 		}
+	}
+	for i := range j.ends {
+		join(i, prints[j.ends[i].fingerprint])
+	}
+	for i := range j.ends { // of which one or both have no fingerprint
+		join(i, tuples[[2]netip.AddrPort{j.ends[i].Peer, j.ends[i].Local}])
 	}
 	for i := range j.ends {
 		if e := &j.ends[i]; !paired[i] && e.chosen && e.Verdict != model.Graceful {
@@ -184,7 +185,8 @@ func (j *Joiner) other(i int, candidates []int, paired []bool) int {
 		}
 		x := &j.ends[o]
 		same := x.File == e.File && x.ID == e.ID || x.Local == e.Local && x.Peer == e.Peer
-		if paired[o] || same || e.fingerprint == 0 && distance(o) > apart {
+		both := e.fingerprint != 0 && x.fingerprint != 0
+		if paired[o] || same || both && e.fingerprint != x.fingerprint || !both && distance(o) > apart {
 			continue
 		}
 		elsewhere, better := x.File != e.File, best >= 0 && j.ends[best].File != e.File

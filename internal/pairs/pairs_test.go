@@ -71,14 +71,22 @@ func TestOutcomesAmend(t *testing.T) {
 	}
 }
 
-// TestTuplesJoinOldRecordings: without fingerprints the addresses do, if the times are near.
+// TestTuplesJoinOldRecordings: without fingerprints at both ends the addresses join them, if
+// the times are near; fingerprints that differ are of two connections.
 func TestTuplesJoinOldRecordings(t *testing.T) {
-	j := pairs.New()
-	j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.0.0.2:80", 0, model.CauseFIN, false), true)
-	j.Add(1, end("s0", -time.Hour, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false), true)
-	j.Add(1, end("s1", time.Second, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false), true)
-	if r := j.Join(2); len(r.Pairs) != 1 || r.Pairs[0].B.ID != "s1" {
-		t.Errorf("got %+v, want c1 with s1", r.Pairs)
+	for _, prints := range [][2]model.Fingerprint{{0, 0}, {1, 0}, {0, 1}, {1, 1}, {1, 2}} {
+		j := pairs.New()
+		j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.0.0.2:80", prints[0], model.CauseFIN, false), true)
+		j.Add(1, end("s0", -time.Hour, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false), true)
+		j.Add(1, end("s1", time.Second, "10.0.0.2:80", "10.0.0.1:4001", prints[1], model.CauseFIN, false), true)
+		r := j.Join(2)
+		if prints == [2]model.Fingerprint{1, 2} {
+			if len(r.Pairs) > 0 {
+				t.Errorf("%v: got %+v, want no pair", prints, r.Pairs)
+			}
+		} else if len(r.Pairs) != 1 || r.Pairs[0].B.ID != "s1" {
+			t.Errorf("%v: got %+v, want c1 with s1", prints, r.Pairs)
+		}
 	}
 }
 
