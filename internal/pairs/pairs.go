@@ -29,7 +29,7 @@ type End struct {
 	PID         int
 	Verdict     model.Verdict
 	Cause       model.Cause
-	RSTSent     bool
+	RSTSent     model.Opt[bool]
 	// HitBy is the recording, counted from 1, of a host that reset this end without having
 	// the connection; 0 is none.
 	HitBy           int
@@ -85,7 +85,9 @@ func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 		if r.Overrules() {
 			e.Verdict, e.Cause = t.Verdict, t.Cause
 		}
-		e.RSTSent = e.RSTSent || t.TCP.RST.Sent.Is(true)
+		if t.TCP.RST.Sent.Known() {
+			e.RSTSent = t.TCP.RST.Sent
+		}
 		e.Unread, e.Unacked = t.TCP.Bytes.Unread.Or(e.Unread), t.TCP.Bytes.Unacked.Or(e.Unacked)
 	case r.Kind != model.KindTeardown:
 	case len(j.ends) >= maxEnds:
@@ -94,7 +96,7 @@ func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 		j.byID[place{file, t.ID}] = len(j.ends)
 		j.ends = append(j.ends, End{
 			File: file, ID: t.ID, Time: t.Time, Local: t.Network.Local.AddrPort(), Peer: t.Network.Peer.AddrPort(),
-			Process: t.Process.Name, PID: t.Process.PID, Verdict: t.Verdict, Cause: t.Cause, RSTSent: t.TCP.RST.Sent.Is(true),
+			Process: t.Process.Name, PID: t.Process.PID, Verdict: t.Verdict, Cause: t.Cause, RSTSent: t.TCP.RST.Sent,
 			Unread: t.TCP.Bytes.Unread.Or(0), Unacked: t.TCP.Bytes.Unacked.Or(0), fingerprint: t.TCP.Fingerprint, chosen: chosen,
 		})
 	}
@@ -214,13 +216,13 @@ func differ(a, b *End) string {
 	}
 	for _, p := range [][2]*End{{a, b}, {b, a}} {
 		x, o := p[0], p[1]
-		if x.Cause != model.CausePeerReset && x.Cause != model.CauseRefused || o.RSTSent {
+		if x.Cause != model.CausePeerReset && x.Cause != model.CauseRefused || !o.RSTSent.Is(false) {
 			continue
 		}
-		if o.Cause == model.CausePeerReset {
+		if o.Cause == model.CausePeerReset && x.RSTSent.Is(false) {
 			return "both were reset, and neither sent it: something between them did"
 		}
-		if o.Verdict == model.Graceful || timedOut(o.Cause) {
+		if o.Cause == model.CausePeerReset || o.Verdict == model.Graceful || timedOut(o.Cause) {
 			return "one was reset, and the other did not send it: something between them did"
 		}
 	}

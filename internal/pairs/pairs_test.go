@@ -90,6 +90,21 @@ func TestTuplesJoinOldRecordings(t *testing.T) {
 	}
 }
 
+// TestUnknownResetAccusesNobody: a recording that does not say whether an end sent a RST
+// (one way of a capture, an old Windows) does not show that it did not.
+func TestUnknownResetAccusesNobody(t *testing.T) {
+	for _, sent := range []model.Opt[bool]{{}, model.Some(true), model.Some(false)} {
+		j := pairs.New()
+		j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.0.0.2:80", 1, model.CausePeerReset, false), true)
+		server := end("s1", time.Second, "10.0.0.2:80", "10.0.0.1:4001", 1, model.CauseFIN, false)
+		server.Teardown.TCP.RST.Sent = sent
+		j.Add(1, server, true)
+		if r := j.Join(2); len(r.Pairs) != 1 || (r.Pairs[0].Differ != "") != sent.Is(false) {
+			t.Errorf("sent %v: got %+v", sent, r.Pairs)
+		}
+	}
+}
+
 // TestStrayResetsAreJoined: conntrack let an answer through untranslated, and the client's
 // host, which has no such connection, reset the server's end (kubernetes/kubernetes#74839).
 func TestStrayResetsAreJoined(t *testing.T) {
