@@ -100,17 +100,19 @@ func newTold() *told {
 const mostTold = 200_000
 
 // add takes a record. An outcome amends its teardown: what is said is how an end finally
-// ended.
+// ended. One without its teardown is an end of its own.
 func (t *told) add(r *model.Record) {
 	at, known := t.byID[r.Teardown.ID]
 	switch {
 	case r.Kind == model.KindOutcome && known:
 		t.ends[at].Amend(r)
 		return
-	case r.Kind != model.KindTeardown:
+	case r.Kind != model.KindTeardown && r.Kind != model.KindOutcome:
 		return
 	case len(t.ends) >= t.most:
-		t.dropped++
+		if r.Kind == model.KindTeardown {
+			t.dropped++
+		}
 		return
 	}
 	at = len(t.ends)

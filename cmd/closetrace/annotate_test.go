@@ -19,20 +19,22 @@ func TestAnnotateSaysTheOutcome(t *testing.T) {
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	later := strings.NewReplacer(`"kind":"teardown"`, `"kind":"outcome","retracts":true`, "peer-reset", "keepalive-timeout", `"terminator":"peer"`, `"terminator":"local-kernel"`).Replace(first)
-	if err := os.WriteFile(with, []byte(string(text)+later+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	output := filepath.Join(t.TempDir(), "annotated.pcapng")
-	var errs bytes.Buffer
-	if code := run([]string{"annotate", captureOf(t), output, "--with", with}, nil, &errs, &errs); code != 0 {
-		t.Fatalf("exit %d: %s", code, &errs)
-	}
-	made, err := os.ReadFile(output)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Contains(made, []byte("peer-reset")) || !bytes.Contains(made, []byte("keepalive-timeout, by local-kernel")) {
-		t.Errorf("the comments have the first verdict, or not the last:\n%q", made)
+	for _, recording := range []string{string(text) + later, later} { // also without its teardown
+		if err := os.WriteFile(with, []byte(recording+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		output := filepath.Join(t.TempDir(), "annotated.pcapng")
+		var errs bytes.Buffer
+		if code := run([]string{"annotate", captureOf(t), output, "--with", with}, nil, &errs, &errs); code != 0 {
+			t.Fatalf("exit %d: %s", code, &errs)
+		}
+		made, err := os.ReadFile(output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(made, []byte("peer-reset")) || !bytes.Contains(made, []byte("keepalive-timeout, by local-kernel")) {
+			t.Errorf("the comments have the first verdict, or not the last:\n%q", made)
+		}
 	}
 }
 

@@ -89,9 +89,11 @@ func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 			e.RSTSent = t.TCP.RST.Sent
 		}
 		e.Unread, e.Unacked = t.TCP.Bytes.Unread.Or(e.Unread), t.TCP.Bytes.Unacked.Or(e.Unacked)
-	case r.Kind != model.KindTeardown:
+	case r.Kind != model.KindTeardown && r.Kind != model.KindOutcome: // whose teardown is not there is an end of its own
 	case len(j.ends) >= maxEnds:
-		j.Dropped++
+		if r.Kind == model.KindTeardown {
+			j.Dropped++
+		}
 	default:
 		j.byID[place{file, t.ID}] = len(j.ends)
 		j.ends = append(j.ends, End{

@@ -71,6 +71,18 @@ func TestOutcomesAmend(t *testing.T) {
 	}
 }
 
+// TestOutcomeAlone: an outcome whose teardown is not there, because a filter dropped it or it
+// is in the file before a rotation, is an end of its own (docs/record.md).
+func TestOutcomeAlone(t *testing.T) {
+	j := pairs.New()
+	later := end("c1", time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false)
+	later.Kind = model.KindOutcome
+	j.Add(0, later, true)
+	if r := j.Join(1); len(r.Alone) != 1 || r.Alone[0].Cause != model.CausePeerReset {
+		t.Errorf("got %+v, want one end", r.Alone)
+	}
+}
+
 // TestTuplesJoinOldRecordings: without fingerprints at both ends the addresses join them, if
 // the times are near; fingerprints that differ are of two connections.
 func TestTuplesJoinOldRecordings(t *testing.T) {
