@@ -152,6 +152,56 @@ func TestConnectsAfterRefusal(t *testing.T) {
 	}
 }
 
+// unreachable writes an ICMP error of that code about a SYN of the client.
+func unreachable(m *wiretest.Maker, code uint8, seq uint32) {
+	var quoted bytes.Buffer
+	q := wiretest.New(&quoted, m.Now)
+	skip := quoted.Len() + 16 + 14
+	q.Send(&wiretest.Segment{From: client, To: server, Seq: seq, Flags: wiretest.SYN})
+	ip := quoted.Bytes()[skip:]
+	b := []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, byte(28 + len(ip)), 0, 1, 0, 0, 64, 1, 0, 0, 10, 9, 9, 9}
+	b = append(append(b, client.Addr().AsSlice()...), 3, code, 0, 0, 0, 0, 0, 0)
+	m.Packet(append(b, ip...))
+}
+
+// An ICMP error about a SYN ends the attempt, unless the connection opens all the same
+// (one of several ways, a forged error); one that asks for smaller segments ends nothing.
+func TestOpensAfterUnreachable(t *testing.T) {
+	const failed = "w1a 10.0.0.1:40000 failed-open unreachable none network certain"
+	opened := []string{"w1a 10.0.0.1:40000 graceful fin local local-app certain", "w1b 192.0.2.1:443 graceful fin peer peer certain"}
+	open := func(m *wiretest.Maker, synAck bool) {
+		u := used{1000, 5000}
+		if synAck {
+			u.client++
+			u.send(m, 1, wiretest.SYN|wiretest.ACK, "")
+		}
+		u = used{1001, 5001}
+		u.say(m)
+		u.fin(m, 0)
+		u.fin(m, 1)
+	}
+	for _, pause := range []time.Duration{20 * time.Millisecond, 5 * time.Second} {
+		for _, synAck := range []bool{true, false} {
+			records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+				m.Send(&wiretest.Segment{From: client, To: server, Seq: 1000, Flags: wiretest.SYN})
+				unreachable(m, 1, 1000)
+				later(m, pause)
+				open(m, synAck)
+			})
+			check(t, records[max(len(records)-2, 0):], opened...)
+			if (len(records) == 3) != (pause > time.Second) {
+				t.Errorf("after %v: %d records", pause, len(records))
+			}
+		}
+	}
+	for code, want := range map[uint8][]string{1: {failed}, 4: nil} {
+		check(t, play(t, wire.Options{}, func(m *wiretest.Maker) {
+			m.Send(&wiretest.Segment{From: client, To: server, Seq: 1000, Flags: wiretest.SYN})
+			unreachable(m, code, 1000)
+		}), want...)
+	}
+}
+
 // A SYN on a live tuple: with a RST after it, or a handshake, its sender had lost the
 // connection.
 func TestPeerRestart(t *testing.T) {

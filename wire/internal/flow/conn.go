@@ -265,9 +265,13 @@ func (c *Conn) deadline() int64 {
 func (c *Conn) concluded() bool { return c.How == Silent || c.How == Unanswered }
 
 // retried: the client goes on connecting after what seemed to have ended that: some
-// systems try again after a RST, and an ICMP error may be about one of several ways.
+// systems try again after a RST, and an ICMP error may be about one of several ways. So
+// does a server whose answer comes after an ICMP error.
 func (c *Conn) retried(seg *packet.Segment, i int, now int64) bool {
-	if i != c.Client || !seg.Has(packet.SYN) || c.How != Refused && c.How != Unreachable {
+	switch {
+	case c.How == Unreachable && i == c.Client != seg.Has(packet.SYN) && !seg.Has(packet.RST):
+		return true
+	case i != c.Client || !seg.Has(packet.SYN) || c.How != Refused && c.How != Unreachable:
 		return false
 	}
 	x := sightingOf(seg, now)

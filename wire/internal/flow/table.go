@@ -81,7 +81,7 @@ func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
 		c = t.open(k, seg, i, now)
 	}
 	if c.retried(seg, i, now) {
-		c.How, c.told, c.Sides[1-i].RST = Open, false, Reset{}
+		c.How, c.Ended, c.told, c.Sides[1-i].RST = Open, 0, false, Reset{}
 	}
 	if c.told && !c.concluded() {
 		if c.unheard(seg, i, now) {
@@ -302,9 +302,14 @@ func (t *Table) Leave() {
 // Len is how many connections are followed.
 func (t *Table) Len() int { return len(t.conns) }
 
-// Unreachable takes an ICMP error about a segment that was sent.
+// Unreachable takes an ICMP error about a segment that was sent. One that asks for smaller
+// segments ends nothing.
 func (t *Table) Unreachable(inner *packet.Segment, kind, code uint8, now int64) {
+	const tooBig = 4 // RFC 1191
 	t.Advance(now)
+	if !inner.V6 && code == tooBig {
+		return
+	}
 	k, i := keyOf(inner)
 	c := t.conns[k]
 	if c == nil || c.How != Open || !c.half() || c.Client != i || c.Sides[i].ISN != inner.Seq {
