@@ -149,3 +149,53 @@ func TestEndsThatLostEachOther(t *testing.T) {
 		}
 	}
 }
+
+// A reused tuple of which only the answers to SYNs are in the capture: of one direction, or
+// with the second SYN lost. The second connection is one of its own.
+func TestTupleUsedAgainWithoutSYN(t *testing.T) {
+	answer := func(m *wiretest.Maker, seq, ack uint32) {
+		m.Send(&wiretest.Segment{From: server, To: client, Seq: seq, Ack: ack, Flags: wiretest.SYN | wiretest.ACK, Window: 500})
+		(&used{ack, seq + 1}).send(m, 1, wiretest.PSH|wiretest.ACK, "hello")
+	}
+	for _, oneWay := range []bool{true, false} {
+		records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+			if oneWay {
+				answer(m, 5000, 1001)
+			} else {
+				m.Open(client, server, 1000, 5000).Say(0, []byte("hello"))
+			}
+			answer(m, 0x40000000, 0x30000001)
+			(&used{0x30000001, 0x40000006}).reset(m, 1)
+		})
+		check(
+			t, records,
+			"w2a 10.0.0.1:40000 abortive peer-reset peer peer inferred",
+			"w2b 192.0.2.1:443 abortive local-abort local local-app inferred",
+		)
+		for i := range records {
+			if b := records[i].Teardown.TCP.Bytes; b.Received.Or(0)+b.Sent.Or(0) > 5 {
+				t.Errorf("%s: bytes %+v, want the 5 of the second connection", story(&records[i]), b)
+			}
+		}
+	}
+}
+
+// A SYN with data (RFC 7413) on a live tuple whose answer acknowledges the data, too, opens
+// another connection.
+func TestTupleUsedAgainByFastOpen(t *testing.T) {
+	check(
+		t, play(t, wire.Options{}, func(m *wiretest.Maker) {
+			m.Open(client, server, 1000, 5000).Say(0, []byte("hello"))
+			m.Now = m.Now.Add(time.Minute)
+			m.Send(&wiretest.Segment{From: client, To: server, Seq: 900000, Flags: wiretest.SYN, Payload: []byte("GET /")})
+			m.Send(&wiretest.Segment{From: server, To: client, Seq: 70000, Ack: 900006, Flags: wiretest.SYN | wiretest.ACK, Window: 500})
+			b := used{900006, 70001}
+			b.say(m)
+			b.fin(m, 0)
+			b.fin(m, 1)
+		}),
+		"w1b 192.0.2.1:443 abortive peer-restart unknown local-kernel inferred",
+		"w2a 10.0.0.1:40000 graceful fin local local-app certain",
+		"w2b 192.0.2.1:443 graceful fin peer peer certain",
+	)
+}

@@ -106,7 +106,7 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 	case s.HasISN && s.ISN == seg.Seq:
 		return c // sent again
 	case seg.Has(packet.ACK):
-		if c.again != nil && c.again.Seq+1 == seg.Ack && (c.again.SrcPort != seg.SrcPort || c.again.Src != seg.Src) {
+		if c.again != nil && seg.Ack-c.again.Seq-1 <= c.again.Length && (c.again.SrcPort != seg.SrcPort || c.again.Src != seg.Src) {
 			begun, k := c.again, c.key
 			if c.How == Open {
 				c.end(Replaced, 1-i, t.now)
@@ -116,7 +116,10 @@ func (t *Table) syn(c *Conn, seg *packet.Segment, i int) *Conn {
 			fresh.add(begun, 1-i, t.now)
 			return fresh
 		}
-		if o := &c.Sides[1-i]; (c.told && !c.concluded() || c.How != Open) && (!o.HasISN || seg.Ack != o.ISN+1) {
+		o := &c.Sides[1-i]
+		sent, acked := c.distance(seg, i)
+		if (c.told && !c.concluded() || c.How != Open) && (!o.HasISN || seg.Ack-o.ISN-1 > uint32(o.Bytes)) ||
+			s.known() && o.known() && far(sent, acked, elsewhere) {
 			t.give(c) // and the SYN is not in the capture
 			return nil
 		}
