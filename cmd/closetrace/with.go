@@ -21,11 +21,12 @@ func (a *app) besideCapture(ctx context.Context, out io.Writer, print printer, p
 	if flags.format != "text" || flags.rejudge {
 		return printer{}, usage("--with writes text only, and not with --rejudge")
 	}
-	host, first, err := a.host(ctx, path, flags)
+	w := &withCapture{a: a, out: out, print: print, outcomes: map[string]*model.Record{}}
+	host, first, err := a.host(ctx, path, flags, w.outcomes)
 	if err != nil {
 		return printer{}, err
 	}
-	w := &withCapture{a: a, out: out, print: print, seen: beside.New(host)}
+	w.seen = beside.New(host)
 	all := flags.whole()
 	w.has = new(wire.Sightings)
 	all.Capture.Sightings = w.has
@@ -41,9 +42,9 @@ func (a *app) besideCapture(ctx context.Context, out io.Writer, print printer, p
 func fileName(path string) string { return safetext.Escape(filepath.Base(path)) }
 
 // host reads the file that a capture is compared with, to learn whose ends it has; if
-// that is a capture itself, it returns what it has of each connection. A pipe, which can
-// be read only once, gives neither.
-func (a *app) host(ctx context.Context, path string, flags *replayFlags) (*beside.Host, *wire.Sightings, error) {
+// that is a capture itself, it returns what it has of each connection. Outcomes are
+// collected. A pipe, which can be read only once, gives nothing.
+func (a *app) host(ctx context.Context, path string, flags *replayFlags, outcomes map[string]*model.Record) (*beside.Host, *wire.Sightings, error) {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, nil
 	}
@@ -53,6 +54,10 @@ func (a *app) host(ctx context.Context, path string, flags *replayFlags) (*besid
 	err := a.read(ctx, path, all, ledger.NewPassing(nil), io.Discard, func(r *model.Record) {
 		if r.Kind == model.KindStart {
 			backend = r.Start.Backend
+		}
+		if r.Kind == model.KindOutcome && len(outcomes) < maxOutcomes {
+			o := *r
+			outcomes[r.Teardown.ID] = &o
 		}
 		host.Add(r)
 	})
@@ -68,6 +73,9 @@ func (a *app) host(ctx context.Context, path string, flags *replayFlags) (*besid
 	return host, nil, nil
 }
 
+// maxOutcomes bounds the outcomes that are kept: about 1.5 KiB each.
+const maxOutcomes = 20_000
+
 // withCapture shows a capture beside a recording, or beside another capture.
 type withCapture struct {
 	a     *app
@@ -78,6 +86,9 @@ type withCapture struct {
 	two   *wire.Compared  // of two captures
 	told  map[wire.Difference]bool
 
+	outcomes map[string]*model.Record // of the host, by ID: an end is compared as it finally ended
+	compared ledger.Ledger[struct{}]  // its teardowns
+
 	rest missing
 
 	found, differ, open, alone int
@@ -87,10 +98,18 @@ func (w *withCapture) record(r *model.Record) error {
 	if err := w.print.record(r); err != nil || r.Kind != model.KindTeardown && r.Kind != model.KindOutcome {
 		return err
 	}
-	seen := w.seen.Beside(&r.Teardown)
+	host := r.Teardown
+	switch outcome := w.outcomes[host.ID]; {
+	case r.Kind == model.KindOutcome && w.compared.Of(host.ID) != nil:
+		return nil
+	case r.Kind == model.KindTeardown && outcome != nil:
+		host.Amend(outcome)
+	}
+	w.compared.Add(r, struct{}{})
+	seen := w.seen.Beside(&host)
 	what := ""
-	switch n := &r.Teardown.Network; {
-	case seen == nil && w.has.Has(n.Local.AddrPort(), n.Peer.AddrPort(), r.Teardown.TCP.Fingerprint):
+	switch n := &host.Network; {
+	case seen == nil && w.has.Has(n.Local.AddrPort(), n.Peer.AddrPort(), host.TCP.Fingerprint):
 		w.open++
 		fmt.Fprintln(w.out, "  wire: its segments are in the capture, which ends before they show an end")
 	case seen == nil:
@@ -101,7 +120,7 @@ func (w *withCapture) record(r *model.Record) error {
 			return err
 		}
 		if w.two == nil {
-			what = beside.Disagree(&r.Teardown, seen)
+			what = beside.Disagree(&host, seen)
 		}
 	}
 	if what != "" {
@@ -109,7 +128,7 @@ func (w *withCapture) record(r *model.Record) error {
 		fmt.Fprintf(w.out, "  ! %s\n", safetext.Escape(what)) // an error comes again at the end
 	}
 	if w.two != nil {
-		n := &r.Teardown.Network
+		n := &host.Network
 		for _, d := range w.two.Of(n.Local.AddrPort(), n.Peer.AddrPort()) {
 			w.difference("  ", d)
 		}
