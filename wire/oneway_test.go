@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -110,5 +111,23 @@ func TestOneDirectionOfServer(t *testing.T) {
 	)
 	if b := records[1].Teardown.TCP.Bytes; !b.Received.Is(100) {
 		t.Errorf("received %v, want the 100 bytes that it acknowledged", b.Received)
+	}
+}
+
+// Where the SYNs are not in the capture, the scale of the window is not known: a RST beyond
+// the number that the window field has may be in the window.
+func TestResetInUnknownWindow(t *testing.T) {
+	for _, oneWay := range []bool{false, true} {
+		records := play(t, wire.Options{Local: []netip.Prefix{netip.PrefixFrom(client.Addr(), 32)}}, func(m *wiretest.Maker) {
+			u := used{1001, 5001}
+			if oneWay {
+				oneDirection(m, 2, "hello", 0)
+			} else {
+				u.say(m)
+			}
+			m.Send(&wiretest.Segment{From: server, To: client, Seq: u.server + 30_000, Ack: u.client, Flags: wiretest.RST | wiretest.ACK})
+			later(m, time.Minute)
+		})
+		check(t, records, "w1a 10.0.0.1:40000 abortive peer-reset peer peer inferred")
 	}
 }

@@ -193,14 +193,15 @@ func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
 }
 
 // outlived notices that side i goes on after its RST, or after that of the other side.
-// If both do, the RST has ended nothing.
+// If both do, the RST has ended nothing: nor if what its sender sent afterwards is
+// acknowledged.
 func (c *Conn) outlived(seg *packet.Segment, i int) {
 	s, other := &c.Sides[i], &c.Sides[1-i]
 	fresh := seg.Space() > 0
 	if s.RST.Time != 0 && (fresh && after(seg.Seq+seg.Space(), s.RST.seq) || seg.Has(packet.ACK) && other.hasUna && after(seg.Ack, other.una)) {
 		s.RST.Outlived = true
 	}
-	if other.RST.Time == 0 || !fresh {
+	if other.RST.Time == 0 || !fresh && (!other.RST.Outlived || !seg.Has(packet.ACK) || !after(seg.Ack, other.RST.next)) {
 		return
 	}
 	other.RST.Unheard = true

@@ -55,6 +55,7 @@ type Reset struct {
 	Window    uint16
 	Whole     bool // its options were captured
 	seq       uint32
+	next      uint32 // of its sender
 }
 
 // fit compares a RST from s to other with what is known of both.
@@ -66,10 +67,24 @@ func fit(seg *packet.Segment, s, other *Side) Fit {
 		return FitsExactly
 	case s.FIN != 0 && seg.Seq == s.finSeq: // before its own FIN: in answer to what crossed it
 		return FitsExactly
-	case seg.Seq-s.una <= max(other.Window, 1):
+	case seg.Seq-s.una <= max(widest(s, other), 1):
 		return FitsWindow
 	default:
 		return FitsNot
+	}
+}
+
+// widest is the window of other, towards s, or the widest that it may be: the scale is in
+// both SYNs.
+func widest(s, other *Side) uint32 {
+	const scale = 14 // the highest (RFC 7323, section 2.3)
+	switch {
+	case s.HasISN && other.HasISN:
+		return other.Window
+	case !other.Seen:
+		return 1 << (16 + scale)
+	default:
+		return other.Window << scale
 	}
 }
 
@@ -77,7 +92,7 @@ func fit(seg *packet.Segment, s, other *Side) Fit {
 func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 	s, other := &c.Sides[i], &c.Sides[1-i]
 	r := Reset{
-		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq,
+		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq, next: s.next,
 		AfterFIN: s.FIN != 0, FINAcked: s.FINAcked != 0, AfterPeerFIN: other.FIN != 0, Late: other.AfterFIN,
 		Tries: s.Tries, Probes: s.Probes, Unacked: s.Unacked(),
 		TTL: seg.TTL, Interface: seg.Interface, Window: seg.Window, Whole: seg.Options.Whole,
