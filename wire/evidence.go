@@ -66,6 +66,8 @@ func finished(c *flow.Conn, s, peer *flow.Side, f *model.Facts) {
 	switch {
 	case c.Back:
 		why = clockSetBack
+	case s.FINReset:
+		why = "the FIN was sent again after its acknowledgement, and answered with RST: that may not have arrived"
 	case s.FINAcked != 0 && peer.FINAcked != 0:
 		return
 	}

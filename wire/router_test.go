@@ -253,6 +253,29 @@ func TestLastFINUnanswered(t *testing.T) {
 	}), "w1b 192.0.2.1:443 abortive retransmit-timeout peer local-kernel inferred")
 }
 
+// An end that sends its acknowledged FIN again did not get the acknowledgement: a RST that
+// answers it may have ended it. A RST that answers nothing is of a peer that has finished.
+func TestResetOfLastFIN(t *testing.T) {
+	for again, want := range map[bool]string{true: "inferred", false: "certain"} {
+		check(
+			t, play(t, wire.Options{}, func(m *wiretest.Maker) {
+				u := used{1000, 5000}
+				u.say(m)
+				u.fin(m, 0)
+				last := u
+				u.fin(m, 1)
+				m.Now = m.Now.Add(200 * time.Millisecond)
+				if again {
+					last.send(m, 1, wiretest.FIN|wiretest.ACK, "")
+				}
+				m.Send(&wiretest.Segment{From: client, To: server, Seq: u.client, Flags: wiretest.RST})
+			}),
+			"w1a 10.0.0.1:40000 graceful fin local local-app certain",
+			"w1b 192.0.2.1:443 graceful fin peer peer "+want,
+		)
+	}
+}
+
 // What the capture lacks may have been a FIN: who began is not certain.
 func TestResetAfterWhatIsLacking(t *testing.T) {
 	for ack, want := range map[uint32]string{1006: "certain", 1007: "inferred"} {

@@ -175,7 +175,10 @@ func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
 	case r.Fit == FitsNot:
 		s.Blind++
 		return
-	case c.How == Finished, s.RST.Time != 0 && (r.Fit != FitsExactly || s.RST.Fit == FitsExactly):
+	case c.How == Finished:
+		c.Sides[1-i].FINReset = c.Sides[1-i].finAgain
+		return
+	case s.RST.Time != 0 && (r.Fit != FitsExactly || s.RST.Fit == FitsExactly):
 		return
 	}
 	s.RST = r

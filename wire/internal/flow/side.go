@@ -49,6 +49,9 @@ type Side struct {
 	// FIN is when its FIN was first sent, FINAcked when that was acknowledged.
 	FIN, FINAcked int64
 	finSeq        uint32
+	// FINReset: after its FIN was acknowledged it was sent again, and answered with RST.
+	FINReset bool
+	finAgain bool
 	// AfterFIN is how many bytes it sent after the other side's FIN.
 	AfterFIN uint64
 
@@ -132,6 +135,7 @@ func (s *Side) sent(seg *packet.Segment, other *Side, now int64) {
 		s.Lacking = false
 	}
 	if seg.Has(packet.FIN) {
+		s.finAgain = s.FINAcked != 0
 		s.fin(seg.Seq+seg.Space(), now)
 	}
 	if end := seg.Seq + seg.Space(); seg.Space() > 0 && (!s.hasTop || after(end, s.top)) {
