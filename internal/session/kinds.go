@@ -104,7 +104,8 @@ type input struct {
 func newInput(path string) (*input, error) {
 	in := &input{path: path, name: path, live: true}
 	if path == "-" {
-		in.name, in.stream, in.closer = "standard input", bufio.NewReader(os.Stdin), os.Stdin
+		in.name = "standard input"
+		in.pipe(os.Stdin)
 		return in, nil
 	}
 	info, err := os.Stat(path)
@@ -119,11 +120,18 @@ func newInput(path string) (*input, error) {
 	case err != nil:
 		return nil, err
 	}
-	in.closer = f
-	if in.stream = bufio.NewReader(f); regular {
-		in.file, in.size, in.live, in.stream = f, info.Size(), false, counted{f, in}
+	if regular {
+		in.file, in.closer, in.size, in.live, in.stream = f, f, info.Size(), false, counted{f, in}
+	} else {
+		in.pipe(f)
 	}
 	return in, nil
+}
+
+// pipe reads f, which may stay open.
+func (in *input) pipe(f *os.File) {
+	p := newInterruptible(f)
+	in.stream, in.closer = bufio.NewReader(p), p
 }
 
 func (in *input) close() error {
