@@ -314,3 +314,20 @@ func TestIdleBeforeLateRequest(t *testing.T) {
 		}
 	}
 }
+
+// A connection during which the clock was set back has no duration.
+func TestNoNegativeDuration(t *testing.T) {
+	records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+		c := m.Open(client, server, 1000, 5000)
+		m.Now = m.Now.Add(-time.Hour)
+		c.Flag(1, wiretest.RST|wiretest.ACK)
+	})
+	for i := range records {
+		if d := records[i].Teardown.Duration; d.Known() {
+			t.Errorf("%s: lasted %v", story(&records[i]), d)
+		}
+	}
+	if len(records) != 2 {
+		t.Errorf("got %d ends, want 2", len(records))
+	}
+}

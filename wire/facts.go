@@ -104,7 +104,9 @@ func facts(c *flow.Conn, i int) model.Facts {
 	}
 	if !c.Midway() {
 		f.StartTime = model.Time(c.First)
-		f.Duration = model.Some(f.Time.Sub(f.StartTime))
+		if c.Ended >= c.First { // else the clock was set back
+			f.Duration = model.Some(f.Time.Sub(f.StartTime))
+		}
 	}
 	conversation(c, i, &f)
 	judgeable(c, i, &f)
