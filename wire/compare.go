@@ -1,10 +1,14 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/closetrace/closetrace/model"
 )
 
 // Compared is what two captures, from both sides of a device or of a network, say about
@@ -20,7 +24,22 @@ type Compared struct {
 
 	names [2]string
 	spans [2][2]int64
-	said  map[tuple][]Difference
+	said  map[connection][]Difference
+}
+
+// connection names a connection of the first capture: others may have its tuple.
+type connection struct {
+	ends  tuple
+	print model.Fingerprint
+	first int64 // if it has no fingerprint, when it began, if the capture shows that
+}
+
+func (s *sighting) connection() connection {
+	c := connection{ends: tupleOf(s.ends[0], s.ends[1]), print: s.print}
+	if s.print == 0 && s.client >= 0 {
+		c.first = s.first
+	}
+	return c
 }
 
 // Difference is a RST on which the two captures differ.
@@ -31,11 +50,12 @@ type Difference struct {
 	Text string
 	// Elsewhere: it was not sent by From, or did not arrive.
 	Elsewhere bool
+	of        connection
 }
 
 // Compare compares two captures. The names are for texts.
 func Compare(a, b *Sightings, names [2]string) *Compared {
-	c := &Compared{names: names, said: map[tuple][]Difference{}, spans: [2][2]int64{{a.first, a.last}, {b.first, b.last}}}
+	c := &Compared{names: names, said: map[connection][]Difference{}, spans: [2][2]int64{{a.first, a.last}, {b.first, b.last}}}
 	all := matches(a, b)
 	c.Both = len(all)
 	c.clock(all)
@@ -63,8 +83,7 @@ func (c *Compared) stopped(a *Sightings, all []match) {
 		if x := &s.sides[1-s.client]; x.rst == 0 || x.began != 0 {
 			continue
 		}
-		k := tupleOf(from, to)
-		c.said[k] = append(c.said[k], Difference{From: from, To: to, Elsewhere: true, Text: fmt.Sprintf(
+		c.add(Difference{of: s.connection(), From: from, To: to, Elsewhere: true, Text: fmt.Sprintf(
 			"the SYN to %v is in %s and not in %s: something between the two kept it, and answered with RST", from, c.names[0], c.names[1])})
 	}
 }
@@ -100,7 +119,7 @@ func (c *Compared) resets(m *match) {
 		default:
 			near = 2
 		}
-		d := Difference{From: m.a.ends[i], To: m.a.ends[1-i]}
+		d := Difference{of: m.a.connection(), From: m.a.ends[i], To: m.a.ends[1-i]}
 		switch {
 		case x.rst == 0 && y.rst == 0:
 			continue
@@ -118,8 +137,7 @@ func (c *Compared) resets(m *match) {
 		default:
 			continue
 		}
-		k := tupleOf(d.From, d.To)
-		c.said[k] = append(c.said[k], d)
+		c.add(d)
 	}
 }
 
@@ -151,20 +169,21 @@ func (c *Compared) inOne(from netip.AddrPort, capture, near int) string {
 	}
 }
 
-// Of returns the differences of a connection of the first capture.
-func (c *Compared) Of(a, b netip.AddrPort) []Difference { return c.said[tupleOf(a, b)] }
+func (c *Compared) add(d Difference) { c.said[d.of] = append(c.said[d.of], d) }
+
+// Of returns the differences of a connection of the first capture, one of whose ends is t.
+func (c *Compared) Of(t *model.Teardown) []Difference {
+	k := connection{ends: tupleOf(t.Network.Local.AddrPort(), t.Network.Peer.AddrPort()), print: t.TCP.Fingerprint}
+	if k.print == 0 {
+		k.first = int64(t.StartTime)
+	}
+	return c.said[k]
+}
 
 // Each yields all differences, in the order of addresses.
 func (c *Compared) Each(yield func(Difference) bool) {
-	keys := make([]tuple, 0, len(c.said))
-	for k := range c.said {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b tuple) int {
-		if d := a[0].Compare(b[0]); d != 0 {
-			return d
-		}
-		return a[1].Compare(b[1])
+	keys := slices.SortedFunc(maps.Keys(c.said), func(a, b connection) int {
+		return cmp.Or(a.ends[0].Compare(b.ends[0]), a.ends[1].Compare(b.ends[1]), cmp.Compare(a.first, b.first), cmp.Compare(a.print, b.print))
 	})
 	for _, k := range keys {
 		for _, d := range c.said[k] {

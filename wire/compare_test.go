@@ -6,10 +6,12 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/wire"
 	"github.com/closetrace/closetrace/wire/wiretest"
 )
@@ -64,7 +66,10 @@ func TestBothSidesOfADevice(t *testing.T) {
 		48354: "",
 	} {
 		got := ""
-		for _, d := range c.Of(netip.AddrPortFrom(netip.MustParseAddr("10.1.0.2"), port), server) {
+		for d := range c.Each {
+			if d.From != server || d.To.Port() != port {
+				continue
+			}
 			got += map[bool]string{true: "! ", false: "  "}[d.Elsewhere] + d.Text
 		}
 		if got != want {
@@ -117,7 +122,7 @@ func TestCompare(t *testing.T) {
 			if c.Ahead != ahead || c.Way != way {
 				t.Errorf("%v ahead, %v on the way; want %v, %v", c.Ahead, c.Way, ahead, way)
 			}
-			got := c.Of(client, server)
+			got := slices.Collect(c.Each)
 			if x.want == "" && len(got) == 0 {
 				return
 			}
@@ -125,5 +130,40 @@ func TestCompare(t *testing.T) {
 				t.Errorf("got %+v, want %q", got, x.want)
 			}
 		})
+	}
+}
+
+// A difference is of one connection, not of a later one with the same addresses.
+func TestCompareKeepsConnectionsApart(t *testing.T) {
+	var files [2]bytes.Buffer
+	var records []model.Record
+	for i := range files {
+		m := wiretest.New(&files[i], begin)
+		for n := range uint32(3) {
+			c := m.Open(client, server, 1000+100_000*n, 5000+100_000*n)
+			if n == 2 {
+				c.Close(0)
+			} else if i == 0 { // the second capture has none of the RSTs
+				c.Flag(1, wiretest.RST|wiretest.ACK)
+			}
+			m.Now = m.Now.Add(time.Second)
+		}
+		if i == 0 {
+			records = readFrom(t, bytes.NewBuffer(files[0].Bytes()), wire.Options{Local: []netip.Prefix{netip.PrefixFrom(client.Addr(), 32)}})
+		}
+	}
+	c := wire.Compare(sightingsOf(t, &files[0]), sightingsOf(t, &files[1]), [2]string{"a", "b"})
+	told := map[wire.Difference]bool{}
+	for i := range records {
+		all := c.Of(&records[i].Teardown)
+		for _, d := range all {
+			told[d] = true
+		}
+		if want := map[bool]int{true: 1, false: 0}[i < 2]; len(all) != want {
+			t.Errorf("%s: %+v, want %d", story(&records[i]), all, want)
+		}
+	}
+	if len(records) != 3 || len(told) != 2 {
+		t.Errorf("%d ends, want 3; %d differences, want 2", len(records), len(told))
 	}
 }

@@ -128,8 +128,7 @@ func (w *withCapture) record(r *model.Record) error {
 		fmt.Fprintf(w.out, "  ! %s\n", safetext.Escape(what)) // an error comes again at the end
 	}
 	if w.two != nil {
-		n := &host.Network
-		for _, d := range w.two.Of(n.Local.AddrPort(), n.Peer.AddrPort()) {
+		for _, d := range w.two.Of(&host) {
 			w.difference("  ", d)
 		}
 	}
