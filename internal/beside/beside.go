@@ -4,8 +4,10 @@
 package beside
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -28,7 +30,8 @@ type Capture struct {
 	paired []bool // by the place in ends
 	byID   map[string]int
 	prints map[model.Fingerprint][]int
-	tuples map[tuple][]int
+	tuples map[tuple][]int // in the order of time, once sorted
+	sorted bool
 }
 
 type tuple struct{ local, peer netip.AddrPort }
@@ -42,7 +45,7 @@ func New(host *Host) *Capture {
 func (c *Capture) Add(r *model.Record) {
 	t := &r.Teardown
 	if at, known := c.byID[t.ID]; known && r.Kind == model.KindOutcome {
-		c.ends[at] = *t
+		c.ends[at], c.sorted = *t, false
 		return
 	}
 	switch {
@@ -56,7 +59,7 @@ func (c *Capture) Add(r *model.Record) {
 			c.prints[p] = append(c.prints[p], at)
 		}
 		k := tupleOf(t)
-		c.tuples[k] = append(c.tuples[k], at)
+		c.tuples[k], c.sorted = append(c.tuples[k], at), false
 	}
 }
 
@@ -99,8 +102,9 @@ func (c *Capture) find(host *model.Teardown) int {
 		}
 	}
 	best := -1
-	list := c.tuples[tupleOf(host)]
-	for _, at := range list[:min(len(list), most)] {
+	list := c.byTime(tupleOf(host))
+	from, _ := slices.BinarySearchFunc(list, host.Time, func(at int, to model.Time) int { return cmp.Compare(c.ends[at].Time, to) })
+	for _, at := range list[max(from-most/2, 0):min(from+most/2, len(list))] {
 		e := &c.ends[at]
 		if p != 0 && e.TCP.Fingerprint != 0 || distance(e, host) > apart {
 			continue // of another connection
@@ -110,6 +114,16 @@ func (c *Capture) find(host *model.Teardown) int {
 		}
 	}
 	return best
+}
+
+func (c *Capture) byTime(of tuple) []int {
+	if !c.sorted {
+		for _, list := range c.tuples {
+			slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(c.ends[a].Time, c.ends[b].Time) })
+		}
+		c.sorted = true
+	}
+	return c.tuples[of]
 }
 
 func distance(a, b *model.Teardown) time.Duration {

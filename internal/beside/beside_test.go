@@ -2,6 +2,7 @@ package beside_test
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +123,20 @@ func TestHost(t *testing.T) {
 	other := end("x", 0, b, a, model.Graceful, model.CauseFIN)
 	if c.Beside(&other) != nil {
 		t.Error("the peer's end was kept")
+	}
+}
+
+// A busy pair of hosts that reuses ports has many connections of one tuple.
+func TestManyOfOneTuple(t *testing.T) {
+	const a, b = "10.0.0.1:4000", "192.0.2.1:443"
+	c := beside.New(nil)
+	for n := range 200 {
+		add(c, end(strconv.Itoa(n), time.Duration(n)*time.Second, a, b, model.Graceful, model.CauseFIN))
+	}
+	for n := range 200 {
+		host := end("h", time.Duration(n)*time.Second, a, b, model.Graceful, model.CauseFIN)
+		if e := c.Beside(&host); e == nil || e.ID != strconv.Itoa(n) {
+			t.Errorf("%d: got %v", n, e)
+		}
 	}
 }

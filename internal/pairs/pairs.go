@@ -118,9 +118,10 @@ type Result struct {
 // Join joins what was added, of so many recordings.
 func (j *Joiner) Join(files int) *Result {
 	r := &Result{Offsets: make([]model.Opt[time.Duration], files)}
-	j.hit()
+	byTime := j.byTime()
+	j.hit(byTime)
 	prints, tuples := map[model.Fingerprint][]int{}, map[[2]netip.AddrPort][]int{}
-	for i := range j.ends {
+	for _, i := range byTime {
 		e := &j.ends[i]
 		if e.fingerprint != 0 {
 			prints[e.fingerprint] = append(prints[e.fingerprint], i)
@@ -154,16 +155,16 @@ func (j *Joiner) Join(files int) *Result {
 }
 
 // hit marks the ends that a stray reset has ended: the nearest in time with its addresses.
-func (j *Joiner) hit() {
+func (j *Joiner) hit(byTime []int) {
 	reset := map[[2]netip.AddrPort][]int{}
-	for i := range j.ends {
+	for _, i := range byTime {
 		if e := &j.ends[i]; e.Cause == model.CausePeerReset {
 			reset[[2]netip.AddrPort{e.Local, e.Peer}] = append(reset[[2]netip.AddrPort{e.Local, e.Peer}], i)
 		}
 	}
 	for _, s := range j.strays {
 		best, nearest := -1, apart
-		for _, i := range reset[[2]netip.AddrPort{s.peer, s.local}] {
+		for _, i := range j.near(reset[[2]netip.AddrPort{s.peer, s.local}], s.time) {
 			if d := j.ends[i].Time.Sub(s.time).Abs(); d <= nearest {
 				best, nearest = i, d
 			}
@@ -183,10 +184,7 @@ func (j *Joiner) other(i int, candidates []int, paired []bool) int {
 		return -1
 	}
 	distance := func(o int) time.Duration { return max(e.Time.Sub(j.ends[o].Time), j.ends[o].Time.Sub(e.Time)) }
-	for n, o := range candidates {
-		if n == 64 { // a recording made to collide must not cost more
-			break
-		}
+	for _, o := range j.near(candidates, e.Time) {
 		x := &j.ends[o]
 		same := x.File == e.File && x.ID == e.ID || x.Local == e.Local && x.Peer == e.Peer
 		both := e.fingerprint != 0 && x.fingerprint != 0
@@ -199,6 +197,24 @@ func (j *Joiner) other(i int, candidates []int, paired []bool) int {
 		}
 	}
 	return best
+}
+
+// byTime returns the places of all ends in the order of time.
+func (j *Joiner) byTime() []int {
+	all := make([]int, len(j.ends))
+	for i := range all {
+		all[i] = i
+	}
+	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(j.ends[a].Time, j.ends[b].Time) })
+	return all
+}
+
+// near returns those of the list, which is in the order of time, that are around a time: a
+// recording made to collide must not cost more.
+func (j *Joiner) near(list []int, at model.Time) []int {
+	const most = 64
+	i, _ := slices.BinarySearchFunc(list, at, func(o int, at model.Time) int { return cmp.Compare(j.ends[o].Time, at) })
+	return list[max(i-most/2, 0):min(i+most/2, len(list))]
 }
 
 func rank(p *Pair) int {

@@ -2,6 +2,7 @@ package pairs_test
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,25 @@ func TestTwoCaptures(t *testing.T) {
 	}
 	if len(r.Pairs) != 3 || !r.Offsets[1].Is(time.Microsecond) {
 		t.Errorf("%d pairs, offsets %v; want 3 and 1µs", len(r.Pairs), r.Offsets)
+	}
+}
+
+// TestManyOfOneTuple: a busy pair of hosts that reuses ports has many connections of one tuple.
+func TestManyOfOneTuple(t *testing.T) {
+	const many = 200
+	j := pairs.New()
+	for n := range many {
+		at := time.Duration(n) * time.Second
+		j.Add(0, end("c"+strconv.Itoa(n), at, "10.0.0.1:4001", "10.0.0.2:80", 0, model.CauseFIN, false), true)
+		j.Add(1, end("s"+strconv.Itoa(n), at, "10.0.0.2:80", "10.0.0.1:4001", 0, model.CauseFIN, false), true)
+	}
+	r := j.Join(2)
+	for _, p := range r.Pairs {
+		if p.A.Time != p.B.Time {
+			t.Errorf("%s is joined with %s", p.A.ID, p.B.ID)
+		}
+	}
+	if len(r.Pairs) != many {
+		t.Errorf("%d pairs, want %d", len(r.Pairs), many)
 	}
 }
