@@ -108,7 +108,8 @@ func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 type Result struct {
 	// Pairs are the joined connections, those whose stories differ first.
 	Pairs []Pair
-	// Alone are ends that were not graceful and have no other end in any recording.
+	// Alone are ends that were not graceful and have no other end in any recording. An end
+	// that two recordings have is not alone in the second.
 	Alone []End
 	// Offsets are how far the clock of each recording is ahead of the first one's, by the
 	// median over the pairs with it; unknown without any.
@@ -129,21 +130,31 @@ func (j *Joiner) Join(files int) *Result {
 		tuples[[2]netip.AddrPort{e.Local, e.Peer}] = append(tuples[[2]netip.AddrPort{e.Local, e.Peer}], i)
 	}
 	paired := make([]bool, len(j.ends))
-	join := func(i int, candidates []int) {
-		if o := j.other(i, candidates, paired); o >= 0 {
+	join := func(i int, candidates []int, elsewhere bool) {
+		if o := j.other(i, candidates, paired, elsewhere); o >= 0 {
 			paired[i], paired[o] = true, true
 			r.Pairs = append(r.Pairs, Pair{j.ends[i], j.ends[o], differ(&j.ends[i], &j.ends[o])})
 		}
 	}
-	for i := range j.ends {
-		join(i, prints[j.ends[i].fingerprint])
+	for _, elsewhere := range []bool{true, false} {
+		for i := range j.ends {
+			join(i, prints[j.ends[i].fingerprint], elsewhere)
+		}
+		for i := range j.ends { // of which one or both have no fingerprint
+			join(i, tuples[[2]netip.AddrPort{j.ends[i].Peer, j.ends[i].Local}], elsewhere)
+		}
 	}
-	for i := range j.ends { // of which one or both have no fingerprint
-		join(i, tuples[[2]netip.AddrPort{j.ends[i].Peer, j.ends[i].Local}])
-	}
 	for i := range j.ends {
-		if e := &j.ends[i]; !paired[i] && e.chosen && e.Verdict != model.Graceful {
-			r.Alone = append(r.Alone, j.ends[i])
+		e := &j.ends[i]
+		again := func(o int) bool { // o is the same end, recorded elsewhere
+			x := &j.ends[o]
+			return paired[o] && (e.fingerprint != 0 && e.fingerprint == x.fingerprint ||
+				(e.fingerprint == 0 || x.fingerprint == 0) && e.File != x.File && e.Time.Sub(x.Time).Abs() <= apart)
+		}
+		if !paired[i] && e.chosen && e.Verdict != model.Graceful &&
+			!slices.ContainsFunc(j.near(prints[e.fingerprint], e.Time), again) &&
+			!slices.ContainsFunc(j.near(tuples[[2]netip.AddrPort{e.Local, e.Peer}], e.Time), again) {
+			r.Alone = append(r.Alone, *e)
 		}
 	}
 	slices.SortStableFunc(r.Pairs, func(a, b Pair) int {
@@ -176,23 +187,30 @@ func (j *Joiner) hit(byTime []int) {
 }
 
 // other returns which of the candidates is the other end of i, -1 if none is: the one
-// nearest in time that is not the same end, of another recording if one has it: each of
-// two captures shows both ends.
-func (j *Joiner) other(i int, candidates []int, paired []bool) int {
+// nearest in time that is not the same end. Those of another recording, elsewhere, come
+// first: each of two captures shows both ends.
+func (j *Joiner) other(i int, candidates []int, paired []bool, elsewhere bool) int {
 	best, e := -1, &j.ends[i]
 	if paired[i] {
 		return -1
 	}
-	distance := func(o int) time.Duration { return max(e.Time.Sub(j.ends[o].Time), j.ends[o].Time.Sub(e.Time)) }
+	distance := func(o int) time.Duration { return e.Time.Sub(j.ends[o].Time).Abs() }
 	for _, o := range j.near(candidates, e.Time) {
 		x := &j.ends[o]
-		same := x.File == e.File && x.ID == e.ID || x.Local == e.Local && x.Peer == e.Peer
-		both := e.fingerprint != 0 && x.fingerprint != 0
-		if paired[o] || same || both && e.fingerprint != x.fingerprint || !both && distance(o) > apart {
+		away := x.File != e.File
+		same := !away && x.ID == e.ID || x.Local == e.Local && x.Peer == e.Peer
+		if paired[o] || same || elsewhere && !away {
 			continue
 		}
-		elsewhere, better := x.File != e.File, best >= 0 && j.ends[best].File != e.File
-		if best < 0 || elsewhere && !better || elsewhere == better && distance(o) < distance(best) {
+		switch {
+		case e.fingerprint == 0 || x.fingerprint == 0:
+			if distance(o) > apart || away && e.Peer.Addr().IsLoopback() {
+				continue
+			}
+		case e.fingerprint != x.fingerprint:
+			continue
+		}
+		if best < 0 || distance(o) < distance(best) {
 			best = o
 		}
 	}

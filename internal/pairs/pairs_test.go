@@ -182,3 +182,38 @@ func TestManyOfOneTuple(t *testing.T) {
 		t.Errorf("%d pairs, want %d", len(r.Pairs), many)
 	}
 }
+
+// TestHostAndRouter: a router's capture has both ends of a connection, of which the host has
+// recorded one: the router's copy of that is not without the other.
+func TestHostAndRouter(t *testing.T) {
+	for _, print := range []model.Fingerprint{0, 1} {
+		j := pairs.New()
+		j.Add(0, end("c1", time.Second, "10.0.0.1:4001", "10.0.0.2:80", print, model.CausePeerReset, false), true)
+		j.Add(1, end("a", time.Second, "10.0.0.1:4001", "10.0.0.2:80", 1, model.CausePeerReset, false), true)
+		j.Add(1, end("b", time.Second, "10.0.0.2:80", "10.0.0.1:4001", 1, model.CauseLocalAbort, true), true)
+		j.Add(1, end("c", time.Hour, "10.0.0.1:4001", "10.0.0.2:80", 2, model.CauseRetransmitTimeout, false), true)
+		r := j.Join(2)
+		if len(r.Pairs) != 1 || r.Pairs[0].A.ID != "c1" || r.Pairs[0].B.ID != "b" || len(r.Alone) != 1 || r.Alone[0].ID != "c" {
+			t.Errorf("fingerprint %d: pairs %+v, alone %+v; want c1 with b, and c", print, r.Pairs, r.Alone)
+		}
+	}
+}
+
+// TestLoopbackStaysOnItsHost: 127.0.0.1 of one host is not that of another.
+func TestLoopbackStaysOnItsHost(t *testing.T) {
+	j := pairs.New()
+	for file := range 2 {
+		print := model.Fingerprint(file) // the first recording has none
+		j.Add(file, end("a", time.Second, "127.0.0.1:4001", "127.0.0.1:80", print, model.CauseFIN, false), true)
+		j.Add(file, end("b", time.Second, "127.0.0.1:80", "127.0.0.1:4001", print, model.CauseFIN, false), true)
+	}
+	r := j.Join(2)
+	for _, p := range r.Pairs {
+		if p.A.File != p.B.File {
+			t.Errorf("%s of recording %d is joined with %s of %d", p.A.ID, p.A.File, p.B.ID, p.B.File)
+		}
+	}
+	if len(r.Pairs) != 2 {
+		t.Errorf("%d pairs, want 2", len(r.Pairs))
+	}
+}
