@@ -21,8 +21,9 @@ type Flagged struct {
 }
 
 // Annotate writes the capture in to out as pcapng. The packets with FIN or RST get the
-// comment that say returns; "" is none. On [ErrCut], all before that place was written.
-func Annotate(in io.Reader, out io.Writer, say func(*Flagged) string) error {
+// comment that say returns; "" is none. On [ErrCut], all before that place was written. It
+// returns how many got one: simple and obsolete packet blocks of pcapng have none.
+func Annotate(in io.Reader, out io.Writer, say func(*Flagged) string) (commented int, err error) {
 	var d packet.Decoder
 	table := flow.NewTable(0, func(*flow.Conn) {})
 	return capture.Copy(in, out, func(p *capture.Packet) string {

@@ -61,9 +61,10 @@ func (a *app) annotate(ctx context.Context, path, output, with string, force boo
 		return fmt.Errorf("open capture: %w", err)
 	}
 	defer in.Close()
-	write := func(to io.Writer) error {
+	said := 0
+	write := func(to io.Writer) (err error) {
 		out := bufio.NewWriterSize(to, 1<<20)
-		err := wire.Annotate(in, out, told.say)
+		said, err = wire.Annotate(in, out, told.say)
 		if err != nil {
 			err = fmt.Errorf("annotate %s: %w", path, err)
 		}
@@ -73,7 +74,7 @@ func (a *app) annotate(ctx context.Context, path, output, with string, force boo
 		return cmp.Or(err, out.Flush())
 	}
 	if err = createError(output, safefile.Whole(output, force, write)); err == nil {
-		fmt.Fprintf(a.stderr, "closetrace: %s got a comment\n", human.Many(told.said, "packet"))
+		fmt.Fprintf(a.stderr, "closetrace: %s got a comment\n", human.Many(said, "packet"))
 		if told.dropped > 0 {
 			fmt.Fprintf(a.stderr, "closetrace: %s of the recording were too many to be looked for; annotate with parts of it\n", human.Many(told.dropped, "end"))
 		}
@@ -87,7 +88,6 @@ type told struct {
 	prints map[model.Fingerprint][]int
 	tuples map[[2]netip.AddrPort][]int
 	byID   map[string]int
-	said   int
 	// There is room for most ends; dropped are those beyond.
 	most, dropped int
 }
@@ -149,9 +149,6 @@ func (t *told) say(x *wire.Flagged) string {
 			}
 			lines = append(lines, fmt.Sprintf("closetrace: %s: %v, %v, by %v (%v)", who, e.Verdict, e.Cause, e.Terminator, e.Confidence))
 		}
-	}
-	if len(lines) > 0 {
-		t.said++
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -10,11 +11,13 @@ import (
 
 // Copy writes a capture, compressed or not, to out as pcapng. comment returns what is
 // to be said of a packet, "" for nothing. Blocks of pcapng go through as they are, but
-// for packets that get a comment.
-func Copy(in io.Reader, out io.Writer, comment func(*Packet) string) error {
+// for packets that get a comment, and for the lengths of sections, which are left open:
+// blocks grow. It returns how many packets got a comment: those of simple and obsolete
+// blocks get none.
+func Copy(in io.Reader, out io.Writer, comment func(*Packet) string) (commented int, err error) {
 	c, _, err := Open(in)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer c.Close()
 	w := &copier{out: out, order: c.order}
@@ -37,16 +40,16 @@ func Copy(in io.Reader, out io.Writer, comment func(*Packet) string) error {
 			w.text = text
 		}
 		if w.err != nil {
-			return w.err
+			return w.said, w.err
 		}
 	}
 	if w.err != nil {
-		return w.err
+		return w.said, w.err
 	}
 	if errors.Is(err, io.EOF) {
-		return nil
+		return w.said, nil
 	}
-	return err
+	return w.said, err
 }
 
 // copier writes pcapng.
@@ -56,6 +59,7 @@ type copier struct {
 	err    error
 	insert *Packet // whose block comes next and gets a comment
 	text   string
+	said   int // comments
 }
 
 func (w *copier) write(b []byte) {
@@ -126,6 +130,7 @@ func (w *copier) commented(block []byte) []byte {
 const maxComment = 1000
 
 func (w *copier) commentOption(text string) []byte {
+	w.said++
 	text = strings.ToValidUTF8(text[:min(len(text), maxComment)], "") // not a part of a character
 	var head [4]byte
 	w.order.PutUint16(head[:], optionComment)
@@ -143,13 +148,22 @@ func pad(b []byte) []byte {
 // pass writes the next n bytes of c, a block, before they are read over.
 func (w *copier) pass(c *Reader, n int) {
 	w.order = c.order
-	if p := w.insert; p != nil {
+	if b, err := c.in.Peek(min(n, bufferSize)); err == nil && len(b) == n {
+		const length, end = 16, 24 // of the section, in its header
+		kind, insert := c.order.Uint32(b), w.insert
 		w.insert = nil
-		if b, err := c.in.Peek(min(n, bufferSize)); err == nil && len(b) == n && c.order.Uint32(b) == blockEnhanced {
+		switch {
+		case kind == blockEnhanced && insert != nil:
 			w.write(w.commented(b))
+			return
+		case kind == magicSection && n >= end:
+			w.write(b[:length])
+			w.write(bytes.Repeat([]byte{0xff}, end-length))
+			w.write(b[end:])
 			return
 		}
 	}
+	w.insert = nil
 	for at := 0; at < n && w.err == nil; {
 		b, err := c.in.Peek(min(n-at, bufferSize))
 		if len(b) == 0 || len(b) < n && n <= bufferSize { // no part of a block that is cut
