@@ -66,7 +66,9 @@ type Loss struct {
 	// ring-buffer (ends), late-evidence (what would have been added to ends),
 	// connection-table, "detached" and the name of a program that somebody else has
 	// detached (ends are inferred from then on), hook (events that the kernel did not show to the programs, found
-	// out later), session, channel or file.
+	// out later), or of Windows: session and session-buffers (ETW), channel, file (what is
+	// damaged), order (an event that came too late), payload (one that can't be read),
+	// transition (a state that TCP does not have there), socket-table, thread-table.
 	Where string `json:"where"`
 	// Of connection-table: entries that the connections of this tenant have.
 	Held uint64 `json:"held,omitzero"`
@@ -226,7 +228,7 @@ type Host struct {
 
 // OS is its operating system; Version is the kernel's release.
 type OS struct {
-	// linux or windows.
+	// linux, windows, or capture: one that does not say where it was taken.
 	Type string `json:"type,omitzero"`
 	// Release of the kernel.
 	Version string `json:"version,omitzero"`
