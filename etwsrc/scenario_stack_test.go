@@ -80,6 +80,15 @@ var ends = []scenario{
 		},
 	},
 	{
+		name: "RST received in TIME_WAIT", row: "RFC 1337: the connection has finished", want: byUs,
+		play: func(c *etltest.Conn) {
+			c.Connect(0)
+			graceful(c, 100*ms)
+			c.Stack(150*ms, 1184, nil)
+			c.State(150*ms, etltest.TimeWait, etltest.Closed)
+		},
+	},
+	{
 		name: "RST received and nothing more (mask 0x80)", row: "4.3 row 2", want: reset,
 		play: func(c *etltest.Conn) {
 			c.Stack(0, 1033, etltest.Fields{"ProcessId": c.PID})

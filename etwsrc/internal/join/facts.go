@@ -13,6 +13,10 @@ func (c *conn) name() string {
 
 // facts returns everything that is known of c.
 func (j *Joiner) facts(c *conn) model.Facts {
+	if c.path.Has(model.TimeWait) { // whatever came then ended nothing
+		c.announced &^= ends
+		c.errno = ""
+	}
 	f := model.Facts{
 		Time: c.ended, ID: c.name(), StartTime: c.start,
 		Network: model.Network{Local: c.tuple.local, Peer: c.tuple.peer},

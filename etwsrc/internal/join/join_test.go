@@ -50,18 +50,21 @@ func play(j *Joiner, b *etltest.Builder) []model.Record {
 	return out
 }
 
-func TestResetAfterTheReportIsAnOutcome(t *testing.T) {
-	b := builder(t)
-	c := connection(b, 0)
-	c.Connect(0)
-	c.FIN(100*ms, etltest.Established, etltest.FinWait1)
-	c.State(120*ms, etltest.FinWait1, etltest.FinWait2, etltest.TimeWait)
-	c.Stack(900*ms, 1184, nil)
-	c.Stack(950*ms, 1040, nil)
-	got := play(New(), b)
-	if len(got) != 2 || got[0].Kind != model.KindTeardown || got[0].Teardown.Verdict != model.Graceful ||
-		got[1].Kind != model.KindOutcome || got[1].Teardown.Cause != model.CausePeerReset || got[1].Teardown.ID != got[0].Teardown.ID {
-		t.Errorf("records = %+v, want a graceful teardown and its outcome peer-reset", got)
+// A connection in TIME_WAIT has finished: a RST changes nothing of that (RFC 1337).
+func TestResetInTimeWait(t *testing.T) {
+	for _, at := range []time.Duration{130 * ms, 900 * ms} { // before the report, and after
+		b := builder(t)
+		c := connection(b, 0)
+		c.Connect(0)
+		c.FIN(100*ms, etltest.Established, etltest.FinWait1)
+		c.State(120*ms, etltest.FinWait1, etltest.FinWait2, etltest.TimeWait)
+		c.Stack(at, 1184, nil)
+		c.Stack(at, 1040, nil)
+		c.State(at, etltest.TimeWait, etltest.Closed)
+		got := play(New(), b)
+		if len(got) != 1 || got[0].Kind != model.KindTeardown || got[0].Teardown.Verdict != model.Graceful || got[0].Teardown.TCP.Error != "" {
+			t.Errorf("records = %+v, want one graceful teardown", got)
+		}
 	}
 }
 

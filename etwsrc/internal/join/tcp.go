@@ -151,9 +151,10 @@ func (j *Joiner) failed(c *conn, e *raw.Event, status uint32) {
 }
 
 // announce adds n. What comes after the report is an outcome, if it says that
-// the end was another one: not where the application closes what had ended.
+// the end was another one: not where the application closes what had ended. Nothing ends
+// a connection in TIME_WAIT otherwise: a RST only removes what is left of it (RFC 1337).
 func (j *Joiner) announce(c *conn, n model.Observation, errno string) {
-	ended := c.announced&ends != 0 || c.lastState() == model.Closed
+	ended := c.announced&ends != 0 || c.lastState() == model.Closed || c.path.Has(model.TimeWait)
 	c.announced.Add(n)
 	if c.errno == "" {
 		c.errno = errno
