@@ -87,10 +87,10 @@ func finUnacked(f raw) bool {
 // ICMP or routing error instead of ETIMEDOUT where there was one
 // (tcp_write_err, icmp_err_convert, fib_props): ECONNREFUSED is then ICMP port
 // unreachable, EINVAL a blackhole route. With IP_RECVERR such an error only
-// waits to be read: timers run inside close() only while it lingers. A platform
-// that announces says itself what it gave up on.
+// waits to be read: timers run inside close() only while it lingers, and none once both
+// FINs were acknowledged. A platform that announces says itself what it gave up on.
 func timedOut(f raw) bool {
-	if f.Evidence.Announced != 0 {
+	if f.Evidence.Announced != 0 || f.Evidence.FINAcked.Is(true) && finished(f) {
 		return false
 	}
 	switch f.TCP.Error {
