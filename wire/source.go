@@ -59,7 +59,8 @@ type File struct {
 	decoder packet.Decoder
 	table   *flow.Table
 	stats   Stats
-	last    int64
+	last    int64  // time stamp
+	newest  int64  // that of the last packet
 	lost    uint64 // reported so far
 	out     []model.Event
 	used    bool
@@ -143,7 +144,7 @@ func (f *File) whileWaiting(yield func(*model.Event, error) bool) (gone func() b
 	if f.patient != nil {
 		f.patient.waiting = func(since time.Duration) {
 			if !stopped {
-				f.table.Advance(f.last + int64(since))
+				f.table.Advance(f.newest + int64(since))
 				stopped = !f.deliver(yield)
 			}
 		}
@@ -156,6 +157,9 @@ func (f *File) add(p *capture.Packet) {
 	f.stats.Packets++
 	f.stats.Bytes += uint64(len(p.Data))
 	f.last = max(f.last, p.Time)
+	if p.Time > 0 {
+		f.newest = p.Time
+	}
 	var s packet.Segment
 	kind := f.decoder.Decode(p.Link, p.Data, int(p.Length), &s)
 	f.stats.Kinds[kind]++

@@ -30,12 +30,13 @@ type Table struct {
 	free  []*Conn
 	count uint64
 
-	now   int64
-	wheel [slots]list // by the second in which something is due
-	tick  int64       // the second until which all was done
-	half  list        // by age: attempts, those that live, those that were reported
-	live  list
-	told  list
+	now    int64
+	behind int         // segments in a row
+	wheel  [slots]list // by the second in which something is due
+	tick   int64       // the second until which all was done
+	half   list        // by age: attempts, those that live, those that were reported
+	live   list
+	told   list
 }
 
 // slots is how many seconds ahead something can be due; what is due later is looked at in
@@ -200,8 +201,15 @@ func (t *Table) schedule(c *Conn, due int64) {
 	t.wheel[c.due%slots].push(c)
 }
 
-// Advance sets the time, and does what is due by then.
+// Advance sets the time, and does what is due by then. A time stamp that was far ahead does
+// not stop the time for ever: many in a row that are far behind it show that it was wrong.
 func (t *Table) Advance(now int64) {
+	const far, many = 3600 * second, 256
+	if t.behind++; now <= 0 || now > t.now-far {
+		t.behind = 0
+	} else if t.behind > many {
+		t.now, t.tick = now, now/second-1
+	}
 	t.now = max(t.now, now)
 	if t.now/second <= t.tick {
 		return

@@ -87,6 +87,28 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
+// One time stamp that is far ahead does not stop the time for ever.
+func TestClockJumpsOnce(t *testing.T) {
+	const hour = 3600 * int64(1e9)
+	ended := 0
+	table := flow.NewTable(0, func(*flow.Conn) { ended++ })
+	now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC).UnixNano()
+	table.Add(syn(1, packet.ACK), now)
+	table.Add(syn(2, packet.ACK), now+87_600*hour)
+	for range 1000 {
+		now += 1e6
+		table.Add(syn(1, packet.ACK), now)
+	}
+	table.Add(syn(3, packet.SYN), now)
+	for range 600 {
+		now += 1e9
+		table.Advance(now)
+	}
+	if ended != 1 {
+		t.Errorf("%d ends, want that of the SYN that was not answered", ended)
+	}
+}
+
 // FuzzTable: no order of segments breaks the lists, or exceeds the bound of connections.
 func FuzzTable(f *testing.F) {
 	f.Add([]byte("\x00\x02\x00\x00\x01\x12\x00\x01\x00\x10\x01\x01\x00\x11\x01\x01\x01\x11\x01\x02\x00\x10\x02\x02"))
