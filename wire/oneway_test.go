@@ -131,3 +131,25 @@ func TestResetInUnknownWindow(t *testing.T) {
 		check(t, records, "w1a 10.0.0.1:40000 abortive peer-reset peer peer inferred")
 	}
 }
+
+// A keepalive probe, of no byte or one, has the number before what its sender sends next: at
+// the beginning of a capture it is no data.
+func TestKeepaliveFirst(t *testing.T) {
+	for _, probe := range []string{"", "\x00"} {
+		records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+			u := used{1001, 5001}
+			(&used{1000, 5001}).send(m, 0, wiretest.ACK, probe)
+			u.send(m, 1, wiretest.ACK, "")
+			m.Now = m.Now.Add(time.Second)
+			u.say(m)
+			u.fin(m, 0)
+			u.fin(m, 1)
+		})
+		if len(records) != 2 {
+			t.Fatalf("got %d ends, want 2", len(records))
+		}
+		if b := records[0].Teardown.TCP.Bytes; !b.Sent.Is(5) || !b.Unacked.Is(0) || !b.Retransmitted.Is(0) {
+			t.Errorf("probe of %d bytes: %+v, want the 5 of the request", len(probe), b)
+		}
+	}
+}

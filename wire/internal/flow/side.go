@@ -149,6 +149,10 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 	fresh := int32(end - s.next)
 	control := space - seg.Length
 	switch {
+	case s.midway() && seg.Length == 1 && !seg.Has(packet.PSH) && control == 0: // of Windows: before what it sends next
+		s.next = end
+		s.try(&s.Probes, now)
+		return
 	case space == 0 && seg.Seq == s.next-1 && s.quiet(), seg.Length == 1 && fresh == 0 && s.quiet() && !seg.Has(packet.FIN) && !seg.Has(packet.SYN):
 		s.try(&s.Probes, now)
 		s.Closed.probe(other, now)
@@ -206,6 +210,9 @@ func (s *Side) fin(end uint32, now int64) {
 		}
 	}
 }
+
+// midway: the capture has nothing of its numbers yet but where they are.
+func (s *Side) midway() bool { return !s.HasISN && !s.hasUna && !s.hasTop }
 
 // quiet: everything that it sent was acknowledged, and it has not closed.
 func (s *Side) quiet() bool { return s.hasUna && s.una == s.next && s.FIN == 0 }
@@ -281,7 +288,9 @@ func (s *Side) acked(ack uint32, now int64) {
 		return
 	}
 	if after(ack, s.next) { // what it acknowledges is not in the capture
-		s.Bytes += uint64(ack - s.next)
+		if ack != s.next+1 || !s.midway() { // else a keepalive probe was first, rather than a byte
+			s.Bytes += uint64(ack - s.next)
+		}
 		s.next, s.Lacking = ack, true
 	}
 	s.una, s.hasUna, s.Tries = ack, true, 0
