@@ -42,6 +42,10 @@ var documented = map[string]string{
 
 	"curl -fLo closetrace https://github.com/closetrace/closetrace/releases/latest/download/closetrace-linux-amd64 && chmod +x closetrace && sudo ./closetrace": "not: make check-install runs that file; the address needs a published release",
 
+	"base=https://github.com/closetrace/closetrace/releases/latest/download":                           "not: needs a published release",
+	"curl -fLO $base/closetrace-linux-amd64 -fLO $base/SHA256SUMS -fLO $base/SHA256SUMS.sigstore.json": "not: needs a published release",
+	"cosign verify-blob --bundle SHA256SUMS.sigstore.json --certificate-identity-regexp '^https://github.com/closetrace/closetrace/.github/workflows/release.yml@refs/tags/v' --certificate-oidc-issuer https://token.actions.githubusercontent.com SHA256SUMS": "not: only a published release is signed",
+
 	"git clone https://github.com/closetrace/closetrace && cd closetrace": "not: make check-dist clones this repository",
 	"sudo make run":                     "not: demo is run above, the build by make check-dist",
 	"sudo make test":                    "not: this is make test",
@@ -53,7 +57,6 @@ var documented = map[string]string{
 	"tar xzf closetrace-VERSION-linux-amd64.tar.gz":                                         "not: make check-install",
 	"sudo ./closetrace-VERSION/closetrace":                                                  "not: make check-install",
 	"sha256sum -c --ignore-missing SHA256SUMS":                                              "not: make check-install",
-	"cosign verify-blob --bundle SHA256SUMS.sigstore.json SHA256SUMS":                       "not: only a published release is signed",
 	"apt install ./closetrace_VERSION_amd64.deb":                                            "not: make check-install, in Debian 12 and 13",
 	"dnf install ./closetrace-VERSION-1.x86_64.rpm":                                         "not: make check-install takes rpm; there is no root with dnf",
 	"apk add --allow-untrusted ./closetrace_VERSION_x86_64.apk":                             "not: there is no root of Alpine",
