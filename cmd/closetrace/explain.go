@@ -63,8 +63,8 @@ func (a *app) listCauses() error {
 	return out.Flush()
 }
 
-// findingExplanation is the text of a finding, in lines of at most width columns.
-func findingExplanation(p *findings.Pattern, width int) string {
+// patternExplanation is the text of a pattern, in lines of at most width columns.
+func patternExplanation(p *findings.Pattern, width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s. Harm: %v.\n", p.Name, p.Title, p.Harm)
 	for _, part := range [][2]string{
@@ -74,6 +74,9 @@ func findingExplanation(p *findings.Pattern, width int) string {
 		{"CONFIDENCE", p.Confidence},
 		{"WHAT LOOKS ALIKE", p.Alike},
 	} {
+		if part[1] == "" {
+			continue
+		}
 		fmt.Fprintf(&b, "\n%s\n%s\n", part[0], strings.Join(tui.Prose([]model.Block{{Paragraph: part[1]}}, width), "\n"))
 	}
 	return b.String()
@@ -88,20 +91,23 @@ func (a *app) explain(name string) error {
 	)
 	width, _ := a.terminalSize()
 	width = min(cmp.Or(width, proseWidth), proseWidth)
-	text := ""
-	switch err := c.UnmarshalText([]byte(name)); {
-	case err == nil: // also "unknown", which is both
-		text = explanation(c, width)
+	var texts []string
+	unknown := c.UnmarshalText([]byte(name))
+	switch {
+	case unknown == nil: // also "unknown", which is both
+		texts = append(texts, explanation(c, width))
 	case v.UnmarshalText([]byte(name)) == nil:
-		text = verdictExplanation(v, width)
-	default:
-		p, found := findings.PatternOf(name)
-		if !found {
-			return usage("%w (closetrace explain lists the causes and findings)", err)
-		}
-		text = findingExplanation(&p, width)
+		texts = append(texts, verdictExplanation(v, width))
 	}
-	_, err := io.WriteString(a.stdout, text)
+	for _, p := range findings.Patterns() { // one name may be a cause and several patterns
+		if p.Name == name {
+			texts = append(texts, patternExplanation(&p, width))
+		}
+	}
+	if texts == nil {
+		return usage("%w (closetrace explain lists the causes and findings)", unknown)
+	}
+	_, err := io.WriteString(a.stdout, strings.Join(texts, "\n"))
 	return err
 }
 
