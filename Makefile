@@ -48,9 +48,9 @@ LONG_TESTS = TestGoInstall|TestDocumentedCommands|TestTenQuestionsOnAContainerHo
 test: has-go        ## tests, a few minutes; as root also those that trace this kernel
 	$(RETEST) -- go test -short -p 1 -timeout 10m -skip '^($(LONG_TESTS))' $$(go list ./... | grep -v '$(LONG_PACKAGES)')
 	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test"
-	@echo "left out: $(LONG_TESTS), what -short leaves out, the incidents and other kernels; run: make test-all"
+	@echo "left out: $(LONG_TESTS), what -short leaves out, and the incidents; run: make test-all; other kernels: make test-kernels"
 
-test-all:           ## all tests, what CI runs
+test-all:           ## all tests on this kernel; of other kernels too if CLOSETRACE_REQUIRE has vm, as in CI
 	@case "$$CLOSETRACE_REQUIRE" in *vm*) $(MAKE) kernels KERNELS='$(CI_KERNELS)';; esac
 	$(RETEST) -- go test -p 1 -timeout 20m ./...
 	@[ "$$(id -u)" = 0 ] || echo "not root: tests that trace this kernel were skipped; run: sudo make test-all"
