@@ -57,8 +57,8 @@ data:
 
 const otherValues = `# Values of the chart closetrace. Its objects are those of deploy/kubernetes.
 image:
-  repository: closetrace # in your registry, from docs/install.md
-  tag: "" # the chart's appVersion
+  repository: closetrace # REGISTRY/closetrace; docs/install.md has the command that copies the image there
+  tag: "" # VERSION; if empty the chart's appVersion
   pullPolicy: IfNotPresent
 imagePullSecrets: []
 config:

@@ -42,6 +42,7 @@ var documented = map[string]string{
 
 	"curl -fLo closetrace https://github.com/closetrace/closetrace/releases/latest/download/closetrace-linux-amd64 && chmod +x closetrace && sudo ./closetrace": "not: make check-install runs that file; the address needs a published release",
 
+	"skopeo copy --all oci-archive:closetrace-VERSION-oci.tar docker://REGISTRY/closetrace:VERSION":    "not: make check-install, into another storage",
 	"base=https://github.com/closetrace/closetrace/releases/latest/download":                           "not: needs a published release",
 	"curl -fLO $base/closetrace-linux-amd64 -fLO $base/SHA256SUMS -fLO $base/SHA256SUMS.sigstore.json": "not: needs a published release",
 	"cosign verify-blob --bundle SHA256SUMS.sigstore.json --certificate-identity-regexp '^https://github.com/closetrace/closetrace/.github/workflows/release.yml@refs/tags/v' --certificate-oidc-issuer https://token.actions.githubusercontent.com SHA256SUMS": "not: only a published release is signed",
@@ -61,7 +62,6 @@ var documented = map[string]string{
 	"dnf install ./closetrace-VERSION-1.x86_64.rpm":                                         "not: make check-install takes rpm; there is no root with dnf",
 	"apk add --allow-untrusted ./closetrace_VERSION_x86_64.apk":                             "not: there is no root of Alpine",
 	"pacman -U ./closetrace-VERSION-1-x86_64.pkg.tar.zst":                                   "not: make check-install, with pacman; there is no root of Arch",
-	"skopeo copy oci-archive:closetrace-VERSION-oci.tar containers-storage:closetrace":      "not: make check-install",
 	"systemctl enable --now closetrace":                                                     "not: needs systemd as process 1; make check-units enables it in a guest",
 	"go install github.com/closetrace/closetrace/cmd/closetrace@latest":                     "not: TestGoInstall builds it that way from here; @latest needs the published module",
 	`sudo "$(go env GOPATH)/bin/closetrace"`:                                                "not: TestGoInstall",
