@@ -60,6 +60,7 @@ var documented = map[string]string{
 	"sha256sum -c --ignore-missing SHA256SUMS":                                              "not: make check-install",
 	"apt install ./closetrace_VERSION_amd64.deb":                                            "not: make check-install, in Debian 12 and 13",
 	"dnf install ./closetrace-VERSION-1.x86_64.rpm":                                         "not: make check-install takes rpm; there is no root with dnf",
+	"zypper install --allow-unsigned-rpm ./closetrace-VERSION-1.x86_64.rpm":                 "not: make check-install takes rpm; there is no root of SUSE",
 	"apk add --allow-untrusted ./closetrace_VERSION_x86_64.apk":                             "not: there is no root of Alpine",
 	"pacman -U ./closetrace-VERSION-1-x86_64.pkg.tar.zst":                                   "not: make check-install, with pacman; there is no root of Arch",
 	"systemctl enable --now closetrace":                                                     "not: needs systemd as process 1; make check-units enables it in a guest",
@@ -79,7 +80,7 @@ var documented = map[string]string{
 
 var (
 	codeSpan = regexp.MustCompile("`([^`]+)`")
-	command  = regexp.MustCompile(`^(sudo |closetrace( |$)|ssh HOST|cidr\(|git |make |curl |tar |sha256sum |cosign |apt |dnf |apk |pacman |skopeo |systemctl |go install)`)
+	command  = regexp.MustCompile(`^(sudo |closetrace( |$)|ssh HOST|cidr\(|git |make |curl |tar |sha256sum |cosign |apt |dnf |zypper |apk |pacman |skopeo |systemctl |go install)`)
 )
 
 // commandsOf returns the indented lines of a document and the code in its text that begin
