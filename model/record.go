@@ -245,7 +245,7 @@ type Stop struct {
 	Losses Losses `json:"losses,omitzero"`
 	// The table of connections when it was fullest, if it ever was half full.
 	Table Table `json:"table,omitzero"`
-	// signal, duration, count, size, rotate, pipe, child-exit, source-ended or error.
+	// signal, duration, count, size, rotate, child-exit, source-ended or error.
 	Reason string `json:"reason"`
 	// What the trace has cost this host until then (Linux).
 	Cost Cost `json:"cost,omitzero"`
