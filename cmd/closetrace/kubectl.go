@@ -34,13 +34,15 @@ Examples:
 // plugin is the name under which kubectl finds its plugin.
 const plugin = "kubectl-closetrace"
 
-// defaultImage is that of this release.
-func defaultImage() string {
-	tag := release
-	if tag == "" {
-		tag = "latest"
+const imageName = "ghcr.io/closetrace/closetrace:"
+
+// imageOf is the image of a version, or the newest if that is no release, as of a
+// program built from a commit.
+func imageOf(version string) string {
+	if !strings.HasPrefix(version, "v") || strings.ContainsAny(version, "-+") {
+		version = "latest"
 	}
-	return "ghcr.io/closetrace/closetrace:" + tag
+	return imageName + version
 }
 
 func newKubectl(a *app) *cobra.Command {
@@ -88,7 +90,7 @@ func newKubectl(a *app) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&client.Program, "kubectl", "kubectl", "`PROGRAM` to call")
-	f.StringVar(&client.Image, "image", defaultImage(), "`IMAGE` to run")
+	f.StringVar(&client.Image, "image", imageOf(version()), "`IMAGE` to run")
 	f.StringVarP(&namespace, "namespace", "n", "", "`NAMESPACE` of the pod, and where the pod of the trace is made")
 	f.StringVar(&cluster, "context", "", "`CONTEXT` of kubectl's configuration")
 	f.StringVarP(&output, "output", "o", "", "record into `FILE` here, - for standard output, instead of showing the screen")
