@@ -74,6 +74,9 @@ func newAgent(a *app) *cobra.Command {
 // flags adds what may also be in the file and in the environment.
 func (f *agentFlags) flags(set *pflag.FlagSet) {
 	f.traceFlags.flags(set)
+	if user := set.Lookup("user"); user != nil { // only on Linux
+		user.Usage = "once attached become this `USER` (default the user that started it)"
+	}
 	set.StringVar(&f.endpoint, "otlp-endpoint", "", "`URL` of a Collector: http://HOST:4318, grpc://HOST:4317, or https and grpcs (default from OTEL_EXPORTER_OTLP_ENDPOINT, or none)")
 	set.StringVar(&f.listen, "metrics-listen", metricsAddress, "`ADDRESS` for Prometheus to scrape, or a port of 127.0.0.1; \"\" is none")
 	set.BoolVar(&f.all, "all", false, "send healthy ends too, not only abnormal ones and findings")

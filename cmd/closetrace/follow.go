@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/internal/ledger"
 	"github.com/closetrace/closetrace/internal/safetext"
@@ -45,9 +46,14 @@ func (a *app) commandOutput(plain bool) io.Writer {
 	return a.stderr
 }
 
-// pidUsage is what --pid means for a trace: on Linux it also follows what the process
-// starts.
-const pidUsage = "only this process `ID`; on Linux also what it starts, and the trace ends with it"
+// followTexts are of flags that mean more for a command that can follow a process or run
+// one: on Linux, --pid follows what the process starts, too.
+func followTexts(set *pflag.FlagSet) {
+	set.Lookup("pid").Usage = "only this process `ID`; on Linux also what it starts, and the trace ends with it"
+	if user := set.Lookup("user"); user != nil { // only on Linux
+		user.Usage += "; a command after -- runs as it"
+	}
+}
 
 // narrow adds a condition to the expression of --filter.
 func (c *choice) narrow(condition string) error {

@@ -62,7 +62,7 @@ func newLive(a *app) *cobra.Command {
 		},
 	}
 	flags.flags(c.Flags())
-	c.Flags().Lookup("pid").Usage = pidUsage
+	followTexts(c.Flags())
 	c.Flags().BoolVar(&flags.allowKill, "allow-kill", false, "let x end a connection in the screen's view Open; keeps CAP_NET_ADMIN")
 	c.Flags().BoolVar(&flags.plain, "plain", false, "one line for each teardown, also on a terminal (for screen readers and logs)")
 	return c

@@ -66,7 +66,7 @@ func newRecord(a *app) *cobra.Command {
 		},
 	}
 	flags.flags(c.Flags())
-	c.Flags().Lookup("pid").Usage = pidUsage
+	followTexts(c.Flags())
 	set := c.Flags()
 	set.StringVarP(&flags.output, "output", "o", "", "`FILE` to write, - for standard output (default closetrace-DATE-TIME.jsonl here)")
 	set.BoolVar(&flags.options.Force, "force", false, "overwrite an existing file")

@@ -13,7 +13,7 @@ import (
 
 // sandboxFlags say what a trace gives up when it runs.
 func (t *traceFlags) sandboxFlags(set *pflag.FlagSet) {
-	set.StringVar(&t.sandbox.User, "user", "", "once attached become this `USER` (default who called sudo, else one that nothing else runs as); a command after -- runs as it")
+	set.StringVar(&t.sandbox.User, "user", "", "once attached become this `USER` (default who called sudo, else one that nothing else runs as)")
 	set.BoolVar(&t.sandbox.Off, "no-sandbox", false, "stay root, without capabilities: no other user, no landlock, no seccomp")
 }
 
