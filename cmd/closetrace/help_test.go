@@ -16,6 +16,18 @@ func helpOf(t *testing.T, command string) string {
 	return strings.Join(strings.Fields(out.String()), " ")
 }
 
+// TestHelpOfNumbers: where a number depends on other flags, the help says so.
+func TestHelpOfNumbers(t *testing.T) {
+	for command, want := range map[string]string{
+		"summary": "where memory allows); of a packet capture 262144", "diagnose": "where memory allows); of a packet capture 262144",
+		"list": "write --watch=5s", "kill": "0: no limit, as with --process (default 1)",
+	} {
+		if help := helpOf(t, command); !strings.Contains(help, want) {
+			t.Errorf("%s --help does not say %q:\n%s", command, want, help)
+		}
+	}
+}
+
 // TestHelpOfUser: each command says whose user a trace becomes there, and only those that
 // run a command say who runs it.
 func TestHelpOfUser(t *testing.T) {

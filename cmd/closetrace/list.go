@@ -85,7 +85,7 @@ func newList(a *app) *cobra.Command {
 	set.BoolVarP(&flags.all, "all", "a", false, "connections, listeners, TIME_WAIT and what is not accepted yet")
 	set.StringVarP(&flags.sort, "sort", "s", "", "sort by this `EXPRESSION`; with a minus sign before it the greatest first")
 	set.BoolVar(&flags.doomed, "doomed", false, "only what is dying, or stuck in CLOSE_WAIT: the next to end first")
-	set.StringVarP(&flags.watch, "watch", "w", "", "list again each `TIME`, as top does")
+	set.StringVarP(&flags.watch, "watch", "w", "", "list again each `TIME`, as top does; write --watch=5s")
 	set.Lookup("watch").NoOptDefVal = "1s"
 	set.BoolVar(&flags.asJSON, "json", false, "as JSON Lines, all fields, names as in records")
 	set.BoolVar(&flags.wide, "wide", false, "more columns, nothing cut")

@@ -33,7 +33,9 @@ const mostFlag = "max-connections"
 func captureFlags(flags *pflag.FlagSet, o *OpenOptions) {
 	flags.Var((*prefixes)(&o.Capture.Local), "local", "of a packet capture: only the ends with an address in this `CIDR` (default both ends)")
 	flags.BoolVar(&o.Capture.Payload, "payload", false, "of a packet capture: read the status of HTTP answers; nothing else of payload is read, TLS alerts aside")
-	if flags.Lookup(mostFlag) == nil {
+	if most := flags.Lookup(mostFlag); most != nil {
+		most.Usage += fmt.Sprintf("; of a packet capture %d", wire.DefaultConnections)
+	} else {
 		flags.Uint32(mostFlag, 0, fmt.Sprintf("of a packet capture: follow at most this `NUMBER` of connections at a time (default %d)", wire.DefaultConnections))
 	}
 }
