@@ -21,7 +21,7 @@ reason. closetrace explain CAUSE says what a cause means.
 
 With a command after --, or with --pid, only the connections of that process and
 its children are shown; the trace stops when it exits and shows how they ended.
-Under sudo the command runs as the user who called it; --user chooses.
+Under sudo the command runs as the user who called sudo; --user chooses.
 
 Once the hooks are attached the trace gives up root: it becomes that user, or
 one that nothing else runs as, and can write only in the current folder.

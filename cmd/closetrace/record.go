@@ -32,7 +32,8 @@ you disconnect: use ssh -t, --duration or --max-size.
 Once the hooks are attached the recorder gives up root: it becomes the user who
 called sudo, or one that nothing else runs as (--user chooses), and can write in
 the folder of -o only.
-Under sudo the recording belongs to the user who called it, if the folder is theirs.
+Under sudo the recording belongs to the user who called sudo, if that user may write
+in the folder.
 
 Examples:
   closetrace record -o incident.jsonl.zst --duration 10m
@@ -70,7 +71,7 @@ func newRecord(a *app) *cobra.Command {
 	set := c.Flags()
 	set.StringVarP(&flags.output, "output", "o", "", "`FILE` to write, - for standard output (default closetrace-DATE-TIME.jsonl here)")
 	set.BoolVar(&flags.options.Force, "force", false, "overwrite an existing file")
-	set.BoolVar(&flags.abnormal, "abnormal", false, "only count ordinary ends, by process and port, in the kernel (Linux)")
+	set.BoolVar(&flags.abnormal, "abnormal", false, "write no line for an ordinary end: count it by process and port, in the kernel (Linux)")
 	set.BoolVar(&flags.strict, "strict", false, "exit with 5 if something was lost")
 	set.BoolVar(&flags.options.Compress, "compress", false, "write zstd frames")
 	set.Var(&flags.rotateSize, "rotate-size", "begin a new file at this `SIZE`, e.g. 100MB")

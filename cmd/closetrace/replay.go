@@ -16,7 +16,7 @@ import (
 
 const replayHelp = `Read a recording on any machine, without privileges: plain, zstd, a Windows
 trace (.etl), a packet capture (pcap, pcapng; also .gz and .zst), or - for one of
-them on standard input. A capture shows both ends of a connection; --local leaves
+them on standard input. A capture shows both ends of a connection; --local keeps
 one.
 
 What cannot be read (a truncated end, a garbled line) is reported on standard error
