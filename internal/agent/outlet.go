@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,6 +12,8 @@ const (
 	longWait = 30 * time.Second
 	// refusals are how often a batch is tried while others are taken.
 	refusals = 3
+	// mostInHand bounds the batches that failed and do not keep others from being tried.
+	mostInHand = 8
 	// lastTry is what the end of the agent may take.
 	lastTry = 3 * time.Second
 )
@@ -28,7 +31,7 @@ type outlet struct {
 	first    time.Duration // to wait after a failure; it doubles
 
 	// The sender's own.
-	hand      []parcel // one that fails does not keep the next from being tried
+	hand      []parcel // if all of them failed, one more is taken
 	successes uint64
 	wait      time.Duration
 }
@@ -125,17 +128,8 @@ func (t *outlet) fetch(ctx context.Context) bool {
 	if t.spool != nil {
 		spooled = t.spool.queue.ReadChan()
 	}
-	switch len(t.hand) {
-	case 2:
-	case 1:
-		select {
-		case p, ok := <-t.out:
-			t.take(p, ok)
-		case raw := <-spooled:
-			t.unspool(raw)
-		default:
-		}
-	default:
+	switch {
+	case len(t.hand) == 0:
 		select {
 		case p, ok := <-t.out:
 			if !ok {
@@ -146,6 +140,14 @@ func (t *outlet) fetch(ctx context.Context) bool {
 			t.unspool(raw)
 		case <-ctx.Done():
 			return false
+		}
+	case len(t.hand) < mostInHand && !slices.ContainsFunc(t.hand, func(p parcel) bool { return !p.tried }):
+		select {
+		case p, ok := <-t.out:
+			t.take(p, ok)
+		case raw := <-spooled:
+			t.unspool(raw)
+		default:
 		}
 	}
 	return len(t.hand) > 0 || t.fetch(ctx)
