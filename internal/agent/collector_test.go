@@ -24,6 +24,8 @@ type sink struct {
 
 	// refuse, if set, is the HTTP status for a request instead of taking it.
 	refuse func(*collogs.ExportLogsServiceRequest) int
+	// partly, if set, is the answer to a request of which not all is taken.
+	partly *collogs.ExportLogsPartialSuccess
 	// gate, if set, is what every request waits for.
 	gate chan struct{}
 
@@ -134,12 +136,19 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.take(&request)
+	if s.partly != nil {
+		answer, err := proto.Marshal(&collogs.ExportLogsServiceResponse{PartialSuccess: s.partly})
+		if err == nil {
+			w.Header().Set("Content-Type", "application/x-protobuf")
+			_, _ = w.Write(answer)
+		}
+	}
 }
 
 // Export implements OTLP/gRPC.
 func (s *sink) Export(_ context.Context, r *collogs.ExportLogsServiceRequest) (*collogs.ExportLogsServiceResponse, error) {
 	s.take(r)
-	return &collogs.ExportLogsServiceResponse{}, nil
+	return &collogs.ExportLogsServiceResponse{PartialSuccess: s.partly}, nil
 }
 
 func (s *sink) http(t *testing.T) string {

@@ -14,6 +14,7 @@ import (
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
+	"google.golang.org/grpc"
 )
 
 // Exports reports whether records are to be sent: an endpoint is given, or one of the
@@ -63,15 +64,20 @@ func destinationOf(endpoint string) (destination, error) {
 }
 
 // logs returns the exporter of records. It does not try again: the outlet does.
-func (d destination) logs(ctx context.Context) (sdklog.Exporter, error) {
+func (d destination) logs(ctx context.Context, a *answers) (sdklog.Exporter, error) {
 	if d.grpc {
-		o := []otlploggrpc.Option{otlploggrpc.WithRetry(otlploggrpc.RetryConfig{})}
+		o := []otlploggrpc.Option{otlploggrpc.WithRetry(otlploggrpc.RetryConfig{}), otlploggrpc.WithDialOption(grpc.WithUnaryInterceptor(a.intercept))}
 		if d.url != nil {
 			o = append(o, otlploggrpc.WithEndpointURL(d.url.String()))
 		}
 		return otlploggrpc.New(ctx, o...)
 	}
-	o := []otlploghttp.Option{otlploghttp.WithRetry(otlploghttp.RetryConfig{})}
+	client, err := httpClient("LOGS")
+	if err != nil {
+		return nil, err
+	}
+	a.next, client.Transport = client.Transport, a
+	o := []otlploghttp.Option{otlploghttp.WithRetry(otlploghttp.RetryConfig{}), otlploghttp.WithHTTPClient(client)}
 	if d.url != nil {
 		o = append(o, otlploghttp.WithEndpointURL(d.url.JoinPath("v1", "logs").String()))
 	}
@@ -86,7 +92,11 @@ func (d destination) metrics(ctx context.Context) (sdkmetric.Exporter, error) {
 		}
 		return otlpmetricgrpc.New(ctx, o...)
 	}
-	var o []otlpmetrichttp.Option
+	client, err := httpClient("METRICS")
+	if err != nil {
+		return nil, err
+	}
+	o := []otlpmetrichttp.Option{otlpmetrichttp.WithHTTPClient(client)}
 	if d.url != nil {
 		o = append(o, otlpmetrichttp.WithEndpointURL(d.url.JoinPath("v1", "metrics").String()))
 	}

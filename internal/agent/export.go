@@ -26,6 +26,7 @@ import (
 // the SDK sends the meter. It is for one goroutine.
 type exporter struct {
 	out      sdklog.Exporter
+	answers  answers
 	provider *sdklog.LoggerProvider
 	logger   log.Logger
 	metrics  *sdkmetric.MeterProvider
@@ -61,7 +62,7 @@ func newExporter(ctx context.Context, o *Options, m *meter) (_ *exporter, err er
 		o.Log("detect the resource: %v", err) // what was found is used
 	}
 	x := &exporter{}
-	if x.out, err = where.logs(ctx); err != nil {
+	if x.out, err = where.logs(ctx, &x.answers); err != nil {
 		return nil, fmt.Errorf("send to the Collector: %w", err)
 	}
 	metrics, err := where.metrics(ctx)
@@ -86,15 +87,15 @@ func quietly(say func(string, ...any)) otel.ErrorHandler {
 	})
 }
 
-// export sends p and waits for the answer.
-func (x *exporter) export(ctx context.Context, p *parcel) error {
-	x.made.records = x.made.records[:0]
+// export sends p, waits for the answer, and returns how many records were not taken for good.
+func (x *exporter) export(ctx context.Context, p *parcel) (rejected int, err error) {
+	x.made.records, x.answers.rejected = x.made.records[:0], 0
 	for line := range bytes.Lines(p.lines) {
 		x.emit(ctx, bytes.TrimSuffix(line, []byte("\n")))
 	}
-	err := x.out.Export(ctx, x.made.records)
+	err = x.out.Export(ctx, x.made.records)
 	clear(x.made.records)
-	return err
+	return int(min(max(x.answers.rejected, 0), int64(p.count))), err
 }
 
 func (x *exporter) emit(ctx context.Context, line []byte) {

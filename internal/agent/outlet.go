@@ -82,11 +82,10 @@ func (t *outlet) send(ctx context.Context) {
 	for t.fetch(ctx) {
 		p := t.hand[0]
 		t.hand = t.hand[1:]
-		err := t.exporter.export(ctx, &p)
+		err := t.try(ctx, &p)
 		if err == nil {
 			t.successes++
 			t.wait = 0
-			t.meter.export(p.count)
 			continue
 		}
 		if ctx.Err() != nil { // the end, and no fault of the Collector
@@ -100,6 +99,16 @@ func (t *outlet) send(ctx context.Context) {
 		}
 	}
 	t.rest(ctx)
+}
+
+// try sends p, and counts it if it was answered.
+func (t *outlet) try(ctx context.Context, p *parcel) error {
+	rejected, err := t.exporter.export(ctx, p)
+	if err == nil {
+		t.meter.export(p.count - rejected)
+		t.meter.lose(lostRefused, rejected)
+	}
+	return err
 }
 
 // failed keeps p for another try, and says how long to wait.
@@ -175,8 +184,7 @@ func (t *outlet) rest(ctx context.Context) {
 	for i := range t.hand {
 		p := &t.hand[i]
 		switch {
-		case ctx.Err() == nil && t.exporter.export(ctx, p) == nil:
-			t.meter.export(p.count)
+		case ctx.Err() == nil && t.try(ctx, p) == nil:
 		case t.spool != nil:
 			t.spool.put(*p)
 		default:
