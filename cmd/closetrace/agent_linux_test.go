@@ -109,9 +109,20 @@ func sample(t *testing.T, address, pattern string) float64 {
 }
 
 // TestAgentService: the agent reports that it is ready and alive, counts, and on SIGHUP
-// takes the new filter without a restart. A wrong file changes nothing.
+// takes the new filter without a restart, whether a flag or a variable names the file. A
+// wrong file changes nothing.
 func TestAgentService(t *testing.T) {
 	needCapabilities(t)
+	t.Run("flag", func(t *testing.T) {
+		checkService(t, func(config string) (args, environ []string) { return []string{"--config", config}, nil })
+	})
+	t.Run("variable", func(t *testing.T) {
+		checkService(t, func(config string) (args, environ []string) { return nil, []string{variable("config") + "=" + config} })
+	})
+}
+
+func checkService(t *testing.T, named func(config string) (args, environ []string)) {
+	t.Helper()
 	manager, socket := newSystemd(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -130,9 +141,10 @@ func TestAgentService(t *testing.T) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup, the agent would ignore it
 	defer signal.Reset(syscall.SIGHUP)
 	var errors bytes.Buffer
-	c := exec.Command(program(t), "agent", "--config", config)
+	args, environ := named(config)
+	c := exec.Command(program(t), append([]string{"agent"}, args...)...)
 	c.Stderr = &errors
-	c.Env = append(os.Environ(), "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=2000000")
+	c.Env = append(append(os.Environ(), "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=2000000"), environ...)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

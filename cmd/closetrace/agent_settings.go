@@ -37,7 +37,10 @@ func (s *settings) read() (*agentFlags, error) {
 	set := pflag.NewFlagSet("agent", pflag.ContinueOnError)
 	flags.flags(set)
 	*flags = s.base // the set points into it
-	values, err := s.file(set)
+	if flags.config == "" {
+		flags.config, _ = s.environ(variable("config"))
+	}
+	values, err := readSettingsFile(flags.config, set)
 	if err != nil {
 		return nil, err
 	}
@@ -65,13 +68,9 @@ func variable(flag string) string {
 	return "CLOSETRACE_AGENT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// file reads --config: a mapping of flag names to values.
-func (s *settings) file(set *pflag.FlagSet) (map[string]string, error) {
+// readSettingsFile reads --config: a mapping of flag names to values.
+func readSettingsFile(path string, set *pflag.FlagSet) (map[string]string, error) {
 	values := map[string]string{}
-	path := s.base.config
-	if path == "" {
-		path, _ = s.environ(variable("config"))
-	}
 	if path == "" {
 		return values, nil
 	}
