@@ -1,17 +1,21 @@
 package agent
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 )
 
-// web serves /metrics.
+// web serves /metrics, and /healthz for probes.
 type web struct {
 	server   *http.Server
 	listener net.Listener
@@ -24,7 +28,8 @@ func serve(address string, m *meter) (*web, error) {
 		return nil, fmt.Errorf("serve metrics: %w; --metrics-listen chooses another address", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, EnableOpenMetrics: true}))
+	mux.Handle("GET /metrics", &page{from: m.registry})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	w := &web{listener: l, server: &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
@@ -50,4 +55,63 @@ func (w *web) close() error {
 	}
 	w.done.Wait()
 	return err
+}
+
+// page is /metrics. It is made at most once a second, whoever asks how often, and nobody
+// who reads it slowly holds the lock.
+type page struct {
+	from prometheus.Gatherer
+
+	mu            sync.Mutex
+	made          time.Time
+	plain, zipped []byte
+}
+
+// pageAge is how old a page may be.
+const pageAge = time.Second
+
+// ServeHTTP implements [http.Handler].
+func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	plain, zipped, err := p.current()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", string(expfmt.NewFormat(expfmt.TypeTextPlain)))
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		plain = zipped
+	}
+	_, _ = w.Write(plain)
+}
+
+func (p *page) current() (plain, zipped []byte, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.made.IsZero() || time.Since(p.made) >= pageAge {
+		if err := p.render(); err != nil {
+			return nil, nil, fmt.Errorf("gather metrics: %w", err)
+		}
+		p.made = time.Now()
+	}
+	return p.plain, p.zipped, nil
+}
+
+func (p *page) render() error {
+	families, err := p.from.Gather()
+	if err != nil {
+		return err
+	}
+	var plain, zipped bytes.Buffer
+	to := expfmt.NewEncoder(&plain, expfmt.NewFormat(expfmt.TypeTextPlain))
+	for _, f := range families {
+		if err := to.Encode(f); err != nil {
+			return err
+		}
+	}
+	gz := gzip.NewWriter(&zipped)
+	_, _ = gz.Write(plain.Bytes()) // into memory
+	_ = gz.Close()
+	p.plain, p.zipped = plain.Bytes(), zipped.Bytes()
+	return nil
 }
