@@ -160,8 +160,7 @@ func (a *app) agent(ctx context.Context, s *settings) error {
 	running, err := agent.New(ctx, agent.Options{
 		Start: t.Start(), Endpoint: flags.endpoint, MetricsListen: flags.listen, Spool: flags.spool, SpoolSize: int64(flags.spoolSize),
 		MaxSeries: flags.maxSeries, MaxMemory: int64(flags.maxMemory), MaxCPU: flags.maxCPU / 100, Choice: flags.sending(),
-		Sockets: func() ([]sockets.Conn, error) { return listOpen(ctx) },
-		Names:   names, BPFTime: whole.meter.programs, Log: a.note, Manager: manager,
+		Sockets: sockets.Each, Names: names, BPFTime: whole.meter.programs, Log: a.note, Manager: manager,
 	})
 	if err != nil {
 		return err
@@ -258,8 +257,3 @@ func (a *app) note(format string, args ...any) {
 }
 
 func (f *agentFlags) sending() agent.Choice { return agent.Choice{All: f.all, Rate: f.rate} }
-
-// listOpen lists the sockets of this network namespace, without looking at all processes.
-func listOpen(ctx context.Context) ([]sockets.Conn, error) {
-	return sockets.List(ctx, sockets.Options{Scope: sockets.Everything, Held: func() ([]sockets.Held, error) { return nil, nil }})
-}

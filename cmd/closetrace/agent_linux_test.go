@@ -183,6 +183,11 @@ func checkService(t *testing.T, named func(config string) (args, environ []strin
 		t.Errorf("run time of the programs is %v", got)
 	}
 
+	_, own, _ := net.SplitHostPort(address)
+	if got := sample(t, address, `closetrace_listener_backlog\{port="`+own+`"\}`); got <= 0 {
+		t.Errorf("the backlog of the agent's own listener is %v", got)
+	}
+
 	c.Process.Signal(syscall.SIGTERM)
 	if err := c.Wait(); err != nil {
 		t.Errorf("%v: %s", err, &errors)

@@ -80,17 +80,16 @@ func (h *host) send(to chan<- prometheus.Metric, port string, q queue) {
 	to <- prometheus.MustNewConstMetric(backlogDesc, prometheus.GaugeValue, float64(q.limit), port)
 }
 
-// list reads what is open; what can't be read is left out.
+// list reads what is open; if that fails, it is left out.
 func (h *host) list() {
-	h.listed, h.open, h.queues, h.more = time.Now(), map[model.State]int{}, map[uint16]queue{}, queue{}
-	all, err := h.o.Sockets()
-	if err != nil {
-		return
+	h.clear()
+	if h.o.Sockets(h.add) != nil {
+		h.clear()
 	}
-	for i := range all {
-		h.add(&all[i])
-	}
+	h.listed = time.Now()
 }
+
+func (h *host) clear() { h.open, h.queues, h.more = map[model.State]int{}, map[uint16]queue{}, queue{} }
 
 func (h *host) add(c *sockets.Conn) {
 	if c.State != model.Listen {

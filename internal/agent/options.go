@@ -29,8 +29,8 @@ type Options struct {
 	MaxCPU    float64
 	// Choice can be changed while the agent runs.
 	Choice Choice
-	// Sockets lists what is open; nil leaves those metrics out.
-	Sockets func() ([]sockets.Conn, error)
+	// Sockets calls each for every socket, valid until the next; nil leaves those metrics out.
+	Sockets func(each func(*sockets.Conn)) error
 	// Names are of pods and services, from the cluster; nil is none.
 	Names *cluster.Names
 	// BPFTime is the run time of the kernel's programs; nil or false if not known.

@@ -52,6 +52,31 @@ func List(ctx context.Context, opts Options) ([]Conn, error) {
 	return all, nil
 }
 
+// Each calls each for every TCP socket of this network namespace, with what its kernel says
+// of it, valid until the next call. No more than one is in memory.
+func Each(each func(*Conn)) error {
+	space := &namespace{own: true}
+	c, err := space.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var one Conn // for all: the range's own would each move to the heap
+	for _, family := range []byte{familyIPv4, familyIPv6} {
+		for conn, err := range dump(c, dumpKey(family, protocolTCP), Everything.tcpStates(), 0) {
+			if errors.Is(err, unix.ENOENT) { // this kernel has no IPv6
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("list tcp sockets: %w", err)
+			}
+			one = conn
+			each(&one)
+		}
+	}
+	return nil
+}
+
 // listNamespace appends the sockets of a namespace to all.
 func listNamespace(all []Conn, space *namespace, opts *Options) ([]Conn, error) {
 	c, err := space.dial()

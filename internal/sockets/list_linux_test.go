@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closetrace/closetrace/internal/lab/sourcetest"
+	"github.com/closetrace/closetrace/model"
 )
 
 // required reports whether a skip for want of a privilege must be a failure.
@@ -50,4 +51,36 @@ func enterNew() error {
 		return err
 	}
 	return sourcetest.LoopbackUp()
+}
+
+// TestEach: it counts what List lists, and keeps no more than one socket.
+func TestEach(t *testing.T) {
+	keep := manyConnections(t, 64)
+	defer keep()
+	got, want, at := map[model.State]int{}, map[model.State]int{}, map[*Conn]bool{}
+	var queue, limit uint32
+	if err := Each(func(c *Conn) {
+		got[c.State]++
+		at[c] = true
+		if c.State == model.Listen {
+			queue, limit = max(queue, c.Queue.Receive), max(limit, c.Queue.Send)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := List(t.Context(), Options{Scope: Everything})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		want[c.State]++
+	}
+	for state, n := range want {
+		if d := got[state] - n; d < -8 || d > 8 { // others open and close too
+			t.Errorf("%d sockets in %v, want %d", got[state], state, n)
+		}
+	}
+	if len(at) != 1 || queue < 3 || limit < 128 {
+		t.Errorf("%d sockets in memory, want 1; a listener's queue has %d of %d, want 3 and more", len(at), queue, limit)
+	}
 }
