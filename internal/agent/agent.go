@@ -116,11 +116,8 @@ func (a *Agent) Add(r *model.Record) {
 	case !a.bucket.Allow():
 		a.meter.suppressed[byRate].Inc()
 	default:
-		a.meter.wait()
 		a.batch.add(r, a.places(r))
-		if a.batch.count == batchSize {
-			a.flush()
-		}
+		a.added()
 	}
 }
 
@@ -141,6 +138,14 @@ func (a *Agent) wanted(r *model.Record) bool {
 	case model.KindUnknown, model.KindStart, model.KindCounters, model.KindClock, model.KindTable, model.KindCounts, model.KindStop:
 	}
 	return false
+}
+
+// added counts what was added to the batch, and hands on one that is full. The caller holds the lock.
+func (a *Agent) added() {
+	a.meter.wait()
+	if a.batch.full() {
+		a.flush()
+	}
 }
 
 // flush hands the batch on. The caller holds the lock.
@@ -178,8 +183,8 @@ func (a *Agent) due(now time.Time, n int) {
 			a.meter.finding(&f)
 			if a.outlet != nil && f.tell {
 				a.meter.offered.Inc()
-				a.meter.wait()
 				a.batch.addFinding(&f.Finding)
+				a.added()
 			}
 		}
 	}
@@ -194,8 +199,8 @@ func (a *Agent) say(now time.Time, text string) {
 	defer a.mu.Unlock()
 	if a.outlet != nil {
 		a.meter.offered.Inc()
-		a.meter.wait()
 		a.batch.addNote(now, text)
+		a.added()
 	}
 }
 

@@ -3,12 +3,15 @@ package agent
 import (
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/closetrace/closetrace/model"
 )
@@ -201,6 +204,40 @@ func TestPoison(t *testing.T) {
 	}
 	eventually(t, "the rest arrives", func() bool { return s.unique() == 6*batchSize })
 	eventually(t, "the bad ones are given up", func() bool { _, _, lost := balance(t, a); return lost == 2*batchSize })
+}
+
+// Records that are long are sent in batches that a Collector takes.
+func TestLongRecords(t *testing.T) {
+	s := newSink()
+	var largest atomic.Int64
+	s.refuse = func(r *collogs.ExportLogsServiceRequest) int {
+		largest.Store(max(largest.Load(), int64(proto.Size(r))))
+		return 0
+	}
+	a := newTest(t, Options{Endpoint: s.http(t)})
+	name := strings.Repeat("n", 600)
+	const sent = batchSize - 1
+	settled := func() bool {
+		waiting, _ := gathered(t, a, "log_records_waiting")
+		return waiting == 0
+	}
+	for n := range sent {
+		a.Add(end(n, func(t *model.Teardown) { renamed(reflect.ValueOf(t).Elem(), name) }))
+	}
+	a.mu.Lock()
+	if a.batch.full() {
+		t.Errorf("%d records of %d bytes wait", a.batch.count, len(a.batch.lines))
+	}
+	a.flush()
+	a.mu.Unlock()
+	eventually(t, "all arrive", settled)
+	for range batchSize {
+		a.say(time.Now(), "a sentence")
+	}
+	eventually(t, "sentences arrive", settled)
+	if exported, _, lost := balance(t, a); exported < sent+batchSize || lost != 0 || largest.Load() > 3<<20 {
+		t.Errorf("%d exported, %d lost; the largest request has %d bytes", exported, lost, largest.Load())
+	}
 }
 
 func TestMetricsByOTLP(t *testing.T) {

@@ -69,6 +69,8 @@ func (b *batch) begin() {
 	b.count++
 }
 
+func (b *batch) full() bool { return b.count >= batchSize || len(b.lines) >= batchBytes }
+
 // take empties the batch.
 func (b *batch) take() parcel {
 	p := parcel{lines: bytes.Clone(b.lines), count: b.count}

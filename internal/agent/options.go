@@ -53,8 +53,9 @@ type Choice struct {
 
 const (
 	batchSize   = 512         // records of one request
+	batchBytes  = 1 << 20     // of its lines: a Collector refuses a request of more than 4 MiB by gRPC
 	batchAge    = time.Second // after which one that is not full is sent
-	queueSize   = 16          // batches in memory, about 10 MB at most
+	queueSize   = 16          // batches in memory: 10 MB of long lines
 	tick        = time.Second
 	findEvery   = 10 // ticks
 	remindAfter = 10 * time.Minute
