@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ func TestDaemonSetIsTight(t *testing.T) {
 					HostIPC    bool  `yaml:"hostIPC"`
 					Token      *bool `yaml:"automountServiceAccountToken"`
 					Containers []struct {
+						Env             []struct{ Name, Value string }
 						SecurityContext struct {
 							Privileged   bool
 							Escalation   *bool `yaml:"allowPrivilegeEscalation"`
@@ -50,6 +52,16 @@ func TestDaemonSetIsTight(t *testing.T) {
 	for _, m := range pod.Containers[0].Mounts {
 		if m.ReadOnly == (m.Name == "spool") {
 			t.Errorf("mount %s: read-only is %t", m.Name, m.ReadOnly)
+		}
+	}
+	for _, e := range pod.Containers[0].Env {
+		if e.Name != "CLOSETRACE_AGENT_METRICS_LISTEN" {
+			continue
+		}
+		for _, node := range []string{"10.0.0.1", "fd00::1"} {
+			if host, port, err := net.SplitHostPort(strings.ReplaceAll(e.Value, "$(HOST_IP)", node)); host != node || port != "9469" {
+				t.Errorf("on node %s metrics are on %s, port %s: %v", node, host, port, err)
+			}
 		}
 	}
 }
