@@ -163,3 +163,13 @@ func TestUnitIsTight(t *testing.T) {
 		t.Errorf("exposure %s, want at most 2.0", m[1])
 	}
 }
+
+// TestUnitsStartAgain: a disk that is full for a minute does not end a unit for good.
+func TestUnitsStartAgain(t *testing.T) {
+	for _, path := range []string{"systemd/closetrace-agent.service", "../tools/dist/files/closetrace.service"} {
+		unit, service, _ := strings.Cut(read(t, path), "\n[Service]\n")
+		if !strings.Contains(unit, "\nStartLimitIntervalSec=0\n") || !strings.Contains(service, "\nRestart=on-failure\nRestartSec=10s\n") {
+			t.Errorf("%s is not always started again", path)
+		}
+	}
+}
