@@ -103,6 +103,8 @@ func (f *agentFlags) check() error {
 	switch {
 	case f.listen == "" && !agent.Exports(f.endpoint):
 		return usage("agent: nothing to do: give --metrics-listen or --otlp-endpoint")
+	case !(f.rate <= 1e9) || !(f.maxCPU <= 1e9): // not a number compares false
+		return usage("agent: --max-rate and --max-cpu: want at most a billion; 0 is no limit")
 	case f.rate < 0 || f.maxCPU < 0 || f.maxSeries < 1:
 		return usage("agent: --max-rate, --max-cpu and --max-series must not be negative, and --max-series at least 1")
 	case f.spoolSize < 1<<20:

@@ -62,6 +62,12 @@ func TestAgentSettingsAreChecked(t *testing.T) {
 		"metrics-listen: \"\"":       "nothing to do",
 		"spool-size: 1kB":            "at least 1 MiB",
 		"max-rate: -1":               "must not be negative",
+		"max-rate: NaN":              "at most a billion",
+		"max-rate: inf":              "at most a billion",
+		"max-rate: 1e30":             "at most a billion",
+		"max-cpu: NaN":               "at most a billion",
+		"max-cpu: 1e30":              "at most a billion",
+		"max-cpu: -inf":              "must not be negative",
 		"a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b, *b]": "no setting",
 	} {
 		if _, _, err := readSettings(t, nil, file, nil); err == nil || !strings.Contains(err.Error(), want) || exitCode(err) != exitUsage {
