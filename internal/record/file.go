@@ -55,7 +55,6 @@ func create(path string, o *Options) (*file, error) {
 		f.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frameBatch),
 			zstd.WithEncoderLevel(zstd.SpeedFastest)) // of such lines it makes less than the default does, 36 bytes to 41
 	}
-	f.syncFolder()
 	return f, err
 }
 

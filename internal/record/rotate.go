@@ -81,8 +81,8 @@ func (w *Writer) endFile(now model.Time) error {
 	return w.flush()
 }
 
-// nextFile puts a new file in the place of the current one. Syncing the old one may take
-// seconds; the recording goes on meanwhile.
+// nextFile puts a new file in the place of the current one. Syncing the old one, and the
+// names of both, may take seconds; the recording goes on meanwhile.
 func (w *Writer) nextFile() error {
 	old := w.file
 	aside, err := moveAside(old)
@@ -101,6 +101,7 @@ func (w *Writer) nextFile() error {
 	}
 	w.drop()
 	w.retired.Go(func() {
+		next.syncFolder()
 		if err := old.close(); err != nil {
 			select {
 			case w.retireErrs <- err:

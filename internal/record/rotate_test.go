@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/safefile"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -230,5 +232,53 @@ func TestMovedByLogrotate(t *testing.T) {
 	}
 	if got := read(t, path); len(got) != 3 {
 		t.Errorf("new file: got %d records, want start, teardown, stop", len(got))
+	}
+}
+
+// stuckFolder is on a disk that takes its time to make names durable.
+type stuckFolder struct {
+	safefile.Folder
+	stuck   atomic.Bool
+	release chan struct{}
+}
+
+func (f *stuckFolder) Sync() {
+	if f.stuck.Load() {
+		<-f.release
+	}
+}
+
+// TestRotationWithSlowDisk: the recording goes on while names are made durable.
+func TestRotationWithSlowDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.jsonl")
+	local, err := safefile.OpenFor(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	folder := &stuckFolder{Folder: local, release: make(chan struct{})}
+	w, err := Create(path, Options{RotateSize: 32 << 10, Folder: folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder.stuck.Store(true)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		write(t, w, startRecord())
+		for n := range 1000 {
+			write(t, w, numbered(n))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("writing waits for the disk")
+	}
+	close(folder.release)
+	<-done
+	closeWriter(t, w)
+	if w.Counts().Files < 2 {
+		t.Errorf("%d files", w.Counts().Files)
 	}
 }

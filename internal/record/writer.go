@@ -75,6 +75,7 @@ func Create(path string, options Options) (*Writer, error) {
 		}
 		return nil, err
 	}
+	w.file.syncFolder()
 	w.drop()
 	w.done.Go(w.flushing)
 	return w, nil

@@ -45,8 +45,14 @@ func (existing) Is(target error) bool { return target == fs.ErrExist }
 // which any user may choose, as six at most.
 const messageMax = 64 << 10
 
-// patience is how long a helper may think. One that takes longer is not asked again.
-var patience = unix.Timeval{Sec: 2}
+// patience is how long a helper may think. One that takes longer is not asked again. One
+// that writes may wait for a disk.
+func patience(role string) *unix.Timeval {
+	if role == "files" {
+		return &unix.Timeval{Sec: 60}
+	}
+	return &unix.Timeval{Sec: 2}
+}
 
 // helper is the other side's end of a connection. Any goroutine may ask.
 type helper struct {
@@ -76,7 +82,7 @@ func (b *Box) start(role string, files []*os.File, arguments ...string) (*helper
 	h.command.ExtraFiles = append([]*os.File{theirs}, files...)
 	h.command.Stderr = os.Stderr
 	h.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no ctrl-c of the terminal: we end it
-	err = errors.Join(unix.SetsockoptTimeval(h.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience), startBounded(h.command))
+	err = errors.Join(unix.SetsockoptTimeval(h.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, patience(role)), startBounded(h.command))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start helper %s: %w", role, err), unix.Close(h.conn))
 	}
