@@ -24,8 +24,12 @@ func bySudo(c *exec.Cmd) *exec.Cmd {
 func TestRecordingBelongsToInvoker(t *testing.T) {
 	needCapabilities(t)
 	closetrace := program(t)
-	for name, owner := range map[string]int{"the invoker's folder": invoker, "root's folder": 0} {
+	for name, c := range map[string]struct {
+		owner int
+		base  string
+	}{"the invoker's folder": {invoker, "a.jsonl"}, "root's folder": {0, "a.jsonl"}, "a hidden file": {0, ".a.jsonl"}} {
 		t.Run(name, func(t *testing.T) {
+			owner, base := c.owner, c.base
 			folder, err := os.MkdirTemp("", "owner")
 			if err != nil {
 				t.Fatal(err)
@@ -34,7 +38,7 @@ func TestRecordingBelongsToInvoker(t *testing.T) {
 			if err := os.Chown(folder, owner, owner); err != nil {
 				t.Fatal(err)
 			}
-			c := bySudo(exec.Command(closetrace, "record", "-o", filepath.Join(folder, "a.jsonl"), "--rotate-age", "200ms"))
+			c := bySudo(exec.Command(closetrace, "record", "-o", filepath.Join(folder, base), "--rotate-age", "200ms"))
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -39,7 +39,7 @@ func (b *Box) Folder(path string) (safefile.Folder, error) {
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}
-	return &remote{local, b, h, path}, nil
+	return &remote{Folder: local, box: b, helper: h, path: path}, nil
 }
 
 // mayWrite reports what the mode of a folder says.
@@ -86,6 +86,7 @@ type remote struct {
 	box             *Box
 	helper          *helper
 	path            string
+	given           string // what was made before Enter, and is rotated after it
 }
 
 var _ safefile.Folder = (*remote)(nil)
@@ -106,9 +107,10 @@ func (r *remote) ask(q question) (*os.File, error) {
 // Create implements [safefile.Folder].
 func (r *remote) Create(name string, force bool) (*os.File, error) {
 	if !r.box.entered {
+		r.given = name
 		return r.Folder.Create(name, force)
 	}
-	if strings.HasPrefix(name, ".") {
+	if strings.HasPrefix(name, ".") && name != r.given {
 		return nil, fmt.Errorf("%s: hidden files are not made once privileges are dropped: %w", name, fs.ErrPermission)
 	}
 	f, err := r.ask(question{Op: "create", Name: name, Force: force})
