@@ -14,7 +14,7 @@ var readable = []string{"/proc", "/sys/fs/cgroup", "/run/netns", "/etc/passwd", 
 
 // networkFiles are what names of hosts and certificates are read from.
 var networkFiles = []string{
-	"/etc/resolv.conf", "/etc/hosts", "/run/systemd/resolve", "/etc/services", "/etc/ssl", "/etc/pki", "/etc/ca-certificates",
+	resolverFile, "/etc/hosts", "/run/systemd/resolve", "/etc/services", "/etc/ssl", "/etc/pki", "/etc/ca-certificates",
 	"/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
 }
 
@@ -33,6 +33,7 @@ func (b *Box) Enter(keep []int, read ...string) error {
 		calls = append(calls, networkCalls...)
 		conditions = slices.Concat(conditions, networkConditions(), bpfConditions())
 		read = append(read, networkFiles...)
+		keepResolver()
 	} else {
 		conditions = slices.Concat(conditions, diagConditions(), bpfConditions())
 	}
