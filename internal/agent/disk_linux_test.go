@@ -2,24 +2,81 @@ package agent
 
 import (
 	"os"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+func smallDisk(t *testing.T) (folder string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root mounts a small file system")
+	}
+	folder = t.TempDir()
+	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skipf("mount a small file system: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
+	return folder
+}
+
+// TestSpoolLeavesNothing: while a disk is full, the queue's attempts to write its own file
+// leave no files, and are not in the log each second.
+func TestSpoolLeavesNothing(t *testing.T) {
+	small := smallDisk(t)
+	dir := filepath.Join(small, "spool")
+	unfinished := func() []string {
+		t.Helper()
+		names, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, spoolMeta+".7.tmp"), nil, 0o600); err != nil { // of a run that was killed
+		t.Fatal(err)
+	}
+	a := &Agent{meter: newMeter(&Options{MaxSeries: 10})}
+	var said atomic.Int32
+	s, err := openSpool(&Options{Spool: dir, SpoolSize: 1 << 20, Log: func(format string, args ...any) { said.Add(1); t.Logf(format, args...) }}, a.meter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := unfinished(); len(names) > 0 {
+		t.Errorf("%q are left of an earlier run", names)
+	}
+	s.put(two(a))
+	full, err := os.Create(filepath.Join(small, "full"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = full.Write(make([]byte, 4096))
+	}
+	full.Close()
+	time.Sleep(3500 * time.Millisecond)
+	if names := unfinished(); len(names) > 1 || said.Load() > 1 { // one may be under way
+		t.Errorf("%q are left, and %d lines were said", names, said.Load())
+	}
+	if err := os.Remove(full.Name()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSpoolOnFullDisk: the file system of the spool is full while the Collector is away.
 // What found no place is counted as lost, nothing is sent twice or damaged, and the
 // spool works again.
 func TestSpoolOnFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root mounts a small file system")
-	}
-	small := t.TempDir()
-	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=256k"); err != nil {
-		t.Skipf("mount a small file system: %v", err)
-	}
-	defer func() { _ = unix.Unmount(small, unix.MNT_DETACH) }()
+	small := smallDisk(t)
 	s, away := awaySink()
 	url, dir := s.http(t), small+"/spool"
 	const sent = 60 * batchSize

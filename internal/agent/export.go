@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/contrib/bridges/prometheus"
@@ -76,15 +77,24 @@ func newExporter(ctx context.Context, o *Options, m *meter) (_ *exporter, err er
 	return x, nil
 }
 
-// quietly reports errors of the SDK at most once a minute.
+// quietly reports errors of the SDK.
 func quietly(say func(string, ...any)) otel.ErrorHandler {
-	var next time.Time
-	return otel.ErrorHandlerFunc(func(err error) {
-		if now := time.Now(); now.After(next) {
-			next = now.Add(time.Minute)
-			say("OpenTelemetry: %v", err)
+	say = seldom(say)
+	return otel.ErrorHandlerFunc(func(err error) { say("OpenTelemetry: %v", err) })
+}
+
+// seldom says what has the same format at most once a minute.
+func seldom(say func(string, ...any)) func(string, ...any) {
+	var mu sync.Mutex
+	next := map[string]time.Time{}
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.After(next[format]) {
+			next[format] = now.Add(time.Minute)
+			say(format, args...)
 		}
-	})
+	}
 }
 
 // export sends p, waits for the answer, and returns how many records were not taken for good.

@@ -48,11 +48,14 @@ func openSpool(o *Options, m *meter) (*spool, error) {
 	if s.unpack, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(64<<20)); err != nil {
 		return nil, err
 	}
+	say := seldom(o.Log) // what fails is tried again each second
 	log := func(level diskqueue.LogLevel, format string, args ...interface{}) {
 		if level >= diskqueue.WARN {
-			o.Log(format, args...)
+			say(format, args...)
+			removeUnfinished(o.Spool)
 		}
 	}
+	removeUnfinished(o.Spool)
 	s.queue = diskqueue.New("closetrace", o.Spool, spoolFile, 5, spoolPart, 64, time.Second, log)
 	if s.old = s.queue.Depth(); s.old > 0 {
 		files, _ := filepath.Glob(filepath.Join(o.Spool, "closetrace.diskqueue.*.dat"))
@@ -64,6 +67,14 @@ func openSpool(o *Options, m *meter) (*spool, error) {
 	}
 	m.spooled.Set(float64(s.bytes))
 	return s, nil
+}
+
+// removeUnfinished removes what the queue leaves when it can't write its own file, as on a full disk.
+func removeUnfinished(dir string) {
+	names, _ := filepath.Glob(filepath.Join(dir, spoolMeta+".*.tmp"))
+	for _, name := range names {
+		_ = os.Remove(name)
+	}
 }
 
 // put stores p, and makes room for it by dropping the oldest. It holds the lock throughout: the
