@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -87,7 +88,7 @@ func TestNohup(t *testing.T) {
 	}
 }
 
-// TestHangupRotates: SIGHUP asks a service for a new file.
+// TestHangupRotates: SIGHUP asks a service for a new file, which no second one takes over.
 func TestHangupRotates(t *testing.T) {
 	r := startRecorder(t, t.TempDir(), func(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} })
 	r.Process.Signal(syscall.SIGHUP)
@@ -95,6 +96,14 @@ func TestHangupRotates(t *testing.T) {
 		files, _ := filepath.Glob(filepath.Join(r.folder, "a-*.jsonl"))
 		return len(files) == 1
 	})
+	r.until(t, func() bool {
+		info, err := os.Stat(filepath.Join(r.folder, "a.jsonl"))
+		return err == nil && info.Size() > 0
+	})
+	second := runProgram(t, exec.Command(program(t), "record", "-o", filepath.Join(r.folder, "a.jsonl"), "--continue", "--rotate-age", "1h", "--duration", "1s"))
+	if second.code == 0 || !strings.Contains(second.errors, "another closetrace records to this file") {
+		t.Errorf("a second recorder: exit %d, %s", second.code, second.errors)
+	}
 	r.Process.Signal(syscall.SIGTERM)
 	if code := r.end(t); code != 0 {
 		t.Errorf("exit %d: %s", code, &r.errors)

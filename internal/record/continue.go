@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"regexp"
 	"slices"
 
@@ -38,13 +39,18 @@ func continued(folder safefile.Folder, base string) ([]rotated, error) {
 	return all, nil
 }
 
+var errInUse = errors.New("another closetrace records to this file; stop it first, or choose another file")
+
 // resume checks the options, and takes over what an earlier run left, before the first file
 // is made.
-func (w *Writer) resume(base string) (err error) {
+func (w *Writer) resume(path string) (err error) {
 	if err := w.options.check(); err != nil || !w.options.Continue {
 		return err
 	}
-	if w.old, err = continued(w.options.Folder, base); err != nil {
+	if err := checkUnused(path); err != nil {
+		return fmt.Errorf("continue recording %s: %w", path, err)
+	}
+	if w.old, err = continued(w.options.Folder, filepath.Base(path)); err != nil {
 		return fmt.Errorf("continue recording: %w", err)
 	}
 	for _, full := range w.old {

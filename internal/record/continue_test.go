@@ -1,8 +1,10 @@
 package record
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +53,33 @@ func TestContinue(t *testing.T) {
 	if text, _ := os.ReadFile(filepath.Join(folder, "a.b-20200103T040506.000789Z.jsonl.zst")); string(text) != "of an earlier run" {
 		t.Errorf("the last run's file holds %q", text)
 	}
+}
+
+// TestContinueOfRunning: a file to which a recorder writes, also after a rotation, is not taken over.
+func TestContinueOfRunning(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not rename an open file")
+	}
+	path := filepath.Join(t.TempDir(), "a.jsonl")
+	w, err := Create(path, Options{Continue: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, w, startRecord())
+	for range 2 {
+		if _, err := Create(path, Options{Continue: true}); !errors.Is(err, errInUse) {
+			t.Fatalf("a second recorder: %v", err)
+		}
+		if err := w.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeWriter(t, w)
+	again, err := Create(path, Options{Continue: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeWriter(t, again)
 }
 
 func recordingNames(t *testing.T, folder string) (names []string) {

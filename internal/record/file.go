@@ -50,7 +50,9 @@ func create(path string, o *Options) (*file, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create recording: %w", err), f.close())
 	}
-	f.regular = info.Mode().IsRegular()
+	if f.regular = info.Mode().IsRegular(); f.regular && f.path != "" {
+		_ = lock(f.f) // it is new: nobody has locked it
+	}
 	if o.Compress || strings.HasSuffix(path, ".zst") {
 		f.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frameBatch),
 			zstd.WithEncoderLevel(zstd.SpeedFastest)) // of such lines it makes less than the default does, 36 bytes to 41

@@ -2,11 +2,16 @@ package record
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
 
 // removed reports false: Windows doesn't delete a file that is open here.
 func (f *file) removed() bool { return false }
+
+// Windows does not rename a file that is open here.
+func lock(*os.File) error      { return nil }
+func checkUnused(string) error { return nil }
 
 // Error numbers of winerror.h that package syscall has no names for.
 const (

@@ -3,7 +3,6 @@ package record
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -65,7 +64,7 @@ func Create(path string, options Options) (*Writer, error) {
 		}
 	}
 	w := &Writer{ownFolder: own, options: options, quit: make(chan struct{}), counts: Counts{Files: 1}, retireErrs: make(chan error, 1)}
-	err := w.resume(filepath.Base(path))
+	err := w.resume(path)
 	if err == nil {
 		w.file, err = create(path, &w.options)
 	}

@@ -27,7 +27,7 @@ var fileCalls = []string{
 }
 
 // outputCalls make, rename and remove files; landlock says where.
-var outputCalls = []string{"renameat", "renameat2", "rename", "unlinkat", "unlink", "fsync", "fdatasync", "ftruncate"}
+var outputCalls = []string{"renameat", "renameat2", "rename", "unlinkat", "unlink", "fsync", "fdatasync", "ftruncate", "flock"}
 
 // childCalls are for those that were started before. pidfd_send_signal is not among
 // them: it takes an open /proc/PID for a pidfd (kernel/signal.c, pidfd_to_pid), and
