@@ -3,6 +3,7 @@ package capture_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func TestCopy(t *testing.T) {
 	if length := int64(binary.LittleEndian.Uint64(out.Bytes()[16:])); length != -1 {
 		t.Errorf("the section is %d bytes long, want -1: not said", length)
 	}
-	if all, _, err := readAll(strings.NewReader(out.String())); err != nil && err != io.EOF || len(all) != 3 {
+	if all, _, err := readAll(strings.NewReader(out.String())); err != nil && !errors.Is(err, io.EOF) || len(all) != 3 {
 		t.Errorf("%d packets in the copy, %v; want 3", len(all), err)
 	}
 }
