@@ -308,7 +308,6 @@ struct css_set {
 
 struct files_struct;
 struct seq_file;
-
 struct task_struct {
 	void *stack;
 	unsigned int flags;
