@@ -157,14 +157,19 @@ __noinline __u32 slot_of(__u64 who)
 	return unused;
 }
 
-/* The count that this processor has not told of a slot. */
-static __always_inline __s32 *part_of(__u32 slot)
+/* What this processor has not told. */
+static __always_inline struct part *part_here(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct part *here = bpf_map_lookup_elem(&parts, &cpu);
 
+	return bpf_map_lookup_elem(&parts, &cpu);
+}
+
+/* Its count of a slot. */
+static __always_inline __s32 *part_of(struct part *here, __u32 slot)
+{
 	barrier_var(slot); /* else the verifier does not see its bound */
-	return here ? &here->open[slot % TENANTS] : NULL;
+	return &here->open[slot % TENANTS];
 }
 
 /* An interruption may tell the same once more: it is then taken off twice as well. */
@@ -183,29 +188,29 @@ static __always_inline void count_entry(struct tenant *t, __s32 *part, __s32 mor
 /* Whether a connection may have an entry. If so it is counted: entry_gone() takes it back. */
 __noinline bool takes_entry(__u32 slot)
 {
-	__s32 *all_part = part_of(0), *t_part = part_of(slot);
 	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
+	struct part *here = part_here();
 	__s64 open;
 
-	if (!all || !t || !all_part || !t_part)
+	if (!all || !t || !here)
 		return true;
-	open = all->open + *all_part;
-	if (open >= capacity || t->open + *t_part >= 2 * (capacity - open))
+	open = all->open + here->open[0];
+	if (open >= capacity || t->open + *part_of(here, slot) >= 2 * (capacity - open))
 		return false;
-	count_entry(all, all_part, 1);
-	count_entry(t, t_part, 1);
+	count_entry(all, here->open, 1);
+	count_entry(t, part_of(here, slot), 1);
 	return true;
 }
 
 __noinline int entry_gone(__u32 slot)
 {
-	__s32 *all_part = part_of(0), *t_part = part_of(slot);
 	struct tenant *all = tenant_at(0), *t = tenant_at(slot);
+	struct part *here = part_here();
 
-	if (!all || !t || !all_part || !t_part)
+	if (!all || !t || !here)
 		return 0;
-	count_entry(all, all_part, -1);
-	count_entry(t, t_part, -1);
+	count_entry(all, here->open, -1);
+	count_entry(t, part_of(here, slot), -1);
 	return 0;
 }
 
