@@ -269,6 +269,7 @@ type TraceTenant struct {
 	Who     uint64
 	Open    int64
 	Refused uint64
+	Last    uint64
 }
 
 // Names of all BPF objects in the ELF.
@@ -349,6 +350,7 @@ const (
 	TraceVarSendOrdinary         = "send_ordinary"
 	TraceVarTenantSeed           = "tenant_seed"
 	TraceVarTypedTask            = "typed_task"
+	TraceVarUntoldMost           = "untold_most"
 	TraceVarWakeAt               = "wake_at"
 )
 
@@ -480,6 +482,7 @@ type TraceVariableSpecs struct {
 	SendOrdinary   *ebpf.VariableSpec `ebpf:"send_ordinary"`
 	TenantSeed     *ebpf.VariableSpec `ebpf:"tenant_seed"`
 	TypedTask      *ebpf.VariableSpec `ebpf:"typed_task"`
+	UntoldMost     *ebpf.VariableSpec `ebpf:"untold_most"`
 	WakeAt         *ebpf.VariableSpec `ebpf:"wake_at"`
 }
 
@@ -564,6 +567,7 @@ type TraceVariables struct {
 	SendOrdinary   *ebpf.Variable `ebpf:"send_ordinary"`
 	TenantSeed     *ebpf.Variable `ebpf:"tenant_seed"`
 	TypedTask      *ebpf.Variable `ebpf:"typed_task"`
+	UntoldMost     *ebpf.Variable `ebpf:"untold_most"`
 	WakeAt         *ebpf.Variable `ebpf:"wake_at"`
 }
 

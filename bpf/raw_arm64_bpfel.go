@@ -68,6 +68,7 @@ const (
 	RawVarSendOrdinary   = "send_ordinary"
 	RawVarTenantSeed     = "tenant_seed"
 	RawVarTypedTask      = "typed_task"
+	RawVarUntoldMost     = "untold_most"
 	RawVarWakeAt         = "wake_at"
 )
 
@@ -177,6 +178,7 @@ type RawVariableSpecs struct {
 	SendOrdinary   *ebpf.VariableSpec `ebpf:"send_ordinary"`
 	TenantSeed     *ebpf.VariableSpec `ebpf:"tenant_seed"`
 	TypedTask      *ebpf.VariableSpec `ebpf:"typed_task"`
+	UntoldMost     *ebpf.VariableSpec `ebpf:"untold_most"`
 	WakeAt         *ebpf.VariableSpec `ebpf:"wake_at"`
 }
 
@@ -264,6 +266,7 @@ type RawVariables struct {
 	SendOrdinary   *ebpf.Variable `ebpf:"send_ordinary"`
 	TenantSeed     *ebpf.Variable `ebpf:"tenant_seed"`
 	TypedTask      *ebpf.Variable `ebpf:"typed_task"`
+	UntoldMost     *ebpf.Variable `ebpf:"untold_most"`
 	WakeAt         *ebpf.Variable `ebpf:"wake_at"`
 }
 

@@ -176,10 +176,12 @@ static __always_inline void read_addresses(bool typed, struct sock *sk, __u8 *lo
 static __always_inline void read_listener(bool typed, struct listener_key *key, struct sock *sk,
 					  __u32 netns)
 {
+	struct tcp_sock *tp = (void *)sk;
 	__u8 peer[16] = {};
 
 	key->netns = netns;
-	key->port = GET(typed, sk, __sk_common.skc_num);
+	/* That of sock_common is gone at LISTEN->CLOSE, if the kernel chose it. */
+	key->port = bpf_ntohs(READ(tp, inet_conn.icsk_inet.inet_sport));
 	key->family = GET(typed, sk, __sk_common.skc_family);
 	read_addresses(typed, sk, key->address, peer, key->family);
 }

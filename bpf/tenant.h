@@ -11,11 +11,14 @@
 const volatile __u32 capacity = 65536; /* of conns */
 const volatile __u64 tenant_seed = 0;  /* so that nobody chooses whom he shares a slot with */
 const volatile __s32 batch = 1;        /* entries that a processor counts before it tells */
+const volatile __s32 untold_most = 1;  /* of all processors */
 
 /* The namespace of the host's own processes; 0: not known, then all are taken for it. */
 const volatile __u32 host_netns = 0;
 
 enum { TENANTS = 4096, TENANT_TRIES = 4 };
+
+enum { LONG_AGO = 1 << 14 }; /* jiffies: 16 s to 164 s */
 
 enum {
 	WHOLE_NETNS = 0xffffffff, /* all users of the namespace */
@@ -29,11 +32,13 @@ struct tenant {
 	__u64 who;     /* netns << 32 | uid, WHOLE_NETNS or ROOTS_PORT */
 	__s64 open;    /* entries in conns, without what processors have not told */
 	__u64 refused; /* new connections that got none */
+	__u64 last;    /* when one was counted, in LONG_AGO */
 };
 
 /*
- * [0] is all together. A slot without entries is free. Two tenants that take one at
- * the same time share it; each entry knows its slot, so that counts stay right.
+ * [0] is all together. A slot is free if nothing was counted there for a while, and if it
+ * has no more entries than processors may not have told. Two tenants that take one at the
+ * same time share it; each entry knows its slot, so that counts stay right.
  * Mapped into user space: reading them needs no capability.
  */
 struct {
@@ -134,6 +139,7 @@ static __always_inline struct tenant *tenant_at(__u32 slot)
 __noinline __u32 slot_of(__u64 who)
 {
 	__u64 hash = (who ^ tenant_seed) * 0x9e3779b97f4a7c15ULL;
+	__u64 now = bpf_jiffies64() / LONG_AGO;
 	__u32 slot = 0, unused = 0;
 	struct tenant *t;
 
@@ -142,9 +148,12 @@ __noinline __u32 slot_of(__u64 who)
 		t = tenant_at(slot);
 		if (!t)
 			return 0;
-		if (t->who == who)
+		if (t->who == who) {
+			if (t->last != now)
+				t->last = now;
 			return slot;
-		if (t->open <= 0 && (!unused || !t->who))
+		}
+		if (!t->who || (!unused && t->open <= untold_most && now - t->last > 1))
 			unused = slot;
 	}
 	if (!unused)
@@ -153,6 +162,7 @@ __noinline __u32 slot_of(__u64 who)
 	if (!t)
 		return 0;
 	t->who = who;
+	t->last = now;
 	t->refused = 0;
 	return unused;
 }

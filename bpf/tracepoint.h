@@ -77,9 +77,9 @@ static __always_inline void found_listener(struct sock *sk, struct task_struct *
 
 	read_listener(false, &key, sk, netns_of(sk));
 	known = bpf_map_lookup_elem(&listeners, &key);
-	if (known) {
-		if (known->sock != (__u64)sk) /* else another descriptor of it */
-			one_more_listens(known, BPF_CORE_READ(task, tgid));
+	if (known) { /* by another descriptor, or of another process that may have it too */
+		if (known->sock != (__u64)sk && known->owner.tgid == (__u32)BPF_CORE_READ(task, tgid))
+			__sync_fetch_and_add(&known->sockets, 1);
 		return;
 	}
 	read_owner(&value.owner, task);

@@ -41,14 +41,14 @@ func TestListenersOfOnePort(t *testing.T) {
 			older := command("listen", "127.0.0.2:"+strconv.Itoa(oldPort))
 			keep(t, older)
 			owners := map[[2]int]int{} // by the last byte of the address, and the port
-			everywhere := func(address string) {
-				port, cmd := freePort(t), command("listen")
+			another := func(address string, last int) {
+				port, cmd := freePort(t), command("listen") // this process has listened there at 127.0.0.1
 				cmd.Args = append(cmd.Args, address+strconv.Itoa(port))
 				keep(t, cmd)
-				owners[[2]int{3, port}] = cmd.Process.Pid
+				owners[[2]int{last, port}] = cmd.Process.Pid
 			}
-			everywhere("0.0.0.0:")
-			everywhere("[::]:")
+			another("0.0.0.0:", 3)
+			another("[::]:", 3)
 			tr := open(t, tracer.Options{Mode: mode})
 			listener, port, err := listenTCP()
 			if err != nil {
@@ -57,8 +57,9 @@ func TestListenersOfOnePort(t *testing.T) {
 			defer unix.Close(listener)
 			younger := command("listen", "127.0.0.2:"+strconv.Itoa(port))
 			keep(t, younger)
-			everywhere("0.0.0.0:")
-			everywhere("[::]:")
+			another("0.0.0.0:", 3)
+			another("[::]:", 3)
+			another("127.0.0.1:", 1)
 			owners[[2]int{1, oldPort}], owners[[2]int{2, oldPort}] = os.Getpid(), older.Process.Pid
 			owners[[2]int{1, port}], owners[[2]int{2, port}] = os.Getpid(), younger.Process.Pid
 			records := collect(t, tr, func() {

@@ -195,6 +195,7 @@ func specFor(mode Mode, hooks []hook, opts Options, env *environment) (*ebpf.Col
 		"count_ordinary": opts.CountOrdinary,
 		"capacity":       opts.MaxConnections,
 		"batch":          batch,
+		"untold_most":    batch * int32(cpus),
 		"host_netns":     hostNetNS(),
 		"tenant_seed":    rand.Uint64(), // #nosec G404 -- seeded by the kernel, and nobody is shown what it gives
 		"typed_task":     mode != Raw && typedTask(),
