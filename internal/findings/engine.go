@@ -175,7 +175,7 @@ func (e *Engine) stray(record *model.Record) {
 		return x.local == r.peer && x.peer == r.local && x.cause == model.CausePeerReset &&
 			apart > -2*time.Second && apart < 2*time.Second
 	})
-	if hit == nil || hit.explained && !hit.weak || reason == "TCP_FLAGS" && !hit.exchanged() {
+	if hit == nil || hit.explained && !hit.weak || reason != "NO_SOCKET" && !hit.exchanged() {
 		return
 	}
 	hit.explained = false

@@ -30,11 +30,11 @@ func killed(m *match) bool {
 	return true
 }
 
-// oneWay: this end has never said anything, and the peer went on for more than a second, and not
-// only with an upload: a shipper of logs or of metrics.
+// oneWay: this end has never said anything, and the peer went on for more than half a minute, and
+// not only with an upload: a shipper of logs or of metrics.
 func (x *end) oneWay() bool {
 	talked := x.lastReceived.Sub(x.began)
-	return !x.spoke() && x.began != 0 && talked > time.Second && (x.received < small || talked > time.Minute)
+	return !x.spoke() && x.began != 0 && talked > 30*time.Second && (x.received < small || talked > time.Minute)
 }
 
 // echoed: the peer's last words came as soon as it had heard those of this end, and it has been

@@ -43,7 +43,7 @@ func (f *refusal) during(x *end) bool {
 }
 
 // forClient returns an attempt of the process that failed at most a second before the end of x, if
-// it or an earlier one to the same peer was made for x: it began soon after x was accepted, or
+// it or an earlier one, to this or another back end, was made for x: it began soon after x was accepted, or
 // after its last words. If attempts come at regular times, as a health check's do, that is at once.
 func (r *refusals) forClient(x *end) *refusal {
 	for i := range r.list {
@@ -51,13 +51,13 @@ func (r *refusals) forClient(x *end) *refusal {
 		if !last.during(x) {
 			continue
 		}
-		soon := time.Second
-		if r.regular(last) {
-			soon = justNow
-		}
 		for j := range r.list {
 			f := &r.list[j]
-			if f.pid == last.pid && f.peer == last.peer && f.time <= last.time && (f.follows(x.began, soon) || f.follows(x.lastReceived, soon)) {
+			soon := time.Second
+			if r.regular(f) {
+				soon = justNow
+			}
+			if f.pid == last.pid && f.time <= last.time && (f.follows(x.began, soon) || f.follows(x.lastReceived, soon)) {
 				return last
 			}
 		}
@@ -317,7 +317,7 @@ func (e *Engine) know(x *end) {
 	}
 	switch {
 	case x.verdict == model.FailedOpen:
-		if x.cause != model.CauseConnectCancelled || x.retransmits != 0 { // else it took another address
+		if x.cause != model.CauseConnectCancelled || x.retransmits != 0 || x.duration >= 200*time.Millisecond { // else it took another address
 			e.refusals.add(x)
 		}
 	case !x.passive() && (x.cause == model.CausePeerReset || pathDeath.has(x.cause)):

@@ -55,9 +55,10 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 }
 
 // asksNothing: one client comes at regular times to hear what the server says first, such as a load
-// of HAProxy's agent-check. A program with a limit of connections would say that it is full.
+// of HAProxy's agent-check, which is a word. A server that is full says so in a sentence.
 func (g *group) asksNothing() bool {
-	return g.reset == 0 && g.key.kind != firstMessage && g.bytes > 0 && len(g.peers) == 1 && g.rhythm.steady(g.interval.n) && knobsOf(g.key.process).most == ""
+	const word = 24 // bytes
+	return g.reset == 0 && g.key.kind != firstMessage && g.bytes > 0 && g.bytes <= word*g.count && len(g.peers) == 1 && g.rhythm.steady(g.interval.n) && knobsOf(g.key.process).most == ""
 }
 
 // sayRefused is turned-away of a server that has read the first message.
@@ -107,6 +108,9 @@ func sayQueryWaited(_ *Engine, g *group, f *Finding) bool {
 
 func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["waited_ns"] = int64(g.idle.mean())
+	if g.echoes == g.count && (g.count < few || g.idle.max-g.idle.min > g.idle.mean()/10) {
+		return false // publishers; who gives up does so after a time limit
+	}
 	if signal := g.signal(); signal != "" {
 		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", cmp.Or(g.key.process, "a process"), signal, g.sender(),
 			plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))

@@ -105,6 +105,16 @@ var doors = []story{
 		nil, nil,
 	},
 	{
+		"a full FTP server turns away a client that tries again every 2 s",
+		func(s *stream) {
+			for i := range 10 {
+				s.end(time.Duration(i)*2*sec, "proftpd", model.Passive, "10.6.0.2:21", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(64, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+			}
+		},
+		[]string{"turned-away"},
+		[]string{"proftpd (port 21) turned 10 connections of 10.6.0.1 away", "64 B"},
+	},
+	{
 		"sshd turns away a client that tries again every 2 s",
 		func(s *stream) { s.saysAndCloses("sshd") },
 		[]string{"turned-away"},

@@ -43,6 +43,17 @@ var backends = []story{
 		[]string{"haproxy (port 80) accepted 1 connection of 10.0.0.9, but its own attempt to connect to 10.8.9.9:80 failed"},
 	},
 	{
+		"a proxy tries two backends that do not answer, 2 s each, and closes its client",
+		func(s *stream) {
+			for i, backend := range []string{"10.8.9.9:80", "10.8.9.8:80"} {
+				s.end(time.Duration(i+1)*2*sec, "nginx", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), backend, model.CauseConnectCancelled, failed, lasted(2*sec), func(t *model.Teardown) { t.TCP.Retransmits = model.Some[uint32](1) })
+			}
+			s.end(4001*ms, "nginx", model.Passive, "10.8.1.2:80", "10.0.0.9:4000", model.CauseFIN, graceful, bytes(0, 80), heard(4*sec), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(4002*ms))
+		},
+		[]string{"upstream-refused", "path-dead", "path-dead"},
+		[]string{"nginx (port 80) accepted 1 connection of 10.0.0.9, but its own attempt to connect to 10.8.9.8:80 failed"},
+	},
+	{
 		"a client asks its proxy every 2 s, and each time the backend refuses",
 		func(s *stream) {
 			s.refusedChecks("docker-proxy", 5, 2*sec)
@@ -78,6 +89,15 @@ var kills = []story{
 		},
 		[]string{"process-restart"},
 		[]string{"rsyslogd (port 514) ended by SIGTERM from systemd[1]: 5 connections"},
+	},
+	{
+		"a worker is stopped with a request that came 3 s after the connect",
+		func(s *stream) {
+			s.end(20*sec, "api", model.Passive, "10.0.0.1:80", "10.0.0.2:4000", model.CauseFIN, graceful, bytes(0, 80), heard(2*sec),
+				by(model.InitiatorLocal), call(model.CallClose, 0), lasted(5*sec), stoppedBy(15))
+		},
+		[]string{"process-killed"},
+		[]string{"1 request unanswered"},
 	},
 	{
 		"the same, and it crashes",

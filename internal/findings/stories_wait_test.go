@@ -43,6 +43,26 @@ var waits = []story{
 		[]string{"grpc closes connections that were idle for 1m00s"},
 	},
 	{
+		"the second request of connections that had their first answer at once",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec+time.Duration(i)*7*sec, "nginx", model.Active, fmt.Sprintf("10.0.0.1:%d", 4000+i), "10.6.0.2:8080", model.CauseFIN, graceful, bytes(900, 5000), idle(60*sec), spoke(60*sec, 80*sec), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(80500*ms))
+			}
+		},
+		[]string{"gave-up-waiting"},
+		[]string{"nginx gave up 3 requests to 10.6.0.2 port 8080 that had no answer after 1m00s"},
+	},
+	{
+		"publishers of NATS, which greets them and then only listens",
+		func(s *stream) {
+			for i := range 6 {
+				quiet := time.Duration(2+3*i) * sec
+				s.end(sec+time.Duration(i)*7*sec, "publisher", model.Active, fmt.Sprintf("10.0.0.1:%d", 4000+i), "10.6.0.2:4222", model.CauseFIN, graceful, bytes(50_000, 400), idle(quiet), spoke(quiet, 80*sec), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(80500*ms))
+			}
+		},
+		nil, nil,
+	},
+	{
 		"pm.max_children: nginx gives up what waits in the accept queue of php-fpm", // fastcgi_read_timeout 4s
 		func(s *stream) {
 			s.end(5*sec, "php-fpm8.2", model.Passive, "127.0.0.1:9000", "127.0.0.1:3000", model.CauseFIN, graceful, bytes(90, 500), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*sec))

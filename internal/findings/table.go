@@ -133,7 +133,7 @@ var talks = []Pattern{
 	},
 	{
 		Name: "half-close-taken-as-abort", Title: "Half-close taken for an abort", Harm: High,
-		When:       "the client sent a request of less than 64 KiB within a second, then FIN by shutdown(), and waited; the server closed without an answer",
+		When:       "the client sent a request of less than 64 KiB within 5 s, then FIN by shutdown(), and waited; the server closed without an answer",
 		Evidence:   "both ends on this host: closer.call shutdown of the client, nothing sent by the server",
 		Advice:     "Let the client close its sending side only after it has the answer, or teach the server that FIN is not an abort: nginx proxy_ignore_client_abort on, Node allowHalfOpen, HAProxy without option abortonclose.",
 		Alike:      "a client that gave up: it called close(); a transfer in one direction (nc -N), which has no answer",
