@@ -13,7 +13,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// maxEnds bounds the ends that are kept: about 300 bytes each.
+// maxEnds bounds the ends that are kept, those that were chosen and the others: about 300
+// bytes each.
 const maxEnds = 500_000
 
 // apart is how far apart in time two ends without fingerprints may be, clocks included.
@@ -49,6 +50,7 @@ type Pair struct {
 type Joiner struct {
 	ends    []End
 	byID    map[place]int
+	chosen  int // of ends
 	strays  []stray
 	Dropped uint64 // ends for which there was no room
 }
@@ -90,11 +92,14 @@ func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 		}
 		e.Unread, e.Unacked = t.TCP.Bytes.Unread.Or(e.Unread), t.TCP.Bytes.Unacked.Or(e.Unacked)
 	case r.Kind != model.KindTeardown && r.Kind != model.KindOutcome: // whose teardown is not there is an end of its own
-	case len(j.ends) >= maxEnds:
+	case chosen && j.chosen >= maxEnds, !chosen && len(j.ends)-j.chosen >= maxEnds: // one can't push out the other
 		if r.Kind == model.KindTeardown {
 			j.Dropped++
 		}
 	default:
+		if chosen {
+			j.chosen++
+		}
 		j.byID[place{file, t.ID}] = len(j.ends)
 		j.ends = append(j.ends, End{
 			File: file, ID: t.ID, Time: t.Time, Local: t.Network.Local.AddrPort(), Peer: t.Network.Peer.AddrPort(),

@@ -217,3 +217,19 @@ func TestLoopbackStaysOnItsHost(t *testing.T) {
 		t.Errorf("%d pairs, want 2", len(r.Pairs))
 	}
 }
+
+// TestChosenHaveTheirRoom: ends that a filter leaves out, however many, take no room of
+// those that it chooses.
+func TestChosenHaveTheirRoom(t *testing.T) {
+	j := pairs.New()
+	r := end("", 0, "10.0.0.1:1", "10.9.9.9:80", 0, model.CauseFIN, false)
+	for i := range 500_001 {
+		r.Teardown.ID, r.Teardown.TCP.Fingerprint = strconv.Itoa(i), model.Fingerprint(i+10)
+		j.Add(0, r, false)
+	}
+	j.Add(0, end("c", time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false), true)
+	j.Add(1, end("s", time.Second, "10.9.9.9:80", "10.0.0.1:4001", 1, model.CauseUnreadData, true), true)
+	if joined := j.Join(2); len(joined.Pairs) != 1 || j.Dropped != 1 {
+		t.Errorf("%d pairs and %d dropped, want the chosen one and the last of the others", len(joined.Pairs), j.Dropped)
+	}
+}
