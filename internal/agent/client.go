@@ -25,8 +25,9 @@ func httpClient(signal string) (*http.Client, error) {
 	general, own := "OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_"+signal+"_"
 	variable := func(name string) string { return cmp.Or(os.Getenv(own+name), os.Getenv(general+name)) }
 	milliseconds, err := strconv.Atoi(cmp.Or(variable("TIMEOUT"), "10000"))
-	if err != nil {
-		return nil, fmt.Errorf("%sTIMEOUT: want a number of milliseconds: %w", general, err)
+	if err != nil { // as the exporter of gRPC does
+		otel.Handle(fmt.Errorf("%sTIMEOUT: want a number of milliseconds, take 10000: %w", general, err))
+		milliseconds = 10000
 	}
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {

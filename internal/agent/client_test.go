@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 )
@@ -78,11 +79,16 @@ func TestCertificate(t *testing.T) {
 		t.Errorf("%d exported, %d arrived, want 1", exported, s.unique())
 	}
 	t.Setenv("OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", path)
-	for name, value := range map[string]string{"CERTIFICATE": os.Args[0], "CLIENT_CERTIFICATE": path, "TIMEOUT": "10s"} {
+	for name, value := range map[string]string{"CERTIFICATE": os.Args[0], "CLIENT_CERTIFICATE": path} {
 		t.Setenv("OTEL_EXPORTER_OTLP_LOGS_"+name, value)
 		if _, err := httpClient("LOGS"); err == nil {
 			t.Errorf("%s=%s is taken", name, value)
 		}
 		t.Setenv("OTEL_EXPORTER_OTLP_LOGS_"+name, "")
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", "")
+	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "10s") // a wrong number ends nothing, as by gRPC
+	if c, err := httpClient("LOGS"); err != nil || c.Timeout != 10*time.Second {
+		t.Errorf("with a TIMEOUT of 10s: %v", err)
 	}
 }

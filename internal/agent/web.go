@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,8 +29,9 @@ func serve(address string, m *meter) (*web, error) {
 		return nil, fmt.Errorf("serve metrics: %w; --metrics-listen chooses another address", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", &page{from: m.registry})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	metrics := &page{from: m.registry}
+	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("GET /healthz", metrics.health)
 	w := &web{listener: l, server: &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
@@ -62,6 +64,7 @@ func (w *web) close() error {
 type page struct {
 	from prometheus.Gatherer
 
+	began         atomic.Int64 // when it began to be made, in Unix nanoseconds; 0: it is not being made
 	mu            sync.Mutex
 	made          time.Time
 	plain, zipped []byte
@@ -85,11 +88,23 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(plain)
 }
 
+// health fails if the page is being made for ever.
+func (p *page) health(w http.ResponseWriter, _ *http.Request) {
+	if began := p.began.Load(); began != 0 && time.Since(time.Unix(0, began)) > time.Minute {
+		http.Error(w, "the metrics are not ready since a minute", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
 func (p *page) current() (plain, zipped []byte, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.made.IsZero() || time.Since(p.made) >= pageAge {
-		if err := p.render(); err != nil {
+		p.began.Store(time.Now().UnixNano())
+		err := p.render()
+		p.began.Store(0)
+		if err != nil {
 			return nil, nil, fmt.Errorf("gather metrics: %w", err)
 		}
 		p.made = time.Now()
