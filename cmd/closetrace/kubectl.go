@@ -37,9 +37,9 @@ const plugin = "kubectl-closetrace"
 const imageName = "ghcr.io/closetrace/closetrace:"
 
 // imageOf is the image of a version, or the newest if that is no release, as of a
-// program built from a commit.
+// program built from a commit: v1.2.3-0.20261130120000-0123456789ab.
 func imageOf(version string) string {
-	if !strings.HasPrefix(version, "v") || strings.ContainsAny(version, "-+") {
+	if !strings.HasPrefix(version, "v") || strings.Contains(version, "+") || strings.Count(version, "-") > 1 {
 		version = "latest"
 	}
 	return imageName + version

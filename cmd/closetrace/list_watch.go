@@ -45,7 +45,7 @@ func (a *app) watch(ctx context.Context, l *lister, every time.Duration) error {
 
 func (a *app) refresh(all []sockets.Conn, l *lister) error {
 	width, height := a.terminalSize()
-	if height == 0 || l.flags.asJSON {
+	if width == 0 || height == 0 || l.flags.asJSON {
 		if !l.reported && len(l.skipped) > 0 {
 			l.reported = true
 			l.report(a.stderr)
