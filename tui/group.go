@@ -103,7 +103,7 @@ func mostly(causes *[model.NumCauses]uint32) model.Cause {
 }
 
 // maxGroups bounds each table: a scan of addresses must not eat the memory.
-const maxGroups = 2048
+const maxGroups = 1024
 
 // table holds the groups of one dimension.
 type table struct {

@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 		_ = f.Value.Set(strconv.Itoa(3 * runtime.GOMAXPROCS(0)))
 	}
 	code := m.Run()
+	for _, name := range kept.names {
+		_ = exec.Command("ip", "netns", "del", name).Run()
+	}
 	_ = os.RemoveAll(build)
 	os.Exit(code)
 }

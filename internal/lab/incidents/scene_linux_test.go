@@ -79,12 +79,19 @@ type scene struct {
 	dir    string
 	names  map[string]string // of namespaces
 	inodes []uint32
-	from   int                      // records before are of others: inode numbers come again
+	from   int                      // records before are of others
 	also   []string                 // findings that may alarm besides the first
 	which  func(*model.Record) bool // the records that are diagnosed; nil is all
 }
 
 var scenes atomic.Int32
+
+// kept are the names of all namespaces. They stay until all tests have ended: else the number
+// of one comes again, and the last ends in the old one are taken for the new one's.
+var kept struct {
+	mutex sync.Mutex
+	names []string
+}
 
 // newScene makes the namespaces of an incident that needs these programs.
 func newScene(t *testing.T, namespaces []string, programs ...string) *scene {
@@ -107,7 +114,9 @@ func newScene(t *testing.T, namespaces []string, programs ...string) *scene {
 	for _, name := range namespaces {
 		full := fmt.Sprintf("ct%d-%d-%s", os.Getpid(), n, name)
 		s.must("ip", "netns", "add", full)
-		t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", full).Run() })
+		kept.mutex.Lock()
+		kept.names = append(kept.names, full)
+		kept.mutex.Unlock()
 		s.names[name] = full
 		s.must("ip", "-n", full, "link", "set", "lo", "up")
 		var stat unix.Stat_t

@@ -46,6 +46,7 @@ var reasons = map[string]reason{
 	"tcp.analysis.lost_segment":     {ofBytes | ofRetransmits | ofBegin, "the capture lacks segments"},
 	"tcp.analysis.ack_lost_segment": {ofBytes | ofRetransmits | ofBegin, "the capture lacks segments that were acknowledged"},
 	"tcp.analysis.keep_alive":       {ofBytes | ofRetransmits | ofData, "keepalive probes with a byte"},
+	"probe first":                   {ofBytes | ofRetransmits | ofData, "a byte without PSH comes first: we take it for a keepalive probe, of whose like tshark knows only later ones"},
 	"tcp.analysis.reused_ports":     {everything, "the tuple was used again"},
 	"stragglers":                    {everything, "segments after the end"},
 	"midway":                        {ofBytes | ofRetransmits | ofBegin, "the begin is not in the capture"},
@@ -77,7 +78,7 @@ func tshark(path string) (map[int]line, error) {
 		args = append(args, "-e", f)
 	}
 	out, _ := exec.Command("tshark", args...).Output() // on a cut file it fails, but what it read counts
-	lines, before := map[int]line{}, map[string]float64{}
+	lines, before, spoke := map[int]line{}, map[string]float64{}, map[string]bool{}
 	for text := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSuffix(text, "\n"), "\t")
 		if len(f) != len(fields) {
@@ -91,6 +92,12 @@ func tshark(path string) (map[int]line, error) {
 		for i := 10; i < identity-1; i++ {
 			if f[i] != "" {
 				l.why = append(l.why, fields[i])
+			}
+		}
+		flags, _ := strconv.ParseUint(f[identity+4], 0, 16)
+		if from := l.stream + " " + l.source; !spoke[from] {
+			if spoke[from] = true; next == seq+1 && flags&0x0b == 0 { // no FIN, SYN or PSH
+				l.why = append(l.why, "probe first")
 			}
 		}
 		same := strings.Join([]string{l.source, f[4], f[identity], strings.Join(f[identity+2:], " ")}, " ")
