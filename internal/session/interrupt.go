@@ -34,7 +34,7 @@ func newInterruptible(in io.ReadCloser) *interruptible {
 		<-signals.Done()
 		stop()
 		time.Sleep(lastWords)
-		w.Close()
+		_ = w.Close()
 	}()
 	return &interruptible{r, stop, in}
 }
