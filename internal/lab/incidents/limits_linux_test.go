@@ -51,6 +51,7 @@ func TestBackendIsMarkedDown(t *testing.T) {
 	s.must("kill", "-STOP", fmt.Sprint(redis))
 	t.Cleanup(func() { s.must("kill", "-CONT", fmt.Sprint(redis)) })
 	s.closed(pool)
+	time.Sleep(300 * time.Millisecond) // it closes some ms after its FIN
 	for _, c := range pool {
 		_, _ = c.Write([]byte("PING\r\n"))
 	}
