@@ -118,7 +118,7 @@ static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns
 	if (GET(typed, ns, level)) {
 		ns = BPF_CORE_READ(net, user_ns); /* an address, without its type */
 		maker = outermost_maker((__u64)ns);
-		return maker ? lender(maker) : uid < 0x10000 ? 0 : uid;
+		return maker ? lender(maker) : uid < 0x10000 ? WHOLE_NETNS : uid; /* 0 is nobody */
 	}
 	if (host_netns && *netns != host_netns)
 		uid = WHOLE_NETNS;
