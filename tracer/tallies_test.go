@@ -197,12 +197,21 @@ func (m tallyMemory) ReadAt(p []byte, at int64) (int, error) {
 
 func (m tallyMemory) WriteAt(p []byte, at int64) (int, error) { return copy(bytesOf(m)[at:], p), nil }
 
+// assembler reports what is counted in m.
+func (m tallyMemory) assembler() *assembler {
+	a := newAssembler(translator{}, "x")
+	a.tallies = &tallies{
+		memory: m, now: make([]bpf.TraceTally, len(m)), slots: make([]tallySlot, len(m)),
+		takenBack: map[bpf.TraceTally]uint64{}, sums: map[bpf.TraceTally]*model.Counted{},
+	}
+	return a
+}
+
 // TestGiveBack: places of processes that are gone are given back once half are taken; no
 // end is reported twice or missed by that.
 func TestGiveBack(t *testing.T) {
 	m := make(tallyMemory, 8)
-	a := newAssembler(translator{}, "x")
-	a.tallies = &tallies{memory: m, now: make([]bpf.TraceTally, 8), slots: make([]tallySlot, 8), takenBack: map[bpf.TraceTally]uint64{}, sums: map[bpf.TraceTally]*model.Counted{}}
+	a := m.assembler()
 	take := func(i int, tgid uint32) {
 		m[i].Owner.Tgid, m[i].Taken = tgid, 1
 		m[0].Taken++
@@ -239,8 +248,7 @@ func TestGiveBack(t *testing.T) {
 // one record.
 func TestShardsAreOneLine(t *testing.T) {
 	m := make(tallyMemory, 8)
-	a := newAssembler(translator{}, "x")
-	a.tallies = &tallies{memory: m, now: make([]bpf.TraceTally, 8), slots: make([]tallySlot, 8), takenBack: map[bpf.TraceTally]uint64{}, sums: map[bpf.TraceTally]*model.Counted{}}
+	a := m.assembler()
 	for i := range 3 {
 		m[i+1] = bpf.TraceTally{Owner: bpf.TraceOwner{Tgid: 812}, Port: 443, Shard: uint8(i), Taken: 1, Ends: 10, Sent: 5, Received: 7}
 		m[0].Taken++
