@@ -3,8 +3,11 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"maps"
+	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -12,14 +15,18 @@ import (
 
 // loadTolerant loads the collection; optional programs that the kernel refuses
 // are left out.
-func loadTolerant(spec *ebpf.CollectionSpec, hooks []hook, types *types) (*ebpf.Collection, []Missing, error) {
+func loadTolerant(spec *ebpf.CollectionSpec, hooks []hook, env *environment) (*ebpf.Collection, []Missing, error) {
+	options := env.types.options()
+	if ring := env.madeRing(); ring != nil {
+		options.MapReplacements = map[string]*ebpf.Map{"messages": ring}
+	}
 	var missing []Missing
 	for {
-		objects, err := newCollection(spec, hooks, types.options())
+		objects, err := newCollection(spec, options)
 		if err == nil {
 			return objects, missing, nil
 		}
-		refused := refusedOptional(spec, hooks, types)
+		refused := refusedOptional(spec, hooks, env.types)
 		if refused == nil {
 			return nil, nil, err
 		}
@@ -52,9 +59,9 @@ func refusedOptional(spec *ebpf.CollectionSpec, hooks []hook, types *types) []Mi
 	return refused
 }
 
-// newCollection loads the copies of programs beside the others: most of a trace's start is
-// the verifier, which is the same work for a copy, and runs on several processors.
-func newCollection(spec *ebpf.CollectionSpec, hooks []hook, options ebpf.CollectionOptions) (_ *ebpf.Collection, err error) {
+// newCollection loads the programs side by side: most of a trace's start is the verifier,
+// which works on as many processors as there are loads.
+func newCollection(spec *ebpf.CollectionSpec, options ebpf.CollectionOptions) (_ *ebpf.Collection, err error) {
 	all := &ebpf.Collection{Programs: map[string]*ebpf.Program{}}
 	shared := *spec
 	shared.Programs = nil
@@ -69,7 +76,7 @@ func newCollection(spec *ebpf.CollectionSpec, hooks []hook, options ebpf.Collect
 		}
 	}()
 	options.MapReplacements = all.Maps
-	parts := halves(spec, hooks)
+	parts := split(spec, runtime.GOMAXPROCS(0))
 	loaded, errs := make([]*ebpf.Collection, len(parts)), make([]error, len(parts))
 	var group sync.WaitGroup
 	for i := range parts {
@@ -87,19 +94,25 @@ func newCollection(spec *ebpf.CollectionSpec, hooks []hook, options ebpf.Collect
 	return all, errors.Join(errs...)
 }
 
-// halves are the programs that are no copies, and the copies; maps are those of spec.
-func halves(spec *ebpf.CollectionSpec, hooks []hook) []ebpf.CollectionSpec {
-	first, copies := *spec, *spec
-	first.Variables, copies.Variables = nil, nil
-	first.Programs, copies.Programs = maps.Clone(spec.Programs), map[string]*ebpf.ProgramSpec{}
-	for _, h := range hooks {
-		if program := first.Programs[h.program]; h.copyOf != "" && program != nil {
-			copies.Programs[h.program] = program
-			delete(first.Programs, h.program)
-		}
+// most is how many loads are worth beginning: each reads the maps' types again.
+const most = 4
+
+// split divides the programs into parts of about the same work for the verifier, which
+// follows their length; maps are those of spec.
+func split(spec *ebpf.CollectionSpec, processors int) []ebpf.CollectionSpec {
+	parts := make([]ebpf.CollectionSpec, max(1, min(processors, most)))
+	work := make([]int, len(parts))
+	for i := range parts {
+		parts[i] = *spec
+		parts[i].Variables, parts[i].Programs = nil, map[string]*ebpf.ProgramSpec{}
 	}
-	if len(copies.Programs) == 0 {
-		return []ebpf.CollectionSpec{first}
+	longest := func(a, b string) int {
+		return cmp.Or(len(spec.Programs[b].Instructions)-len(spec.Programs[a].Instructions), cmp.Compare(a, b))
 	}
-	return []ebpf.CollectionSpec{first, copies}
+	for _, name := range slices.SortedFunc(maps.Keys(spec.Programs), longest) {
+		least := slices.Index(work, slices.Min(work))
+		parts[least].Programs[name] = spec.Programs[name]
+		work[least] += len(spec.Programs[name].Instructions)
+	}
+	return parts
 }

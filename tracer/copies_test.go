@@ -10,7 +10,7 @@ import (
 // What copy_did (bpf/maps.h) is told must be the number of programs that will look: one
 // too many, and the next event like it is taken for one that was seen already.
 func TestCopiesAreThoseThatLook(t *testing.T) {
-	env := newEnvironment("")
+	env := newEnvironment("", 0)
 	if env.types.err != nil {
 		t.Skip(env.types.err)
 	}

@@ -46,14 +46,42 @@ type environment struct {
 	types *types
 	// embedded are the programs of this file, read once; raw those at raw tracepoints.
 	embedded, raw func() (*ebpf.CollectionSpec, error)
+	// ring makes the ring buffer, once; nil: it is made with the other maps.
+	ring func() (*ebpf.Map, error)
 }
 
-// newEnvironment: types is a file with the kernel's types, or empty.
-func newEnvironment(types string) *environment {
-	return &environment{
-		cgroup: process.Cgroup2Mount(), types: newTypes(types),
+// newEnvironment: types is a file with the kernel's types, or empty; ring is the size of a
+// ring buffer to be made meanwhile, or 0.
+func newEnvironment(types string, ring uint32) *environment {
+	e := &environment{
+		cgroup:   process.Cgroup2Mount(),
 		embedded: sync.OnceValues(bpf.LoadTrace), raw: sync.OnceValues(bpf.LoadRaw),
 	}
+	if ring != 0 {
+		e.makeRing(ring)
+	}
+	go e.embedded() // beside the types: each takes as long
+	e.types = newTypes(types)
+	return e
+}
+
+// makeRing begins to make the ring buffer: the kernel clears its pages while types and
+// programs are read.
+func (e *environment) makeRing(size uint32) {
+	e.ring = sync.OnceValues(func() (*ebpf.Map, error) {
+		return ebpf.NewMap(&ebpf.MapSpec{Name: "messages", Type: ebpf.RingBuf, MaxEntries: size})
+	})
+	go e.ring()
+}
+
+// madeRing returns that ring buffer, or nil if there is none: what is wrong is found again
+// when it is made with the other maps.
+func (e *environment) madeRing() *ebpf.Map {
+	if e.ring == nil {
+		return nil
+	}
+	ring, _ := e.ring()
+	return ring
 }
 
 // programs returns a copy of the embedded programs and maps of a mode, to be changed.
@@ -71,13 +99,20 @@ func (e *environment) programs(mode Mode) (*ebpf.CollectionSpec, error) {
 
 // forget frees what only loading needs, some megabytes; hooks that are attached again
 // need none of it.
-func (e *environment) forget() { *e = environment{cgroup: e.cgroup} }
+func (e *environment) forget() {
+	if ring := e.madeRing(); ring != nil {
+		_ = ring.Close() // the collection has a descriptor of its own
+	}
+	*e = environment{cgroup: e.cgroup}
+}
 
 // core is attached in every mode.
 var core = []hook{
 	{program: "set_state", attach: attachTracepoint("inet_sock_set_state"), copied: bySoftirqs},
 	{program: "receive_reset", attach: attachTracepoint("tcp_receive_reset"), copied: bySoftirqs},
-	{program: "destroy_sock", attach: attachTracepoint("tcp_destroy_sock"), copied: bySoftirqs},
+	// Softirqs are off where a connection's socket is given up: adjudge_to_death of
+	// __tcp_close(), tcp_abort(), inet_csk_listen_stop(), and what softirqs do themselves.
+	{program: "destroy_sock", attach: attachTracepoint("tcp_destroy_sock"), copied: byTasks},
 	{program: "retransmit_skb", attach: attachTracepoint("tcp_retransmit_skb")},
 	{program: "inherit", attach: attachTracepoint("sched_process_fork"), copied: byTasks},
 	{program: "executed", attach: attachTracepoint("sched_process_exec"), copied: byTasks},

@@ -89,7 +89,7 @@ func load(mode Mode, opts Options, env *environment) (_ *loaded, err error) {
 			_ = l.Close()
 		}
 	}()
-	if l.objects, l.missing, err = loadTolerant(spec, hooks, env.types); err != nil {
+	if l.objects, l.missing, err = loadTolerant(spec, hooks, env); err != nil {
 		return nil, fmt.Errorf("load programs: %w", err)
 	}
 	for _, h := range hooks {

@@ -33,7 +33,7 @@ type ProgramStatus struct {
 func Probe(types string) []Status {
 	_ = removeMemlock() // before 5.11; if it fails, each program reports why it does not load
 	opts := tiny()
-	env := newEnvironment(types)
+	env := newEnvironment(types, 0)
 	var all []Status
 	for _, mode := range env.types.modes() {
 		s := Status{Mode: mode}

@@ -107,7 +107,7 @@ func inCore(h hook) bool {
 // verifierStats returns 0 if the kernel refuses the program.
 func verifierStats(t *testing.T, mode Mode, name string) int {
 	t.Helper()
-	spec, err := newEnvironment("").programs(mode)
+	spec, err := newEnvironment("", 0).programs(mode)
 	if err != nil {
 		t.Fatal(err)
 	}

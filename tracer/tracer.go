@@ -119,7 +119,8 @@ func Open(opts Options) (_ *Tracer, err error) {
 			_ = t.Close()
 		}
 	}()
-	env := newEnvironment(opts.Types)
+	env := newEnvironment(opts.Types, opts.RingSize)
+	defer env.forget()
 	if t.loaded, err = loadBest(opts, env); err != nil {
 		return nil, err
 	}
@@ -166,7 +167,6 @@ func Open(opts Options) (_ *Tracer, err error) {
 	if t.asm.tallies, err = newTallies(opts, t.loaded, t.asm.began); err != nil {
 		return nil, err
 	}
-	env.forget()
 	return t, nil
 }
 
