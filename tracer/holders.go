@@ -92,8 +92,11 @@ func OpenHolders() (*Holders, error) {
 	}
 	_ = removeMemlock() // before 5.11; the program is small, and may load all the same
 	h := &Holders{marked: -1}
-	h.program, err = ebpf.NewProgramWithOptions(spec.Programs[bpf.SocketsProgHolders], ebpf.ProgramOptions{})
+	spec.Programs = map[string]*ebpf.ProgramSpec{bpf.SocketsProgHolders: spec.Programs[bpf.SocketsProgHolders]}
+	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: sharedTypes()})
 	if err == nil {
+		h.program = objects.DetachProgram(bpf.SocketsProgHolders)
+		objects.Close()
 		h.link, err = link.AttachIter(link.IterOptions{Program: h.program})
 	}
 	if err == nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"weak"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -20,10 +22,28 @@ type types struct {
 	err   error  // why there are none
 }
 
+var lastCache struct {
+	sync.Mutex
+	weak.Pointer[btf.Cache]
+}
+
+// sharedTypes returns the cache of the kernel's types that was made last, if it is still in
+// memory: live reads them for its list of open sockets and at once again for the trace.
+func sharedTypes() *btf.Cache {
+	lastCache.Lock()
+	defer lastCache.Unlock()
+	if cache := lastCache.Value(); cache != nil {
+		return cache
+	}
+	cache := btf.NewCache()
+	lastCache.Pointer = weak.Make(cache)
+	return cache
+}
+
 // newTypes reads the types in a file or, if path is empty, those of the kernel or of a file
 // in the usual places.
 func newTypes(path string) *types {
-	t := &types{cache: btf.NewCache(), path: path}
+	t := &types{cache: sharedTypes(), path: path}
 	if path != "" {
 		t.file, t.err = readTypes(path)
 		return t
