@@ -94,6 +94,8 @@ func peers() []contender {
 	}
 	return []contender{
 		{name: "bpftrace script", tracefs: true, marks: []string{"END ", serverNet}, command: fixed("bpftrace", "-e", bpftraceScript)},
+		// A newer one beside that of the distribution, if there is a command of that name.
+		{name: "bpftrace script, newer", tracefs: true, marks: []string{"END ", serverNet}, command: fixed("bpftrace-newer", "-e", bpftraceScript)},
 		{name: "tcplife (libbpf)", tracefs: true, marks: []string{serverNet}, command: fixed("tcplife")},
 		{name: "tcpstates (libbpf)", tracefs: true, marks: []string{"-> CLOSE ", serverNet}, command: fixed("tcpstates")},
 		{name: "tcpdump, text", inside: true, packets: true, marks: []string{"Flags", serverNet}, command: fixed("tcpdump", "-l", "-i", "lo", "-n", finOrReset)},
