@@ -19,6 +19,7 @@ func samplePair(n uint64, pid uint32) (client, server bpf.TraceEnd) {
 	ended := 1_000_000_000 + n*10_000
 	client = sampleEnd(0xffff888000000000+n%4096*4096, ended)
 	client.LocalPort, client.PeerPort, client.Peer = uint16(20000+n%40000), 80, client.Local
+	client.BytesReceived = 66 // with the server's FIN
 	client.SndUna, client.RcvNxt = uint32(n)*977+66, uint32(n)*811+67
 	client.Owner.Tgid, client.Closer.Tgid, client.Closer.Tid = pid, pid, pid
 	client.SegsIn, client.SegsOut, client.Mss, client.Pmtu, client.PeerWindow = 5, 6, 65483, 65535, 65536
