@@ -24,13 +24,11 @@ type translator struct {
 	// Every ICMP error that reaches TCP is seen, by the version of IP.
 	seesICMP4, seesICMP6 bool
 
-	signals *signals        // nil: unknown
-	owners  *process.Owners // nil: only what the kernel's messages say
-	known   map[bpf.TraceOwner]*described
-	// The one of known that was asked for last, and its key.
-	last      *described
-	lastOwner bpf.TraceOwner
-	lookedAt  uint64 // when the last end came that let owners look for kills
+	signals  *signals        // nil: unknown
+	owners   *process.Owners // nil: only what the kernel's messages say
+	known    map[bpf.TraceOwner]*described
+	latest   latest
+	lookedAt uint64 // when the last end came that let owners look for kills
 }
 
 // facts fills in f, which is empty, in place: it has 850 bytes.

@@ -221,21 +221,27 @@ func TestResetReceivedByMinisock(t *testing.T) {
 	}
 }
 
-// TestOwnersOfARun: ends often come in runs of one process; the end of the next process
-// does not get what is known of the last.
-func TestOwnersOfARun(t *testing.T) {
-	tr := translator{known: map[bpf.TraceOwner]*described{{Tgid: 1, Start: 1}: {executable: "/a"}, {Tgid: 2, Start: 1}: {executable: "/b"}}}
-	for _, c := range []struct {
-		pid  uint32
-		want string
-	}{{1, "/a"}, {1, "/a"}, {2, "/b"}, {1, "/a"}} {
-		d := tr.knownOf(&bpf.TraceEnd{Owner: bpf.TraceOwner{Tgid: c.pid, Start: 1}})
-		if d == nil || d.executable != c.want {
-			t.Errorf("of process %d: %+v, want %s", c.pid, d, c.want)
+// TestOwnersThatTakeTurns: most ends are of a few processes; the end of one does not get
+// what is known of another with the same PID, or one that ends alike.
+func TestOwnersThatTakeTurns(t *testing.T) {
+	one, two := bpf.TraceOwner{Tgid: 1, Start: 1}, bpf.TraceOwner{Tgid: 2, Start: 1}
+	later, executed, alike := one, one, one
+	later.Start, executed.Execs, alike.Tgid = 2, 1, 1+uint32(len(latest{}))
+	tr := translator{known: map[bpf.TraceOwner]*described{
+		one: {executable: "/a"}, two: {executable: "/b"}, later: {executable: "/c"}, executed: {executable: "/d"}, alike: {executable: "/e"},
+	}}
+	for _, owner := range []bpf.TraceOwner{one, one, two, one, later, one, executed, one, alike, one} {
+		if d, want := tr.knownOf(&bpf.TraceEnd{Owner: owner}), tr.known[owner]; d != want {
+			t.Errorf("of %+v: %+v, want %+v", owner, d, want)
 		}
 	}
-	if d := tr.knownOf(&bpf.TraceEnd{Owner: bpf.TraceOwner{Tgid: 3}}); d != nil {
+	unknown := bpf.TraceOwner{Tgid: 1, Start: 3}
+	if d := tr.knownOf(&bpf.TraceEnd{Owner: unknown}); d != nil {
 		t.Errorf("of a process that is not known: %+v", d)
+	}
+	tr.known[unknown] = &described{executable: "/f"}
+	if d := tr.knownOf(&bpf.TraceEnd{Owner: unknown}); d == nil || d.executable != "/f" {
+		t.Errorf("of a process that has become known: %+v", d)
 	}
 }
 

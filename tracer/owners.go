@@ -25,13 +25,20 @@ type described struct {
 // connections at one time.
 const describedMax = 8192
 
-// knownOf returns what is known of the owner of e, or nil. Ends often come in runs of
-// one process.
+// latest are those of the known owners that were asked for last, by PID: most ends are of
+// a few processes that take turns.
+type latest [64]struct {
+	owner bpf.TraceOwner
+	known *described
+}
+
+// knownOf returns what is known of the owner of e, or nil.
 func (t *translator) knownOf(e *bpf.TraceEnd) *described {
-	if t.last == nil || t.lastOwner != e.Owner {
-		t.last, t.lastOwner = t.known[e.Owner], e.Owner
+	kept := &t.latest[e.Owner.Tgid%uint32(len(t.latest))]
+	if kept.known == nil || kept.owner != e.Owner {
+		kept.owner, kept.known = e.Owner, t.known[e.Owner]
 	}
-	return t.last
+	return kept.known
 }
 
 // lookFor is how long ends may come without a look for kills, which asks for the time.

@@ -51,9 +51,15 @@ type Owners struct {
 	// one is full it becomes the previous one, so that both are bounded and
 	// what is in use stays.
 	young, old map[program]details
-	met        uint64 // processes that were looked up
-	users      map[uint32]string
-	places     map[string]place
+	// latest are those that were asked for last, by PID: to hash a name for each end takes
+	// longer than to compare it.
+	latest [latestMax]struct {
+		program
+		details
+	}
+	met    uint64 // processes that were looked up
+	users  map[uint32]string
+	places map[string]place
 }
 
 // Bounds of what is remembered; a host has fewer of each that end connections
@@ -62,6 +68,7 @@ const (
 	programsMax = 8192
 	placesMax   = 8192
 	usersMax    = 4096
+	latestMax   = 64
 )
 
 // NewOwners also reads what is known of all processes that run now, unless opts.Lazy is
@@ -120,12 +127,12 @@ func (o *Owners) Describe(f *model.Facts, started, cgroup, execs uint64) {
 	if f.Process.PID == 0 {
 		return
 	}
-	var d details
+	d := &details{}
 	if started != 0 {
 		d = o.details(o.program(f.Process.PID, started, f.Process.Name, execs))
 		f.Process.Executable.Path, f.Process.Script, f.Process.CommandLine = d.executable, d.script, d.commandLine
 	}
-	o.place(f, &d, cgroup)
+	o.place(f, d, cgroup)
 	if uid, ok := f.Process.User.ID.Get(); ok && (f.Container.ID == "" || f.Cgroup.Delegated) {
 		// A container has a user table of its own: ours may name another user.
 		f.Process.User.Name = o.userName(uid)
@@ -200,9 +207,19 @@ func remembered[K comparable, V any](m map[K]V, most int, key K, read func(K) V)
 	return v
 }
 
-// details returns what is remembered or can be read of a process. If nothing could be
-// read, that is remembered as well: a process that is gone does not return.
-func (o *Owners) details(p program) details {
+// details returns what is remembered or can be read of a process, until it is called
+// again.
+func (o *Owners) details(p program) *details {
+	kept := &o.latest[uint(p.pid)%latestMax]
+	if kept.program != p {
+		kept.program, kept.details = p, o.lookUp(p)
+	}
+	return &kept.details
+}
+
+// lookUp is details by the generations. If nothing could be read, that is remembered as
+// well: a process that is gone does not return.
+func (o *Owners) lookUp(p program) details {
 	if d, ok := o.young[p]; ok {
 		return d
 	}
@@ -215,6 +232,7 @@ func (o *Owners) details(p program) details {
 	}
 	if len(o.young) >= programsMax {
 		o.old, o.young = o.young, make(map[program]details, programsMax)
+		clear(o.latest[:]) // what is in use is asked for again, and so stays
 	}
 	o.young[p] = d
 	return d

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,41 @@ func TestUserName(t *testing.T) {
 	o.Describe(&f, 0, 4711, 0)
 	if f.Container.ID != processtest.ContainerID || f.Process.User.Name != "" {
 		t.Errorf("user 0 of container %q is %q, want no name", f.Container.ID, f.Process.User.Name)
+	}
+}
+
+// TestProcessesThatTakeTurns: what was asked for last is at hand, and of nobody else: not
+// of another process in the same slot, and not of the same PID after a restart or an exec.
+func TestProcessesThatTakeTurns(t *testing.T) {
+	o := NewOwners(Options{Lazy: true})
+	programs := []program{{7, 5, "x", 1}, {7 + latestMax, 5, "x", 1}, {7, 6, "x", 1}, {7, 5, "y", 1}, {7, 5, "x", 2}}
+	for i, p := range programs {
+		o.young[p] = details{executable: strconv.Itoa(i)}
+	}
+	for range 2 {
+		for i, p := range programs {
+			for range 2 {
+				if got := o.details(p).executable; got != strconv.Itoa(i) {
+					t.Errorf("%+v has the executable %q, want %d", p, got, i)
+				}
+			}
+		}
+	}
+}
+
+// TestProcessInUseStays: a process that is asked for again and again is not forgotten when
+// many others come, whoever displaces it at last.
+func TestProcessInUseStays(t *testing.T) {
+	o := NewOwners(Options{Lazy: true})
+	p := program{1 << 30, 5, "x", 0}
+	o.young[p] = details{executable: "/x"}
+	for i := range 3 * programsMax {
+		o.details(program{1<<30 + 1, uint64(i), "gone", 0})
+		o.details(p)
+	}
+	o.details(program{1<<30 + latestMax, 1, "gone", 0}) // takes its slot
+	if got := o.details(p).executable; got != "/x" {
+		t.Errorf("its executable is %q, want /x", got)
 	}
 }
 
