@@ -35,6 +35,15 @@ func Classify(f *Facts) Judgement {
 	return j
 }
 
+// causeOf returns the cause alone of what Classify concludes.
+func causeOf(f *Facts) Cause {
+	o := Observe(f)
+	if r := firstRule(&o); r != nil {
+		return r.Cause
+	}
+	return CauseUnknown
+}
+
 // gapReason says why not everything around an end was seen.
 func gapReason(f *Facts) string {
 	if f.Evidence.Uncounted {
@@ -44,9 +53,13 @@ func gapReason(f *Facts) string {
 }
 
 func firstRule(o *Observed) *Rule {
-	for i, set := range &needed {
-		if o.all&set == set {
-			return &rules[i]
+	list := needed
+	if o.all&needTrouble == 0 {
+		list = neededCalm
+	}
+	for i := range list {
+		if n := &list[i]; o.all&n.all == n.all {
+			return n.rule
 		}
 	}
 	return nil

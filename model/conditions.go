@@ -46,6 +46,8 @@ func closes(f raw, mark CloseMarks) bool {
 	return marks&mark != 0
 }
 
+const anyMark = ^CloseMarks(0)
+
 func lingerZero(f raw) bool { return closes(f, CloseLingerZero) }
 
 func noFINWait(f raw) bool { return closes(f, CloseNoFINWait) }

@@ -88,7 +88,7 @@ type showing struct {
 }
 
 // shownInTrouble are the lines of the table that need trouble, shownAlways the others:
-// most ends have none, and are judged in half of the time.
+// most ends have none, and are judged in a third of the time.
 var shownAlways, shownInTrouble = func() (always, trouble []showing) {
 	for o := range observationTable {
 		switch shown := observationTable[o].shown; {
@@ -108,13 +108,17 @@ const needTrouble Observations = 1<<ObservedRSTReceived | 1<<ObservedRefused | 1
 	1<<ObservedZeroWindowTimeout | 1<<ObservedUserTimeout | 1<<ObservedDestroyed | 1<<ObservedNeverOpen |
 	1<<ObservedResetHere | 1<<ObservedResetBetween | 1<<ObservedAnsweredData | 1<<ObservedNoPort |
 	1<<ObservedConnectCancelled | 1<<ObservedStackReset | 1<<ObservedMPTCPReset | 1<<ObservedRSTAfterEnd |
-	1<<ObservedStackResetAtEnd | 1<<ObservedLateData | 1<<ObservedLateDataTimeWait
+	1<<ObservedStackResetAtEnd | 1<<ObservedLateData | 1<<ObservedLateDataTimeWait |
+	1<<ObservedInClose | 1<<ObservedInCall | 1<<ObservedNeverAccepted | 1<<ObservedUnread |
+	1<<ObservedLingerZero | 1<<ObservedLingerExpired | 1<<ObservedNoFINWait | 1<<ObservedRepair
 
-// inTrouble: there was an error or a reset, or the connection was never open.
+// inTrouble: there was an error or a reset, the connection was never open, or more than a
+// plain close() was asked for, or the socket still had an owner when it ended.
 func inTrouble(f raw) bool {
 	e := &f.Evidence
 	return f.TCP.Error != "" || e.SoftError != "" || e.Announced != 0 || e.NoPort || e.MPTCP || neverOpen(f) ||
-		e.RSTReceivedBefore || e.RSTSentBefore || e.RSTSentAfter || e.RSTReplyAfter || e.RSTReplyTimeWait
+		e.RSTReceivedBefore || e.RSTSentBefore || e.RSTSentAfter || e.RSTReplyAfter || e.RSTReplyTimeWait ||
+		e.Dead.Is(false) || e.AbortReason == AbortUnread || closes(f, anyMark)
 }
 
 // How returns how w is known.

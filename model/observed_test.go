@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -103,6 +104,15 @@ func TestObserveLeavesNothingOut(t *testing.T) {
 			for _, reset := range []*bool{&e.RSTReceivedBefore, &e.RSTSentBefore, &e.RSTSentAfter, &e.RSTReplyAfter, &e.RSTReplyTimeWait} {
 				*reset = *reset && r.IntN(6) == 0
 			}
+			e.Repair = e.Repair && r.IntN(6) == 0
+			for _, plain := range []func(){
+				func() { e.Dead = Some(true) }, func() { e.AbortReason = AbortUnknown }, func() { e.Linger2 = Opt[int32]{} },
+				func() { f.Linger.On = Some(false) }, func() { f.TCP.Bytes.Unread = Some[uint64](0) },
+			} {
+				if r.IntN(6) != 0 {
+					plain()
+				}
+			}
 		}
 		all := raw{&f, f.TCP.Path.Last()}
 		if !inTrouble(all) {
@@ -120,5 +130,27 @@ func TestObserveLeavesNothingOut(t *testing.T) {
 	}
 	if calm < 1000 {
 		t.Errorf("%d ends had no trouble, want more", calm)
+	}
+}
+
+// TestRulesWithoutTrouble: the rules that are tried for an end without trouble decide as
+// all do.
+func TestRulesWithoutTrouble(t *testing.T) {
+	r := rand.New(rand.NewPCG(33, 34))
+	for range 100_000 {
+		o := Observed{all: Observations(r.Uint64() & r.Uint64() & r.Uint64())}
+		if r.IntN(2) == 0 {
+			o.all &^= needTrouble
+		}
+		var want *Rule
+		for i := range rules {
+			if !slices.ContainsFunc(rules[i].Needs, func(n Observation) bool { return !o.Has(n) }) {
+				want = &rules[i]
+				break
+			}
+		}
+		if got := firstRule(&o); got != want {
+			t.Fatalf("of %b: got %v, want %v", o.all, got, want)
+		}
 	}
 }

@@ -58,6 +58,9 @@ func requireProperties(t *testing.T, f *Facts) {
 	if !reflect.DeepEqual(*f, before) {
 		t.Error("Classify changed its facts")
 	}
+	if cause := causeOf(f); cause != j.Cause {
+		t.Errorf("causeOf = %v, Classify has %v", cause, j.Cause)
+	}
 	if again := Classify(f); again != j {
 		t.Errorf("second call gave %+v, first %+v", again, j)
 	}

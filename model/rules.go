@@ -78,12 +78,23 @@ var rules = [...]Rule{
 	{"orphan-dropped", Silent, CauseOrphanDropped, LocalKernel, InitiatorLocal, needs(ObservedNoOwner, ObservedFINUnacked)},
 }
 
-// needed is what each rule needs, as sets.
-var needed = func() (sets [len(rules)]Observations) {
+// need is what a rule needs, as a set.
+type need struct {
+	all  Observations
+	rule *Rule
+}
+
+// needed are all rules, neededCalm those that need no trouble, in their order.
+var needed, neededCalm = func() (all, calm []need) {
 	for i := range rules {
-		for _, o := range rules[i].Needs {
-			sets[i].Add(o)
+		n := need{rule: &rules[i]}
+		for _, o := range n.rule.Needs {
+			n.all.Add(o)
+		}
+		all = append(all, n)
+		if n.all&needTrouble == 0 {
+			calm = append(calm, n)
 		}
 	}
-	return sets
+	return all, calm
 }()

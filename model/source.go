@@ -61,7 +61,7 @@ func (e *Event) judge() {
 	peer := t.PeerCause
 	t.Judgement = Classify(&t.Facts)
 	if t.PeerCause = peer; e.Peer != nil {
-		t.PeerCause = Classify(e.Peer).Cause
+		t.PeerCause = causeOf(e.Peer)
 	}
 	e.Retracts = e.Kind == KindOutcome && Retracts(&t.Facts, &t.Judgement)
 }
