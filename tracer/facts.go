@@ -97,25 +97,24 @@ func (t *translator) closer(c *model.Closer, e *bpf.TraceEnd) {
 }
 
 // path unpacks the states, which the kernel packs 4 bits each, the newest lowest.
-func path(packed uint64) model.Path {
-	var p model.Path
+func path(p *model.Path, packed uint64) {
 	for shift := bits.Len64(packed) &^ 3; shift >= 0; shift -= 4 {
 		if state := model.State(packed >> shift & 0xf); state != model.StateUnknown {
 			p.Append(state)
 		}
 	}
-	return p
 }
 
-// tcp fills in what a judgement needs, and more that costs nothing; the rest is talk's.
+// tcp fills in what a judgement needs, and more that costs nothing; the rest is talk's. It
+// is filled in in place: a processor waits where it copies what it has just written.
 func (t *translator) tcp(tcp *model.TCP, e *bpf.TraceEnd) {
 	tcp.Role = role(e)
-	tcp.Path = path(e.Path)
+	path(&tcp.Path, e.Path)
 	last := tcp.Path.Last()
 	sent := sentRST(e)
 	tcp.Error = errno(e.Error)
-	tcp.FIN = fin(e, tcp.Path)
-	tcp.Bytes = volume(e, last)
+	tcp.FIN = fin(e, &tcp.Path)
+	volume(&tcp.Bytes, e, last)
 	tcp.Preexisting = has(e, bpf.TraceFlagFLAG_PREEXISTING)
 	tcp.Retransmits = model.Some(e.Retransmits)
 	if !has(e, bpf.TraceFlagFLAG_UNTRACKED) {
@@ -167,7 +166,7 @@ func errno(number uint8) string {
 
 // fin returns what is known of both FINs. A peer's FIN that comes after the hand-over to
 // a TIME_WAIT minisock (tcp_time_wait) is not seen.
-func fin(e *bpf.TraceEnd, p model.Path) model.FIN {
+func fin(e *bpf.TraceEnd, p *model.Path) model.FIN {
 	var f model.FIN
 	queued := p.Has(model.FinWait1) || p.Has(model.FinWait2) || p.Has(model.Closing) || p.Has(model.LastAck)
 	stillQueued := has(e, bpf.TraceFlagFLAG_FIN_UNSENT) && p.Last() != model.FinWait2
@@ -186,13 +185,12 @@ func fin(e *bpf.TraceEnd, p model.Path) model.FIN {
 
 // volume counts payload: the kernel's counters include the SYN of an active
 // open and both FINs, which take a sequence number each.
-func volume(e *bpf.TraceEnd, last model.State) model.Bytes {
-	var b model.Bytes
+func volume(b *model.Bytes, e *bpf.TraceEnd, last model.State) {
 	if !wiped(e) {
 		b.Unsent, b.Unacked = model.Some(uint64(e.Unsent)), model.Some(uint64(e.Unacked))
 	}
 	if !has(e, bpf.TraceFlagFLAG_ENDED) {
-		return b
+		return
 	}
 	received := e.BytesReceived
 	if has(e, bpf.TraceFlagFLAG_DONE) && received > 0 {
@@ -206,7 +204,6 @@ func volume(e *bpf.TraceEnd, last model.State) model.Bytes {
 		model.Call(e.Call) == model.CallDisconnect {
 		b.Unread = model.Some(uint64(e.Unread))
 	}
-	return b
 }
 
 // wiped: ->CLOSE was not shown, and what was read later had been reset by
