@@ -276,13 +276,27 @@ func (a *assembler) numberOf(w *waiting) uint64 {
 }
 
 // ids makes the IDs of ends. The text of many is in one piece of memory, which is
-// only ever appended to: one allocation for hundreds of them.
+// only ever appended to: one allocation for hundreds of them. The latest are kept: both
+// ends of a connection say both.
 type ids struct {
 	session string // their prefix
 	piece   []byte
+	latest  [64]struct {
+		number uint64
+		text   string
+	}
 }
 
+// of returns the ID of an end by its number, which is not 0.
 func (i *ids) of(n uint64) string {
+	kept := &i.latest[n%uint64(len(i.latest))]
+	if kept.number != n {
+		kept.number, kept.text = n, i.text(n)
+	}
+	return kept.text
+}
+
+func (i *ids) text(n uint64) string {
 	const size, longest = 4096, 48
 	if cap(i.piece)-len(i.piece) < longest {
 		i.piece = make([]byte, 0, size)

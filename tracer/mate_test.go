@@ -3,6 +3,7 @@
 package tracer
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -95,5 +96,26 @@ func TestResetBetweenEnds(t *testing.T) {
 			}
 			t.Error("the end was not reported")
 		})
+	}
+}
+
+// TestIDs: an ID is of its end alone, whichever were asked for before, and stays when the
+// memory for new ones begins again.
+func TestIDs(t *testing.T) {
+	i := ids{session: "s"}
+	said := map[uint64]string{}
+	for n := range uint64(2000) {
+		for _, number := range []uint64{n + 1, n + 2, n + 1, n + 1 + uint64(len(i.latest)), 1, 1<<64 - 1 - n} {
+			got := i.of(number)
+			if want := fmt.Sprintf("s-%x", number); got != want {
+				t.Fatalf("of %d: %q, want %q", number, got, want)
+			}
+			said[number] = got
+		}
+	}
+	for number, id := range said {
+		if want := fmt.Sprintf("s-%x", number); id != want {
+			t.Errorf("of %d: %q later, want %q", number, id, want)
+		}
 	}
 }
