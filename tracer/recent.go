@@ -32,6 +32,9 @@ type recent struct {
 	socks []uint32 // the same by the socket's address, of ends that are held
 	ring  []*ended
 	count uint64 // added so far
+	// chained of them are in the chains of tuples: all others are put there when one is
+	// looked up, which is rare.
+	chained uint64
 	// fresh were never used; free were pushed out of the ring while they were held.
 	fresh  []ended
 	free   []*ended
@@ -100,7 +103,7 @@ func (t *recent) head(n tuple) *uint32 {
 
 // add takes an end when its message comes.
 func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
-	head, sock, hash := t.head(endTuple(e)), t.sock(e.Sock), t.mateHash(e)
+	sock, hash := t.sock(e.Sock), t.mateHash(e)
 	mated := &t.mates[hash%recentMax]
 	slot := &t.ring[t.count%recentMax]
 	if old := *slot; old == nil || old.held {
@@ -111,7 +114,7 @@ func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
 	}
 	entry := *slot
 	t.count++
-	entry.end, entry.id, entry.place, entry.prev = *e, id, uint32(t.count), *head
+	entry.end, entry.id, entry.place = *e, id, uint32(t.count)
 	entry.hash, entry.mated = hash, *mated
 	entry.held, entry.waited, entry.open, entry.gap, entry.timeWait = false, false, false, false, false
 	entry.cause = model.CauseUnknown
@@ -119,8 +122,20 @@ func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
 	if last := t.at(*sock); last != nil && last.end.Sock == e.Sock {
 		entry.below = last.below
 	}
-	*head, *mated, *sock = entry.place, entry.place, entry.place
+	*mated, *sock = entry.place, entry.place
 	return entry
+}
+
+// chain puts the ends that came since the last time into the chains of their tuples.
+func (t *recent) chain() {
+	if t.count > t.chained+recentMax {
+		t.chained = t.count - recentMax // what came before is forgotten
+	}
+	for ; t.chained < t.count; t.chained++ {
+		entry := t.ring[t.chained%recentMax]
+		head := t.head(endTuple(&entry.end))
+		entry.prev, *head = *head, entry.place
+	}
 }
 
 func (t *recent) sock(address uint64) *uint32 {
@@ -177,6 +192,7 @@ func (t *recent) at(place uint32) *ended {
 // ring has been written over. What was sent in the kernel call that ended the
 // connection, or on another processor, may have been sent a little before its end.
 func (t *recent) find(n tuple, at ktime) *ended {
+	t.chain()
 	for entry := t.at(*t.head(n)); entry != nil; entry = t.at(entry.prev) {
 		if endTuple(&entry.end) == n && ktime(entry.end.Ended) <= at.add(hold) {
 			if ktime(entry.end.Ended).add(recentFor) < at {

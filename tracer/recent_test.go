@@ -77,6 +77,35 @@ func TestChainOfRecentEnds(t *testing.T) {
 	}
 }
 
+// TestChainsAreMadeLate: however many ends come before one is looked up, the latest with a
+// tuple is found, and none that is forgotten.
+func TestChainsAreMadeLate(t *testing.T) {
+	w := newRecent()
+	latest := map[uint16]uint64{}
+	added := uint64(0)
+	for round, ends := range []int{0, 1, 5, 300, recentMax, 7, recentMax + 900, 1, 2*recentMax + 3, recentMax - 1, 20_000, 20_000} {
+		for i := range ends {
+			port := uint16(i*i+round) % 1000
+			added++
+			latest[port] = added
+			w.add(&bpf.TraceEnd{LocalPort: port, Sock: added, Ended: 1}, added)
+		}
+		for port := range uint16(1000) {
+			want := latest[port]
+			if want+recentMax <= added {
+				want = 0
+			}
+			var got uint64
+			if e := w.find(endTuple(&bpf.TraceEnd{LocalPort: port}), 2); e != nil {
+				got = e.id
+			}
+			if got != want {
+				t.Fatalf("round %d, port %d: found %d, want %d", round, port, got, want)
+			}
+		}
+	}
+}
+
 // TestResetFromTimeWaitStandsAlone: the outcome has the owner, the tuple and the bytes of
 // its teardown, whatever addresses the socket had, and is the only other event.
 func TestResetFromTimeWaitStandsAlone(t *testing.T) {
