@@ -20,7 +20,6 @@ func Append(b []byte, r *model.Record) []byte {
 	b = append(b, `{"kind":"`...)
 	b = append(b, r.Kind.String()...)
 	b = append(b, `","schema":"`+model.Schema+`",`...)
-	e.parts.begin(r.Time())
 	b = e.time(b, `"time":`, r.Time())
 	b = append(b, `"time_unix_nano":"`...)
 	b = strconv.AppendInt(b, int64(r.Time()), 10)

@@ -191,13 +191,26 @@ func (e *encoder) time(b []byte, key string, t model.Time) []byte {
 }
 
 // moment appends t in [model.TimeLayout]. Most times are of the second of the last
-// record, whose text is copied.
+// record or of its neighbour, whose texts are copied.
 func (e *encoder) moment(b []byte, t model.Time) []byte {
-	if second := int64(t) / 1e9; second > 0 && second == e.parts.second { // 0 may be of 1969
-		b = append(b, e.parts.date[:len("2006-01-02T15:04:05.")]...)
-		return append(digits(b, int(int64(t)%1e9)/1000, 6), 'Z')
+	if t < 1e9 { // a remainder below 0, or a second that stands for none
+		return appendTime(b, t)
 	}
-	return appendTime(b, t)
+	second := int64(t) / 1e9
+	micros := int(int64(t)-second*1e9) / 1000
+	kept := &e.parts.seconds[second%2]
+	if kept.second != second {
+		kept.second = second
+		appendTime(kept.text[:0], t)
+	}
+	b = append(b, kept.text[:]...)
+	d := b[len(b)-len("000000Z"):]
+	for i := 4; i >= 0; i -= 2 {
+		pair := micros % 100 * 2
+		d[i], d[i+1] = pairs[pair], pairs[pair+1]
+		micros /= 100
+	}
+	return b
 }
 
 func (e *encoder) timeIf(b []byte, key string, t model.Time) []byte {

@@ -16,8 +16,14 @@ type parts struct {
 	shape     texts[shapePart]
 	acceptor  texts[model.Acceptor]
 	mate      texts[model.PeerProcess]
-	second    int64 // of a time whose text is date; 0 is none
-	date      [len(model.TimeLayout)]byte
+	seconds   [2]secondText // of two seconds that follow each other, each in its own
+}
+
+// secondText is the text of a time of a second; all but its microseconds is the
+// same for the others. The zero value is of none.
+type secondText struct {
+	second int64
+	text   [len(model.TimeLayout)]byte
 }
 
 // partsPool: an encoder has its parts for itself while it writes a line.
@@ -43,14 +49,6 @@ func part[T comparable](e *encoder, b []byte, t *texts[T], slot int, v *T, write
 	b = write(e, b, v)
 	kept.value, kept.text = *v, append(kept.text[:0], b[at:]...)
 	return b
-}
-
-// begin prepares for the times of a record, of which most are of its own second.
-func (p *parts) begin(t model.Time) {
-	if second := int64(t) / 1e9; second != p.second {
-		p.second = second
-		appendTime(p.date[:0], t)
-	}
 }
 
 // The slots of the parts; the generator decides which fields make a part.
