@@ -40,6 +40,10 @@ type history struct {
 	spans  [][model.NumVerdicts]uint32 // a ring: span number i is at i % len
 	width  time.Duration
 	newest int64 // number of the newest span since 1970
+	// now are the counts of the newest span, from its beginning until its end: most ends
+	// are of it, and divisions take long. nil: not known.
+	now        *[model.NumVerdicts]uint32
+	from, past model.Time
 }
 
 func newHistory(length int, width time.Duration) history {
@@ -55,12 +59,18 @@ func (h *history) span(i int64) *[model.NumVerdicts]uint32 {
 
 // add counts n ends with verdict v at t.
 func (h *history) add(t model.Time, v model.Verdict, n uint32) {
+	if h.now != nil && t >= h.from && t < h.past {
+		h.now[clampVerdict(v)] += n
+		return
+	}
 	i := h.number(t)
 	if i > h.newest {
 		for k := max(h.newest+1, i-int64(len(h.spans))+1); k <= i; k++ {
 			*h.span(k) = [model.NumVerdicts]uint32{}
 		}
 		h.newest = i
+		h.now, h.from = h.span(i), model.Time(i*int64(h.width))
+		h.past = h.from.Add(h.width)
 	}
 	if h.covers(i) {
 		h.span(i)[clampVerdict(v)] += n
@@ -82,7 +92,7 @@ func (h *history) rewind(now model.Time) {
 	for k := max(i+1, h.newest-int64(len(h.spans))+1); k <= h.newest; k++ {
 		*h.span(k) = [model.NumVerdicts]uint32{}
 	}
-	h.newest = min(h.newest, i)
+	h.newest, h.now = min(h.newest, i), nil
 }
 
 func (h *history) covers(i int64) bool { return i <= h.newest && i > h.newest-int64(len(h.spans)) }
@@ -124,6 +134,7 @@ func (h *history) curve(now model.Time, cells, per int, want func(model.Verdict)
 
 func (h *history) copy() history {
 	c := *h
+	c.now = nil // it is h's
 	c.spans = append([][model.NumVerdicts]uint32(nil), h.spans...)
 	return c
 }

@@ -126,7 +126,7 @@ func (e *end) fill(t *model.Teardown) {
 	if e.initiator == model.InitiatorBoth {
 		e.initiator = model.InitiatorLocal // it closed, and did not know yet that the other end had
 	}
-	if e.signal == 0 && harmless(e.process, e.told) {
+	if e.signal == 0 && e.told != 0 && harmless(e.process, e.told) {
 		e.told, e.toldBy, e.toldPID = 0, "", 0
 	}
 }

@@ -43,9 +43,11 @@ func goodbye(x *end, n int64) bool {
 // cancels: a client of PostgreSQL cancels a query by a connection of its own, whose only
 // message (CancelRequest) has 16 bytes and is never answered.
 func (e *end) cancels() bool {
+	if !e.passive() || e.received != 16 || e.sent != 0 || e.unacked > 0 || e.unread > 0 {
+		return false
+	}
 	program := knobsOf(e.process).program
-	return e.passive() && e.received == 16 && e.sent == 0 && e.unacked <= 0 && e.unread <= 0 &&
-		(program == "postgres" || program == "pgbouncer" || slices.Contains(farewellPorts, e.port()))
+	return program == "postgres" || program == "pgbouncer" || slices.Contains(farewellPorts, e.port())
 }
 
 // harmless reports whether a signal does not end a program: a process of PostgreSQL ends its
