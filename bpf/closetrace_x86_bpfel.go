@@ -154,6 +154,7 @@ const (
 	TraceFlagFLAG_FIN_UNSENT      TraceFlag = 134217728
 	TraceFlagFLAG_FIN_ACKED       TraceFlag = 268435456
 	TraceFlagFLAG_WAITING         TraceFlag = 536870912
+	TraceFlagFLAG_NESTED          TraceFlag = 1073741824
 )
 
 type TraceKept struct {

@@ -52,10 +52,10 @@ static __always_inline struct end *insert(bool typed, struct sock *sk, const str
 {
 	__u64 key = (__u64)sk;
 	struct end *conn;
-	__u32 slot, netns;
+	__u32 slot, netns, nested;
 	long failed;
 
-	slot = slot_of(tenant_of(typed, sk, &netns, side));
+	slot = slot_of(tenant_of(typed, sk, &netns, &nested, side));
 	if (!takes_entry(slot)) {
 		if (born)
 			entry_refused(slot);
@@ -71,6 +71,8 @@ static __always_inline struct end *insert(bool typed, struct sock *sk, const str
 		conn->sock = key;
 		conn->netns = netns;
 		conn->tenant = slot;
+		if (nested)
+			conn->flags |= nested;
 	}
 	return conn;
 }

@@ -49,6 +49,7 @@ enum flag {
 	FLAG_FIN_UNSENT = 1 << 27, /* at the end: our FIN was still queued */
 	FLAG_FIN_ACKED = 1 << 28,  /* at the end: nothing of ours was unacknowledged */
 	FLAG_WAITING = 1 << 29,    /* MESSAGE_LINGER was sent */
+	FLAG_NESTED = 1 << 30, /* in a network namespace of a user namespace: anybody can make one */
 };
 
 /* What decides, beside the state, what close() does; the values are those of model.CloseMarks. */

@@ -35,10 +35,10 @@ static __always_inline void open(struct sock *sk, struct tcp_sock *tp, int new)
 	conn->started = bpf_ktime_get_ns();
 	conn->path = new;
 	if (new == TCP_SYN_SENT) {
-		conn->flags = FLAG_ACTIVE;
+		conn->flags |= FLAG_ACTIVE;
 		set_owner(conn, SOURCE_CONNECT);
 	} else {
-		conn->flags = FLAG_PASSIVE;
+		conn->flags |= FLAG_PASSIVE;
 		accepted_later(conn, sk);
 	}
 }

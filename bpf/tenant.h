@@ -108,14 +108,17 @@ static __always_inline __u32 listeners_port(bool typed, struct sock *sk, __u32 n
  * he wants: there who made it is the tenant or, if that was root, whose uids it has.
  * What others open to a listener of root's on this host counts for its port and not for root.
  */
-static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns, enum side side)
+static __always_inline __u64 tenant_of(bool typed, struct sock *sk, __u32 *netns, __u32 *nested,
+				       enum side side)
 {
 	struct net *net = POINTER(typed, sk, __sk_common.skc_net.net);
 	struct user_namespace *ns = POINTER(typed, net, user_ns);
 	__u32 uid = lender(GET(typed, sk, sk_uid.val)), maker;
 
 	*netns = GET(typed, net, ns.inum);
+	*nested = 0;
 	if (GET(typed, ns, level)) {
+		*nested = FLAG_NESTED;
 		ns = BPF_CORE_READ(net, user_ns); /* an address, without its type */
 		maker = outermost_maker((__u64)ns);
 		return maker ? lender(maker) : uid < 0x10000 ? WHOLE_NETNS : uid; /* 0 is nobody */

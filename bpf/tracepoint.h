@@ -91,7 +91,7 @@ static __always_inline void found_listener(struct sock *sk, struct task_struct *
 static __always_inline void found_open(struct sock *sk, struct task_struct *task, __u8 state)
 {
 	struct end fresh;
-	__u32 netns;
+	__u32 netns, nested;
 	__u64 key;
 
 	clear(&fresh, sizeof(fresh));
@@ -101,7 +101,8 @@ static __always_inline void found_open(struct sock *sk, struct task_struct *task
 	fresh.source = SOURCE_ITERATOR;
 	read_tuple(false, &fresh, (struct tcp_sock *)sk);
 	fresh.sock = key = (__u64)sk;
-	fresh.tenant = slot_of(tenant_of(false, sk, &netns, SIDE_UNKNOWN));
+	fresh.tenant = slot_of(tenant_of(false, sk, &netns, &nested, SIDE_UNKNOWN));
+	fresh.flags |= nested;
 	if (found(sk, &fresh))
 		return;
 	if (!takes_entry(fresh.tenant)) {

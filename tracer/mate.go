@@ -61,11 +61,39 @@ func areMates(a, b *bpf.TraceEnd) bool {
 	if p, q := printOf(a), printOf(b); p != 0 && q != 0 {
 		return p == q
 	}
-	n := endTuple(a).reversed()
-	if !loopback(a) {
-		n.netns = b.Netns
+	if opened(a) && connecting(b) || opened(b) && connecting(a) || !sameHost(a, b) {
+		return false
 	}
+	n := endTuple(a).reversed()
+	n.netns = b.Netns
 	return n == endTuple(b)
+}
+
+// sameHost: the addresses of both ends mean the same. In a network namespace of his own
+// anybody can have those of others, and connect them: only numbers that he can't know, see
+// printOf, show that he has the other end.
+func sameHost(a, b *bpf.TraceEnd) bool {
+	const strange = bpf.TraceFlagFLAG_NESTED | bpf.TraceFlagFLAG_UNTRACKED
+	return a.Netns == b.Netns || !loopback(a) && (a.Flags|b.Flags)&strange == 0
+}
+
+// connecting: the end was never more than an attempt, which anybody can make by
+// IP_FREEBIND from an address that is not this host's.
+func connecting(e *bpf.TraceEnd) bool { return model.State(e.Last) == model.SynSent }
+
+// opened: the connection was established, as far as is known.
+func opened(e *bpf.TraceEnd) bool {
+	return has(e, bpf.TraceFlagFLAG_PREEXISTING) && !connecting(e) || hasState(e.Path, model.Established)
+}
+
+// hasState reports whether a state is in what the kernel packed 4 bits each.
+func hasState(packed uint64, state model.State) bool {
+	for ; packed != 0; packed >>= 4 {
+		if model.State(packed&0xf) == state {
+			return true
+		}
+	}
+	return false
 }
 
 // overlap: the port may have been used again. The other's connection must not have

@@ -119,3 +119,44 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestStrangersAreNoMates: of connections without a fingerprint, as those that are older than
+// the trace, the addresses decide. A user has those of others in a network namespace of his
+// own, and tries to connect from them in ours.
+func TestStrangersAreNoMates(t *testing.T) {
+	victim := bpf.TraceEnd{
+		Family: unix.AF_INET, Local: [16]byte{10, 77, 0, 5}, Peer: [16]byte{10, 77, 0, 9}, LocalPort: 51034, PeerPort: 8443,
+		Netns: 1, Sock: 1, Started: 1e9, Ended: 4e9, Path: states(model.Established, model.Closed),
+		Flags: bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_PREEXISTING, Last: uint8(model.Established),
+	}
+	mirrored := victim
+	mirrored.Local, mirrored.Peer, mirrored.LocalPort, mirrored.PeerPort = victim.Peer, victim.Local, victim.PeerPort, victim.LocalPort
+	mirrored.Sock, mirrored.Ended = 2, victim.Ended+1000
+	for name, c := range map[string]struct {
+		edit func(*bpf.TraceEnd)
+		want bool
+	}{
+		"here":                       {func(*bpf.TraceEnd) {}, true},
+		"a container":                {func(e *bpf.TraceEnd) { e.Netns = 2 }, true},
+		"a user's namespace":         {func(e *bpf.TraceEnd) { e.Netns, e.Flags = 2, e.Flags|bpf.TraceFlagFLAG_NESTED }, false},
+		"another one without entry":  {func(e *bpf.TraceEnd) { e.Netns, e.Flags = 2, e.Flags|bpf.TraceFlagFLAG_UNTRACKED }, false},
+		"both in a user's namespace": {func(e *bpf.TraceEnd) { e.Flags |= bpf.TraceFlagFLAG_NESTED }, true},
+		"an attempt to connect": {func(e *bpf.TraceEnd) {
+			e.Flags = bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_ACTIVE
+			e.Path, e.Last = states(model.SynSent, model.Closed), uint8(model.SynSent)
+		}, false},
+	} {
+		other := mirrored
+		c.edit(&other)
+		if got := areMates(&victim, &other); got != c.want {
+			t.Errorf("%s: an other end: %v, want %v", name, got, c.want)
+		}
+		if got := areMates(&other, &victim); got != c.want {
+			t.Errorf("%s: an other end of it: %v, want %v", name, got, c.want)
+		}
+		other.Flags &^= bpf.TraceFlagFLAG_ENDED
+		if other.Path >>= 4; isOpenMate(&other, &ended{end: victim}) != c.want {
+			t.Errorf("%s: open: want %v", name, c.want)
+		}
+	}
+}

@@ -101,7 +101,7 @@ func (t *Tracer) deliver(now ktime, out emit) bool {
 
 // isOpenMate: the port may have been used again since.
 func isOpenMate(e *bpf.TraceEnd, h *ended) bool {
-	if has(e, bpf.TraceFlagFLAG_ENDED) || sentRST(e) || e.Started > h.end.Ended || loopback(e) && e.Netns != h.end.Netns {
+	if has(e, bpf.TraceFlagFLAG_ENDED) || sentRST(e) || e.Started > h.end.Ended || !sameHost(e, &h.end) {
 		return false
 	}
 	switch model.State(e.Path & 0xf) {
