@@ -16,6 +16,7 @@ const unknown = -1
 // teardown's facts with the cause and time of the outcome.
 type end struct {
 	id    string
+	mate  string // the id of the other end, as the source says
 	time  model.Time
 	began model.Time
 
@@ -100,7 +101,7 @@ func short(s string) string {
 func (e *end) fill(t *model.Teardown) {
 	f := &t.Facts
 	*e = end{
-		id: short(t.ID), time: t.Time, began: t.StartTime,
+		id: short(t.ID), mate: short(t.PeerEnd), time: t.Time, began: t.StartTime,
 		local: f.Network.Local.AddrPort(), peer: f.Network.Peer.AddrPort(),
 		netns: f.Network.NetNS, fingerprint: f.TCP.Fingerprint,
 		process: short(f.Process.Name), pid: f.Process.PID, closer: short(f.Closer.Name), closerPID: f.Closer.PID,

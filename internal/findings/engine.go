@@ -215,8 +215,7 @@ func (e *Engine) join(x *end) {
 	}
 	hash := tupleHash(x)
 	other := e.indexes[byTuple].find(hash, func(o *end) bool {
-		return o.local == x.peer && o.peer == x.local && joins(x, o) &&
-			(o.netns == x.netns || !x.local.Addr().IsLoopback())
+		return o.local == x.peer && o.peer == x.local && joins(x, o) && sameHost(x, o)
 	})
 	if other == nil && x.fingerprint != 0 {
 		other = e.indexes[byFingerprint].find(uint64(x.fingerprint), func(o *end) bool {
@@ -233,6 +232,13 @@ func (e *Engine) join(x *end) {
 	if x.fingerprint != 0 {
 		e.indexes[byFingerprint].add(x, uint64(x.fingerprint))
 	}
+}
+
+// sameHost: the addresses of both ends mean the same. In a network namespace of his own
+// anybody has those of others; the source knows which namespaces anybody can make.
+func sameHost(a, b *end) bool {
+	return a.netns == b.netns || a.mate != "" && a.mate == b.id || b.mate != "" && b.mate == a.id ||
+		a.fingerprint != 0 && b.fingerprint != 0 && !a.local.Addr().IsLoopback()
 }
 
 // joins reports whether a and b may be of one connection, as far as roles, fingerprints
