@@ -22,7 +22,7 @@ func (n *netns) String() string {
 
 // Set implements pflag.Value.
 func (n *netns) Set(text string) error {
-	if number, err := strconv.ParseUint(text, 10, 32); err == nil {
+	if number, err := strconv.ParseUint(text, 10, 32); err == nil && number != 0 {
 		*n = netns(number)
 		return nil
 	}

@@ -42,7 +42,7 @@ Exit codes:
   4  doctor --selftest: a verdict was wrong
   5  record --strict: something was lost
 With -- COMMAND, if nothing of these failed: the exit code of COMMAND, 128 and the
-signal's number if one killed it, 126 if it did not start.
+signal's number if one killed it, 126 if it can be executed but did not start.
 
 Examples:
   sudo closetrace                                    what ends now, and why

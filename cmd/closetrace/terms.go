@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -24,10 +25,34 @@ type terms struct {
 	warned     []string // of what is absent
 }
 
+// portNumber is a port that is asked for: 0 is an empty variable of a script, and would
+// choose all.
+type portNumber uint16
+
+func (p *portNumber) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(*p), 10)
+}
+
+// Set implements pflag.Value.
+func (p *portNumber) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 {
+		return errors.New("want a port from 1 to 65535")
+	}
+	*p = portNumber(n)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*portNumber) Type() string { return "port" }
+
 // flags adds those flags that mean the same everywhere.
 func (t *terms) flags(set *pflag.FlagSet) {
 	set.VarP(&t.expression, "filter", "f", "only connections that match this `EXPRESSION` over their fields, e.g. 'tcp.bytes.unread > 0'; repeated: that match each")
-	set.Uint16Var(&t.port, "port", 0, "only connections with this local or peer `PORT`")
+	set.Var((*portNumber)(&t.port), "port", "only connections with this local or peer `PORT`")
 	set.StringVar(&t.peer, "peer", "", "only peers in this `CIDR` or with this address")
 	set.Var(&t.netns, "netns", netnsUsage)
 }

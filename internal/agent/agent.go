@@ -55,8 +55,12 @@ func New(ctx context.Context, o Options) (_ *Agent, err error) {
 		}
 	}
 	if o.MetricsListen != "" {
-		if a.web, err = serve(o.MetricsListen, a.meter); err != nil {
+		a.web, err = serve(o.MetricsListen, a.meter)
+		if err != nil && a.outlet == nil {
 			return nil, err
+		}
+		if err != nil { // whoever took the port must not keep records from being sent
+			o.Log("%v; records are sent without metrics until the agent is started again", err)
 		}
 	}
 	a.done.Go(a.beat)
