@@ -211,6 +211,9 @@ func (m *moments) add(x *end) bool {
 	for i := range m.buckets {
 		b := &m.buckets[i]
 		if (b.at == at || b.at+model.Time(slice) == at) && b.cause == x.cause && b.network == network && x.time.Sub(b.first) <= slice {
+			if x.began > b.first {
+				return false // it was not open when the others ended: one after the other is no moment
+			}
 			b.count(x)
 			if b.n >= crowd {
 				m.keep(b)

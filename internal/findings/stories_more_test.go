@@ -156,6 +156,15 @@ var networks = []story{
 		[]string{"12 connections with 10.0.9.0/24"},
 	},
 	{
+		"a program resets what it opens, one connection after the other",
+		func(s *stream) {
+			for i := range 30 {
+				s.end(sec+time.Duration(i)*2*ms, "loop", model.Active, fmt.Sprintf("10.0.0.1:%d", 4000+i), "10.0.9.1:80", model.CauseUnreadData, bytes(100, 100), unread(5), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+			}
+		},
+		nil, nil,
+	},
+	{
 		"twelve load balancers of one network check at the same moments",
 		func(s *stream) { s.shortResets(5) },
 		slices.Repeat([]string{"health-check"}, 12),
