@@ -110,9 +110,8 @@ func (e *environment) forget() {
 var core = []hook{
 	{program: "set_state", attach: attachTracepoint("inet_sock_set_state"), copied: bySoftirqs},
 	{program: "receive_reset", attach: attachTracepoint("tcp_receive_reset"), copied: bySoftirqs},
-	// Softirqs are off where a connection's socket is given up: adjudge_to_death of
-	// __tcp_close(), tcp_abort(), inet_csk_listen_stop(), and what softirqs do themselves.
-	{program: "destroy_sock", attach: attachTracepoint("tcp_destroy_sock"), copied: byTasks},
+	// Softirqs are on where release_sock() at the end of tcp_close() handles the backlog.
+	{program: "destroy_sock", attach: attachTracepoint("tcp_destroy_sock"), copied: bySoftirqs},
 	{program: "retransmit_skb", attach: attachTracepoint("tcp_retransmit_skb")},
 	{program: "inherit", attach: attachTracepoint("sched_process_fork"), copied: byTasks},
 	{program: "executed", attach: attachTracepoint("sched_process_exec"), copied: byTasks},
