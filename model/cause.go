@@ -17,7 +17,7 @@ const (
 	CauseRetransmitTimeout                // data or FIN was never acknowledged
 	CauseUserTimeout                      // TCP_USER_TIMEOUT ran out
 	CauseKeepaliveTimeout                 // keepalive probes were not answered
-	CauseZeroWindowTimeout                // the peer's window stayed closed and probes were not answered
+	CauseZeroWindowTimeout                // the peer's window stayed closed; an orphan's probes may have been answered
 	CauseLinger2Timeout                   // TCP_LINGER2 < 0: no FIN_WAIT2 wait, RST
 	CauseOrphanOrMemoryLimit              // tcp_max_orphans or tcp_mem exceeded: RST
 	CauseMPTCPReset                       // MPTCP closed its subflow by RST (fast close)

@@ -119,7 +119,7 @@ func gaveUpOn(f raw) Observation {
 		return ObservedUnreachable
 	case neverOpen(f):
 		return ObservedConnectTimeout
-	case f.Evidence.UserTimeout.Or(0) != 0:
+	case f.Evidence.UserTimeout.Or(0) != 0 && !(windowProbed(f) && beforeUserTimeout(f)):
 		return ObservedUserTimeout
 	case windowProbed(f):
 		return ObservedZeroWindowTimeout
@@ -138,7 +138,22 @@ func connectTimeout(f raw) bool {
 // same timer where this host could not send at all (tcp_check_probe_timer).
 func windowProbed(f raw) bool {
 	e := &f.Evidence
-	return e.TimerProbes.Or(0) > 0 && e.TimerRetransmits.Is(0) && !e.WindowOpen
+	return e.TimerRetransmits.Is(0) && !e.WindowOpen && (e.TimerProbes.Or(0) > 0 || orphanProbed(f))
+}
+
+// orphanProbed: an answer to a probe sets the count of probes to 0, and the time between
+// them still grows. An orphan is given up by that time as well (tcp_probe_timer). With
+// nothing under way, and something to send, no other timer runs.
+func orphanProbed(f raw) bool {
+	b := &f.TCP.Bytes
+	return f.Evidence.Dead.Is(true) && b.Unsent.Or(0) > 0 && b.Unsent == b.Unacked
+}
+
+// beforeUserTimeout: less time than TCP_USER_TIMEOUT has passed since data was last sent. The
+// window is probed only once that was acknowledged.
+func beforeUserTimeout(f raw) bool {
+	return f.Time != 0 && f.TCP.LastSent != 0 &&
+		f.Time.Sub(f.TCP.LastSent) < f.Evidence.UserTimeout.Or(0)
 }
 
 // givesUpConnecting: the application ended its attempt to connect.

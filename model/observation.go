@@ -70,7 +70,7 @@ var observationTable = [...]observable{
 	ObservedAbort:             {"abort", "an abort was asked for, reason not known", nil, doubtAbort},
 	ObservedRetransmitTimeout: {"retransmit-timeout", "what was sent was never acknowledged, and the stack gave up", gaveUp(ObservedRetransmitTimeout), nil},
 	ObservedKeepaliveTimeout:  {"keepalive-timeout", "keepalive probes were never answered", gaveUp(ObservedKeepaliveTimeout), nil},
-	ObservedZeroWindowTimeout: {"zero-window-timeout", "probes of the peer's closed window were never answered", gaveUp(ObservedZeroWindowTimeout), nil},
+	ObservedZeroWindowTimeout: {"zero-window-timeout", "the peer's window stayed closed, and the stack gave up", gaveUp(ObservedZeroWindowTimeout), nil},
 	ObservedFinWait2Timeout:   {"finwait2-timeout", "the peer's FIN never came", nil, nil},
 	ObservedDisconnectTimeout: {"disconnect-timeout", "the stack's disconnect timer ran out", nil, doubtDisconnectTimeout},
 	ObservedSystemAbort:       {"system-abort", "the system aborted the connection", nil, nil},

@@ -20,6 +20,9 @@ func probe(f Feature) error {
 		return tryBind(netip.AddrPortFrom(loopback6, 0))
 	case GlobalSysctl:
 		return nil // the parent has seen to it
+	case RTOMax:
+		_, err := os.Stat("/proc/sys/net/ipv4/tcp_rto_max_ms")
+		return err
 	case IOURing:
 		return probeRing()
 	case KTLS:

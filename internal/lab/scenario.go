@@ -34,8 +34,9 @@ const (
 	IOURing      Feature = "io_uring"
 	Tunnel       Feature = "tunnel" // a TUN device
 	Firewall     Feature = "nf_tables"
-	NAT          Feature = "nft_nat"       // address translation by nf_tables
-	GlobalSysctl Feature = "global-sysctl" // a setting of the whole machine
+	NAT          Feature = "nft_nat"        // address translation by nf_tables
+	RTOMax       Feature = "tcp_rto_max_ms" // since 6.15
+	GlobalSysctl Feature = "global-sysctl"  // a setting of the whole machine
 )
 
 // Quick returns about a dozen scenarios that show all verdicts in a few

@@ -124,7 +124,31 @@ func timeoutScenarios() []Scenario {
 			s.end(a, truth.first(model.InitiatorUnknown).from(model.FinWait1, noFIN))
 			b.endVanished(vanished())
 		}},
+		{Name: "zero-window-timeout-answered", Group: "timeout", Needs: []Feature{RTOMax}, run: func(s *stage) {
+			answeredOrphan(s, 0)
+		}},
+		{Name: "zero-window-timeout-before-user-timeout", Group: "timeout", Needs: []Feature{RTOMax}, run: func(s *stage) {
+			answeredOrphan(s, 3600*1000)
+		}},
 	}
+}
+
+// answeredOrphan: b answers a's probes and does not read. An orphan is given up all the
+// same once its timer has backed off to the limit, which takes minutes by default.
+func answeredOrphan(s *stage, userTimeout int) {
+	s.sysctl("ipv4/tcp_rto_max_ms", "1000")
+	s.sysctl("ipv4/tcp_orphan_retries", "2")
+	a, b := zeroWindowPair(s)
+	if userTimeout != 0 {
+		a.set(unix.SOL_TCP, unix.TCP_USER_TIMEOUT, userTimeout)
+	}
+	a.close()
+	a.is(model.FinWait1)
+	a.over()
+	truth := timedOut(model.CauseZeroWindowTimeout)
+	truth.Call = model.CallClose
+	s.end(a, truth.first(model.InitiatorUnknown).from(model.FinWait1, noFIN))
+	b.endVanished(vanished())
 }
 
 // keepalive gives up after a silence of two seconds.
