@@ -90,16 +90,17 @@ func finUnacked(f raw) bool {
 // (tcp_write_err, icmp_err_convert, fib_props): ECONNREFUSED is then ICMP port
 // unreachable, EINVAL a blackhole route. With IP_RECVERR such an error only
 // waits to be read: timers run inside close() only while it lingers, and none once both
-// FINs were acknowledged. A platform that announces says itself what it gave up on.
+// FINs were acknowledged; in FIN_WAIT2 those that run send a RST first. A platform that announces says itself what it gave up on.
 func timedOut(f raw) bool {
-	if f.Evidence.Announced != 0 || f.Evidence.FINAcked.Is(true) && finished(f) {
+	e := &f.Evidence
+	if e.Announced != 0 || e.FINAcked.Is(true) && (finished(f) || f.last == FinWait2 && !e.RSTSentBefore) {
 		return false
 	}
 	switch f.TCP.Error {
 	case "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "ENONET",
 		"ENOPROTOOPT", "EOPNOTSUPP", "ENOTSUP", "EACCES", "EMSGSIZE", "EPROTO", "EPERM",
 		"ECONNREFUSED", "EINVAL", "EAGAIN", "ENODEV", "ENOBUFS":
-		return !closing(f) || f.Evidence.Wait.Began
+		return !closing(f) || e.Wait.Began
 	default:
 		return false
 	}

@@ -27,6 +27,12 @@ func gracefulScenarios() []Scenario {
 			s.end(b, finActive(model.CallClose).unread(0).unacked(0))
 			s.end(a, finPassive(model.CallClose).unread(0).unacked(0))
 		}},
+		{Name: "close-after-icmp", Group: "graceful", run: func(s *stage) {
+			s.closeAfterICMP(func(*sock) {})
+		}},
+		{Name: "close-after-icmp-was-read", Group: "graceful", run: func(s *stage) {
+			s.closeAfterICMP(func(a *sock) { a.errorIs(unix.EHOSTUNREACH) })
+		}},
 		{Name: "close-simultaneous", Group: "graceful", run: closeSimultaneous},
 		{Name: "half-close", Group: "graceful", run: func(s *stage) {
 			a, b := s.pair()
@@ -82,6 +88,22 @@ func gracefulScenarios() []Scenario {
 			s.end(b, finPassive(model.CallClose))
 		}},
 	}
+}
+
+// closeAfterICMP: with IP_RECVERR an ICMP error waits on an open connection to be read
+// (tcp_v4_err), and ends nothing.
+func (s *stage) closeAfterICMP(then func(a *sock)) {
+	a, b := s.pair()
+	a.set(unix.SOL_IP, unix.IP_RECVERR, 1)
+	a.send(5)
+	b.recv(5)
+	next, _ := a.sequences()
+	a.forgeUnreachable(icmpHost, next)
+	then(a)
+	a.closeForMinisock(b) // before b's FIN has come
+	b.close()
+	s.end(a, finActive(model.CallClose))
+	s.end(b, finPassive(model.CallClose))
 }
 
 // closeSimultaneous: each end gets the other's FIN before the acknowledgement
