@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The kernel types that closetrace reads, and no others: this file is its
- * dependency on the kernel. CO-RE relocates every field at load time, so the
- * order here means nothing and missing fields are fine. Checked against the
- * BTF of 5.10, 6.1, 6.12, 6.18 and 7.2.
+ * The kernel types that closetrace reads, and no others: this file is its dependency on the
+ * kernel. CO-RE relocates every field at load time, so the order here means nothing and missing
+ * fields are fine. Checked against the BTF of 5.10, 6.1, 6.12, 6.18 and 7.2.
  */
 #pragma once
 
@@ -66,6 +65,7 @@ enum {
 
 	TCP_SEQUENCE = 4, /* offsets in the header, RFC 9293, figure 1 */
 	TCP_FLAGS = 13,
+	TCP_FLAG_SYN = 2,
 	TCP_FLAG_RST = 4,
 
 	IPV4_SOURCE = 12, /* offsets, RFC 791 and RFC 8200 */

@@ -178,6 +178,20 @@ static __always_inline void minisock_receives(struct sock *sk, struct sk_buff *s
 }
 
 /*
+ * A minisock answers with RST: to data, which its application will not read. A SYN is of
+ * another connection with the same ports, which says nothing of the one that ended.
+ */
+static __always_inline void minisock_resets(struct sock *sk, struct sk_buff *skb, __u8 reason)
+{
+	__u8 flags = 0;
+
+	if (bpf_probe_read_kernel(&flags, sizeof(flags), tcp_header(skb) + TCP_FLAGS) ||
+	    flags & TCP_FLAG_SYN)
+		return;
+	emit_minisock(sk, MESSAGE_RESET_TW, reason);
+}
+
+/*
  * tcp_v4_send_reset(sk, skb) before 6.10: the tracepoint reports only full sockets
  * there.
  */
@@ -186,7 +200,7 @@ static __always_inline void function_sends_reset(struct sock *sk, struct sk_buff
 	if (!sk)
 		stray_reset(NULL, skb, 0);
 	else if (READ(sk, __sk_common.skc_state) == TCP_TIME_WAIT && live)
-		emit_minisock(sk, MESSAGE_RESET_TW, 0);
+		minisock_resets(sk, skb, 0);
 }
 
 /*
@@ -235,7 +249,7 @@ int send_reset(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	}
 	if (state == TCP_TIME_WAIT) {
-		emit_minisock(sk, MESSAGE_RESET_TW, reason);
+		minisock_resets(sk, skb, reason);
 		return 0;
 	}
 	clear(&later, sizeof(later));

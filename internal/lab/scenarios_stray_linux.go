@@ -66,6 +66,16 @@ func strayScenarios() []Scenario {
 			e.Invisible, e.Hooked = "tracepoints do not show what a minisock receives", true
 			s.end(b, aborted(model.CauseUnreadData, model.CallClose).from(model.CloseWait, gotFIN).first(model.InitiatorPeer).unread(10))
 		}},
+		{Name: "port-reused-minisock", Group: "late-data", run: func(s *stage) {
+			// b's host has forgotten the connection, and uses the port again.
+			a, b := s.pair()
+			_, next := a.sequences()
+			a.closeForMinisock(b)
+			b.deaf()
+			a.forge(flagSYN, next, 0)
+			s.end(a, finActive(model.CallClose).from(model.FinWait2, sentFIN)).Answered = true
+			b.endVanished(vanished().first(model.InitiatorPeer).from(model.CloseWait, gotFIN))
+		}},
 	}
 }
 
