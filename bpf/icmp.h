@@ -102,7 +102,8 @@ int BPF_PROG(icmp_send, struct sk_buff *skb, int type, int code)
 /*
  * sk_error_report(): until 6.9 tcp_v4_err(), tcp_write_err() and tcp_abort() set
  * the error and wake the application before they end the connection, so that it
- * may have read the error by then. Since 5.14.
+ * may have read the error by then. With IP_RECVERR one may end nothing: see set_state.
+ * Since 5.14.
  */
 TRACEPOINT("inet_sk_error_report")
 int BPF_PROG(error_report, struct sock *sk)

@@ -286,5 +286,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	new = AGAIN(2);
 	if (new == TCP_CLOSE)
 		end(conn, tp, old);
+	else
+		conn->reported = 0; /* it ended nothing: the lock is not released in between */
 	return 0;
 }

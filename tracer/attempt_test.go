@@ -4,10 +4,13 @@ package tracer_test
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closetrace/closetrace/internal/lab"
 	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/tracer"
 )
@@ -77,4 +80,28 @@ func boundTo(port int) (int, error) {
 		return 0, err
 	}
 	return fd, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: port})
+}
+
+// TestErrorThatWasReadEndsNothing: with IP_RECVERR an application reads an ICMP error and
+// goes on. Its end has that error only if the socket still had it.
+func TestErrorThatWasReadEndsNothing(t *testing.T) {
+	for _, mode := range tracer.TypedModes() {
+		t.Run(string(mode), func(t *testing.T) {
+			tr := open(t, tracer.Options{Mode: mode})
+			run := runLab(t, tr, slices.DeleteFunc(lab.Scenarios(), func(s lab.Scenario) bool {
+				return !strings.HasPrefix(s.Name, "close-after-icmp")
+			}))
+			tr.Close()
+			checkRun(t, run).report(t)
+			read := map[string]int{}
+			for _, r := range run.records {
+				if r.Kind == model.KindTeardown && r.Teardown.TCP.Role == model.Active {
+					read[r.Teardown.TCP.Error]++
+				}
+			}
+			if read[""] == 0 || read["EHOSTUNREACH"] == 0 || len(read) != 2 {
+				t.Errorf("errors of the active ends: %v, want one that has EHOSTUNREACH and one that has none", read)
+			}
+		})
+	}
 }
