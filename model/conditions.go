@@ -120,7 +120,7 @@ func gaveUpOn(f raw) Observation {
 		return ObservedUnreachable
 	case neverOpen(f):
 		return ObservedConnectTimeout
-	case f.Evidence.UserTimeout.Or(0) != 0 && !(windowProbed(f) && beforeUserTimeout(f)):
+	case f.Evidence.UserTimeout.Or(0) != 0 && (!windowProbed(f) || !beforeUserTimeout(f)):
 		return ObservedUserTimeout
 	case windowProbed(f):
 		return ObservedZeroWindowTimeout
