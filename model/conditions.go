@@ -90,7 +90,8 @@ func finUnacked(f raw) bool {
 // (tcp_write_err, icmp_err_convert, fib_props): ECONNREFUSED is then ICMP port
 // unreachable, EINVAL a blackhole route. With IP_RECVERR such an error only
 // waits to be read: timers run inside close() only while it lingers, and none once both
-// FINs were acknowledged; in FIN_WAIT2 those that run send a RST first. A platform that announces says itself what it gave up on.
+// FINs were acknowledged; in FIN_WAIT2 those that run send a RST first. A platform that
+// announces says itself what it gave up on.
 func timedOut(f raw) bool {
 	e := &f.Evidence
 	if e.Announced != 0 || e.FINAcked.Is(true) && (finished(f) || f.last == FinWait2 && !e.RSTSentBefore) {
