@@ -84,6 +84,8 @@ func (h *Truth) set(all []Truth, key, value string) error {
 		if value != "none" {
 			return json.Unmarshal([]byte(`["`+strings.Join(strings.Fields(value), `","`)+`"]`), &h.Facts.TCP.Path)
 		}
+	case "time":
+		return h.Facts.Time.UnmarshalText([]byte(value))
 	case "tcp":
 		return json.Unmarshal([]byte(value), &h.Facts.TCP)
 	case "linger":
