@@ -28,6 +28,9 @@ func tiny(m *match) bool {
 	if x.stray || x.between || x.unread > 0 || x.unacked > 0 && !x.passive() || x.sent < 0 || x.received < 0 || x.sent+x.received+max(x.unacked, 0) > 1024 {
 		return false // a RST comes before the acknowledgement of what its sender has read
 	}
+	if x.passive() && x.received > 0 && !x.spoke() || !x.passive() && x.sent > 0 && x.received == 0 {
+		return false // it asked, and was not answered: a check that fails
+	}
 	short := x.duration >= 0 && x.duration < time.Second
 	switch {
 	case x.cause == model.CausePeerReset && x.passive(), x.cause == model.CauseLingerZero && !x.passive():

@@ -221,6 +221,17 @@ var messages = []story{
 		[]string{"any more (nginx did)"},
 	},
 	{
+		"checks that ask and are not answered are not benign",
+		func(s *stream) {
+			for i := range 6 {
+				at, client := sec*time.Duration(i), fmt.Sprintf("127.0.0.1:%d", 4000+i)
+				s.end(at, "haproxy", model.Active, client, "127.0.0.1:8080", model.CauseLingerZero, bytes(24, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(700*ms))
+				s.end(at, "app", model.Passive, "127.0.0.1:8080", client, model.CausePeerReset, bytes(0, 24), by(model.InitiatorPeer), lasted(700*ms))
+			}
+		},
+		nil, nil,
+	},
+	{
 		"a checker elsewhere reads PONG and resets, before the kernel has acknowledged it",
 		func(s *stream) {
 			for i := range 6 {

@@ -14,7 +14,7 @@ var patterns = slices.Concat(talks, paths)
 var talks = []Pattern{
 	{
 		Name: "health-check", Title: "Health check", Harm: Benign,
-		When:       "connections with at most 1 KiB from one peer to one port, open for less than a second, reset without any loss, at least 3 times at regular intervals (four of five within a quarter of the usual one)",
+		When:       "connections with at most 1 KiB from one peer to one port, open for less than a second, reset without any loss, and answered if they asked, at least 3 times at regular intervals (four of five within a quarter of the usual one)",
 		Evidence:   "bytes, duration, the times of at least 3 of them",
 		Advice:     "Nothing to do. To leave these out, filter with not (...). HAProxy closes its TCP checks by FIN with \"tcp-check connect linger\" or an HTTP check; a probe that closes in good order leaves TIME_WAIT at its side.",
 		Alike:      "a port scanner comes once and to many ports; middlebox-reset and mass-end, which see short connections too; a client that gives up has lost bytes or waited long",
