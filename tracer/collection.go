@@ -94,13 +94,13 @@ func newCollection(spec *ebpf.CollectionSpec, options ebpf.CollectionOptions) (_
 	return all, errors.Join(errs...)
 }
 
-// most is how many loads are worth beginning: each reads the maps' types again.
-const most = 4
+// partsMax is how many loads are worth beginning: each reads the maps' types again.
+const partsMax = 4
 
 // split divides the programs into parts of about the same work for the verifier, which
 // follows their length; maps are those of spec.
 func split(spec *ebpf.CollectionSpec, processors int) []ebpf.CollectionSpec {
-	parts := make([]ebpf.CollectionSpec, max(1, min(processors, most)))
+	parts := make([]ebpf.CollectionSpec, max(1, min(processors, partsMax)))
 	work := make([]int, len(parts))
 	for i := range parts {
 		parts[i] = *spec

@@ -25,34 +25,20 @@ type terms struct {
 	warned     []string // of what is absent
 }
 
-// portNumber is a port that is asked for: 0 is an empty variable of a script, and would
-// choose all.
-type portNumber uint16
-
-func (p *portNumber) String() string {
-	if *p == 0 {
-		return ""
-	}
-	return strconv.FormatUint(uint64(*p), 10)
-}
-
-// Set implements pflag.Value.
-func (p *portNumber) Set(text string) error {
+// setPort takes a port. 0 is an empty variable of a script, and would choose all.
+func (t *terms) setPort(text string) error {
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || n == 0 {
 		return errors.New("want a port from 1 to 65535")
 	}
-	*p = portNumber(n)
+	t.port = uint16(n)
 	return nil
 }
-
-// Type implements pflag.Value.
-func (*portNumber) Type() string { return "port" }
 
 // flags adds those flags that mean the same everywhere.
 func (t *terms) flags(set *pflag.FlagSet) {
 	set.VarP(&t.expression, "filter", "f", "only connections that match this `EXPRESSION` over their fields, e.g. 'tcp.bytes.unread > 0'; repeated: that match each")
-	set.Var((*portNumber)(&t.port), "port", "only connections with this local or peer `PORT`")
+	set.Func("port", "only connections with this local or peer `PORT`", t.setPort)
 	set.StringVar(&t.peer, "peer", "", "only peers in this `CIDR` or with this address")
 	set.Var(&t.netns, "netns", netnsUsage)
 }

@@ -55,11 +55,11 @@ func New(ctx context.Context, o Options) (_ *Agent, err error) {
 		}
 	}
 	if o.MetricsListen != "" {
-		a.web, err = serve(o.MetricsListen, a.meter)
-		if err != nil && a.outlet == nil {
-			return nil, err
-		}
-		if err != nil { // whoever took the port must not keep records from being sent
+		if a.web, err = serve(o.MetricsListen, a.meter); err != nil {
+			if a.outlet == nil {
+				return nil, err
+			}
+			// Whoever took the port must not keep records from being sent.
 			o.Log("%v; records are sent without metrics until the agent is started again", err)
 		}
 	}

@@ -204,12 +204,7 @@ func (e *encoder) moment(b []byte, t model.Time) []byte {
 		appendTime(kept.text[:0], t)
 	}
 	b = append(b, kept.text[:]...)
-	d := b[len(b)-len("000000Z"):]
-	for i := 4; i >= 0; i -= 2 {
-		pair := micros % 100 * 2
-		d[i], d[i+1] = pairs[pair], pairs[pair+1]
-		micros /= 100
-	}
+	put(b[len(b)-len("000000Z"):len(b)-len("Z")], micros)
 	return b
 }
 
@@ -237,14 +232,18 @@ func appendTime(b []byte, t model.Time) []byte {
 
 // digits appends v with exactly width digits, an even number.
 func digits(b []byte, v, width int) []byte {
-	n := len(b)
 	b = append(b, "000000"[:width]...)
-	for i := n + width - 2; i >= n; i -= 2 {
+	put(b[len(b)-width:], v)
+	return b
+}
+
+// put writes v with as many digits as d has room for, an even number.
+func put(d []byte, v int) {
+	for i := len(d) - 2; i >= 0; i -= 2 {
 		pair := v % 100 * 2
-		b[i], b[i+1] = pairs[pair], pairs[pair+1]
+		d[i], d[i+1] = pairs[pair], pairs[pair+1]
 		v /= 100
 	}
-	return b
 }
 
 // pairs holds the two digits of each number below 100.
