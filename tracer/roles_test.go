@@ -30,6 +30,7 @@ var roles = map[string]func() error{
 	"hoard-in":     hoardIn,
 	"hoard-at":     hoardAt,
 	"listen":       listen,
+	"mirrored":     mirrored,
 	"signalled":    signalled,
 	"soak-crowd":   soakCrowd,
 	"soak-stream":  soakStream,
