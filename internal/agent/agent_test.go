@@ -206,6 +206,45 @@ func TestPoison(t *testing.T) {
 	eventually(t, "the bad ones are given up", func() bool { _, _, lost := balance(t, a); return lost == 2*batchSize })
 }
 
+// TestPoisonOnly: requests that the Collector will never take are given up, though it takes
+// no other between them. A server that is no Collector says 400 to everything: nothing is lost.
+func TestPoisonOnly(t *testing.T) {
+	for _, protocol := range []string{"http", "grpc"} {
+		for _, never := range []bool{true, false} {
+			s := newSink()
+			s.never = never
+			bad := map[string]bool{}
+			for n := range mostInHand + 1 {
+				bad[end(n*batchSize).Teardown.ID] = true
+			}
+			s.refuse = func(r *collogs.ExportLogsServiceRequest) int {
+				if bad[attributeOf(r.ResourceLogs[0].ScopeLogs[0].LogRecords[0], "id")] {
+					return http.StatusBadRequest
+				}
+				return 0
+			}
+			a := newTest(t, Options{Endpoint: map[string]func(*testing.T) string{"http": s.http, "grpc": s.grpc}[protocol](t)})
+			for n := range (mostInHand + 2) * batchSize {
+				a.Add(end(n))
+				if n%batchSize == 0 {
+					time.Sleep(20 * time.Millisecond)
+				}
+			}
+			if !never {
+				time.Sleep(time.Second)
+				if _, _, lost := balance(t, a); lost != 0 {
+					t.Errorf("%s: %d lost, and the Collector did not say never", protocol, lost)
+				}
+				continue
+			}
+			eventually(t, "nothing waits", func() bool { waiting, _ := gathered(t, a, "log_records_waiting"); return waiting == 0 })
+			if exported, _, lost := balance(t, a); exported != batchSize || lost != len(bad)*batchSize {
+				t.Errorf("%s: %d exported, %d lost; want %d exported", protocol, exported, lost, batchSize)
+			}
+		}
+	}
+}
+
 // Records that are long are sent in batches that a Collector takes.
 func TestLongRecords(t *testing.T) {
 	s := newSink()

@@ -23,7 +23,7 @@ type parcel struct {
 	lines []byte
 	count int
 
-	fails     int    // times that it was refused while others were taken
+	fails     int    // times that it was refused while others were taken, or for good
 	successes uint64 // of all parcels, when it failed last
 	tried     bool
 }

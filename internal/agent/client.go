@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/otel"
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -63,11 +65,13 @@ func httpClient(signal string) (*http.Client, error) {
 	}, nil
 }
 
-// answers reads how many records of a request the Collector did not take. The exporters
-// make an error of it, for which all would be sent again, and OTLP forbids that.
+// answers reads what the Collector said of a request, which the exporters make an error of.
 type answers struct {
-	next     http.RoundTripper
+	next http.RoundTripper
+	// rejected is how many records it did not take. OTLP forbids to send them again, or the others.
 	rejected int64
+	// never: it is a receiver of OTLP, and will never take this request.
+	never bool
 }
 
 func (a *answers) take(r *collogs.ExportLogsServiceResponse) {
@@ -84,8 +88,14 @@ const maxAnswer = 64 << 10
 // RoundTrip implements [http.RoundTripper].
 func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	got, err := a.next.RoundTrip(r)
-	if err != nil || got.StatusCode/100 != 2 {
-		return got, err
+	if err != nil {
+		return nil, err
+	}
+	protocol := got.Header.Get("Content-Type") == "application/x-protobuf"
+	if got.StatusCode/100 != 2 {
+		// A server that is none, as one of HTTPS that is asked by HTTP, says 400 to everything.
+		a.never = got.StatusCode == http.StatusBadRequest && protocol
+		return got, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(got.Body, maxAnswer))
 	if err = errors.Join(err, got.Body.Close()); err != nil {
@@ -93,7 +103,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	got.Body = http.NoBody
 	var answer collogs.ExportLogsServiceResponse
-	if got.Header.Get("Content-Type") == "application/x-protobuf" && proto.Unmarshal(text, &answer) == nil {
+	if protocol && proto.Unmarshal(text, &answer) == nil {
 		a.take(&answer)
 	}
 	return got, nil
@@ -102,6 +112,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 // intercept is a [grpc.UnaryClientInterceptor].
 func (a *answers) intercept(ctx context.Context, method string, request, reply any, c *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 	err := invoke(ctx, method, request, reply, c, options...)
+	a.never = status.Code(err) == codes.InvalidArgument
 	if answer, ok := reply.(*collogs.ExportLogsServiceResponse); ok && err == nil {
 		a.take(answer)
 	}

@@ -15,6 +15,8 @@ import (
 	colmetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	logs "go.opentelemetry.io/proto/otlp/logs/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -24,6 +26,7 @@ type sink struct {
 
 	// refuse, if set, is the HTTP status for a request instead of taking it.
 	refuse func(*collogs.ExportLogsServiceRequest) int
+	never  bool // and says so as OTLP wants it
 	// partly, if set, is the answer to a request of which not all is taken.
 	partly *collogs.ExportLogsPartialSuccess
 	// gate, if set, is what every request waits for.
@@ -130,8 +133,13 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.refuse != nil {
-		if status := s.refuse(&request); status != 0 {
-			http.Error(w, "refused", status)
+		if refusal := s.refuse(&request); refusal != 0 {
+			if s.never {
+				w.Header().Set("Content-Type", "application/x-protobuf")
+				w.WriteHeader(refusal)
+				return
+			}
+			http.Error(w, "refused", refusal)
 			return
 		}
 	}
@@ -147,6 +155,12 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Export implements OTLP/gRPC.
 func (s *sink) Export(_ context.Context, r *collogs.ExportLogsServiceRequest) (*collogs.ExportLogsServiceResponse, error) {
+	if s.refuse != nil && s.refuse(r) != 0 {
+		if s.never {
+			return nil, status.Error(codes.InvalidArgument, "refused")
+		}
+		return nil, status.Error(codes.Internal, "refused")
+	}
 	s.take(r)
 	return &collogs.ExportLogsServiceResponse{PartialSuccess: s.partly}, nil
 }

@@ -99,7 +99,7 @@ func seldom(say func(string, ...any)) func(string, ...any) {
 
 // export sends p, waits for the answer, and returns how many records were not taken for good.
 func (x *exporter) export(ctx context.Context, p *parcel) (rejected int, err error) {
-	x.made.records, x.answers.rejected = x.made.records[:0], 0
+	x.made.records, x.answers.rejected, x.answers.never = x.made.records[:0], 0, false
 	for line := range bytes.Lines(p.lines) {
 		x.emit(ctx, bytes.TrimSuffix(line, []byte("\n")))
 	}

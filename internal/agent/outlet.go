@@ -10,7 +10,7 @@ import (
 
 const (
 	longWait = 30 * time.Second
-	// refusals are how often a batch is tried while others are taken.
+	// refusals are how often a batch is tried that is refused while others are taken, or for good.
 	refusals = 3
 	// mostInHand bounds the batches that failed and do not keep others from being tried.
 	mostInHand = 8
@@ -117,7 +117,11 @@ func (t *outlet) failed(p *parcel, err error) {
 		t.log("send to the Collector: %v; tracing goes on, and it is tried again", err)
 	}
 	t.wait = min(max(2*t.wait, t.first), longWait)
-	if p.tried && t.successes > p.successes {
+	never := t.exporter.answers.never
+	if never {
+		t.wait = t.first
+	}
+	if never || p.tried && t.successes > p.successes {
 		p.fails++
 	}
 	p.tried, p.successes = true, t.successes
