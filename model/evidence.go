@@ -19,7 +19,8 @@ type Evidence struct {
 	// Everything sent was acknowledged at the end, the FIN too (Linux).
 	FINAcked Opt[bool] `json:"fin_acked,omitzero" usual:"true"`
 	// An ICMP error that did not end the connection by itself; of an attempt to
-	// connect, also one that the application has read since (Linux).
+	// connect, also one that the application has read since (Linux). Of a capture what Linux
+	// makes of the ICMP error.
 	SoftError string `json:"soft_error,omitzero"`
 	// Of an end while connecting: soft_error has every ICMP error that came, and not only
 	// what the application has not read (Linux).

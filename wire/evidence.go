@@ -39,7 +39,7 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 	case flow.Unanswered:
 		inferred(e, "the SYN is no longer sent: the stack gave up, or the application did", model.ObservedConnectTimeout)
 	case flow.Unreachable:
-		e.Seen.Add(model.ObservedUnreachable)
+		unreachable(c, e)
 	case flow.Silent:
 		silent(s, peer, e)
 	case flow.Replaced:
@@ -54,6 +54,28 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 		}
 	case flow.Open:
 	}
+}
+
+// unreachable: an ICMP error ended the attempt. Its name is what Linux makes of it
+// (icmp_err_convert of net/ipv4/icmp.c, tab_unreach of net/ipv6/icmp.c).
+func unreachable(c *flow.Conn, e *model.Evidence) {
+	names := []string{"ENETUNREACH", "EHOSTUNREACH", "ENOPROTOOPT", "ECONNREFUSED", "", "EOPNOTSUPP", "ENETUNREACH", "EHOSTDOWN", "ENONET", "ENETUNREACH"}
+	rest, exceeded := "EHOSTUNREACH", c.Type == 11
+	if c.Endpoint(c.Client).Addr().Is6() {
+		names = []string{"ENETUNREACH", "EACCES", "EHOSTUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EACCES", "EACCES"}
+		rest, exceeded = "EPROTO", c.Type == 3
+	}
+	switch {
+	case exceeded:
+		e.SoftError = "EHOSTUNREACH"
+		inferred(e, "an ICMP error says that the SYN was too long on its way, as in a circle: Linux gives up, others may send it again", model.ObservedUnreachable)
+		return
+	case int(c.Code) < len(names):
+		e.SoftError = names[c.Code]
+	default:
+		e.SoftError = rest
+	}
+	e.Seen.Add(model.ObservedUnreachable)
 }
 
 // finished: both sides sent their FIN. Which was first, the states show.

@@ -152,15 +152,15 @@ func TestConnectsAfterRefusal(t *testing.T) {
 	}
 }
 
-// unreachable writes an ICMP error of that code about a SYN of the client.
-func unreachable(m *wiretest.Maker, code uint8, seq uint32) {
+// icmp writes an ICMP error of that type and code about a SYN of the client.
+func icmp(m *wiretest.Maker, kind, code uint8, seq uint32) {
 	var quoted bytes.Buffer
 	q := wiretest.New(&quoted, m.Now)
 	skip := quoted.Len() + 16 + 14
 	q.Send(&wiretest.Segment{From: client, To: server, Seq: seq, Flags: wiretest.SYN})
 	ip := quoted.Bytes()[skip:]
 	b := []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, byte(28 + len(ip)), 0, 1, 0, 0, 64, 1, 0, 0, 10, 9, 9, 9}
-	b = append(append(b, client.Addr().AsSlice()...), 3, code, 0, 0, 0, 0, 0, 0)
+	b = append(append(b, client.Addr().AsSlice()...), kind, code, 0, 0, 0, 0, 0, 0)
 	m.Packet(append(b, ip...))
 }
 
@@ -184,7 +184,7 @@ func TestOpensAfterUnreachable(t *testing.T) {
 		for _, synAck := range []bool{true, false} {
 			records := play(t, wire.Options{}, func(m *wiretest.Maker) {
 				m.Send(&wiretest.Segment{From: client, To: server, Seq: 1000, Flags: wiretest.SYN})
-				unreachable(m, 1, 1000)
+				icmp(m, 3, 1, 1000)
 				later(m, pause)
 				open(m, synAck)
 			})
@@ -194,10 +194,13 @@ func TestOpensAfterUnreachable(t *testing.T) {
 			}
 		}
 	}
-	for code, want := range map[uint8][]string{1: {failed}, 4: nil} {
+	for icmpError, want := range map[[2]uint8][]string{
+		{3, 1}: {failed}, {3, 4}: nil,
+		{11, 0}: {strings.Replace(failed, "certain", "inferred", 1)}, {11, 1}: nil,
+	} {
 		check(t, play(t, wire.Options{}, func(m *wiretest.Maker) {
 			m.Send(&wiretest.Segment{From: client, To: server, Seq: 1000, Flags: wiretest.SYN})
-			unreachable(m, code, 1000)
+			icmp(m, icmpError[0], icmpError[1], 1000)
 		}), want...)
 	}
 }

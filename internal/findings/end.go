@@ -114,7 +114,7 @@ func (e *end) fill(t *model.Teardown) {
 		inferred: t.Confidence == model.Inferred, later: f.Evidence.Later,
 		finIn: f.TCP.FIN.Received.Is(true), rstOut: f.TCP.RST.Sent.Is(true), rstKnown: f.TCP.RST.Sent.Known(),
 		closeWait: f.TCP.Path.Has(model.CloseWait), established: f.TCP.Path.Has(model.Established),
-		fullSize: f.TCP.FullSizeAcked, between: f.Evidence.PeerOpen, timeWait: f.TCP.TimeWait.Is(true),
+		fullSize: f.TCP.FullSizeAcked, between: f.Evidence.PeerOpen || t.Rule == "reset-between", timeWait: f.TCP.TimeWait.Is(true),
 		sent: count(f.TCP.Bytes.Sent), received: count(f.TCP.Bytes.Received),
 		unread: count(f.TCP.Bytes.Unread), unacked: count(f.TCP.Bytes.Unacked),
 		retransmits: count(f.TCP.Retransmits), mss: count(f.TCP.MSS),
@@ -123,6 +123,9 @@ func (e *end) fill(t *model.Teardown) {
 		srtt:     f.TCP.SRTT.Or(0),
 		lastSent: f.TCP.LastSent, lastReceived: f.TCP.LastReceived,
 		firstFIN: f.Evidence.FirstFIN, closeTime: f.Evidence.CloseTime, wentOn: f.Evidence.SentWhileClosing,
+	}
+	if e.cause == model.CauseUnreachable && e.tcpError == "" {
+		e.tcpError = f.Evidence.SoftError // it came inside connect(), or is of a capture
 	}
 	if e.initiator == model.InitiatorBoth {
 		e.initiator = model.InitiatorLocal // it closed, and did not know yet that the other end had

@@ -82,10 +82,12 @@ func pathDead(m *match) bool {
 
 func noLocalPort(m *match) bool { return m.end.cause.String() == "no-local-port" }
 
-// rejected: a firewall answered instead of the peer.
+// rejected: a firewall answered instead of the peer, or a router without a way there. Only
+// firewalls say port unreachable (ECONNREFUSED) and, by IPv6, prohibited (EACCES).
 func rejected(m *match) bool {
 	x := m.end
 	m.detail = x.tcpError
+	m.inferred = x.tcpError != "ECONNREFUSED" && x.tcpError != "EACCES"
 	switch {
 	case x.rule == "refused-here" || x.rule == "reset-here":
 		m.detail = "RST"
@@ -97,10 +99,10 @@ func rejected(m *match) bool {
 }
 
 // atOnce: the ICMP error answered the SYN, or the second one, because the first
-// error came inside connect(). No answer to ARP takes three seconds, and is never
-// port unreachable.
+// error came inside connect(). No answer to ARP takes three seconds, and is always
+// EHOSTUNREACH; other errors may be late because routers limit their rate.
 func atOnce(x *end) bool {
-	return x.tcpError == "ECONNREFUSED" || x.duration >= 0 && x.duration < 2500*time.Millisecond
+	return x.tcpError != "" && x.tcpError != "EHOSTUNREACH" || x.duration >= 0 && x.duration < 2500*time.Millisecond
 }
 
 func refused(m *match) bool {

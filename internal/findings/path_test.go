@@ -40,3 +40,21 @@ func TestHalfCloseIsConcluded(t *testing.T) {
 		t.Errorf("got %+v, want it inferred", all)
 	}
 }
+
+// TestWhoSaysUnreachable: only port unreachable is a firewall's for certain; a router says the others.
+func TestWhoSaysUnreachable(t *testing.T) {
+	for errno, c := range map[string]struct {
+		sure bool
+		says string
+	}{
+		"ECONNREFUSED": {true, "nft list ruleset"}, "EACCES": {true, "nft list ruleset"},
+		"ENETUNREACH": {false, "Traceroute ends at it"}, "EHOSTUNREACH": {false, "traceroute ends"}, "": {false, "traceroute ends"},
+	} {
+		var s stream
+		s.end(sec, "curl", model.Active, "10.8.1.2:4000", "10.98.0.1:80", model.CauseUnreachable, failed, lasted(ms), func(t *model.Teardown) { t.Evidence.SoftError = errno })
+		all := found(t, s.records).Findings
+		if len(all) != 1 || all[0].ID != "firewall-reject" || (all[0].Confidence == model.Certain) != c.sure || !strings.Contains(all[0].Advice, c.says) {
+			t.Errorf("%s: got %+v, want %q, sure: %v", errno, all, c.says, c.sure)
+		}
+	}
+}

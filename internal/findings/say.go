@@ -206,7 +206,17 @@ func sayNoLocalPort(e *Engine, g *group, f *Finding) bool {
 }
 
 func sayReject(_ *Engine, g *group, f *Finding) bool {
-	f.Title = fmt.Sprintf("A firewall rejects what %s sends to %s port %d: %s failed at once (%s).",
+	who := "A firewall rejects"
+	switch g.detail {
+	case "ECONNREFUSED", "EACCES", "RST":
+	case "ENETUNREACH":
+		who = "A router has no route for"
+		f.Advice = "Traceroute ends at it; ip route get shows where the way begins. If it has a route, a firewall answers in its place. " + f.Advice
+	default:
+		who = "A firewall or a router rejects"
+		f.Advice += " If there is none, a router does not find the host, or packets go in a circle: look where traceroute ends."
+	}
+	f.Title = fmt.Sprintf("%s what %s sends to %s port %d: %s failed at once (%s).", who,
 		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "connection", "connections"), cmp.Or(g.detail, "ICMP"))
 	if g.also > 0 {
 		f.Numbers["given_up"] = whole(g.also)

@@ -162,7 +162,10 @@ func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	if g.blocked.max > g.blocked.min*3/2 {
 		f.Title += " to " + human.Duration(g.blocked.max)
 	}
-	f.Title += " (the SYN was retransmitted)."
+	if g.blocked.max >= time.Second {
+		f.Title += " (the SYN was retransmitted)"
+	}
+	f.Title += "."
 	f.Advice = "A firewall or security group drops the SYN, the address is wrong, or the host is down: a host that is up and not filtered would have refused. If it is up, look whether the server's queue is full (ss -tln there, Recv-Q at Send-Q)."
 	if server := e.here(g); server != "" {
 		f.Advice = fmt.Sprintf("%s listens there: its accept queue was full, or a firewall rule of this host drops the SYN. ss -tln shows the queue (Recv-Q at Send-Q). Accept faster%s, or raise the backlog.", server, bracket(knobsOf(server).most))

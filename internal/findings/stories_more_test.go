@@ -102,6 +102,36 @@ var networks = []story{
 		[]string{"curl", "10.8.9.9", "3 connections"},
 	},
 	{
+		"a router has no route; its second answer is late, because it limits their rate",
+		func(s *stream) {
+			for i, d := range []time.Duration{ms, 7 * sec} {
+				s.end(8*sec+time.Duration(i)*sec, "curl", model.Active, "10.8.1.2:4000", "10.98.0.1:80", model.CauseUnreachable, failed, lasted(d), func(t *model.Teardown) { t.Evidence.SoftError = "ENETUNREACH" })
+			}
+		},
+		[]string{"firewall-reject"},
+		[]string{"A router has no route for what curl sends to 10.98.0.1 port 80: 2 connections failed at once (ENETUNREACH)"},
+	},
+	{
+		"packets go in a circle, or a firewall says host prohibited",
+		func(s *stream) {
+			s.end(sec, "curl", model.Active, "10.8.1.2:4000", "10.99.0.1:80", model.CauseUnreachable, failed, lasted(ms), func(t *model.Teardown) { t.TCP.Error = "EHOSTUNREACH" })
+		},
+		[]string{"firewall-reject"},
+		[]string{"A firewall or a router rejects what curl sends to 10.99.0.1 port 80: 1 connection failed at once (EHOSTUNREACH)"},
+	},
+	{
+		"a capture shows resets that were not the peer's",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(time.Duration(i)*sec, "", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:80", model.CausePeerReset, bytes(90, 9000), lasted(sec), func(t *model.Teardown) {
+					t.Rule, t.Confidence, t.Terminator = "reset-between", model.Inferred, model.NetworkPath
+				})
+			}
+		},
+		[]string{"middlebox-reset"},
+		[]string{"3 connections", "reset by neither end"},
+	},
+	{
 		"a retry loop without back-off",
 		func(s *stream) {
 			for i := range 50 {

@@ -313,14 +313,9 @@ func (t *Table) Leave() {
 // Len is how many connections are followed.
 func (t *Table) Len() int { return len(t.conns) }
 
-// Unreachable takes an ICMP error about a segment that was sent. One that asks for smaller
-// segments ends nothing.
+// Unreachable takes an ICMP error about a segment that was sent.
 func (t *Table) Unreachable(inner *packet.Segment, kind, code uint8, now int64) {
-	const tooBig = 4 // RFC 1191
 	t.Advance(now)
-	if !inner.V6 && code == tooBig {
-		return
-	}
 	k, i := keyOf(inner)
 	c := t.conns[k]
 	if c == nil || c.How != Open || !c.half() || c.Client != i || c.Sides[i].ISN != inner.Seq {

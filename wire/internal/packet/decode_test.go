@@ -159,11 +159,17 @@ func TestICMP(t *testing.T) {
 	quoted := frame(t, &ip4, &seg)[:28]
 	outer := ip4
 	outer.Protocol = layers.IPProtocolICMPv4
-	data := frame(t, &outer, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 1)}, gopacket.Payload(quoted))
-	var d packet.Decoder
-	var s packet.Segment
-	if kind := d.Decode(101, data, len(data), &s); kind != packet.ICMPError || d.Inner.Seq != tcp.Seq || d.Inner.DstPort != 443 || d.Type != 3 || d.Code != 1 {
-		t.Errorf("kind %d, inner %+v, %d/%d", kind, d.Inner, d.Type, d.Code)
+	for _, c := range []struct {
+		kind, code uint8
+		want       packet.Kind
+	}{{3, 1, packet.ICMPError}, {3, 4, packet.Other}, {11, 0, packet.ICMPError}, {11, 1, packet.Other}, {1, 0, packet.Other}, {8, 0, packet.Other}} {
+		data := frame(t, &outer, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(c.kind, c.code)}, gopacket.Payload(quoted))
+		var d packet.Decoder
+		var s packet.Segment
+		kind := d.Decode(101, data, len(data), &s)
+		if kind != c.want || kind == packet.ICMPError && (d.Inner.Seq != tcp.Seq || d.Inner.DstPort != 443 || d.Type != c.kind || d.Code != c.code) {
+			t.Errorf("%d/%d: kind %d, inner %+v, %d/%d", c.kind, c.code, kind, d.Inner, d.Type, d.Code)
+		}
 	}
 }
 

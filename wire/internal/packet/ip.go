@@ -136,15 +136,19 @@ func (d *Decoder) content(protocol uint8, b []byte, length int, s *Segment) Kind
 	}
 }
 
-// icmp reads errors: they have the beginning of the packet that did not arrive.
+// icmp reads errors: they have the beginning of the packet that did not arrive. One that
+// asks for smaller packets (RFC 1191), or misses fragments, ends no attempt.
 func (d *Decoder) icmp(v6 bool, b []byte, length int) Kind {
-	const unreachable, unreachable6 = 3, 1
+	const unreachable, tooBig, exceeded, unreachable6, exceeded6 = 3, 4, 11, 1, 3
 	b, length, ok := b, length, len(b) >= 8
 	if !ok {
 		return Short
 	}
 	d.Type, d.Code = b[0], b[1]
-	if v6 && d.Type != unreachable6 || !v6 && d.Type != unreachable {
+	switch {
+	case v6 && (d.Type == unreachable6 || d.Type == exceeded6 && d.Code == 0):
+	case !v6 && (d.Type == unreachable && d.Code != tooBig || d.Type == exceeded && d.Code == 0):
+	default:
 		return Other
 	}
 	b, _, ok = after(b, length, 8)
