@@ -65,14 +65,17 @@ static __always_inline void attribute(struct end *conn, struct sock *sk, struct 
 		set_closer(conn, CALL_DESTROY);
 		return;
 	}
-	if (SOCK_FLAG(TYPED, sk, SOCK_DEAD) || LOAD(sk, sk_err) || conn->flags & FLAG_RST_RECEIVED)
+	if (SOCK_FLAG(TYPED, sk, SOCK_DEAD) || conn->flags & FLAG_RST_RECEIVED)
 		return;
 	if (!owned) {
-		if (new == TCP_CLOSE && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) &&
+		/* In SYN_RECV by TCP Fast Open. An error may wait on it (IP_RECVERR). */
+		if (new == TCP_CLOSE && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT || old == TCP_SYN_RECV) &&
 		    holder_at(conn->sock) == HOLDER_NONE && !is_subflow(tp))
 			stopped_listener(conn);
 		return;
 	}
+	if (LOAD(sk, sk_err))
+		return;
 	if (new == TCP_ESTABLISHED && LOAD(sk, sk_shutdown) != 3 && !guessed(conn))
 		return; /* nothing to learn */
 	holder = holder_at(conn->sock);

@@ -10,11 +10,14 @@ type raw struct {
 
 func announced(f raw, o Observation) bool { return f.Evidence.Announced.Has(o) }
 
-// neverOpen: the connection is known not to have reached ESTABLISHED.
+// neverOpen: the connection is known not to have reached ESTABLISHED. By TCP Fast Open a
+// server has data, and accepts, in SYN_RECV (tcp_fastopen_create_child).
 func neverOpen(f raw) bool {
 	switch f.last {
-	case SynSent, SynRecv, NewSynRecv:
+	case SynSent, NewSynRecv:
 		return true
+	case SynRecv:
+		return f.TCP.Role != Passive || f.TCP.Bytes.Received.Or(0) == 0
 	default:
 		return false
 	}
@@ -90,11 +93,12 @@ func finUnacked(f raw) bool {
 // (tcp_write_err, icmp_err_convert, fib_props): ECONNREFUSED is then ICMP port
 // unreachable, EINVAL a blackhole route. With IP_RECVERR such an error only
 // waits to be read: timers run inside close() only while it lingers, and none once both
-// FINs were acknowledged; in FIN_WAIT2 those that run send a RST first. A platform that
-// announces says itself what it gave up on.
+// FINs were acknowledged; in FIN_WAIT2 those that run send a RST first. None sends one
+// afterwards, as tcp_disconnect and inet_csk_listen_stop do. A platform that announces says
+// itself what it gave up on.
 func timedOut(f raw) bool {
 	e := &f.Evidence
-	if e.Announced != 0 || e.FINAcked.Is(true) && (finished(f) || f.last == FinWait2 && !e.RSTSentBefore) {
+	if e.Announced != 0 || e.RSTSentAfter && inCall(f) || listenerStopped(f) || e.FINAcked.Is(true) && (finished(f) || f.last == FinWait2 && !e.RSTSentBefore) {
 		return false
 	}
 	switch f.TCP.Error {
@@ -204,7 +208,13 @@ func neverAccepted(f raw) bool {
 	return f.last == Established || f.last == CloseWait || f.last == SynRecv
 }
 
-func stackReset(f raw) bool { return f.Evidence.RSTSentBefore && !timedOut(f) }
+// stackReset: MPTCP resets a subflow that nobody accepted before its listener ends it, too.
+func stackReset(f raw) bool {
+	return f.Evidence.RSTSentBefore && !timedOut(f) && !listenerStopped(f)
+}
+
+// listenerStopped: inet_csk_listen_stop() reset it.
+func listenerStopped(f raw) bool { return f.Evidence.RSTSentAfter && neverAccepted(f) }
 
 func mptcpReset(f raw) bool {
 	return f.Evidence.MPTCP && (f.Evidence.RSTSentBefore || f.Evidence.RSTSentAfter)

@@ -37,20 +37,39 @@ func (t tuple) reversed() tuple {
 }
 
 // mate returns the other end of the connection of e, or nil. It is looked up when e is
-// delivered, so that late messages count.
+// delivered, so that late messages count. Who has one end can learn its numbers, and make a
+// socket with them in a network namespace of his own (TCP_REPAIR): it is the other end only
+// if there is no better one.
 func (t *recent) mate(e *ended) *ended {
+	o := t.likelyMate(e)
+	if o != nil && has(&e.end, bpf.TraceFlagFLAG_NESTED) && t.likelyMate(o) != e {
+		return nil
+	}
+	return o
+}
+
+// likelyMate returns the last end that may be the other one of e: one that not anybody can
+// have made, or the only one.
+func (t *recent) likelyMate(e *ended) *ended {
 	place := t.mates[e.hash%recentMax]
+	var nested *ended
 	for range 64 { // tuples made to collide must not cost more
 		o := t.at(place)
 		if o == nil {
-			return nil
+			break
 		}
 		if o != e && o.hash == e.hash && areMates(&e.end, &o.end) {
-			return o
+			switch {
+			case !has(&o.end, bpf.TraceFlagFLAG_NESTED):
+				return o
+			case nested != nil:
+				return nil
+			}
+			nested = o
 		}
 		place = o.mated
 	}
-	return nil
+	return nested
 }
 
 func areMates(a, b *bpf.TraceEnd) bool {
@@ -70,8 +89,8 @@ func areMates(a, b *bpf.TraceEnd) bool {
 }
 
 // sameHost: the addresses of both ends mean the same. In a network namespace of his own
-// anybody can have those of others, and connect them: only numbers that he can't know, see
-// printOf, show that he has the other end.
+// anybody can have those of others, and connect them: only the numbers of both ends, see
+// printOf, show that he has the other one.
 func sameHost(a, b *bpf.TraceEnd) bool {
 	const strange = bpf.TraceFlagFLAG_NESTED | bpf.TraceFlagFLAG_UNTRACKED
 	return a.Netns == b.Netns || !loopback(a) && (a.Flags|b.Flags)&strange == 0

@@ -160,3 +160,49 @@ func TestStrangersAreNoMates(t *testing.T) {
 		}
 	}
 }
+
+// TestForgedMate: who has an end of a connection can make a second one with its numbers, in a
+// network namespace of his own. It is not the other end while there is a better one, or when
+// nobody can tell which is.
+func TestForgedMate(t *testing.T) {
+	end := func(sock uint64, role, more bpf.TraceFlag, sent, received uint32) bpf.TraceEnd {
+		return bpf.TraceEnd{
+			Family: unix.AF_INET, Local: [16]byte{10, 77, 0, byte(sock)}, Peer: [16]byte{10, 77, 0, byte(sock) + 1}, LocalPort: uint16(sock), PeerPort: 443,
+			Netns: uint32(sock), Sock: sock, Started: 1e9, Ended: 4e9 + sock, Path: states(model.Established, model.Closed), Last: uint8(model.Established),
+			Flags: bpf.TraceFlagFLAG_ENDED | role | more, SndUna: sent + 1, RcvNxt: received + 1, BytesAcked: uint64(role & bpf.TraceFlagFLAG_ACTIVE), // of an active opener the SYN
+		}
+	}
+	const (
+		active, passive, nested = bpf.TraceFlagFLAG_ACTIVE, bpf.TraceFlagFLAG_PASSIVE, bpf.TraceFlagFLAG_NESTED
+		a, b                    = 1000, 2000
+	)
+	server, client := end(1, passive, 0, a, b), end(2, active, 0, b, a)
+	inside, forged := end(3, active, nested, b, a), end(4, active, nested, b, a)
+	if printOf(&server) == 0 || printOf(&server) != printOf(&forged) {
+		t.Fatal("the ends have no fingerprint, or not the same")
+	}
+	for name, c := range map[string]struct {
+		ends []bpf.TraceEnd
+		want []uint64 // the socket of the other end of each
+	}{
+		"a container":                  {[]bpf.TraceEnd{server, inside}, []uint64{3, 1}},
+		"forged later":                 {[]bpf.TraceEnd{server, client, forged}, []uint64{2, 1, 0}},
+		"forged before":                {[]bpf.TraceEnd{forged, server, client}, []uint64{0, 2, 1}},
+		"of a container's, and forged": {[]bpf.TraceEnd{server, inside, forged}, []uint64{0, 0, 0}},
+	} {
+		w := newRecent()
+		var all []*ended
+		for i := range c.ends {
+			all = append(all, w.add(&c.ends[i], uint64(i+1)))
+		}
+		for i, e := range all {
+			got := uint64(0)
+			if o := w.mate(e); o != nil {
+				got = o.end.Sock
+			}
+			if got != c.want[i] {
+				t.Errorf("%s: the other end of %d is %d, want %d", name, c.ends[i].Sock, got, c.want[i])
+			}
+		}
+	}
+}
