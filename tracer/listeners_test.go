@@ -3,11 +3,13 @@
 package tracer_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -99,4 +101,49 @@ func resetUnaccepted(t *testing.T, last, port int) {
 		t.Error(err)
 	}
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
+// TestMPTCPListenerCloses: MPTCP resets the subflow that nobody accepted before the listener's
+// close ends it.
+func TestMPTCPListenerCloses(t *testing.T) {
+	requireRoot(t)
+	for _, mode := range labModes() {
+		t.Run(string(mode), func(t *testing.T) {
+			socket := func() int {
+				fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
+				if err != nil {
+					t.Skipf("this kernel has no MPTCP: %v", err)
+				}
+				return fd
+			}
+			listener, client := socket(), socket()
+			defer unix.Close(client)
+			here := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+			if err := errors.Join(unix.Bind(listener, here), unix.Listen(listener, 1)); err != nil {
+				t.Fatal(err)
+			}
+			bound, err := unix.Getsockname(listener)
+			if err != nil {
+				t.Fatal(err)
+			}
+			records := collect(t, open(t, tracer.Options{Mode: mode}), func() {
+				if err := unix.Connect(client, bound); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(100 * time.Millisecond)
+				unix.Close(listener)
+			})
+			for i := range records {
+				d := &records[i].Teardown
+				if records[i].Kind != model.KindTeardown || int(d.Network.Local.Port) != bound.(*unix.SockaddrInet4).Port {
+					continue
+				}
+				if d.Cause != model.CauseListenerClosed || d.Confidence != model.Certain || d.Closer.PID != os.Getpid() || d.Closer.Call != model.CallClose {
+					t.Errorf("got %v, %v, closer %+v; want %v of this process", d.Cause, d.Confidence, d.Closer, model.CauseListenerClosed)
+				}
+				return
+			}
+			t.Error("the end in the queue was not told")
+		})
+	}
 }
