@@ -90,11 +90,13 @@ func (e *Engine) overflows() (list []Finding) {
 	}
 	var unanswered uint64
 	var port uint16 // of the listener
+	servers := names{}
 	for _, k := range e.sorted() {
 		g := e.groups[k]
 		if g.covered && g.unconnected() {
 			unanswered += g.count
-			f.Process, port = cmp.Or(e.here(g), f.Process), k.port
+			servers[e.here(g)]++
+			port = k.port
 			f.Evidence = append(f.Evidence, g.evidence...)
 		}
 		if int(g.key.pattern) != i || !near(c, g) {
@@ -103,15 +105,21 @@ func (e *Engine) overflows() (list []Finding) {
 		f.Count += g.count
 		f.Evidence = append(f.Evidence, g.evidence...)
 		f.Peer = cmp.Or(f.Peer, g.detailPeer.String())
-		f.Process = cmp.Or(e.listens(g.key.port), f.Process)
+		servers[e.listens(g.key.port)]++
 		f.First, f.Last = min(f.First, g.first), max(f.Last, g.last)
 	}
-	if f.Process == "" {
-		f.Process = e.onlyServer(c.netns)
+	whose := "a listener"
+	switch len(servers) {
+	case 0:
+		whose = e.perhaps(c.netns)
+	case 1:
+		f.Process = slices.Collect(maps.Keys(servers))[0]
+	default:
+		port = 0
 	}
 	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
 	f.Numbers["clients_reset"] = whole(f.Count)
-	f.Title = fmt.Sprintf("The accept queue of %s was full: %s counted", cmp.Or(f.Process, "a listener"), plural(c.n, "overflow", "overflows"))
+	f.Title = fmt.Sprintf("The accept queue of %s was full: %s counted", cmp.Or(f.Process, whose), plural(c.n, "overflow", "overflows"))
 	if port != 0 && f.Count == 0 {
 		f.Title = strings.Replace(f.Title, " was full", fmt.Sprintf(" (port %d) was full", port), 1)
 	}
@@ -191,6 +199,15 @@ func (e *Engine) onlyServer(netns uint32) (name string) {
 		}
 	}
 	return name
+}
+
+// perhaps is the listener that a counter of a namespace is of. No counter has a port: a listener
+// that hangs ends nothing, and another server may be the only one that is known.
+func (e *Engine) perhaps(netns uint32) string {
+	if server := e.onlyServer(netns); server != "" {
+		return fmt.Sprintf("a listener (perhaps %s's)", server)
+	}
+	return "a listener"
 }
 
 func (e *Engine) massEnd(m *moment) Finding {

@@ -20,15 +20,11 @@ func (e *Engine) flooded() (list []Finding) {
 	p := &patterns[i]
 	done, failed := e.counted("TcpExtSyncookiesRecv").n, e.counted("TcpExtSyncookiesFailed").n
 	f := Finding{
-		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, Count: c.n, First: c.told, Last: c.last, Process: e.onlyServer(c.netns),
+		ID: p.Name, Harm: p.Harm, Confidence: model.Certain, Count: c.n, First: c.told, Last: c.last,
 		Numbers:  map[string]int64{"full": whole(c.n), "cookies_completed": whole(done), "cookies_failed": whole(failed)},
 		Evidence: []string{}, Advice: p.Advice, rank: i, identity: Identity{pattern: p.Name},
 	}
-	whose := "a listener"
-	if f.Process != "" {
-		whose = f.Process
-	}
-	f.Title = fmt.Sprintf("The SYN queue of %s was full for %s", whose, plural(c.n, "SYN", "SYNs"))
+	f.Title = fmt.Sprintf("The SYN queue of %s was full for %s", e.perhaps(c.netns), plural(c.n, "SYN", "SYNs"))
 	switch {
 	case e.counted("TcpExtTCPReqQFullDrop").n > 0:
 		f.Title += ", which were dropped."

@@ -189,7 +189,7 @@ var hosts = []story{
 			s.counts(2*sec, map[string]uint64{"TcpExtTCPReqQFullDoCookies": 9000, "TcpExtSyncookiesSent": 9000, "TcpExtSyncookiesRecv": 3})
 		},
 		[]string{"syn-flood"},
-		[]string{"The SYN queue of nginx was full for 9000 SYNs", "only 3 handshakes", "SYN flood"},
+		[]string{"The SYN queue of a listener (perhaps nginx's) was full for 9000 SYNs", "only 3 handshakes", "SYN flood"},
 	},
 	{
 		"a server that is too slow fills both queues",

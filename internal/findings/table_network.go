@@ -162,7 +162,7 @@ var paths = []Pattern{
 		Evidence:   "counters TcpExtListenOverflows, TcpExtListenDrops; resets of clients before the first byte, if the server's address is one of this host",
 		Advice:     "Accept faster (more workers, no blocking work in the accept loop), and raise the backlog of listen() together with net.core.somaxconn; ss -tln shows Recv-Q above Send-Q while it is full.",
 		Alike:      "backlog-dropped: the listener was closed; refused-loop: nobody listens",
-		Confidence: "certain that queues overflowed; inferred which clients met it",
+		Confidence: "certain that queues overflowed; inferred which clients met it. The listener is named for sure only if clients met it: no counter has a port",
 		Filter:     `(cause == "peer-reset" && tcp.bytes.received == 0 || cause in ["connect-timeout", "connect-cancelled"])`,
 		match:      resetAfterConnect, causes: only(model.CausePeerReset), partial: true, byPeer: true, say: sayOverflow,
 	},
@@ -172,7 +172,7 @@ var paths = []Pattern{
 		Evidence:   "counters TcpExtSyncookiesSent, TcpExtTCPReqQFullDoCookies, TcpExtTCPReqQFullDrop, TcpExtSyncookiesRecv (handshakes that were completed), TcpExtSyncookiesFailed; half-open connections never become ends",
 		Advice:     "If hardly any handshake is completed it is a SYN flood or a scanner: filter its sources before this host, and leave net.ipv4.tcp_syncookies=1. If most are, clients come faster than the backlog allows: raise that of listen() with net.core.somaxconn and net.ipv4.tcp_max_syn_backlog.",
 		Alike:      "accept-queue-overflow: the handshakes were complete, and the program does not accept",
-		Confidence: "certain that the queue was full; whose listener it was is only named if there is one",
+		Confidence: "certain that the queue was full. No counter has a port: the only server that is known is named as a possibility",
 		Filter:     `true`,
 	},
 	{
