@@ -8,15 +8,16 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// blackHole: large segments are lost, small ones arrive. If nothing was acknowledged, and the peer
-// not heard since, it may have gone.
+// blackHole: large segments are lost, small ones arrive. If the peer was not heard since, it may
+// have gone. What is sent again on a dead path may be as much as that, but not in full segments:
+// the kernel joins small ones as far as whole ones fit. A SYN or a last segment may be among them.
 func blackHole(m *match) bool {
 	x := m.end
-	if !x.fullSize.Is(false) || x.retransmits < 2 || x.mss <= 0 || x.unacked < x.mss {
+	if !x.fullSize.Is(false) || x.retransmits < 2 || x.mss <= 0 || x.unacked < x.mss || x.resent/x.mss < x.retransmits-1 {
 		return false
 	}
 	m.bytes = x.unacked
-	m.inferred = x.sent <= 0 && (x.lastSent == 0 || x.lastReceived.Sub(x.lastSent) < justNow) // the first retransmission
+	m.inferred = x.lastSent == 0 || x.lastReceived.Sub(x.lastSent) < justNow // the first retransmission
 	return x.received > 0 || x.sent > 0 || x.established
 }
 

@@ -1,6 +1,7 @@
 package findings_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,15 +18,31 @@ func TestNothingAcknowledged(t *testing.T) {
 	}{
 		"nothing was acknowledged": {[]edit{bytes(0, 400), heard(900 * sec)}, false, "(78 kB lost), or the peer has gone."},
 		"it went on asking":        {[]edit{bytes(0, 400), spoke(890*sec, 880*sec)}, true, "(78 kB lost)."},
-		"small ones were":          {[]edit{bytes(300, 400), spoke(890*sec, 900*sec)}, true, "(78 kB lost), small ones were."},
+		"small ones were":          {[]edit{bytes(300, 400), spoke(890*sec, 900*sec)}, false, "(78 kB lost), small ones were, or the peer has gone."},
 	} {
 		var s stream
 		s.end(1000*sec, "nginx", model.Passive, "10.16.2.2:80", "10.16.1.2:4000", model.CauseRetransmitTimeout, append(c.edits, unacked(78000), func(t *model.Teardown) {
 			t.TCP.FullSizeAcked, t.TCP.MSS, t.TCP.Retransmits = model.Some(false), model.Some[uint32](1448), model.Some[uint32](15)
+			t.TCP.Bytes.Retransmitted = model.Some[uint64](14*1448 + 300)
 		})...)
 		all := found(t, s.records).Findings
 		if len(all) != 1 || all[0].ID != "mtu-black-hole" || (all[0].Confidence == model.Certain) != c.sure || !strings.HasSuffix(all[0].Title, c.says) {
 			t.Errorf("%s: got %+v, want %q, sure: %v", name, all, c.says, c.sure)
+		}
+	}
+}
+
+// TestSmallSegmentsAgain: a path that is dead may have as much under way as a large segment has. These
+// are real records: messages of 100 bytes, and of 400, which the kernel joins by three.
+func TestSmallSegmentsAgain(t *testing.T) {
+	for _, c := range []struct{ sent, unacked, retransmitted, retransmits uint64 }{{300, 40000, 500, 5}, {1200, 65712, 6400, 6}} {
+		var s stream
+		s.end(14*sec, "app", model.Active, "10.16.1.2:4000", "10.16.2.2:9000", model.CauseRetransmitTimeout, bytes(c.sent, 6), unacked(c.unacked), func(t *model.Teardown) {
+			t.TCP.FullSizeAcked, t.TCP.MSS = model.Some(false), model.Some[uint32](1448)
+			t.TCP.Retransmits, t.TCP.Bytes.Retransmitted = model.Some(uint32(c.retransmits)), model.Some(c.retransmitted)
+		})
+		if got := ids(found(t, s.records)); !slices.Equal(got, []string{"path-dead"}) {
+			t.Errorf("%+v: got %q, want path-dead", c, got)
 		}
 	}
 }

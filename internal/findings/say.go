@@ -160,10 +160,10 @@ func sayBlackHole(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["unacked_bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("Large packets from %s to %s disappear: on %s no full-size segment was ever acknowledged (%s lost)",
 		g.who(), g.peerName(), plural(g.count, "connection", "connections"), human.Bytes(g.bytes))
-	switch {
-	case !g.mute:
+	if !g.mute {
 		f.Title += ", small ones were"
-	case g.inferred:
+	}
+	if g.inferred {
 		f.Title += ", or the peer has gone"
 		f.Advice += " If small answers are lost as well, the path is dead or the client has gone: see path-dead."
 	}

@@ -76,6 +76,7 @@ var networks = []story{
 		func(s *stream) {
 			s.end(30*sec, "nginx", model.Passive, "10.16.2.2:80", "10.16.1.2:4000", model.CauseRetransmitTimeout, bytes(0, 78), unacked(78000), func(t *model.Teardown) {
 				t.TCP.FullSizeAcked, t.TCP.MSS, t.TCP.Retransmits = model.Some(false), model.Some[uint32](1448), model.Some[uint32](6)
+				t.TCP.Bytes.Retransmitted = model.Some[uint64](6 * 1448)
 			})
 		},
 		[]string{"mtu-black-hole"},

@@ -7,11 +7,11 @@ import "github.com/closetrace/closetrace/model"
 var paths = []Pattern{
 	{
 		Name: "mtu-black-hole", Title: "Large packets disappear", Harm: High,
-		When:     "no full-size segment was ever acknowledged, and a segment or more was sent again and again",
-		Evidence: "tcp.full_size_acked false, tcp.mss, tcp.retransmits, tcp.bytes.unacked",
+		When:     "no full-size segment was ever acknowledged, and full-size segments were sent again and again",
+		Evidence: "tcp.full_size_acked false, tcp.mss, tcp.retransmits, tcp.bytes.retransmitted, tcp.bytes.unacked",
 		Advice:   "Let ICMP \"fragmentation needed\" through, or lower the MTU: clamp the MSS at the tunnel (nft tcp option maxseg size set rt mtu), set the interface's MTU to the tunnel's, or net.ipv4.tcp_mtu_probing=1.",
-		Alike:    "path-dead: nothing at all arrives", Confidence: "certain if smaller segments were acknowledged, or the peer was heard meanwhile; otherwise inferred: it may have gone before the first answer",
-		Filter: `!tcp.full_size_acked && tcp.retransmits >= 2 && tcp.bytes.unacked > 0`,
+		Alike:    "path-dead: nothing at all arrives", Confidence: "certain if the peer was heard while they were sent again; otherwise inferred: it may have gone",
+		Filter: `!tcp.full_size_acked && tcp.retransmits >= 2 && tcp.bytes.unacked > 0 && tcp.bytes.retransmitted >= (tcp.retransmits - 1) * tcp.mss`,
 		match:  blackHole, byPeer: true, say: sayBlackHole,
 	},
 	{
