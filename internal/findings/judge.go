@@ -73,11 +73,17 @@ func (e *Engine) judge(x *end) {
 	e.crowd(x)
 }
 
-// crowd counts x in a moment, once for both ends.
+// crowd counts x in a moment, once for both ends. What a client of this host has ended itself is
+// nobody's incident: a load test that is done ends all its connections at once.
 func (e *Engine) crowd(x *end) {
-	if o := x.other; !x.amended && !x.crowded && (o == nil || !o.crowded) {
+	if o := x.other; !x.amended && !x.crowded && !x.doneWith() && (o == nil || !o.crowded && !o.doneWith()) {
 		x.crowded = e.moments.add(x)
 	}
+}
+
+// doneWith: a client closed this end, or exited and was not killed.
+func (e *end) doneWith() bool {
+	return !e.passive() && (leftBySelf(e) || e.initiator == model.InitiatorLocal && e.call == model.CallExit && !violent(model.SignalName(e.signal)))
 }
 
 // take counts x, whose other end is o, for pattern p if it has it.

@@ -197,6 +197,8 @@ type moment struct {
 	peer    netip.Addr // if they had one
 	weak    uint64     // how many a weak pattern has
 	atFirst uint64     // how many were reset before the peer had said anything
+	oldest  model.Time // when the first of those that clients elsewhere reset had come
+	opened  uint64     // how many had come within a second of it
 }
 
 // add counts an end that no pattern took. Graceful ends at one time are a pool being
@@ -246,6 +248,14 @@ func (m *moment) count(x *end) {
 	}
 	if x.atFirst() {
 		m.atFirst++
+	}
+	if x.passive() && x.cause == model.CausePeerReset && x.began != 0 {
+		switch later := x.began.Sub(m.oldest); {
+		case m.oldest == 0, later < -time.Second:
+			m.oldest, m.opened = x.began, 1
+		case later <= time.Second:
+			m.opened++
+		}
 	}
 	if x.weak {
 		m.weak++

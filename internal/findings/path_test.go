@@ -1,10 +1,13 @@
 package findings_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/closetrace/closetrace/internal/findings"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -72,6 +75,26 @@ func TestWhoSaysUnreachable(t *testing.T) {
 		all := found(t, s.records).Findings
 		if len(all) != 1 || all[0].ID != "firewall-reject" || (all[0].Confidence == model.Certain) != c.sure || !strings.Contains(all[0].Advice, c.says) {
 			t.Errorf("%s: got %+v, want %q, sure: %v", errno, all, c.says, c.sure)
+		}
+	}
+}
+
+// TestLoadTestElsewhere: one client ends all its connections at once. If it had opened them at once,
+// too, it is done; a load balancer's are of all ages.
+func TestLoadTestElsewhere(t *testing.T) {
+	for apart, want := range map[time.Duration]findings.Harm{20 * ms: findings.Low, sec: findings.Medium} {
+		var s stream
+		for i := range 30 {
+			age := 50*sec - time.Duration(i)*apart
+			if i%5 == 0 { // the server has ended one after keepalive_requests
+				age = time.Duration(i+1) * 300 * ms
+			}
+			s.end(60*sec+time.Duration(i)*ms, "nginx", model.Passive, "10.6.0.2:80", fmt.Sprintf("10.7.0.1:%d", 4000+i), model.CausePeerReset, bytes(60, 9000), unacked(300),
+				by(model.InitiatorPeer), lasted(age))
+		}
+		all := found(t, s.records).Findings
+		if len(all) != 1 || all[0].ID != "mass-end" || all[0].Harm != want {
+			t.Errorf("opened %v apart: got %+v, want %v", apart, all, want)
 		}
 	}
 }

@@ -221,6 +221,11 @@ func (e *Engine) massEnd(m *moment) Finding {
 		Filter:   fmt.Sprintf("cause == %q && cidr(network.peer.address, %q)", m.cause, m.network),
 	}
 	f.Title = fmt.Sprintf("%d connections with %s ended within %s (%v).", m.n, m.network, human.Duration(m.last.Sub(m.first)), m.cause)
+	if m.peer.IsValid() && m.opened*4 >= m.n*3 { // a server ends some after a number of requests
+		f.Harm = Low
+		f.Title = strings.TrimSuffix(f.Title, ".") + "; one client had opened most of them at one moment, too."
+		f.Advice = "A program that opens all its connections at once and ends them at once is done: a load test (wrk, ab, hey), a batch. If that is a load balancer, it was restarted."
+	}
 	e.complete(&f)
 	return f
 }

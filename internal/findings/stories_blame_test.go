@@ -7,6 +7,8 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
+const us = time.Microsecond
+
 // blames are stories in which the one who is seen has nothing to do with it.
 var blames = []story{
 	{
@@ -29,5 +31,28 @@ var blames = []story{
 		},
 		[]string{"accept-queue-overflow"},
 		[]string{"The accept queue of a listener was full: 25 overflows counted, 25 connections to 10.6.0.2:8000"},
+	},
+	{
+		"wrk is done: it exits with answers under way", // its resets, and nginx's ends
+		func(s *stream) {
+			for i := range 30 {
+				client := fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				s.end(3*sec+time.Duration(i)*20*us, "wrk", model.Active, client, "10.6.0.2:80", model.CauseUnreadData, bytes(9000, 60), unread(300), spoke(ms, ms),
+					by(model.InitiatorLocal), call(model.CallExit, 0), lasted(2*sec))
+				s.end(3*sec+time.Duration(i)*30*us, "nginx", model.Passive, "10.6.0.2:80", client, model.CausePeerReset, bytes(60, 9000), unacked(300), by(model.InitiatorPeer), lasted(2*sec))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"a client of this host is killed", // nobody wanted that
+		func(s *stream) {
+			for i := range 30 {
+				s.end(3*sec+time.Duration(i)*20*us, "worker", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:5672", model.CauseUnreadData, bytes(9000, 60), unread(300), spoke(ms, ms),
+					by(model.InitiatorLocal), call(model.CallExit, 9), lasted(2*sec))
+			}
+		},
+		[]string{"mass-end"},
+		[]string{"30 connections with 10.6.0.0/24"},
 	},
 }

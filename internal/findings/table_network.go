@@ -210,10 +210,10 @@ var paths = []Pattern{
 	},
 	{
 		Name: "mass-end", Title: "Many ends at one moment", Harm: Medium,
-		When:     "at least 10 connections with one network (/24, /64) that were open at one time ended within 100 ms for one cause, and not in good order",
+		When:     "at least 10 connections with one network (/24, /64) that were open at one time ended within 100 ms for one cause, and not in good order. Not what a client of this host closed, or by its exit; it is low if one client elsewhere had opened three of four within a second",
 		Evidence: "their times; what another pattern explains does not count",
 		Advice:   "Look for what happened at that moment to what they share: a restart of the peer or of a box between, an interface or route that went away, a deployment.",
-		Alike:    "process-restart: this host's process ended", Confidence: "inferred: that they have one cause is concluded from the time",
+		Alike:    "process-restart: this host's server ended; a load test that is done", Confidence: "inferred: that they have one cause is concluded from the time",
 		Filter: `verdict != "graceful"`,
 	},
 }
