@@ -169,7 +169,7 @@ func (g *group) peerName() string {
 	case g.key.peer.IsValid():
 		return address(g.key.peer)
 	case len(g.peers) == 1:
-		return address(g.peers[0])
+		return address(g.peers[0].address)
 	case g.morePeers:
 		return fmt.Sprintf("more than %d peers", maxPeers)
 	case len(g.peers) > 1:

@@ -48,7 +48,7 @@ type group struct {
 	first, last model.Time
 	inferred    bool
 	evidence    []string
-	peers       []netip.Addr
+	peers       []visitor
 	morePeers   bool
 	pids        []int
 	partner     string // the process at the other end, if it is on this host
@@ -71,7 +71,6 @@ type group struct {
 	idle        spread
 	blocked     spread        // how long something took
 	interval    spread        // between two of them
-	rhythm      rhythm        // of the same
 	values      values        // of idle
 	closed      [2]model.Time // when the first and the last of them began to end
 	ended       clusters      // of their ends, within a second
@@ -146,9 +145,7 @@ type match struct {
 func (g *group) add(m *match) {
 	x := m.end
 	if g.count > 0 {
-		apart := x.time.Sub(g.last)
-		g.interval.add(apart)
-		g.rhythm.add(apart)
+		g.interval.add(x.time.Sub(g.last))
 	}
 	g.count++
 	g.ended.add(x.time, time.Second)
@@ -167,7 +164,7 @@ func (g *group) add(m *match) {
 	if m.also != "" {
 		g.prove(m.also)
 	}
-	g.meet(x.peer.Addr())
+	g.meet(x.peer.Addr(), x.time)
 	if len(g.pids) < maxPeers && x.pid != 0 && !slices.Contains(g.pids, x.pid) {
 		g.pids = append(g.pids, x.pid)
 	}
@@ -227,13 +224,39 @@ func (g *group) prove(id string) {
 	}
 }
 
-func (g *group) meet(peer netip.Addr) {
-	if slices.Contains(g.peers, peer) {
-		return
+// visitor is a peer, and how regularly it comes: two that are regular are not so together.
+type visitor struct {
+	address netip.Addr
+	last    model.Time
+	again   uint64 // after the first time
+	rhythm  rhythm
+}
+
+func (v *visitor) regular() bool { return v.rhythm.steady(v.again) }
+
+func (g *group) meet(peer netip.Addr, at model.Time) {
+	for i := range g.peers {
+		if v := &g.peers[i]; v.address == peer {
+			v.rhythm.add(at.Sub(v.last))
+			v.again++
+			v.last = at
+			return
+		}
 	}
 	if len(g.peers) == maxPeers {
 		g.morePeers = true
 		return
 	}
-	g.peers = append(g.peers, peer)
+	g.peers = append(g.peers, visitor{address: peer, last: at})
+}
+
+// irregular is how many came from peers that do not come at regular times.
+func (g *group) irregular() uint64 {
+	n := g.count
+	for i := range g.peers {
+		if v := &g.peers[i]; v.regular() {
+			n -= v.again + 1
+		}
+	}
+	return n
 }

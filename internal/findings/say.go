@@ -35,10 +35,10 @@ func (g *group) whom() string {
 }
 
 func sayHealthCheck(_ *Engine, g *group, f *Finding) bool {
-	every := g.rhythm.usual
-	if !g.rhythm.steady(g.interval.n) {
+	if !g.peers[0].regular() {
 		return false
 	}
+	every := g.peers[0].rhythm.usual
 	f.Numbers["interval_ns"] = int64(every)
 	f.Title = fmt.Sprintf("%s connects to %s every %s, says next to nothing and resets: %s, nothing lost.",
 		g.checker(), g.checked(), human.Duration(every), plural(g.count, "health check", "health checks"))

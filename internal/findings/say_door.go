@@ -54,11 +54,11 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-// asksNothing: one client comes at regular times to hear what the server says first, such as a load
+// asksNothing: each client comes at regular times to hear what the server says first, such as a load
 // of HAProxy's agent-check, which is a word. A server that is full says so in a sentence.
 func (g *group) asksNothing() bool {
 	const word = 24 // bytes
-	return g.reset == 0 && g.key.kind != firstMessage && g.bytes > 0 && g.bytes <= word*g.count && len(g.peers) == 1 && g.rhythm.steady(g.interval.n) && knobsOf(g.key.process).most == ""
+	return g.reset == 0 && g.key.kind != firstMessage && g.bytes > 0 && g.bytes <= word*g.count && g.irregular() < few && knobsOf(g.key.process).most == ""
 }
 
 // sayRefused is turned-away of a server that has read the first message.
@@ -118,7 +118,7 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 		return true
 	}
 	whom := g.whom()
-	if g.partner == "" && len(g.peers) == 1 && g.peers[0].IsLoopback() {
+	if g.partner == "" && len(g.peers) == 1 && g.peers[0].address.IsLoopback() {
 		if server := e.listens(g.key.port); server != "" {
 			whom = server + " at " + whom
 		} else {

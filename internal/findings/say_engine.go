@@ -154,7 +154,7 @@ func (e *Engine) onlyChecks(m *moment) bool {
 		return false
 	}
 	for k, g := range e.groups {
-		if patterns[k.pattern].weak && !g.tooFew() && networkOf(k.peer) == m.network && (g.rhythm.steady(g.interval.n) || g.count >= 10*uint64(m.n)) {
+		if patterns[k.pattern].weak && !g.tooFew() && networkOf(k.peer) == m.network && (g.peers[0].regular() || g.count >= 10*uint64(m.n)) {
 			return true
 		}
 	}

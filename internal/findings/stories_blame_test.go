@@ -55,4 +55,28 @@ var blames = []story{
 		[]string{"mass-end"},
 		[]string{"30 connections with 10.6.0.0/24"},
 	},
+	{
+		"three load balancers ask an agent for its state, each every 2 s, and a person once", // no two at one time
+		func(s *stream) {
+			for i := range 10 {
+				for lb, late := range []time.Duration{0, 270 * ms, 1400 * ms} {
+					s.end(time.Duration(2*i)*sec+late, "agent", model.Passive, "10.0.0.1:9999", fmt.Sprintf("10.0.0.%d:%d", 7+lb, 4000+i), model.CauseFIN, graceful, bytes(9, 0),
+						by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+				}
+			}
+			s.end(7*sec, "agent", model.Passive, "10.0.0.1:9999", "10.0.9.1:4000", model.CauseFIN, graceful, bytes(9, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+		},
+		nil, nil,
+	},
+	{
+		"an agent that is asked at regular times turns others away",
+		func(s *stream) {
+			s.saysAndCloses("agent")
+			for i := range 4 {
+				s.end(time.Duration(i*i)*sec, "agent", model.Passive, "10.0.0.1:9999", fmt.Sprintf("10.0.9.1:%d", 4000+i), model.CauseFIN, graceful, bytes(9, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+			}
+		},
+		[]string{"turned-away"},
+		[]string{"agent (port 9999) turned 14 connections of 2 peers away"},
+	},
 }
