@@ -16,8 +16,8 @@ import (
 const hold = 100 * time.Millisecond
 
 // flagDescriptorClosed marks an end whose descriptor was closed while it was
-// held; the kernel leaves this bit free.
-const flagDescriptorClosed bpf.TraceFlag = 1 << 30
+// held; the kernel leaves this bit free, the last one.
+const flagDescriptorClosed bpf.TraceFlag = 1 << 31
 
 // assembler merges late evidence into connection ends and runs the linger
 // timer. It knows no clock: the times are those of the messages, and those

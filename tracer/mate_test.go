@@ -138,6 +138,7 @@ func TestStrangersAreNoMates(t *testing.T) {
 	}{
 		"here":                       {func(*bpf.TraceEnd) {}, true},
 		"a container":                {func(e *bpf.TraceEnd) { e.Netns = 2 }, true},
+		"a container's descriptor":   {func(e *bpf.TraceEnd) { e.Netns = 2; descriptorClosed(e, &bpf.TraceLater{}) }, true},
 		"a user's namespace":         {func(e *bpf.TraceEnd) { e.Netns, e.Flags = 2, e.Flags|bpf.TraceFlagFLAG_NESTED }, false},
 		"another one without entry":  {func(e *bpf.TraceEnd) { e.Netns, e.Flags = 2, e.Flags|bpf.TraceFlagFLAG_UNTRACKED }, false},
 		"both in a user's namespace": {func(e *bpf.TraceEnd) { e.Flags |= bpf.TraceFlagFLAG_NESTED }, true},
