@@ -184,7 +184,7 @@ type TraceLater struct {
 	Segment    uint8
 	Listening  uint8
 	Unsure     uint8
-	Pad        uint8
+	Nested     uint8
 }
 
 type TraceListener struct {

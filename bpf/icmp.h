@@ -38,7 +38,7 @@ static __always_inline void icmp_about(struct sk_buff *skb, void *segment, __u8 
 	struct quote quote;
 	__u16 icmp = type << 8 | code;
 
-	if (filter_netns && netns_of_segment(skb) != filter_netns)
+	if (filter_netns && READ(net_of_segment(skb), ns.inum) != filter_netns)
 		return;
 	if (!live || bpf_probe_read_kernel(&quote, sizeof(quote), segment))
 		return;

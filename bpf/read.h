@@ -52,7 +52,7 @@ static __always_inline __u32 netns_of(struct sock *sk)
 	return READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-static __always_inline __u32 netns_of_segment(struct sk_buff *skb)
+static __always_inline struct net *net_of_segment(struct sk_buff *skb)
 {
 	struct net_device *dev = READ(skb, dev);
 	struct dst_entry *dst;
@@ -61,7 +61,7 @@ static __always_inline __u32 netns_of_segment(struct sk_buff *skb)
 		dst = (void *)(READ(skb, _skb_refdst) & ~1UL); /* SKB_DST_NOREF */
 		dev = READ(dst, dev);
 	}
-	return READ(dev, nd_net.net, ns.inum);
+	return READ(dev, nd_net.net);
 }
 
 /* The verifier sees only one of the two: typed_task is a constant for it. */

@@ -223,7 +223,7 @@ struct later {
 	__u8 segment;   /* TCP flags of what was answered */
 	__u8 listening; /* a listener answered */
 	__u8 unsure;    /* it may be about an end that was only counted, see tell */
-	__u8 pad;
+	__u8 nested;    /* a stray RST of a network namespace that anybody can make, see FLAG_NESTED */
 };
 
 _Static_assert(sizeof(struct end) == 368, "struct end has no implicit padding");

@@ -119,13 +119,16 @@ static __always_inline bool read_segment(struct later *later, struct sk_buff *sk
 static __always_inline void stray_reset(struct sock *listener, struct sk_buff *skb, __u8 reason)
 {
 	struct later later;
+	struct net *net;
 
 	if (!live)
 		return;
 	clear(&later, sizeof(later));
 	if (!read_segment(&later, skb) || later.segment & TCP_FLAG_RST)
 		return;
-	later.netns = listener ? netns_of(listener) : netns_of_segment(skb);
+	net = listener ? READ(listener, __sk_common.skc_net.net) : net_of_segment(skb);
+	later.netns = READ(net, ns.inum);
+	later.nested = READ(net, user_ns, level) != 0;
 	later.listening = listener != NULL;
 	later.reason = reason;
 	if (!wanted_address(later.netns, later.local_port, later.peer_port) ||

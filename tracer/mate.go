@@ -88,11 +88,13 @@ func areMates(a, b *bpf.TraceEnd) bool {
 	return n == endTuple(b)
 }
 
+// strange: anybody can have made the network namespace of such an end.
+const strange = bpf.TraceFlagFLAG_NESTED | bpf.TraceFlagFLAG_UNTRACKED
+
 // sameHost: the addresses of both ends mean the same. In a network namespace of his own
 // anybody can have those of others, and connect them: only the numbers of both ends, see
 // printOf, show that he has the other one.
 func sameHost(a, b *bpf.TraceEnd) bool {
-	const strange = bpf.TraceFlagFLAG_NESTED | bpf.TraceFlagFLAG_UNTRACKED
 	return a.Netns == b.Netns || !loopback(a) && (a.Flags|b.Flags)&strange == 0
 }
 

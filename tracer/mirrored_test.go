@@ -4,6 +4,7 @@ package tracer_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,10 +19,10 @@ import (
 )
 
 // The connection that everybody in this test has.
-const mirroredClient, mirroredServer = "10.77.0.5:51034", "10.77.0.9:8443"
+const mirroredClient, mirroredServer, mirroredClosed = "10.77.0.5:51034", "10.77.0.9:8443", "10.77.0.9:8444"
 
 // mirrored has that connection in its own network namespace, both ends of it, and resets it
-// when it is told to.
+// when it is told to. Then it is refused a second one.
 func mirrored() error {
 	if err := sourcetest.LoopbackUp(); err != nil {
 		return err
@@ -56,11 +57,18 @@ func mirrored() error {
 	_, _ = client.Read(make([]byte, 1)) // until the reset has come
 	_ = client.Close()
 	fmt.Println("reset")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	from.Port++
+	if _, err := (&net.Dialer{LocalAddr: from}).Dial("tcp", mirroredClosed); !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nobody listens at %s, and: %w", mirroredClosed, err)
+	}
+	fmt.Println("refused")
 	return nil
 }
 
 // TestMirroredAddresses: a user has somebody's connection again in a namespace of his own,
-// both older than the trace, and resets his just after. Nobody takes him for the other end.
+// both older than the trace, and resets his just after. Nobody takes him for the other end. Nor
+// do the resets that refuse an attempt of his, which have no socket, hit somebody else's.
 func TestMirroredAddresses(t *testing.T) {
 	requireRoot(t)
 	start := func(attributes *syscall.SysProcAttr) (in io.Writer, out *bufio.Scanner, pid int) {
@@ -96,11 +104,19 @@ func TestMirroredAddresses(t *testing.T) {
 		victimOut.Scan()
 		fmt.Fprintln(attackerIn)
 		attackerOut.Scan()
+		fmt.Fprintln(attackerIn)
+		attackerOut.Scan()
+		fmt.Fprintln(victimIn)
+		victimOut.Scan()
 	})
-	ends := map[int]int{}
+	ends, owners := map[int]int{}, map[string]int{}
 	for i := range records {
 		f := &records[i].Teardown.Facts
 		if records[i].Kind != model.KindTeardown || f.Process.PID != victim && f.Process.PID != attacker {
+			continue
+		}
+		owners[f.ID] = f.Process.PID
+		if f.Network.Peer.Port == 8444 {
 			continue
 		}
 		ends[f.Process.PID]++
@@ -110,5 +126,14 @@ func TestMirroredAddresses(t *testing.T) {
 	}
 	if ends[victim] != 2 || ends[attacker] != 2 {
 		t.Errorf("%v ends of %d and %d, want 2 of each", ends, victim, attacker)
+	}
+	hit := map[int]int{}
+	for i := range records {
+		if r := &records[i]; r.Kind == model.KindStray && owners[r.Stray.Hit] != 0 {
+			hit[owners[r.Stray.Hit]]++
+		}
+	}
+	if hit[victim] != 1 || hit[attacker] != 1 {
+		t.Errorf("resets without a socket hit %v of %d and %d, want 1 of each", hit, victim, attacker)
 	}
 }

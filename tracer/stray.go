@@ -121,7 +121,7 @@ func (a *assembler) stray(r *strayResets, out emit) bool {
 const hitMax = 4096
 
 // hit returns the id of the end on this host that the resets ended, or "". It may be in
-// another network namespace.
+// another network namespace, as of areMates: not in one that anybody can make.
 func (a *assembler) hit(r *strayResets) string {
 	wanted, first := anywhere(r.tuple.reversed()), ktime(r.first.Time)
 	t := &a.recent
@@ -131,7 +131,7 @@ func (a *assembler) hit(r *strayResets) string {
 			return ""
 		}
 		if has(&e.end, bpf.TraceFlagFLAG_RST_RECEIVED) && anywhere(endTuple(&e.end)) == wanted && ktime(e.end.Ended) <= r.last.add(hold) &&
-			(!loopback(&e.end) || e.end.Netns == r.tuple.netns) {
+			(e.end.Netns == r.tuple.netns || !loopback(&e.end) && r.first.Nested == 0 && !has(&e.end, strange)) {
 			return a.ids.of(e.id)
 		}
 	}

@@ -37,7 +37,7 @@ func TestRefusedByWhom(t *testing.T) {
 	}{{"127.0.0.1:5432", true}, {"10.8.9.9:5432", false}} {
 		var s stream
 		s.stray(0, 0, "127.0.0.1:5432", "127.0.0.1:4000")
-		s.records[0].Stray.Why = model.StrayNoListener
+		s.records[0].Stray.Why, s.records[0].Stray.Hit = model.StrayNoListener, "b-1"
 		for i := range 6 {
 			s.end(time.Duration(i)*sec, "app", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), c.server, model.CauseRefused, failed, lasted(ms))
 		}

@@ -162,7 +162,7 @@ func (e *Engine) inherit(x, before *end) {
 // ACK in LISTEN); it does so too for a connection that waited in vain to be accepted.
 func (e *Engine) stray(record *model.Record) {
 	reason := record.Teardown.TCP.RST.Reason
-	if record.Stray.Why == model.StrayNoListener {
+	if record.Stray.Why == model.StrayNoListener && record.Stray.Hit != "" {
 		e.unheard.add(record.Teardown.Network.Local.AddrPort())
 	}
 	if record.Stray.Why != model.StrayNotOurs || reason != "" && reason != "NO_SOCKET" && reason != "TCP_FLAGS" {
@@ -172,7 +172,7 @@ func (e *Engine) stray(record *model.Record) {
 	r := &e.scratch
 	hit := e.indexes[byTuple].find(tupleHash(r), func(x *end) bool {
 		apart := x.time.Sub(record.Stray.First)
-		return x.local == r.peer && x.peer == r.local && x.cause == model.CausePeerReset &&
+		return x.local == r.peer && x.peer == r.local && x.cause == model.CausePeerReset && (x.netns == r.netns || x.id == short(record.Stray.Hit)) &&
 			apart > -2*time.Second && apart < 2*time.Second
 	})
 	if hit == nil || hit.explained && !hit.weak || reason != "NO_SOCKET" && !hit.exchanged() {
