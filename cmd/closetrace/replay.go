@@ -120,6 +120,7 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	}
 	if err == nil {
 		in.Report(a.stderr)
+		in.ReportSpan(a.stderr)
 		err = filter.Failed()
 	}
 	return err

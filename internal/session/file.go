@@ -14,8 +14,10 @@ import (
 // File is an open recording, trace of Windows or packet capture.
 type File struct {
 	opened
+	path    string
 	version string
 	span    Span
+	chosen  chosenSpan
 }
 
 type opened interface {
@@ -32,7 +34,7 @@ func Open(path string, o OpenOptions) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{in, o.Version, o.Span}, nil
+	return &File{opened: in, path: path, version: o.Version, span: o.Span}, nil
 }
 
 // Records yields the records of the span. The sequence is single use; an error comes
@@ -42,7 +44,15 @@ func (f *File) Records(ctx context.Context) iter.Seq2[model.Record, error] {
 	if f.span.String() == "" {
 		return all
 	}
-	return f.span.of(all)
+	f.chosen.span = &f.span
+	return f.chosen.of(all)
+}
+
+// ReportSpan says, after the last record, if nothing of the file is of the span.
+func (f *File) ReportSpan(out io.Writer) {
+	if text := f.chosen.outside(); text != "" {
+		fmt.Fprintf(out, "closetrace: %s: %s\n", safetext.Escape(f.path), text)
+	}
 }
 
 // Span is the part that is read. Once a record was, its moments have a day: a further file

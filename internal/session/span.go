@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"strings"
@@ -104,17 +105,33 @@ func (s *Span) from(begin model.Time) {
 	}
 }
 
+// chosenSpan is a span of a recording.
+type chosenSpan struct {
+	span         *Span
+	began        bool // since and until have a day
+	since, until model.Time
+	before       *model.Record // the start line of a recording that began before
+	ends         ledger.Ledger[struct{}]
+	first, last  model.Time // of all lines
+	start        model.Time // of the recording that is read
+	any          bool       // some of it is of the span
+}
+
 // of yields the lines of begin and end, and of the others those of the span. An outcome
-// belongs to its teardown.
-func (s *Span) of(all iter.Seq2[model.Record, error]) iter.Seq2[model.Record, error] {
+// belongs to its teardown. If the recording was over before the span, or began after it,
+// there are none.
+func (c *chosenSpan) of(all iter.Seq2[model.Record, error]) iter.Seq2[model.Record, error] {
 	return func(yield func(model.Record, error) bool) {
-		chosen := chosenSpan{span: s}
 		for r, err := range all {
 			last := r
-			if err == nil && !chosen.has(&last) {
+			if err == nil && !c.has(&last) {
 				continue
 			}
-			chosen.bound(&last)
+			if start := c.before; start != nil && err == nil {
+				if c.before = nil; !yield(*start, nil) {
+					return
+				}
+			}
 			if !yield(last, err) {
 				return
 			}
@@ -122,49 +139,59 @@ func (s *Span) of(all iter.Seq2[model.Record, error]) iter.Seq2[model.Record, er
 	}
 }
 
-// chosenSpan is a span of a recording whose begin is known.
-type chosenSpan struct {
-	span         *Span
-	began        bool
-	since, until model.Time
-	ends         ledger.Ledger[struct{}]
-}
-
-// bound makes the lines of begin and end those of the span.
-func (c *chosenSpan) bound(r *model.Record) {
-	switch r.Kind {
-	case model.KindStart:
-		r.Start.Time = max(r.Start.Time, c.since)
-	case model.KindStop:
-		r.Stop.Time = max(min(r.Stop.Time, c.until), c.since) // the recording may end before
-		r.Stop.Lost, r.Stop.Losses = 0, model.Losses{}        // losses in the span are lines of their own
-	default:
+// begin gives the span a day, that of the first line.
+func (c *chosenSpan) begin(when model.Time) {
+	c.began, c.since, c.until = true, -1<<63, 1<<63-1
+	c.span.from(when)
+	if c.span.Since.text != "" {
+		c.since = model.TimeOf(c.span.Since.at)
+	}
+	if c.span.Until.text != "" {
+		c.until = model.TimeOf(c.span.Until.at)
 	}
 }
 
+// has reports whether a line is one of the span, and bounds the times of begin and end by it.
 func (c *chosenSpan) has(r *model.Record) bool {
 	when := r.Time()
 	if !c.began && when != 0 {
-		c.began, c.until = true, 1<<63-1
-		c.span.from(when)
-		if c.span.Since.text != "" {
-			c.since = model.TimeOf(c.span.Since.at)
-		}
-		if c.span.Until.text != "" {
-			c.until = model.TimeOf(c.span.Until.at)
-		}
+		c.begin(when)
+	}
+	if when != 0 {
+		c.first, c.last = min(cmp.Or(c.first, when), when), max(c.last, when)
 	}
 	inside := c.since <= when && when < c.until
 	switch r.Kind {
-	case model.KindStart, model.KindStop:
-		return true
+	case model.KindStart:
+		c.start = when
+		if c.before = nil; when < c.since { // it may be over before
+			start := *r
+			start.Start.Time = c.since
+			c.before = &start
+			return false
+		}
+	case model.KindStop:
+		if inside = c.since <= when && cmp.Or(c.start, c.first) < c.until; inside {
+			r.Stop.Time = min(when, c.until)
+			r.Stop.Lost, r.Stop.Losses = 0, model.Losses{} // losses in the span are lines of their own
+		}
 	case model.KindTeardown:
 		if inside {
 			c.ends.Add(r, struct{}{})
 		}
 	case model.KindOutcome:
-		return inside || c.ends.Of(r.Teardown.ID) != nil
+		inside = inside || c.ends.Of(r.Teardown.ID) != nil
 	case model.KindUnknown, model.KindLoss, model.KindCounters, model.KindClock, model.KindTable, model.KindCloseFailed, model.KindStray, model.KindCounts:
 	}
+	c.any = c.any || inside
 	return inside
+}
+
+// outside says that nothing of a recording is of the span, "" if some is.
+func (c *chosenSpan) outside() string {
+	if c.any || c.first == 0 {
+		return ""
+	}
+	day := func(t model.Time) string { return t.Go().In(time.Local).Format("2006-01-02 15:04:05") }
+	return fmt.Sprintf("nothing %v: the recording goes from %s to %s", c.span, day(c.first), day(c.last))
 }

@@ -12,7 +12,9 @@ import (
 func (p *page) head(s *Summary) {
 	n := s.Total.Total()
 	if s.First == 0 {
-		p.line("nothing was recorded")
+		if p.line("nothing was recorded"); s.Chosen != "" {
+			p.line("shown is only %s", clip(s.Chosen, p.options.Width-14))
+		}
 		return
 	}
 	where := []string{}
