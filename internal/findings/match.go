@@ -57,7 +57,7 @@ func closeNotify(m *match) bool {
 		m.bytes = x.unread
 		return true
 	case model.CauseDataAfterClose:
-		if o == nil || !farewell(o.unacked) || x.passive() && !o.closed() {
+		if o == nil || !farewell(o.unacked) || x.passive() && !o.closed() && !goodbye(x, o.unacked) {
 			return false
 		}
 		m.bytes = o.unacked
@@ -211,10 +211,10 @@ func keepaliveRace(m *match) bool {
 	}
 	switch {
 	case x.cause == model.CauseDataAfterClose && x.passive() && (x.call != model.CallExit || x.byItself()):
-		if !x.lostRequest(o) {
+		if !m.lostRequest() {
 			return false
 		}
-		m.idle, m.inferred = max(x.idle, 0), o == nil && goodbye(x, anyGoodbye)
+		m.idle = max(x.idle, 0)
 		if o != nil && x.tookLeave() {
 			m.idle = x.gap()
 			return true
@@ -227,6 +227,7 @@ func keepaliveRace(m *match) bool {
 	case x.cause == model.CauseFIN && x.passive() && x.initiator == model.InitiatorLocal && !x.later:
 		// It throws away what comes. What comes at once was under way, or is a farewell.
 		m.idle = max(x.idle, 0)
+		m.echo = goodbyesAt(x.port()) != nil
 		return x.late >= justNow && x.idle >= idleLeast && !tls(x)
 	case o == nil && x.cause == model.CausePeerReset && !x.passive() && x.finIn && !x.closed():
 		// The other end is not known: it had closed, then we sent.
@@ -234,7 +235,7 @@ func keepaliveRace(m *match) bool {
 		if x.firstFIN != 0 { // what was sent after the FIN is no longer in these times
 			idle = max(idle, x.idle)
 		}
-		m.inferred, m.idle = true, max(idle, 0)
+		m.inferred, m.idle, m.echo = true, max(idle, 0), farewell(x.unacked) && perhapsTLS(x)
 		return x.unacked > 0 && x.unacked < small && idle >= idleLeast && !goodbye(x, x.unacked)
 	}
 	return false

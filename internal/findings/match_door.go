@@ -140,17 +140,17 @@ func queryWaited(m *match) bool {
 // restartRace: a server that was told to end, or that closed all at one moment, was sent
 // requests that it no longer took.
 func restartRace(m *match) bool {
-	x, o := m.end, m.other
+	x := m.end
 	if !x.passive() || !x.exchanged() || x.initiator != model.InitiatorLocal || x.call == model.CallDestroy {
 		return false
 	}
 	if x.cause != model.CauseDataAfterClose && (x.later || x.late < justNow || tls(x)) {
 		return false
 	}
-	if !x.lostRequest(o) {
+	if !m.lostRequest() {
 		return false
 	}
-	m.idle, m.inferred = max(x.idle, 0), o == nil && goodbye(x, anyGoodbye)
+	m.idle = max(x.idle, 0)
 	m.detail, m.told = x.endedBy()
 	return x.told != 0 || m.engine.bursts.has(x)
 }

@@ -16,28 +16,59 @@ var alertSizes = []int64{22, 23, 24, 26, 31, 37, 53, 55, 61, 63, 69, 85}
 func farewell(n int64) bool { return slices.Contains(alertSizes, n) }
 
 // tlsPorts are ports of TLS only.
-var tlsPorts = []uint16{443, 465, 563, 636, 853, 989, 990, 993, 995, 2376, 5061, 5671, 6443, 6697, 8443, 8883, 9443}
+var tlsPorts = []uint16{443, 465, 563, 636, 853, 989, 990, 993, 995, 2376, 3269, 5061, 5671, 6443, 6697, 8443, 8883, 9443, 10250}
 
 func tls(x *end) bool { return slices.Contains(tlsPorts, x.port()) }
 
-// lostRequest reports whether what the closed end was sent may have been a request; o is the
-// other end, nil if it is not known.
-func (e *end) lostRequest(o *end) bool {
+// alone reports whether n is a close_notify of AEAD ciphers. The larger ones may be short requests of
+// HTTP/2, too.
+func alone(n int64) bool { return n <= 31 && farewell(n) }
+
+// perhapsTLS: both ends have sent as much as a handshake of TLS, resumed, and a message have.
+func perhapsTLS(x *end) bool { return x.sent >= 150 && x.received >= 150 }
+
+// lostRequest reports whether what the closed end was sent may have been a request.
+func (m *match) lostRequest() bool {
+	x, o := m.end, m.other
 	if o == nil {
-		return !tls(e) // as likely a close_notify
+		m.echo = goodbyesAt(x.port()) != nil
+		m.inferred = m.echo || perhapsTLS(x)
+		return !tls(x) // as likely a close_notify
 	}
-	return o.unacked < small && (!o.closed() || !farewell(o.unacked)) && !goodbye(e, o.unacked)
+	m.echo = farewell(o.unacked) && perhapsTLS(x)
+	return o.unacked < small && (!o.closed() || !farewell(o.unacked)) && !goodbye(x, o.unacked)
 }
 
-// goodbyes are PostgreSQL's Terminate and MySQL's COM_QUIT, in clear or in TLS, alone or before a
-// close_notify: what a pool sends when it drops a connection.
-var goodbyes = []int64{5, 27, 34, 51, 65}
+// goodbyes are what clients say when they end a session, by the ports of their protocols.
+var goodbyes = []struct {
+	ports []uint16
+	sizes []int64
+}{
+	// PostgreSQL's Terminate and MySQL's COM_QUIT, in clear or in TLS, alone or before a close_notify.
+	{[]uint16{5432, 6432, mysqlPort}, []int64{5, 27, 34, 51, 65}},
+	{[]uint16{389, 636, 3268, 3269}, []int64{7, 8, 9}},        // LDAP's unbind, by the length of its number (RFC 4511, 4.3)
+	{[]uint16{6379}, []int64{6, 14}},                          // QUIT, in a line or an array; PING has as much
+	{[]uint16{21, 25, 110, 465, 587, 995, 11211}, []int64{6}}, // QUIT of FTP, SMTP, POP3 and memcached
+	{[]uint16{1883, 8883}, []int64{2, 4}},                     // MQTT's DISCONNECT; PINGREQ has as much
+}
 
-const anyGoodbye = 5
+func goodbyesAt(port uint16) []int64 {
+	for _, g := range goodbyes {
+		if slices.Contains(g.ports, port) {
+			return g.sizes
+		}
+	}
+	return nil
+}
 
-// goodbye reports whether so many bytes may be the farewell of a client of the database at x.
+// goodbye reports whether so many bytes are the farewell of a client at the port of x: at one of TLS
+// a close_notify, or what its protocol has, in TLS 1.3 or 1.2, alone or before a close_notify.
 func goodbye(x *end, n int64) bool {
-	return (x.port() == mysqlPort || slices.Contains(farewellPorts, x.port())) && slices.Contains(goodbyes, n)
+	sizes := goodbyesAt(x.port())
+	if tls(x) {
+		return alone(n) || slices.ContainsFunc(sizes, func(size int64) bool { return slices.Contains([]int64{22, 29, 22 + 24, 29 + 31}, n-size) })
+	}
+	return slices.Contains(sizes, n)
 }
 
 // cancels: a client of PostgreSQL cancels a query by a connection of its own, whose only

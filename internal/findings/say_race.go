@@ -45,8 +45,26 @@ func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
 		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart of %s%s would explain that too.", g.atMoments(), closer, orBy(knobsOf(g.serverOf()).all))
 	}
 	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
-		closer, after, plural(g.count, "request", "requests"), sender, were(g.count), g.fate())
+		closer, after, g.late(), sender, were(g.count), g.fate())
+	g.perhapsFarewells(f)
 	return true
+}
+
+// late is what came too late.
+func (g *group) late() string {
+	if g.echoes == g.count {
+		return plural(g.count, "request or farewell", "requests or farewells")
+	}
+	return plural(g.count, "request", "requests")
+}
+
+// perhapsFarewells lowers f if all that came too late has the size of a farewell, or came from clients elsewhere
+// whose protocol has one.
+func (g *group) perhapsFarewells(f *Finding) {
+	if g.echoes == g.count {
+		f.Harm, f.Confidence = min(f.Harm, Medium), model.Inferred
+		f.Advice += " If it was a farewell (a TLS close_notify, LDAP's unbind, QUIT), nothing was lost."
+	}
 }
 
 // idleSetting names the server's setting of an idle time, and whether it is the default.
@@ -108,7 +126,8 @@ func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
 		how += fmt.Sprintf(", after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
 	}
 	f.Title = fmt.Sprintf("%s %s, and %s of %s came too late and %s %s.", g.who(), how,
-		plural(g.count, "request", "requests"), g.whom(), were(g.count), g.fate())
+		g.late(), g.whom(), were(g.count), g.fate())
 	f.Advice += fmt.Sprintf(". Let it announce the end to its clients first (Connection: close, GOAWAY), take it out of the load balancer before, and let %s try again on a new connection.", g.whom())
+	g.perhapsFarewells(f)
 	return true
 }

@@ -124,10 +124,10 @@ var talks = []Pattern{
 	{
 		Name: "keepalive-race", Title: "Keep-alive race", Harm: High,
 		When:       "a server closed an idle connection, and the client's next request met the closed socket and was reset, also in FIN_WAIT2 and TIME_WAIT; or was thrown away by a server that still takes what comes (Apache, lighttpd)",
-		Evidence:   "cause data-after-close of the server (or its outcome), or tcp.late_data_ns, with tcp.idle_ns of 0.5 s or more; or the client's reset after the server's FIN with a request under way",
+		Evidence:   "cause data-after-close of the server (or its outcome), or tcp.late_data_ns, with tcp.idle_ns of 0.5 s or more; or the client's reset after the server's FIN with a request under way. It is medium if all that came has the size of a TLS close_notify, or if the clients are elsewhere and their protocol has a farewell (LDAP, Redis, databases, mail, MQTT); at its port, what has the size of that says nothing",
 		Advice:     "Make the client (load balancer, pool, proxy) give up idle connections sooner than the server: its idle time must be the shorter one.",
 		Alike:      "tls-close-notify: what met the closed socket was a farewell; early-answer: no idle time before; middlebox-reset: the server had not closed",
-		Confidence: "certain if the idle time is known and the server's end was seen; otherwise inferred",
+		Confidence: "certain if the idle time is known and the server's end was seen, and the client's too if it may have been TLS; otherwise inferred",
 		Filter:     `(cause == "data-after-close" || cause == "peer-reset" || tcp.late_data_ns >= 50000000)`,
 		match:      keepaliveRace, causes: only(model.CauseDataAfterClose, model.CauseFIN, model.CausePeerReset), say: sayKeepaliveRace,
 	},
