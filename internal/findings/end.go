@@ -57,6 +57,7 @@ type end struct {
 
 	sent, received, unread, unacked int64
 	retransmits, resent, mss        int64 // segments, their bytes, and what a full one has
+	segments                        int64 // that came
 	duration, idle, blocked         time.Duration
 	busy, receiverLimited, srtt     time.Duration
 	late                            time.Duration // how long after it began to close data still came
@@ -117,7 +118,7 @@ func (e *end) fill(t *model.Teardown) {
 		fullSize: f.TCP.FullSizeAcked, between: f.Evidence.PeerOpen || t.Rule == "reset-between", timeWait: f.TCP.TimeWait.Is(true),
 		sent: count(f.TCP.Bytes.Sent), received: count(f.TCP.Bytes.Received),
 		unread: count(f.TCP.Bytes.Unread), unacked: count(f.TCP.Bytes.Unacked),
-		retransmits: count(f.TCP.Retransmits), resent: count(f.TCP.Bytes.Retransmitted), mss: count(f.TCP.MSS),
+		retransmits: count(f.TCP.Retransmits), resent: count(f.TCP.Bytes.Retransmitted), mss: count(f.TCP.MSS), segments: count(f.TCP.Segments.In),
 		late: f.TCP.LateData.Or(unknown), duration: t.Duration.Or(unknown), idle: f.TCP.Idle.Or(unknown), blocked: t.CloseBlocked.Or(0),
 		busy: f.TCP.Limited.Busy.Or(unknown), receiverLimited: f.TCP.Limited.Receiver.Or(unknown),
 		srtt:     f.TCP.SRTT.Or(0),

@@ -30,11 +30,18 @@ func killed(m *match) bool {
 	return true
 }
 
-// oneWay: this end has never said anything, and the peer went on for more than half a minute, and
-// not only with an upload: a shipper of logs or of metrics.
+// oneWay: this end has said nothing or next to nothing, as a greeting, and the peer went on: a shipper of
+// logs or of metrics, a publisher. An upload goes on for long, too, but not in small segments; that
+// nobody has answered for half a minute is no request.
 func (x *end) oneWay() bool {
 	talked := x.lastReceived.Sub(x.began)
-	return !x.spoke() && x.began != 0 && talked > 30*time.Second && (x.received < small || talked > time.Minute)
+	if x.began == 0 || x.lastReceived == 0 || talked < time.Second {
+		return false
+	}
+	if n := x.segments; n >= 10 && x.sent >= 0 && x.sent < 2*n && x.received >= 8*n && x.received < 512*n {
+		return true
+	}
+	return !x.spoke() && talked > 30*time.Second && (x.received < small || talked > time.Minute)
 }
 
 // echoed: the peer's last words came as soon as it had heard those of this end, and it has been

@@ -91,6 +91,30 @@ var kills = []story{
 		[]string{"rsyslogd (port 514) ended by SIGTERM from systemd[1]: 5 connections"},
 	},
 	{
+		"the same 5 s after its clients have connected",
+		func(s *stream) { s.publishers("rsyslogd", 514, 0, 40) },
+		[]string{"process-restart"},
+		[]string{"rsyslogd (port 514) ended by SIGTERM from systemd[1]: 5 connections"},
+	},
+	{
+		"systemd stops an MQTT broker, whose clients publish with QoS 0 and were only greeted",
+		func(s *stream) { s.publishers("mosquitto", 1883, 4, 40) },
+		[]string{"process-restart"},
+		[]string{"mosquitto (port 1883) ended by SIGTERM from systemd[1]: 5 connections"},
+	},
+	{
+		"a server is stopped in the middle of requests that answers each by a few bytes",
+		func(s *stream) { s.publishers("redis-server", 6379, 200, 40) },
+		[]string{"process-killed"},
+		[]string{"redis-server (port 6379) was ended by SIGTERM from systemd[1] with 5 requests unanswered"},
+	},
+	{
+		"a server is stopped whose client has sent one long request in a few segments",
+		func(s *stream) { s.publishers("api", 80, 0, 5) },
+		[]string{"process-killed"},
+		[]string{"5 requests unanswered"},
+	},
+	{
 		"a worker is stopped with a request that came 3 s after the connect",
 		func(s *stream) {
 			s.end(20*sec, "api", model.Passive, "10.0.0.1:80", "10.0.0.2:4000", model.CauseFIN, graceful, bytes(0, 80), heard(2*sec),
@@ -119,4 +143,19 @@ var kills = []story{
 		[]string{"process-killed"},
 		[]string{"1 request unanswered"},
 	},
+}
+
+// publishers are clients of a server that is stopped, 5 s after they have connected and a second after their
+// last message.
+func (s *stream) publishers(process string, port int, sent, segments uint64) {
+	for i := range 5 {
+		s.end(20*sec, process, model.Passive, fmt.Sprintf("10.0.0.1:%d", port), fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(sent, 17*segments),
+			by(model.InitiatorLocal), call(model.CallClose, 0), lasted(5*sec), path(model.SynRecv, model.Established, model.FinWait1), heard(sec), stoppedBy(15),
+			func(t *model.Teardown) {
+				t.TCP.Segments.In = model.Some(segments)
+				if sent > 0 {
+					t.TCP.LastSent = t.StartTime.Add(ms)
+				}
+			})
+	}
 }

@@ -1,7 +1,9 @@
 package incidents
 
 import (
+	"fmt"
 	"io"
+	"net"
 	"slices"
 	"syscall"
 	"testing"
@@ -143,4 +145,54 @@ func (s *scene) ends(is func(*model.Teardown) bool) (n int) {
 		time.Sleep(250 * time.Millisecond)
 	}
 	return 0
+}
+
+// TestPoolSaysQuitTooLate is the same with Redis, whose clients' last words are QUIT.
+func TestPoolSaysQuitTooLate(t *testing.T) {
+	s := newScene(t, []string{"a"}, "redis-server")
+	s.start("a", "redis-server", "--port", "6379", "--bind", "127.0.0.1", "--save", "", "--timeout", "2")
+	s.listening("a", 6379)
+	var pool []net.Conn
+	for range 4 {
+		c := s.dial("a", "127.0.0.1:6379")
+		if text, err := ask(c, "PING\r\n"); err != nil {
+			t.Fatal(text, err)
+		}
+		pool = append(pool, c)
+	}
+	s.closed(pool)
+	for _, c := range pool {
+		if _, err := io.WriteString(c, "*1\r\n$4\r\nQUIT\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	s.calm(4, "idle-timeout")
+}
+
+// TestReceiverOfLogsIsStopped: nobody waits for an answer of a server that has none.
+func TestReceiverOfLogsIsStopped(t *testing.T) {
+	s := newScene(t, []string{"a"}, "python3")
+	server := s.start("a", "python3", s.file("log.py", `import socket, threading
+l = socket.create_server(('127.0.0.1', 5140))
+def take(c):
+    while c.recv(4096): pass
+while True:
+    threading.Thread(target=take, args=(l.accept()[0],), daemon=True).start()
+`))
+	s.listening("a", 5140)
+	var shippers []net.Conn
+	for range 4 {
+		shippers = append(shippers, s.dial("a", "127.0.0.1:5140"))
+	}
+	for range 20 {
+		time.Sleep(100 * time.Millisecond)
+		for _, c := range shippers {
+			if _, err := io.WriteString(c, "<13>Nov 28 12:00:00 host app: all is well\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.must("kill", fmt.Sprint(server.Process.Pid))
+	s.calm(4)
 }
