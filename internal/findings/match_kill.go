@@ -12,7 +12,7 @@ import (
 // end, and closed the connection by itself.
 func killed(m *match) bool {
 	x := m.end
-	if !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 || x.cancels() {
+	if !x.passive() || x.received <= 0 || x.initiator == model.InitiatorPeer && x.unread <= 0 || x.cancels() || x.answered() {
 		return false
 	}
 	if x.call != model.CallExit && (x.told == 0 || x.later || x.initiator != model.InitiatorLocal || x.call == model.CallDestroy) {
@@ -56,6 +56,12 @@ func (x *end) echoed() bool {
 // busy machine its FIN comes before the client's.
 func (x *end) saidGoodbye() bool {
 	return x.signal == 0 && x.told == 0 && x.sent > 0 && x.verdict == model.Graceful
+}
+
+// answered: a program that serves one connection, as xinetd starts it (clustercheck), ends by itself
+// when it has answered, and need not have read the request.
+func (x *end) answered() bool {
+	return x.byItself() && x.spoke() && x.speaker == model.SideLocal && x.unread < bodyLeast
 }
 
 // endedBy returns the signal that ended the process of x, and whether it is known who sent it.

@@ -124,6 +124,23 @@ var kills = []story{
 		[]string{"1 request unanswered"},
 	},
 	{
+		"xinetd starts clustercheck for each check, which answers, reads nothing and ends",
+		func(s *stream) { s.clusterchecks(133, spoke(0, 20*ms)) },
+		nil, nil,
+	},
+	{
+		"such a program has not answered the second request",
+		func(s *stream) { s.clusterchecks(133, spoke(20*ms, 0)) },
+		[]string{"process-killed"},
+		[]string{"3 requests unanswered"},
+	},
+	{
+		"such a program answers in the middle of an upload",
+		func(s *stream) { s.clusterchecks(70_000, spoke(0, 20*ms)) },
+		[]string{"process-killed"},
+		[]string{"clustercheck"},
+	},
+	{
 		"the same, and it crashes",
 		func(s *stream) {
 			for i := range 5 {
@@ -157,5 +174,12 @@ func (s *stream) publishers(process string, port int, sent, segments uint64) {
 					t.TCP.LastSent = t.StartTime.Add(ms)
 				}
 			})
+	}
+}
+
+func (s *stream) clusterchecks(left uint64, edits ...edit) {
+	for i := range 3 {
+		s.end(time.Duration(2*i+1)*sec, "clustercheck", model.Passive, "10.0.0.1:9200", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseUnreadData, append(edits, bytes(191, left), unread(left),
+			by(model.InitiatorLocal), call(model.CallExit, 0), lasted(40*ms), func(t *model.Teardown) { t.Process.PID, t.Closer.PID = 300+i, 300+i })...)
 	}
 }

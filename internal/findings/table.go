@@ -53,7 +53,7 @@ var talks = []Pattern{
 	},
 	{
 		Name: "process-killed", Title: "Killed in the middle of a request", Harm: High,
-		When:       "the process of a server ended, by a signal or by itself, with data unread or the peer's last words unanswered, unless it had answered before, read them and exited in good order, or has never answered a peer that spoke for more than half a minute, or for a second in ten small segments or more and was only greeted; or another process had told it to end, and it closed the connection so. It is medium after an orderly signal if all last words came at once after its own, and a second or more before",
+		When:       "the process of a server ended, by a signal or by itself, with data unread or the peer's last words unanswered, unless it had answered before, read them and exited in good order, or had spoken last and exited by itself with less than 1 KiB unread, or has never answered a peer that spoke for more than half a minute, or for a second in ten small segments or more and was only greeted; or another process had told it to end, and it closed the connection so. It is medium after an orderly signal if all last words came at once after its own, and a second or more before",
 		Evidence:   "closer.call exit, closer.signal, signalled; tcp.last_speaker or bytes, tcp.segments.in; for the OOM killer closer.oom_killed, or the host's count of kills",
 		Advice:     "Find who sent the signal: SIGKILL is the OOM killer (dmesg, memory.events of the cgroup), a supervisor's time limit (gunicorn --timeout, Kubernetes after terminationGracePeriodSeconds) or a person; SIGTERM a time limit (php-fpm request_terminate_timeout) or a restart; SIGSEGV and SIGABRT a crash.",
 		Alike:      "process-restart: nobody was waiting",
