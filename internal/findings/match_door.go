@@ -33,7 +33,7 @@ func turnedAway(m *match) bool {
 		m.kind, m.inferred = firstMessage, !tlsAlert(x)
 		return true
 	}
-	if resetAtDoor(x) {
+	if resetAtDoor(x) && m.passedOn() == nil {
 		m.kind, m.bytes = atOnceReset, 0
 		return true
 	}
@@ -131,7 +131,7 @@ func queryWaited(m *match) bool {
 		return false
 	}
 	m.inferred, m.blocked = true, x.gap()
-	if m.engine.troubles.during(x) != nil {
+	if m.engine.troubles.during(x, time.Second) != nil {
 		return false // its connection to the server had just ended badly
 	}
 	return o == nil || o.closing().Sub(x.closing()) < idleLeast

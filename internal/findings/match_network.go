@@ -156,17 +156,27 @@ func idlePeerClosed(m *match) bool {
 func idleReset(m *match) bool {
 	x := m.end
 	m.idle = x.idle
-	return x.cause == model.CauseLingerZero && x.passive() && x.idle >= time.Second && x.exchanged() && x.call != model.CallExit
+	return x.cause == model.CauseLingerZero && x.passive() && x.idle >= time.Second && x.exchanged() && x.call != model.CallExit && m.passedOn() == nil
 }
 
-// aborted: this side ended the connection by SO_LINGER {1,0} and had no reason to.
+// passedOn returns the connection of a proxy to its server that had ended badly a moment before the
+// proxy reset this one of its client, as Envoy does then.
+func (m *match) passedOn() *refusal { return m.engine.troubles.during(m.end, justNow) }
+
+// aborted: this side ended the connection by SO_LINGER {1,0}, and its only reason may be that a proxy passes a reset on.
 func aborted(m *match) bool {
 	x := m.end
 	m.bytes = max(x.unacked, 0)
 	if o := m.other; o != nil {
 		m.bytes = max(m.bytes, o.unread)
 	}
-	return x.cause == model.CauseLingerZero && x.passive() && x.call != model.CallDestroy
+	if x.cause != model.CauseLingerZero || !x.passive() || x.call == model.CallDestroy {
+		return false
+	}
+	if f := m.passedOn(); f != nil {
+		m.kind, m.peer, m.also, m.inferred = byUpstream, f.peer, f.id, true
+	}
+	return true
 }
 
 // abortedByClient is the same for the side that connected.

@@ -28,18 +28,18 @@ func (r *refusals) add(x *end) {
 }
 
 // during returns an attempt of the process that failed while x was open, at most
-// a second before its end.
-func (r *refusals) during(x *end) *refusal {
+// so long before its end.
+func (r *refusals) during(x *end, before time.Duration) *refusal {
 	for i := range r.list {
-		if f := &r.list[i]; f.during(x) {
+		if f := &r.list[i]; f.during(x, before) {
 			return f
 		}
 	}
 	return nil
 }
 
-func (f *refusal) during(x *end) bool {
-	return x.pid != 0 && f.pid == x.pid && f.time <= x.time && f.time >= x.began && x.time.Sub(f.time) < time.Second
+func (f *refusal) during(x *end, before time.Duration) bool {
+	return x.pid != 0 && f.pid == x.pid && f.time <= x.time && f.time >= x.began && x.time.Sub(f.time) < before
 }
 
 // forClient returns an attempt of the process that failed at most a second before the end of x, if
@@ -48,7 +48,7 @@ func (f *refusal) during(x *end) bool {
 func (r *refusals) forClient(x *end) *refusal {
 	for i := range r.list {
 		last := &r.list[i]
-		if !last.during(x) {
+		if !last.during(x, time.Second) {
 			continue
 		}
 		for j := range r.list {

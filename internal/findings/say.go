@@ -258,6 +258,11 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 func sayAborted(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["undelivered_bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("%s ended %s with %s by RST: it set SO_LINGER {1,0} and closed", g.who(), plural(g.count, "connection", "connections"), g.whom())
+	if g.key.kind == byUpstream {
+		f.Title = fmt.Sprintf("%s reset %s with %s at the moment at which its own to %v had been reset or had died: it passes that on",
+			g.who(), plural(g.count, "connection", "connections"), g.whom(), g.detailPeer)
+		f.Advice = fmt.Sprintf("The reason is at %v: what was found about it here, or closetrace and the log there at these times, says why its connections end.", g.detailPeer)
+	}
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", and %s that it had sent was thrown away", human.Bytes(g.bytes))
 	}

@@ -64,6 +64,30 @@ var backends = []story{
 		[]string{"upstream-refused", "refused-loop"},
 		[]string{"docker-proxy (port 80) accepted 5 connections"},
 	},
+	{
+		"Envoy's upstream resets, and it passes that on to its clients, whatever they did",
+		func(s *stream) {
+			for i := range 3 {
+				at := time.Duration(i+1) * sec
+				s.end(at, "envoy", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:8080", model.CausePeerReset, bytes(80, uint64(200*i)), by(model.InitiatorPeer), lasted(200*ms), spoke(0, 100*ms))
+				s.end(at+2*ms, "envoy", model.Passive, "10.8.1.2:80", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CauseLingerZero, bytes(uint64(200*i), 80), idle(time.Duration(i)*900*ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(400*ms))
+			}
+		},
+		[]string{"abort-on-close"},
+		[]string{"envoy (port 80) reset 3 connections with 10.0.0.9 at the moment at which its own to 10.8.9.9:8080 had been reset"},
+	},
+	{
+		"the same proxy resets clients by itself, while others of its connections are reset now and then",
+		func(s *stream) {
+			for i := range 3 {
+				at := time.Duration(i+1) * sec
+				s.end(at, "envoy", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:8080", model.CausePeerReset, bytes(80, 300), by(model.InitiatorPeer), lasted(200*ms), spoke(100*ms, 0))
+				s.end(at+300*ms, "envoy", model.Passive, "10.8.1.2:80", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CauseLingerZero, bytes(300, 80), idle(0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(400*ms))
+			}
+		},
+		[]string{"abort-on-close"},
+		[]string{"envoy (port 80) ended 3 connections with 10.0.0.9 by RST: it set SO_LINGER"},
+	},
 }
 
 // kills are stories about processes that end, and about who waits for them.
