@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -20,7 +21,7 @@ func killed(m *match) bool {
 	}
 	m.detail, m.told = x.endedBy()
 	if x.unread <= 0 {
-		if !x.unanswered() || x.saidGoodbye() || x.oneWay() && !violent(m.detail) {
+		if !x.unanswered() || x.saidGoodbye() || (x.oneWay() || x.answersAtOnce()) && !violent(m.detail) {
 			return false
 		}
 		m.echo = x.oneWay() || x.echoed()
@@ -35,6 +36,9 @@ func killed(m *match) bool {
 // nobody has answered for half a minute is no request.
 func (x *end) oneWay() bool {
 	talked := x.lastReceived.Sub(x.began)
+	if slices.Contains(brokerPorts, x.port()) {
+		return true
+	}
 	if x.began == 0 || x.lastReceived == 0 || talked < time.Second {
 		return false
 	}
@@ -42,6 +46,17 @@ func (x *end) oneWay() bool {
 		return true
 	}
 	return !x.spoke() && talked > 30*time.Second && (x.received < small || talked > time.Minute)
+}
+
+// brokerPorts are those of MQTT, NATS, AMQP and STOMP: what their clients say last needs no answer, as
+// an acknowledgement, or is said again to the next one.
+var brokerPorts = []uint16{1883, 4222, 5671, 5672, 8883, 61613}
+
+// answersAtOnce: Redis has answered all that it has read, unless it is SHUTDOWN, what a replica
+// acknowledges, or a command that waits for others.
+func (x *end) answersAtOnce() bool {
+	program := knobsOf(x.process).program
+	return program == "redis" || program == "valkey"
 }
 
 // echoed: the peer's last words came as soon as it had heard those of this end, and it has been

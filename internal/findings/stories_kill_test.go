@@ -127,10 +127,48 @@ var kills = []story{
 		[]string{"mosquitto (port 1883) ended by SIGTERM from systemd[1]: 5 connections"},
 	},
 	{
-		"a server is stopped in the middle of requests that answers each by a few bytes",
-		func(s *stream) { s.publishers("redis-server", 6379, 200, 40) },
+		"redis-cli says SHUTDOWN, which has no answer, while a replica acknowledges what it gets",
+		func(s *stream) {
+			for i := range 2 {
+				s.end(20*sec, "redis-server", model.Passive, "10.0.0.1:6379", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(uint64(400*i), uint64(30+713*i)),
+					by(model.InitiatorLocal), call(model.CallExit, 0), lasted(10*sec), heard(4*ms))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"systemd stops Redis, whose replica has acknowledged what it got",
+		func(s *stream) {
+			s.end(20*sec, "redis-server", model.Passive, "10.0.0.1:6379", "10.0.0.2:4000", model.CauseFIN, graceful, bytes(401, 743),
+				by(model.InitiatorLocal), call(model.CallExit, 0), lasted(10*sec), spoke(10*sec, 4*ms), stoppedBy(15))
+		},
+		nil, nil,
+	},
+	{
+		"systemd stops Redis with a request unread",
+		func(s *stream) {
+			s.end(20*sec, "redis-server", model.Passive, "10.0.0.1:6379", "10.0.0.2:4000", model.CauseUnreadData, bytes(401, 743), unread(30),
+				by(model.InitiatorLocal), call(model.CallExit, 0), lasted(10*sec), spoke(10*sec, 4*ms), stoppedBy(15))
+		},
 		[]string{"process-killed"},
-		[]string{"redis-server (port 6379) was ended by SIGTERM from systemd[1] with 5 requests unanswered"},
+		[]string{"redis-server"},
+	},
+	{
+		"systemd stops an MQTT broker, whose subscribers acknowledge each message at once",
+		func(s *stream) {
+			for i := range 5 {
+				s.end(20*sec, "mosquitto", model.Passive, "10.0.0.1:1883", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(5000, 900),
+					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(10*sec), path(model.SynRecv, model.Established, model.FinWait1), spoke(11*ms, 10*ms), stoppedBy(15))
+			}
+		},
+		[]string{"process-restart"},
+		[]string{"mosquitto"},
+	},
+	{
+		"a server is stopped in the middle of requests that answers each by a few bytes",
+		func(s *stream) { s.publishers("memcached", 11211, 200, 40) },
+		[]string{"process-killed"},
+		[]string{"memcached (port 11211) was ended by SIGTERM from systemd[1] with 5 requests unanswered"},
 	},
 	{
 		"a server is stopped whose client has sent one long request in a few segments",
