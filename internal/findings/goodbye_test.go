@@ -87,3 +87,36 @@ func TestGoodbyeOfThisClient(t *testing.T) {
 		}
 	}
 }
+
+// TestGoodbyeIsUnread: the server closes when it was idle too long, or has read that the client goes,
+// and what comes then is not read any more. The client's FIN is still under way.
+func TestGoodbyeIsUnread(t *testing.T) {
+	for _, c := range []struct {
+		port int
+		last uint64
+		harm findings.Harm // low and below is no alarm
+	}{
+		{443, 24, findings.Low},
+		{3306, 24, findings.Low},
+		{5432, 31, findings.Low},
+		{389, 7, findings.Low},
+		{6379, 14, findings.Low},
+		{443, 90, findings.High},
+		{389, 80, findings.High},
+		{6379, 31, findings.High},
+		{8080, 24, findings.High},
+	} {
+		for _, how := range []model.Call{model.CallClose, model.CallExit} {
+			var s stream
+			s.end(12*sec, "server", model.Passive, fmt.Sprintf("10.6.0.2:%d", c.port), "10.9.0.2:40000", model.CauseUnreadData,
+				bytes(2500, 900), unread(c.last), spoke(6*sec, 0), by(model.InitiatorLocal), call(how, 0), lasted(11*sec))
+			harm := findings.Low
+			for _, f := range found(t, s.records).Worst(1) {
+				harm = f.Harm
+			}
+			if harm != c.harm {
+				t.Errorf("%d bytes unread at port %d, %v: got %v, want %v", c.last, c.port, how, harm, c.harm)
+			}
+		}
+	}
+}

@@ -48,7 +48,7 @@ func closeNotify(m *match) bool {
 	switch x.cause {
 	case model.CauseUnreadData:
 		// The peer had finished, and what was left is too little to be more than that.
-		if x.call == model.CallExit && x.signal != 0 || !x.finIn && x.initiator != model.InitiatorPeer {
+		if x.call == model.CallExit && x.signal != 0 || !x.finIn && x.initiator != model.InitiatorPeer && !(alone(x.unread) && speaksTLS(x)) {
 			return false
 		}
 		if !farewell(x.unread) {
@@ -150,8 +150,8 @@ func requestLost(m *match) bool {
 		x.initiator == model.InitiatorPeer || x.unread <= 0 || x.unread >= small {
 		return false
 	}
-	if unread(x) {
-		return false // turned-away
+	if unread(x) || x.spoke() && goodbye(x, x.unread) {
+		return false // turned-away, or a farewell
 	}
 	if x.spoke() { // it has answered before: was this another request?
 		gap := x.gap()
@@ -227,7 +227,7 @@ func keepaliveRace(m *match) bool {
 	case x.cause == model.CauseFIN && x.passive() && x.initiator == model.InitiatorLocal && !x.later:
 		// It throws away what comes. What comes at once was under way, or is a farewell.
 		m.idle = max(x.idle, 0)
-		m.echo = goodbyesAt(x.port()) != nil
+		m.echo, m.inferred = goodbyesAt(x.port()) != nil, perhapsTLS(x)
 		return x.late >= justNow && x.idle >= idleLeast && !tls(x)
 	case o == nil && x.cause == model.CausePeerReset && !x.passive() && x.finIn && !x.closed():
 		// The other end is not known: it had closed, then we sent.

@@ -74,9 +74,9 @@ func (x *end) saidGoodbye() bool {
 }
 
 // answered: a program that serves one connection, as xinetd starts it (clustercheck), ends by itself
-// when it has answered, and need not have read the request.
+// when it has answered, and need not have read the request; or when it has read that its client goes.
 func (x *end) answered() bool {
-	return x.byItself() && x.spoke() && x.speaker == model.SideLocal && x.unread < bodyLeast
+	return x.byItself() && x.spoke() && (x.speaker == model.SideLocal && x.unread < bodyLeast || goodbye(x, x.unread))
 }
 
 // endedBy returns the signal that ended the process of x, and whether it is known who sent it.

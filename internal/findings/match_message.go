@@ -27,6 +27,11 @@ func alone(n int64) bool { return n <= 31 && farewell(n) }
 // perhapsTLS: both ends have sent as much as a handshake of TLS, resumed, and a message have.
 func perhapsTLS(x *end) bool { return x.sent >= 150 && x.received >= 150 }
 
+// speaksTLS: at a port of TLS, or perhaps at one of a protocol that may begin it.
+func speaksTLS(x *end) bool {
+	return tls(x) || perhapsTLS(x) && (x.port() == mysqlPort || slices.Contains(farewellPorts, x.port()))
+}
+
 // lostRequest reports whether what the closed end was sent may have been a request.
 func (m *match) lostRequest() bool {
 	x, o := m.end, m.other
