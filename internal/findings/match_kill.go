@@ -21,7 +21,7 @@ func killed(m *match) bool {
 	}
 	m.detail, m.told = x.endedBy()
 	if x.unread <= 0 {
-		if !x.unanswered() || x.saidGoodbye() || (x.oneWay() || x.answersAtOnce()) && !violent(m.detail) {
+		if !x.unanswered() || m.saidGoodbye() || (x.oneWay() || x.answersAtOnce()) && !violent(m.detail) {
 			return false
 		}
 		m.echo = x.oneWay() || x.echoed()
@@ -67,10 +67,17 @@ func (x *end) echoed() bool {
 }
 
 // saidGoodbye: a server with one process for each connection exits by itself when it has
-// read that the client goes (PostgreSQL's Terminate). It had answered before, and on a
-// busy machine its FIN comes before the client's.
-func (x *end) saidGoodbye() bool {
-	return x.signal == 0 && x.told == 0 && x.sent > 0 && x.verdict == model.Graceful
+// read that the client goes (PostgreSQL's Terminate), or has ended its work (the stream of pg_basebackup)
+// and only that word still comes. It had answered before, and on a busy machine its FIN comes before the client's.
+func (m *match) saidGoodbye() bool {
+	x, o := m.end, m.other
+	if x.signal != 0 || x.told != 0 || x.sent <= 0 {
+		return false
+	}
+	if x.cause == model.CauseDataAfterClose {
+		return o != nil && (farewell(o.unacked) || goodbye(x, o.unacked)) || o == nil && goodbyesAt(x.port()) != nil
+	}
+	return x.verdict == model.Graceful
 }
 
 // answered: a program that serves one connection, as xinetd starts it (clustercheck), ends by itself

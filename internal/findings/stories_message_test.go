@@ -44,6 +44,31 @@ var messages = []story{
 		[]string{"postgres", "5s"},
 	},
 	{
+		"pg_basebackup ends its stream, and says Terminate when PostgreSQL's process has exited",
+		func(s *stream) {
+			for i, client := range []string{"10.6.0.1:4000", "10.9.0.1:4000"} {
+				s.end(9*sec, "postgres", model.Passive, "10.6.0.2:5432", client, model.CauseDataAfterClose,
+					bytes(20_000_000, 292), spoke(30*ms, ms), idle(0), by(model.InitiatorLocal), call(model.CallExit, 0), lasted(8*sec))
+				if i == 0 {
+					s.end(9*sec, "pg_basebackup", model.Active, client, "10.6.0.2:5432", model.CausePeerReset,
+						bytes(292, 20_000_000), unacked(5), gotFIN, by(model.InitiatorPeer), lasted(8*sec))
+				}
+			}
+		},
+		nil, nil,
+	},
+	{
+		"PostgreSQL's process exits by itself in the middle of a query, and the next one meets it",
+		func(s *stream) {
+			s.end(9*sec, "postgres", model.Passive, "10.6.0.2:5432", "10.6.0.1:4000", model.CauseDataAfterClose,
+				bytes(20_000_000, 292), spoke(3*sec, sec), idle(sec), by(model.InitiatorLocal), call(model.CallExit, 0), lasted(8*sec))
+			s.end(9*sec, "app", model.Active, "10.6.0.1:4000", "10.6.0.2:5432", model.CausePeerReset,
+				bytes(292, 20_000_000), unacked(80), gotFIN, by(model.InitiatorPeer), lasted(8*sec))
+		},
+		[]string{"process-killed"},
+		[]string{"postgres"},
+	},
+	{
 		"sessions of PostgreSQL whose queries were cancelled end as always",
 		func(s *stream) {
 			for i := range 3 {
