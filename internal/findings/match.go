@@ -170,7 +170,7 @@ func requestLost(m *match) bool {
 // an answer; what the client sent after that met the closed socket.
 func neverAnswered(m *match) bool {
 	x := m.end
-	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 || x.cancels() ||
+	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 || x.cancels() || mute(x) ||
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
 		return false
 	}
@@ -184,7 +184,7 @@ func neverAnswered(m *match) bool {
 // gaveUp: a client sent its only request, or one more, and closed when no answer had come for a while.
 func gaveUp(m *match) bool {
 	x := m.end
-	if x.passive() || x.initiator != model.InitiatorLocal ||
+	if x.passive() || x.initiator != model.InitiatorLocal || mute(x) ||
 		x.cause != model.CauseFIN && x.cause != model.CauseDataAfterClose && x.cause != model.CauseLingerZero ||
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
 		return false
@@ -256,7 +256,7 @@ func (e *end) tookLeave() bool {
 func halfClose(m *match) bool {
 	x, o := m.end, m.other
 	if o == nil || !x.passive() || x.initiator != model.InitiatorPeer || x.received <= 0 || x.sent != 0 ||
-		x.call == model.CallExit || x.verdict == model.FailedOpen || x.cause == model.CauseListenerClosed {
+		x.call == model.CallExit || x.verdict == model.FailedOpen || x.cause == model.CauseListenerClosed || mute(x) {
 		return false
 	}
 	m.bytes, m.inferred = x.received, true

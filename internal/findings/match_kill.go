@@ -36,7 +36,7 @@ func killed(m *match) bool {
 // nobody has answered for half a minute is no request.
 func (x *end) oneWay() bool {
 	talked := x.lastReceived.Sub(x.began)
-	if slices.Contains(brokerPorts, x.port()) {
+	if slices.Contains(brokerPorts, x.port()) || mute(x) {
 		return true
 	}
 	if x.began == 0 || x.lastReceived == 0 || talked < time.Second {

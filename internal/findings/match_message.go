@@ -76,6 +76,11 @@ func goodbye(x *end, n int64) bool {
 	return slices.Contains(sizes, n)
 }
 
+// mutePorts are those of protocols without answers: syslog, Graphite, StatsD, GELF and Fluentd.
+var mutePorts = []uint16{514, 601, 2003, 2004, 5140, 6514, 8125, 12201, 24224}
+
+func mute(x *end) bool { return slices.Contains(mutePorts, x.port()) }
+
 // cancels: a client of PostgreSQL cancels a query by a connection of its own, whose only
 // message (CancelRequest) has 16 bytes and is never answered.
 func (e *end) cancels() bool {

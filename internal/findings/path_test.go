@@ -50,11 +50,11 @@ func TestSmallSegmentsAgain(t *testing.T) {
 	}
 }
 
-// TestHalfCloseIsConcluded: a metric that is sent by nc -N has no answer either.
+// TestHalfCloseIsConcluded: what is sent by nc -N to another port than those of logs and metrics may have no answer either.
 func TestHalfCloseIsConcluded(t *testing.T) {
 	var s stream
-	s.end(sec, "carbon", model.Passive, "127.0.0.1:2003", "127.0.0.1:4000", model.CauseFIN, graceful, bytes(0, 40), gotFIN, by(model.InitiatorPeer), call(model.CallClose, 0))
-	s.end(sec, "nc", model.Active, "127.0.0.1:4000", "127.0.0.1:2003", model.CauseFIN, graceful, bytes(40, 0), gotFIN, by(model.InitiatorLocal), call(model.CallShutdown, 0))
+	s.end(sec, "collector", model.Passive, "127.0.0.1:7003", "127.0.0.1:4000", model.CauseFIN, graceful, bytes(0, 40), gotFIN, by(model.InitiatorPeer), call(model.CallClose, 0))
+	s.end(sec, "nc", model.Active, "127.0.0.1:4000", "127.0.0.1:7003", model.CauseFIN, graceful, bytes(40, 0), gotFIN, by(model.InitiatorLocal), call(model.CallShutdown, 0))
 	all := found(t, s.records).Findings
 	if len(all) != 1 || all[0].Confidence != model.Inferred || !strings.Contains(all[0].Title, "no answers") {
 		t.Errorf("got %+v, want it inferred", all)

@@ -20,6 +20,18 @@ var messages = []story{
 		nil, nil,
 	},
 	{
+		"echo METRIC | nc -N, and nc -q 1, to Graphite, which has no answers",
+		func(s *stream) { s.metrics(2003, 0); s.metrics(2003, 1300*ms) },
+		[]string{"idle-timeout"},
+		[]string{"nc closes connections that were idle for 1.3s"},
+	},
+	{
+		"the same to a server that should answer",
+		func(s *stream) { s.metrics(8080, 1300*ms) },
+		[]string{"gave-up-waiting"},
+		[]string{"nc gave up 3 requests"},
+	},
+	{
 		"PgBouncer takes a CancelRequest, and closes",
 		func(s *stream) {
 			for i := range 3 {
@@ -267,4 +279,20 @@ var messages = []story{
 		[]string{"health-check"},
 		[]string{"10.9.0.1", "redis-server"},
 	},
+}
+
+// metrics are clients that send one line, and end it by FIN or wait.
+func (s *stream) metrics(port int, wait time.Duration) {
+	for i := range 3 {
+		server, client := fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", 40_000+s.n)
+		how := model.CallShutdown
+		if wait > 0 {
+			how = model.CallClose
+		}
+		at := wait + 3*sec*time.Duration(i+1)
+		s.end(at, "nc", model.Active, client, server, model.CauseFIN, graceful, bytes(35, 0), idle(wait), spoke(wait, 0),
+			by(model.InitiatorLocal), call(how, 0), lasted(wait+ms))
+		s.end(at, "carbon", model.Passive, server, client, model.CauseFIN, graceful, bytes(0, 35), idle(wait), heard(wait),
+			by(model.InitiatorPeer), call(model.CallClose, 0), lasted(wait+ms))
+	}
 }

@@ -53,7 +53,7 @@ var talks = []Pattern{
 	},
 	{
 		Name: "process-killed", Title: "Killed in the middle of a request", Harm: High,
-		When:       "the process of a server ended, by a signal or by itself, with data unread or the peer's last words unanswered; or another process had told it to end, and it closed the connection so. Nobody waits for a process that exits by itself in good order when it has answered and read those words, or has spoken last with less than 1 KiB unread. Nor, if nothing is unread and the signal was an orderly one, for Redis, a broker (the ports of MQTT, AMQP, NATS, STOMP), or a server that has said nothing for half a minute, or next to nothing to ten small segments or more in a second. It is medium after an orderly signal if all last words came at once after its own, and a second or more before",
+		When:       "the process of a server ended, by a signal or by itself, with data unread or the peer's last words unanswered; or another process had told it to end, and it closed the connection so. Nobody waits for a process that exits by itself in good order when it has answered and read those words, or has spoken last with less than 1 KiB unread. Nor, if nothing is unread and the signal was an orderly one, for Redis, a broker (the ports of MQTT, AMQP, NATS, STOMP), a receiver of logs or metrics (syslog, Graphite, StatsD, GELF, Fluentd), or a server that has said nothing for half a minute, or next to nothing to ten small segments or more in a second. It is medium after an orderly signal if all last words came at once after its own, and a second or more before",
 		Evidence:   "closer.call exit, closer.signal, signalled; tcp.last_speaker or bytes, tcp.segments.in; for the OOM killer closer.oom_killed, or the host's count of kills",
 		Advice:     "Find who sent the signal: SIGKILL is the OOM killer (dmesg, memory.events of the cgroup), a supervisor's time limit (gunicorn --timeout, Kubernetes after terminationGracePeriodSeconds) or a person; SIGTERM a time limit (php-fpm request_terminate_timeout) or a restart; SIGSEGV and SIGABRT a crash.",
 		Alike:      "process-restart: nobody was waiting",
@@ -136,7 +136,7 @@ var talks = []Pattern{
 		When:       "the client sent a request of less than 64 KiB within 5 s, then FIN by shutdown(), and waited; the server closed without an answer",
 		Evidence:   "both ends on this host: closer.call shutdown of the client, nothing sent by the server",
 		Advice:     "Let the client close its sending side only after it has the answer, or teach the server that FIN is not an abort: nginx proxy_ignore_client_abort on, Node allowHalfOpen, HAProxy without option abortonclose.",
-		Alike:      "a client that gave up: it called close(); a transfer in one direction (nc -N), which has no answer",
+		Alike:      "a client that gave up: it called close(); a transfer in one direction (nc -N), which has no answer, as the ports of syslog, Graphite, StatsD, GELF and Fluentd",
 		Confidence: "inferred: that an answer was due is concluded", Filter: `tcp.role == "passive" && initiator == "peer" && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
 		match: halfClose, say: sayHalfClose,
 	},
