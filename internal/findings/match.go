@@ -48,7 +48,7 @@ func closeNotify(m *match) bool {
 	switch x.cause {
 	case model.CauseUnreadData:
 		// The peer had finished, and what was left is too little to be more than that.
-		if x.call == model.CallExit && x.signal != 0 || !x.finIn && x.initiator != model.InitiatorPeer && !(alone(x.unread) && speaksTLS(x)) {
+		if x.call == model.CallExit && x.signal != 0 || !x.finIn && x.initiator != model.InitiatorPeer && (!alone(x.unread) || !speaksTLS(x)) {
 			return false
 		}
 		if !farewell(x.unread) {
