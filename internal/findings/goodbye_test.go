@@ -26,7 +26,10 @@ func TestGoodbyeIsNoRequest(t *testing.T) {
 		{port: 6379, last: 6},  // the same without RESP
 		{port: 3306, last: 5},
 		{port: 25, last: 6},
+		{port: 50051, last: 17}, // GOAWAY
 		{port: 443},
+		{9000, 17, "keepalive-race", findings.Medium, model.Inferred},
+		{9094, 39, "keepalive-race", findings.Medium, model.Inferred},
 		{9093, 24, "keepalive-race", findings.Medium, model.Inferred},
 		{389, 0, "keepalive-race", findings.Medium, model.Inferred},
 		{6379, 0, "keepalive-race", findings.Medium, model.Inferred},

@@ -235,7 +235,7 @@ func keepaliveRace(m *match) bool {
 		if x.firstFIN != 0 { // what was sent after the FIN is no longer in these times
 			idle = max(idle, x.idle)
 		}
-		m.inferred, m.idle, m.echo = true, max(idle, 0), farewell(x.unacked) && perhapsTLS(x)
+		m.inferred, m.idle, m.echo = true, max(idle, 0), perhapsFarewell(x, x.unacked)
 		return x.unacked > 0 && x.unacked < small && idle >= idleLeast && !goodbye(x, x.unacked)
 	}
 	return false

@@ -40,8 +40,16 @@ func (m *match) lostRequest() bool {
 		m.inferred = m.echo || perhapsTLS(x)
 		return !tls(x) // as likely a close_notify
 	}
-	m.echo = farewell(o.unacked) && perhapsTLS(x)
-	return o.unacked < small && (!o.closed() || !farewell(o.unacked)) && !goodbye(x, o.unacked)
+	m.echo = perhapsFarewell(x, o.unacked)
+	return o.unacked < small && (!o.closed() || !farewell(o.unacked) && o.unacked != goAway) && !goodbye(x, o.unacked)
+}
+
+// goAway is how long HTTP/2's GOAWAY is (RFC 9113, 4.1 and 6.8); no request of HTTP/1 is as short.
+const goAway = 17
+
+// perhapsFarewell: so many bytes may be a close_notify, or GOAWAY, in clear, in TLS 1.3 or in 1.2.
+func perhapsFarewell(x *end, n int64) bool {
+	return n == goAway || perhapsTLS(x) && (farewell(n) || n == goAway+22 || n == goAway+29)
 }
 
 // goodbyes are what clients say when they end a session, by the ports of their protocols.
@@ -55,6 +63,7 @@ var goodbyes = []struct {
 	{[]uint16{6379}, []int64{6, 14}},                          // QUIT, in a line or an array; PING has as much
 	{[]uint16{21, 25, 110, 465, 587, 995, 11211}, []int64{6}}, // QUIT of FTP, SMTP, POP3 and memcached
 	{[]uint16{1883, 8883}, []int64{2, 4}},                     // MQTT's DISCONNECT; PINGREQ has as much
+	{[]uint16{50051}, []int64{goAway}},                        // of gRPC
 }
 
 func goodbyesAt(port uint16) []int64 {
