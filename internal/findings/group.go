@@ -58,6 +58,7 @@ type group struct {
 	gaps        bool   // idle times, or durations, differ from those of the records
 	asked       uint64 // on how many the peer had spoken last
 	echoes      uint64 // on how many its last words may need no answer
+	afters      uint64 // on how many it had spoken at once after this end, those included
 	mute        bool   // on one of them this end had not said anything
 	covered     bool   // another finding says it
 	unreachable bool   // of path-dead: an ICMP error, or no answer to ARP, ended one of them
@@ -141,6 +142,7 @@ type match struct {
 	gap      bool           // idle is the time before a farewell, or the record's duration has a wait after the close
 	told     bool           // the process ended because another one signalled it
 	echo     bool           // the peer's last words may need no answer
+	after    bool           // they came at once after those of this end
 }
 
 func (g *group) add(m *match) {
@@ -194,6 +196,9 @@ func (g *group) add(m *match) {
 	g.unreachable = g.unreachable || x.cause == model.CauseUnreachable
 	if m.echo {
 		g.echoes++
+	}
+	if m.after {
+		g.afters++
 	}
 	if x.speaker == model.SidePeer && x.sent > 0 {
 		g.asked++

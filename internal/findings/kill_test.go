@@ -37,6 +37,28 @@ func TestLastWords(t *testing.T) {
 	}
 }
 
+// TestPings: a server of WebSocket asks each client every 30 s whether it is there, and is stopped. On some of
+// the connections that was a moment ago.
+func TestPings(t *testing.T) {
+	for _, c := range []struct {
+		ago  func(i int) time.Duration
+		harm findings.Harm
+	}{
+		{func(i int) time.Duration { return time.Duration(i) * 700 * ms }, findings.Medium},
+		{func(i int) time.Duration { return time.Duration(i) * 70 * ms }, findings.High}, // a busy server
+	} {
+		var s stream
+		for i := range 20 {
+			s.end(4000*sec, "node", model.Passive, "10.0.0.1:80", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseFIN, graceful, bytes(5000, 900), spoke(c.ago(i)+2*ms, c.ago(i)+ms),
+				by(model.InitiatorLocal), call(model.CallExit, 15), lasted(time.Hour))
+		}
+		all := found(t, s.records).Findings
+		if len(all) != 1 || all[0].ID != "process-killed" || all[0].Harm != c.harm || (all[0].Confidence == model.Certain) != (c.harm == findings.High) {
+			t.Errorf("got %+v, want %v", all, c.harm)
+		}
+	}
+}
+
 // TestOutOfMemory: a server that runs out of memory is a high finding, also if nobody waits.
 func TestOutOfMemory(t *testing.T) {
 	for _, c := range []struct {

@@ -24,7 +24,8 @@ func killed(m *match) bool {
 		if !x.unanswered() || m.saidGoodbye() || (x.oneWay() || x.answersAtOnce()) && !violent(m.detail) {
 			return false
 		}
-		m.echo = x.oneWay() || x.echoed()
+		m.after = x.oneWay() || x.echoed()
+		m.echo = x.oneWay() || m.after && sinceHeard(x) >= time.Second
 	}
 	m.bytes = x.unread
 	m.blocked = sinceHeard(x)
@@ -59,11 +60,11 @@ func (x *end) answersAtOnce() bool {
 	return program == "redis" || program == "valkey"
 }
 
-// echoed: the peer's last words came as soon as it had heard those of this end, and it has been
-// silent since: what HTTP/2 and WebSocket say without wanting an answer, or the next request.
+// echoed: the peer's last words came as soon as it had heard those of this end: if it has been
+// silent since, what HTTP/2 and WebSocket say without wanting an answer, or the next request.
 func (x *end) echoed() bool {
 	after := x.lastReceived.Sub(x.lastSent)
-	return x.lastSent != 0 && after >= 0 && after <= max(justNow, 2*x.srtt) && sinceHeard(x) >= time.Second
+	return x.lastSent != 0 && after >= 0 && after <= max(justNow, 2*x.srtt)
 }
 
 // saidGoodbye: a server with one process for each connection exits by itself when it has

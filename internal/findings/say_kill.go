@@ -21,7 +21,7 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 		how = byOOMKiller
 	}
 	f.Title = fmt.Sprintf("%s %s with %s unanswered", g.who(), how, plural(g.count, "request", "requests"))
-	if g.echoes == g.count {
+	if g.afters == g.count && 2*g.echoes >= g.count { // on some of many the last ping was a moment ago
 		f.Title = fmt.Sprintf("%s %s with %s on which the client had spoken last, and got no answer", g.who(), how, plural(g.count, "connection", "connections"))
 		f.Confidence = model.Inferred
 		f.Advice += " If the client's last message needs no answer (HTTP/2, WebSocket, a shipper of logs), nobody was waiting."
