@@ -49,6 +49,7 @@ type group struct {
 	first, last model.Time
 	inferred    bool
 	evidence    []string
+	netns       uint32 // anywhere if they are of several
 	peers       []visitor
 	morePeers   bool
 	pids        []int
@@ -147,7 +148,12 @@ type match struct {
 
 func (g *group) add(m *match) {
 	x := m.end
-	if g.count > 0 {
+	if g.count == 0 {
+		g.netns = x.netns
+	} else {
+		if g.netns != x.netns {
+			g.netns = anywhere
+		}
 		g.interval.add(x.time.Sub(g.last))
 	}
 	g.count++

@@ -299,6 +299,9 @@ type service struct {
 	port  uint16
 }
 
+// anywhere is no network namespace: each has listeners of its own at the same ports.
+const anywhere = ^uint32(0)
+
 // maxServices bounds the names of servers, maxNames the counts of processes.
 const (
 	maxServices = 512

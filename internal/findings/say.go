@@ -68,7 +68,7 @@ func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
 
 func sayBacklog(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"] = whole(g.bytes)
-	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.key.port)) // they were never accepted
+	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.netns, g.key.port)) // they were never accepted
 	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: %s reset",
 		cmp.Or(f.Process, "an unknown process"), g.key.port, plural(g.count, "connection", "connections"), itThey(g.count))
 	if g.bytes > 0 {
@@ -124,11 +124,15 @@ func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
 		return false // at once: by chance, or a probe
 	}
 	f.Numbers["received_bytes"], f.Numbers["idle_ns"] = whole(g.bytes), int64(g.idle.mean())
+	after := human.Duration(g.idle.mean())
+	if g.idle.mean() < time.Millisecond {
+		after = "at once"
+	}
 	if g.idle.mean() < time.Second {
 		f.Advice = "The program read the request and closed on purpose, or gave up over it: look for a rule that drops requests (nginx return 444, an access list), a crash of the handler, or a protocol that is not the one of this port."
 	}
 	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after the request, without a byte of answer.",
-		g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Duration(g.idle.mean()))
+		g.who(), plural(g.count, "connection", "connections"), g.whom(), after)
 	return true
 }
 
@@ -235,7 +239,7 @@ func sayRefused(e *Engine, g *group, f *Finding) bool {
 		f.Title += ", or a firewall rejects"
 		f.Advice += " If something listens there (ss -tln on that host), look for a firewall's REJECT with tcp-reset, there and on the way."
 	case server == "":
-	case g.key.peer.Is6() && !e.atSix(g.key.port):
+	case g.key.peer.Is6() && !e.atSix(g.netns, g.key.port):
 		f.Harm = Low
 		f.Title += fmt.Sprintf(", but %s does at 127.0.0.1", server)
 		f.Advice = fmt.Sprintf("The client takes ::1 of localhost first, and loses nothing if it tries 127.0.0.1 next: let %s listen at both, or name 127.0.0.1.", server)

@@ -119,13 +119,13 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	}
 	whom := g.whom()
 	if g.partner == "" && len(g.peers) == 1 && g.peers[0].address.IsLoopback() {
-		if server := e.listens(g.key.port); server != "" {
+		if server := e.here(g); server != "" {
 			whom = server + " at " + whom
 		} else {
 			f.Advice += fmt.Sprintf(" Or nobody took them: closetrace list --port %d shows those that wait to be accepted (queued); then its workers are busy, or it has no descriptor left (ulimit -n).", g.key.port)
 		}
 	}
-	if workers := knobsOf(cmp.Or(g.partner, e.listens(g.key.port))).workers; workers != "" {
+	if workers := knobsOf(cmp.Or(g.partner, e.here(g))).workers; workers != "" {
 		f.Advice = fmt.Sprintf("Its requests take too long, or all its workers were busy (%s) and these waited in its accept queue, which ss -tln shows as Recv-Q: make requests faster, or allow more workers. Until then a longer time limit of %s only lets them wait longer.", workers, cmp.Or(g.key.process, "the client"))
 	}
 	f.Title = fmt.Sprintf("%s gave up %s to %s port %d that had no answer after %s.", cmp.Or(g.key.process, "a process"),

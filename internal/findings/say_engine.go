@@ -60,10 +60,10 @@ func (g *group) unconnected() bool {
 
 // here returns the process of this host that listens where the connections of g went.
 func (e *Engine) here(g *group) string {
-	if !g.key.peer.IsLoopback() {
+	if len(g.peers) != 1 || !g.peers[0].address.IsLoopback() {
 		return ""
 	}
-	return e.listens(g.key.port)
+	return e.listens(g.netns, g.key.port)
 }
 
 // sorted are the keys of the groups, always in the same order.
@@ -105,7 +105,7 @@ func (e *Engine) overflows() (list []Finding) {
 		f.Count += g.count
 		f.Evidence = append(f.Evidence, g.evidence...)
 		f.Peer = cmp.Or(f.Peer, g.detailPeer.String())
-		servers[e.listens(g.key.port)]++
+		servers[e.listens(c.netns, g.key.port)]++
 		f.First, f.Last = min(f.First, g.first), max(f.Last, g.last)
 	}
 	whose := "a listener"
@@ -166,24 +166,18 @@ func joined(list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), ", ")
 }
 
-// listens returns the process that has accepted connections on a port, "" if none is known.
-func (e *Engine) listens(port uint16) (name string) {
-	for s, server := range e.services {
-		if s.port == port && (name == "" || server.process < name) {
-			name = server.process
-		}
+// listens returns the process that has accepted connections there, "" if none is known.
+func (e *Engine) listens(netns uint32, port uint16) string {
+	if server := e.services[service{netns, port}]; server != nil {
+		return server.process
 	}
-	return name
+	return ""
 }
 
-// atSix reports whether connections by IPv6 were accepted on a port.
-func (e *Engine) atSix(port uint16) bool {
-	for s, server := range e.services {
-		if s.port == port && server.six {
-			return true
-		}
-	}
-	return false
+// atSix reports whether connections by IPv6 were accepted there.
+func (e *Engine) atSix(netns uint32, port uint16) bool {
+	server := e.services[service{netns, port}]
+	return server != nil && server.six
 }
 
 // onlyServer returns the process that has accepted connections in a namespace, "" if there

@@ -79,4 +79,31 @@ var blames = []story{
 		[]string{"turned-away"},
 		[]string{"agent (port 9999) turned 14 connections of 2 peers away"},
 	},
+	{
+		"nobody listens at port 80 of this host, as in a container", // each has a port 80 of its own
+		func(s *stream) {
+			for i := range 4 {
+				s.end(time.Duration(i)*sec, "curl", model.Active, fmt.Sprintf("127.0.0.1:%d", 4000+i), "127.0.0.1:80", model.CauseRefused, failed, lasted(ms))
+			}
+			s.end(sec, "apache2", model.Passive, "172.17.0.2:80", "172.17.0.1:4000", model.CauseFIN, graceful, bytes(99, 81), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(9*ms), inContainer)
+		},
+		[]string{"refused-loop"},
+		[]string{"nobody listens there, or a firewall rejects."},
+	},
+	{
+		"a listener of this host is full, and a container has one at the same port",
+		func(s *stream) {
+			s.end(sec, "nginx", model.Passive, "127.0.0.1:80", "127.0.0.1:3999", model.CauseFIN, graceful, bytes(99, 81), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(9*ms))
+			s.end(sec, "apache2", model.Passive, "172.17.0.2:80", "172.17.0.1:4000", model.CauseFIN, graceful, bytes(99, 81), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(9*ms), inContainer)
+			for i := range 3 {
+				s.end(5*sec, "curl", model.Active, fmt.Sprintf("127.0.0.1:%d", 4000+i), "127.0.0.1:80", model.CauseConnectCancelled, failed, again(2), lasted(3*sec))
+			}
+			s.counts(4*sec, map[string]uint64{"TcpExtListenOverflows": 3})
+		},
+		[]string{"accept-queue-overflow"},
+		[]string{"The accept queue of nginx (port 80) was full"},
+	},
 }
+
+// inContainer is of an end in another network namespace.
+func inContainer(t *model.Teardown) { t.Network.NetNS = 7 }

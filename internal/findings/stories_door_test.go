@@ -139,7 +139,7 @@ var doors = []story{
 			}
 		},
 		[]string{"request-lost"},
-		[]string{"nginx", "3 connections", "without a byte"},
+		[]string{"nginx", "3 connections", "in good order at once after the request, without a byte"},
 	},
 	{
 		"a program gives up connecting when its SYN was sent again", // curl --connect-timeout; Happy Eyeballs gives up sooner
