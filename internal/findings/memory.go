@@ -122,54 +122,6 @@ func (a addresses) has(peer netip.Addr) bool {
 	return ok || peer.IsLoopback()
 }
 
-// overflow is what a namespace counted that no socket shows.
-type overflow map[string]*counter
-
-type counter struct {
-	n           uint64
-	netns       uint32 // where it moved last
-	first, last model.Time
-	told        model.Time // the first line that has it; first is when the line before it was written
-}
-
-// maxCounters bounds the names.
-const maxCounters = 128
-
-func (e *Engine) count(c *model.Counters) {
-	begin := c.Time.Add(-max(c.Interval, 0)) // it moved at some time since then
-	for name, n := range c.Counts {
-		had := e.counters[name]
-		if had == nil {
-			if len(e.counters) >= maxCounters {
-				continue
-			}
-			had = &counter{first: begin, told: c.Time}
-			e.counters[short(name)] = had
-		}
-		had.n += n
-		had.netns = c.Network.NetNS
-		had.last = max(had.last, c.Time)
-		had.first, had.told = min(had.first, begin), min(had.told, c.Time)
-	}
-}
-
-// counted returns the sum of counters.
-func (e *Engine) counted(names ...string) (sum counter) {
-	for _, name := range names {
-		if c := e.counters[name]; c != nil {
-			sum.n += c.n
-			sum.last, sum.netns = max(sum.last, c.last), c.netns
-			if sum.first == 0 || c.first < sum.first {
-				sum.first = c.first
-			}
-			if sum.told == 0 || c.told < sum.told {
-				sum.told = c.told
-			}
-		}
-	}
-	return sum
-}
-
 // moments finds bursts: many ends at one time that nothing else explains.
 type moments struct {
 	buckets [8]moment

@@ -103,6 +103,17 @@ var blames = []story{
 		[]string{"accept-queue-overflow"},
 		[]string{"The accept queue of nginx (port 80) was full"},
 	},
+	{
+		"the queue of a listener in a container is full often, and once one of this host", // whose is seen
+		func(s *stream) {
+			s.end(sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:4000", model.CauseFIN, graceful, bytes(99, 81), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(9*ms))
+			s.counts(2*sec, map[string]uint64{"TcpExtListenOverflows": 500})
+			s.records[len(s.records)-1].Counters.Network.NetNS = 7
+			s.counts(3*sec, map[string]uint64{"TcpExtListenOverflows": 1})
+		},
+		[]string{"accept-queue-overflow"},
+		[]string{"The accept queue of a listener was full: 501 overflows"},
+	},
 }
 
 // inContainer is of an end in another network namespace.
