@@ -189,6 +189,10 @@ func abortedByClient(m *match) bool {
 // longSilence is an idle time after which a box may have forgotten the connection.
 const longSilence = 30 * time.Second
 
+// forgotten is the detail of resets of which only the idle time is known: a peer's host that was
+// restarted, or that has the peer's address now, answers so too.
+const forgotten = "forgotten"
+
 // middlebox: reset, and the other end did not do it.
 func middlebox(m *match) bool {
 	x, o := m.end, m.other
@@ -207,7 +211,7 @@ func middlebox(m *match) bool {
 	if o != nil {
 		return o.rstKnown && !o.rstOut && o.call != model.CallDestroy && (o.cause == model.CausePeerReset || o.time > x.time.Add(hold))
 	}
-	m.inferred = true
+	m.inferred, m.detail = true, forgotten
 	return !x.finIn && x.exchanged() && x.speaker == model.SideLocal && gap >= longSilence && x.unacked > 0
 }
 

@@ -276,8 +276,15 @@ func sayAborted(_ *Engine, g *group, f *Finding) bool {
 
 func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["unacked_bytes"] = whole(g.bytes)
-	f.Title = fmt.Sprintf("%s of %s with %s %s reset by neither end: something between them did it",
-		plural(g.count, "connection", "connections"), g.who(), g.peerName(), were(g.count))
+	f.Title = fmt.Sprintf("%s of %s with %s %s reset", plural(g.count, "connection", "connections"), g.who(), g.peerName(), were(g.count))
+	if g.detail == forgotten && g.detailed == g.count {
+		f.Numbers["idle_ns"] = int64(g.idle.min)
+		f.Title += fmt.Sprintf(" when %s used after at least %s of idleness%s: something between them had forgotten %s, or the peer's host had (it was restarted, or its address moved).",
+			itThey(g.count), human.Duration(g.idle.min), hint(g.idle.min, ""), itThem(g.count))
+		f.Advice += " After a restart or a failover (VRRP) only a test before use, or a retry, helps."
+		return true
+	}
+	f.Title += " by neither end: something between them did it"
 	if g.idle.n > 0 && g.idle.min >= time.Second {
 		f.Numbers["idle_ns"] = int64(g.idle.min)
 		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), hint(g.idle.min, ""))

@@ -114,6 +114,16 @@ var blames = []story{
 		[]string{"accept-queue-overflow"},
 		[]string{"The accept queue of a listener was full: 501 overflows"},
 	},
+	{
+		"keepalived moves a database's address to another host, which does not know the connections of a pool",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(90*sec+time.Duration(i)*sec, "app", model.Active, fmt.Sprintf("10.0.0.1:%d", 4000+i), "10.0.0.100:5432", model.CausePeerReset, bytes(500, 900), unacked(60), spoke(ms, 60*sec))
+			}
+		},
+		[]string{"middlebox-reset"},
+		[]string{"app with 10.0.0.100 were reset when they were used after at least 1m00s of idleness", "something between them had forgotten them, or the peer's host had"},
+	},
 }
 
 // inContainer is of an end in another network namespace.

@@ -151,7 +151,7 @@ var paths = []Pattern{
 		When:       "a RST came that the other end did not send: that end was reset too, or was still open; or its host sent it without a socket (stray-reset); or a capture shows that it is unlike the peer's other segments; or it came after 30 s of idleness or more in answer to data",
 		Evidence:   "both ends, or tcp.last_sent_time and tcp.last_received_time",
 		Advice:     "Something between answers for the peer: a NAT or firewall that forgot the connection, conntrack that calls packets INVALID (nf_conntrack_tcp_be_liberal=1, or drop INVALID instead of letting it through), a load balancer's idle time, a firewall rule that rejects by RST. Send keepalive more often than its idle time.",
-		Alike:      "keepalive-race: the peer had sent its FIN; peer-reset by a program that closed with data unread",
+		Alike:      "keepalive-race: the peer had sent its FIN; peer-reset by a program that closed with data unread; a peer's host that was restarted or whose address moved (VRRP), which is said if only the idleness is known",
 		Confidence: "certain if both ends are on this host; otherwise inferred",
 		Filter:     `cause == "peer-reset"`,
 		match:      middlebox, causes: only(model.CausePeerReset), byPeer: true, say: sayMiddlebox,

@@ -72,6 +72,13 @@ func itThey(n uint64) string {
 	return "they were"
 }
 
+func itThem(n uint64) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}
+
 func were(n uint64) string {
 	if n == 1 {
 		return "was"
