@@ -47,3 +47,53 @@ func TestOnClose(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseInEachState has what __tcp_close() (Linux 6.18, net/ipv4/tcp.c) does, state by state.
+func TestCloseInEachState(t *testing.T) {
+	for _, c := range []struct {
+		state State
+		marks CloseMarks
+		does  CloseEffect
+		cause Cause
+	}{
+		{Established, 0, CloseFIN, CauseUnknown},
+		{CloseWait, 0, CloseFIN, CauseUnknown},
+		{SynRecv, 0, CloseFIN, CauseUnknown},
+		{SynSent, 0, CloseGiveUp, CauseUnknown},
+		{SynSent, CloseLingers, CloseGiveUp, CauseUnknown},
+		{SynSent, CloseLingerZero, CloseGiveUp, CauseUnknown},
+		{FinWait1, 0, CloseFinish, CauseUnknown},
+		{FinWait2, 0, CloseFinish, CauseUnknown},
+		{Closing, 0, CloseFinish, CauseUnknown},
+		{LastAck, 0, CloseFinish, CauseUnknown},
+		{Established, CloseUnread, CloseReset, CauseUnreadData},
+		{Established, CloseUnread | CloseLingerZero | CloseLingers, CloseReset, CauseUnreadData},
+		{Established, CloseRepair | CloseUnread, CloseSilent, CauseTCPRepair},
+		{Established, CloseLingerZero, CloseReset, CauseLingerZero},
+		{CloseWait, CloseLingerZero, CloseReset, CauseLingerZero},
+		{FinWait1, CloseLingerZero, CloseReset, CauseLingerZero},
+		{FinWait2, CloseLingerZero, CloseReset, CauseLingerZero},
+		{LastAck, CloseLingerZero, CloseSilent, CauseUnknown},
+		{Closing, CloseLingerZero, CloseSilent, CauseUnknown},
+		{LastAck, CloseLingerZero | CloseUnsent, CloseReset, CauseLingerZero},
+		{Closing, CloseLingerZero | CloseUnsent, CloseReset, CauseLingerZero},
+		{FinWait2, CloseNoFINWait, CloseReset, CauseLinger2Timeout},
+		{Established, CloseNoFINWait, CloseFIN, CauseLinger2Timeout},
+		{CloseWait, CloseNoFINWait, CloseFIN, CauseUnknown},
+		{FinWait2, CloseLingers, CloseFinish, CauseUnknown},
+		{Established, CloseLingers, CloseBlock, CauseUnknown},
+		{CloseWait, CloseLingers, CloseBlock, CauseUnknown},
+		{FinWait1, CloseLingers, CloseBlock, CauseUnknown},
+		{LastAck, CloseLingers, CloseBlock, CauseUnknown},
+		{NewSynRecv, 0, CloseUnknown, CauseUnknown},
+	} {
+		if does, cause := OnClose(c.state, c.marks); does != c.does || cause != c.cause {
+			t.Errorf("%v, marks %06b: got %v, %v, want %v, %v", c.state, c.marks, does, cause, c.does, c.cause)
+		}
+	}
+	for e := range CloseFIN + 1 {
+		if aborts := e == CloseSilent || e == CloseReset || e == CloseGiveUp; e.Aborts() != aborts || e.Waits() != (e == CloseBlock) {
+			t.Errorf("effect %d: aborts %v, waits %v", e, e.Aborts(), e.Waits())
+		}
+	}
+}
