@@ -162,7 +162,7 @@ func TestPath(t *testing.T) {
 	if got := closed.Last(); got != StateUnknown {
 		t.Errorf("last of CLOSE alone: got %v, want unknown", got)
 	}
-	if !p.Before(SynSent, FinWait1) || p.Before(FinWait1, SynSent) || !p.Before(SynSent, Listen) || p.Before(Listen, SynSent) {
+	if !p.Before(SynSent, FinWait1) || p.Before(FinWait1, SynSent) || !p.Before(SynSent, Listen) || p.Before(Listen, SynSent) || p.Before(SynSent, SynSent) {
 		t.Error("before: order of states is not theirs")
 	}
 	if !p.Has(Established) || p.Has(Listen) {
@@ -207,6 +207,7 @@ func TestTimeHasSixDigits(t *testing.T) {
 func TestNetwork(t *testing.T) {
 	v4 := Endpoint{netip.MustParseAddr("127.0.0.1"), 80}
 	v6 := Endpoint{netip.MustParseAddr("2001:db8::1"), 443}
+	far := Endpoint{netip.MustParseAddr("192.0.2.1"), 1}
 	for _, c := range []struct {
 		n        Network
 		kind     string
@@ -218,7 +219,10 @@ func TestNetwork(t *testing.T) {
 		{Network{Local: v6, Peer: v6}, "ipv6", true},
 		{Network{Peer: v6}, "ipv6", false},
 		{Network{Local: v6}, "ipv6", false},
-		{Network{Local: v4, Peer: Endpoint{netip.MustParseAddr("192.0.2.1"), 1}}, "ipv4", false},
+		{Network{Local: v4}, "ipv4", false},
+		{Network{Local: v4, Peer: far}, "ipv4", false},
+		{Network{Local: far, Peer: v4}, "ipv4", false},
+		{Network{Local: far, Peer: far}, "ipv4", true},
 	} {
 		if got := c.n.Type(); got != c.kind {
 			t.Errorf("%v: got type %q, want %q", c.n, got, c.kind)
@@ -226,8 +230,8 @@ func TestNetwork(t *testing.T) {
 		if got := c.n.Loopback(); got != c.loopback {
 			t.Errorf("%v: got loopback %t, want %t", c.n, got, c.loopback)
 		}
-		if got := c.n.Reversed().Reversed(); got != c.n {
-			t.Errorf("reversed twice: got %v, want %v", got, c.n)
+		if got := c.n.Reversed(); got.Local != c.n.Peer || got.Peer != c.n.Local || got.Reversed() != c.n {
+			t.Errorf("got %v reversed of %v", got, c.n)
 		}
 	}
 	var n Network
