@@ -52,6 +52,9 @@ func TestFilterBounds(t *testing.T) {
 		`any(1..1000000, # == process.pid)`,
 		`any(1..9223372036854775807, # == process.pid)`,
 		`any(1..process.pid, # == 5)`,
+		`any(process.pid..5, # == 5)`,
+		`any(1..20001, true)`,
+		`any(1..6148914691236517206, # > 0)`, // three nodes: 2 more than 2^64
 		`len(reduce(1..99, #acc + #acc, "ab")) > 5`,
 		`len(repeat("a", 1000000000)) > 5`,
 		`len(replace(process.name, "", process.name)) > 5`,
@@ -71,6 +74,8 @@ func TestFilterBounds(t *testing.T) {
 		`count(filter(1..99, # > 5), # == process.pid) == 0`,
 		`let pid = process.pid + 1; pid > 0 && upper(process.name) != ""`,
 		`all(1..3000, # != process.pid)`,
+		`any(1..20000, true)`,
+		`1.5 + process.pid > 2 + 0.5`,
 	} {
 		f, err := model.CompileFilter(source)
 		if err != nil {
@@ -81,6 +86,15 @@ func TestFilterBounds(t *testing.T) {
 		f.Match(filterRecord())
 		if took := time.Since(start); took > 100*time.Millisecond {
 			t.Errorf("%s took %v", source, took)
+		}
+	}
+}
+
+// TestLoopInALoop: a short one, which would take no long time, is refused for what it is.
+func TestLoopInALoop(t *testing.T) {
+	for _, source := range []string{`any(1..3, any(1..3, # == 1))`, `any(1..3, any(1..3, # == 1) && # == 2)`, `any(1..3, # == 2 && any(1..3, # == 1))`} {
+		if _, err := model.CompileFilter(source); err == nil || !strings.Contains(err.Error(), "any has a loop in a loop") {
+			t.Errorf("%s: got %v", source, err)
 		}
 	}
 }

@@ -32,6 +32,9 @@ func TestFilterMatch(t *testing.T) {
 		`cidr(network.peer.address, "::ffff:10.0.0.0/104")`: true,
 		`cidr(network.peer.address, "::ffff:11.0.0.0/104")`: false,
 		`cidr(network.peer.address, "::/0")`:                false, // of IPv6
+		`cidr(network.peer.address, "::ffff:10.1.2.3/128")`: true,
+		`cidr(network.peer.address, "::ffff:0.0.0.0/96")`:   true, // all of IPv4
+		`cidr("2001:db8::1", "2001:db8::/32")`:              true,
 		`cidr(network.local.address, "10.0.0.0/8")`:         false, // not known
 		`network.peer.port in [80, 443]`:                    true,
 		`process.name matches "^ng"`:                        true,
@@ -45,6 +48,17 @@ func TestFilterMatch(t *testing.T) {
 		if got := f.Match(filterRecord()); got != want {
 			t.Errorf("%s: got %v, want %v", source, got, want)
 		}
+	}
+}
+
+func TestNoFilter(t *testing.T) {
+	var f *model.Filter
+	if f.String() != "" || f.Failed() != nil || !f.Match(filterRecord()) {
+		t.Errorf("got %q, %v: want that all match", f, f.Failed())
+	}
+	f, err := model.CompileFilter("true")
+	if err != nil || f.String() != "true" {
+		t.Errorf("got %q, %v", f, err)
 	}
 }
 
@@ -64,6 +78,7 @@ func TestFilterErrors(t *testing.T) {
 	for source, want := range map[string]string{
 		`verdict = "x"`:                    "filter: write == to compare (1:9)\n | verdict = \"x\"\n | ........^",
 		`linger.on &`:                      "filter: write && for and, || for or (1:11)\n | linger.on &\n | ..........^",
+		`linger.on |`:                      "filter: write && for and, || for or (1:11)\n | linger.on |\n | ..........^",
 		`linger.on && `:                    "filter: the expression ends too early (1:13)\n | linger.on && \n | ............^",
 		`process.pid`:                      "filter: expected bool, but got int; compare it with something, as in process.pid == 812",
 		`process.pid == "x"`:               "filter: invalid operation: == (mismatched types int and string) (1:13)\n | process.pid == \"x\"\n | ............^",
@@ -87,6 +102,8 @@ func TestFilterErrorsNameFields(t *testing.T) {
 		`port == 443`:               "no field port: did you mean network.local.port or network.peer.port? (1:1)",
 		`pid == 1`:                  "no field pid: did you mean process.pid or acceptor.pid or closer.pid? (1:1)",
 		`duration > 5`:              "no field duration: did you mean duration_ns? (1:1)",
+		`tcpbytes == 1`:             "no field tcpbytes: did you mean tcp.bytes? (1:1)",
+		`process.unred > 0`:         "no field process.unred: did you mean tcp.bytes.unread? (1:9)",
 		`Verdict == "silent"`:       "no field Verdict: did you mean verdict? (1:1)",
 		`lingr.on`:                  "no field lingr: did you mean linger? (1:1)",
 		`true && linger.nosuch`:     "no field linger.nosuch: linger has on, seconds, outcome (1:16)",

@@ -10,6 +10,7 @@ import (
 func TestFilterValues(t *testing.T) {
 	for expression, want := range map[string]string{
 		`verdict == "abortiv"`:                     `"abortiv" is no verdict; there is abortive`,
+		`verdict == "rude"`:                        `"rude" is no verdict; there is unknown, graceful, abortive`,
 		`"peer_reset" != cause`:                    `"peer_reset" is no cause; there is peer-reset`,
 		`cause in ["fin", "unread"]`:               `"unread" is no cause`,
 		`verdict == "abortive" && cause == "fin"`:  "",

@@ -20,6 +20,9 @@ func TestUnknownNames(t *testing.T) {
 		want  string
 	}{
 		{&verdict, "abortiv", `unknown verdict "abortiv": did you mean abortive?`},
+		{&verdict, "obortave", `unknown verdict "obortave": did you mean abortive?`},
+		{&verdict, "rgcaeful", `unknown verdict "rgcaeful": did you mean graceful?`},
+		{&verdict, "lingar-tameaut", `unknown verdict "lingar-tameaut": want unknown, graceful, abortive, linger-timeout, failed-open, silent`},
 		{&verdict, "linger", `unknown verdict "linger": did you mean linger-timeout?`},
 		{&verdict, "rude", `unknown verdict "rude": want unknown, graceful, abortive, linger-timeout, failed-open, silent`},
 		{&cause, "unread_data", `unknown cause "unread_data": did you mean unread-data?`},
