@@ -278,3 +278,20 @@ func TestExplanationsCoverTheClosesocketTable(t *testing.T) {
 		}
 	}
 }
+
+// TestVerdictsOfCauses: a cause is listed under each verdict that rules give with it, once.
+func TestVerdictsOfCauses(t *testing.T) {
+	for cause, want := range map[Cause][]Verdict{
+		CauseUnknown:         {VerdictUnknown, FailedOpen, Abortive},
+		CauseFIN:             {Graceful},
+		CausePeerReset:       {Abortive},
+		CauseRefused:         {FailedOpen},
+		CauseFinWait2Timeout: {Abortive, Graceful},
+		CauseLingerExpired:   {LingerTimeout},
+		CauseOrphanDropped:   {Silent},
+	} {
+		if got := cause.Verdicts(); !slices.Equal(got, want) {
+			t.Errorf("%v: got %v, want %v", cause, got, want)
+		}
+	}
+}

@@ -66,6 +66,10 @@ func TestEventIsJudged(t *testing.T) {
 			Event{Record: of(KindOutcome, linger)},
 			func(r Record) bool { return r.Retracts && r.Teardown.LingerOutcome == LingerDrained },
 		},
+		"an outcome that agrees does not": {
+			Event{Record: of(KindOutcome, reset)},
+			func(r Record) bool { return !r.Retracts && r.Teardown.Cause == CausePeerReset },
+		},
 		"a teardown may not": {
 			Event{Record: of(KindTeardown, linger)},
 			func(r Record) bool { return !r.Retracts },

@@ -240,3 +240,23 @@ func TestNetwork(t *testing.T) {
 		t.Errorf("mapped address: got %v of type %q, %v", n, n.Type(), err)
 	}
 }
+
+func TestLists(t *testing.T) {
+	states := States()
+	if len(states) != len(stateNames)-1 || states[0] != Established || states[len(states)-1] != NewSynRecv {
+		t.Errorf("got %v, want every state but the unknown one", states)
+	}
+	for v := range Admin + 1 {
+		want := DoerKernel
+		switch v {
+		case LocalApp:
+			want = DoerUs
+		case Peer:
+			want = DoerPeer
+		default:
+		}
+		if got := v.Doer(); got != want {
+			t.Errorf("%v: got %d, want %d", v, got, want)
+		}
+	}
+}
