@@ -35,10 +35,7 @@ func (s *Session) Record(ctx context.Context, w *record.Writer, seen func(*model
 
 // Part is a recording that begins and ends while the session goes on, as on the
 // screen.
-type Part struct {
-	*record.Writer
-	stop model.Stop
-}
+type Part struct{ *record.Writer }
 
 // BeginPart begins a recording; the error of a file that is there matches
 // [fs.ErrExist].
@@ -51,23 +48,19 @@ func BeginPart(path string, options record.Options, start model.Start) (*Part, e
 	if err := w.Write(&model.Record{Kind: model.KindStart, Start: start}); err != nil {
 		return nil, fmt.Errorf("begin recording: %w", errors.Join(err, w.Discard()))
 	}
-	return &Part{Writer: w}, nil
+	return &Part{w}, nil
 }
 
 // Write adds a record; the recording has its own start and stop.
 func (r *Part) Write(rec *model.Record) error {
-	switch rec.Kind {
-	case model.KindStart, model.KindStop:
+	if rec.Kind == model.KindStart || rec.Kind == model.KindStop {
 		return nil
-	case model.KindLoss:
-		r.stop.Lose(&rec.Loss)
-	case model.KindUnknown, model.KindTeardown, model.KindOutcome, model.KindCloseFailed, model.KindCounters, model.KindClock, model.KindTable, model.KindStray, model.KindCounts:
 	}
 	return r.Writer.Write(rec)
 }
 
 // Close ends the recording with its stop line.
 func (r *Part) Close() error {
-	r.stop.Time, r.stop.Reason = model.TimeOf(time.Now()), "signal"
-	return errors.Join(r.Writer.Write(&model.Record{Kind: model.KindStop, Stop: r.stop}), r.Writer.Close())
+	stop := model.Stop{Time: model.TimeOf(time.Now()), Reason: "signal"} // the writer counts losses by their lines
+	return errors.Join(r.Writer.Write(&model.Record{Kind: model.KindStop, Stop: stop}), r.Writer.Close())
 }
