@@ -36,5 +36,9 @@ func TestStrangersAreNotJoined(t *testing.T) {
 		if got := e.ring[0].other != nil; got != c.want {
 			t.Errorf("%s: joined: %v, want %v", name, got, c.want)
 		}
+		e.Finish()
+		if got := e.Report().Connections; got != map[bool]uint64{true: 1, false: 2}[c.want] {
+			t.Errorf("%s: %d connections of two ends, joined: %v", name, got, c.want)
+		}
 	}
 }

@@ -20,8 +20,10 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// TestDefaults: from the programs' manuals.
+// TestDefaults: from the programs' manuals. One is recognised a little above it, and hardly
+// below; a program that is known to run here has its own.
 func TestDefaults(t *testing.T) {
+	const s, ms = time.Second, time.Millisecond
 	for _, c := range []struct {
 		idle    time.Duration
 		process string
@@ -30,7 +32,20 @@ func TestDefaults(t *testing.T) {
 		{20 * time.Second, "puma", " (its default)"},
 		{15 * time.Second, "puma", ""},
 		{30 * time.Second, "", " (a default of: Jetty; common in frameworks)"},
-		{75 * time.Second, "nginx", " (its default)"},
+		{60 * s, "", " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
+		{60 * s, "nginx", " (its default)"},
+		{75 * s, "nginx", " (its default)"},
+		{75 * s, "haproxy", ""},
+		{60 * s, "app", ""},
+		{60*s + 1800*ms, "", " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
+		{60*s + 1801*ms, "", ""},
+		{59400 * ms, "", " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
+		{59399 * ms, "", ""},
+		{2*s + 100*ms, "gunicorn", " (its default)"},
+		{2*s + 101*ms, "gunicorn", ""},
+		{90 * s, "", " (a default of: Go's client)"},
+		{90 * s, "app", ""},
+		{45 * s, "", ""},
 	} {
 		if got := hint(c.idle, c.process); got != c.want {
 			t.Errorf("%v of %q: got %q, want %q", c.idle, c.process, got, c.want)

@@ -129,7 +129,9 @@ func TestRefusedMeanwhile(t *testing.T) {
 // last words; at once if attempts come at regular times.
 func TestRefusedForClient(t *testing.T) {
 	const at, second = model.Time(1e18), time.Second
-	client := func() *end { return &end{pid: 7, began: at.Add(-time.Minute), lastReceived: at, time: at.Add(second / 2)} }
+	client := func() *end {
+		return &end{pid: 7, began: at.Add(-time.Minute), lastReceived: at, time: at.Add(second / 2)}
+	}
 	for what, c := range map[string]struct {
 		after   time.Duration // from the client's last words to the begin of the attempt
 		regular bool
