@@ -132,3 +132,44 @@ func TestStraysAreBounded(t *testing.T) {
 		t.Errorf("%d resets were told, want %d", total, want)
 	}
 }
+
+// TestHit: the end that the resets ended is that of the reversed tuple which received one, in
+// time, and at loopback in the same network namespace.
+func TestHit(t *testing.T) {
+	const at = ktime(60e9)
+	for what, c := range map[string]struct {
+		stray *message
+		edit  func(*bpf.TraceEnd)
+		want  bool
+	}{
+		"it fits":                {strayMessage(1000, at, tcpACK), func(*bpf.TraceEnd) {}, true},
+		"it received none":       {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Flags &^= bpf.TraceFlagFLAG_RST_RECEIVED }, false},
+		"another tuple":          {strayMessage(1001, at, tcpACK), func(*bpf.TraceEnd) {}, false},
+		"just after the reset":   {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Ended = uint64(at.add(hold)) }, true},
+		"long after it":          {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Ended = uint64(at.add(hold)) + 1 }, false},
+		"just before it":         {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Ended = uint64(at.add(-hold)) }, true},
+		"long before it":         {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Ended = uint64(at.add(-hold)) - 1 }, false},
+		"in another namespace":   {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Netns = 5 }, true},
+		"at another's loopback":  {loopbackStray(at), func(e *bpf.TraceEnd) { e.Local, e.Peer, e.Netns = [16]byte{127, 0, 0, 1}, [16]byte{127, 0, 0, 1}, 5 }, false},
+		"at the same's loopback": {loopbackStray(at), func(e *bpf.TraceEnd) { e.Local, e.Peer = [16]byte{127, 0, 0, 1}, [16]byte{127, 0, 0, 1} }, true},
+	} {
+		e := bpf.TraceEnd{
+			Sock: 1, Family: unix.AF_INET, Local: [16]byte{10, 0, 0, 2}, Peer: [16]byte{10, 0, 0, 1}, LocalPort: 1000, PeerPort: 80, Netns: 4,
+			Ended: uint64(at), Path: states(model.Established, model.Closed), Flags: bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_RST_RECEIVED,
+		}
+		c.edit(&e)
+		a := newAssembler(translator{}, "s")
+		a.hold(&e)
+		l := &c.stray.later
+		r := &strayResets{tuple: tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns), first: *l, last: at}
+		if got := a.hit(r); (got != "") != c.want {
+			t.Errorf("%s: got %q", what, got)
+		}
+	}
+}
+
+func loopbackStray(at ktime) *message {
+	m := strayMessage(1000, at, tcpACK)
+	m.later.Local, m.later.Peer = [16]byte{127, 0, 0, 1}, [16]byte{127, 0, 0, 1}
+	return m
+}
