@@ -124,3 +124,17 @@ func TestScrapesShareThePage(t *testing.T) {
 		t.Error("an old page is served")
 	}
 }
+
+// TestHealthOfAPageThatHangs: a probe fails once the page has been made for more than a minute.
+func TestHealthOfAPageThatHangs(t *testing.T) {
+	for since, want := range map[time.Duration]int{0: http.StatusOK, 59 * time.Second: http.StatusOK, 61 * time.Second: http.StatusServiceUnavailable} {
+		var p page
+		if since != 0 {
+			p.began.Store(time.Now().Add(-since).UnixNano())
+		}
+		answer := httptest.NewRecorder()
+		if p.health(answer, nil); answer.Code != want {
+			t.Errorf("made since %v: got %d, want %d", since, answer.Code, want)
+		}
+	}
+}
