@@ -33,4 +33,12 @@ func TestForgedInvoker(t *testing.T) {
 	if who, ok := Invoker(); !ok || who.UID != 54321 || who.GID == 1<<32 || who.GID == 0 {
 		t.Errorf("got %+v, %v: want user 54321, not of the group that was forged", who, ok)
 	}
+	t.Setenv("SUDO_GID", "0")
+	if who, ok := Invoker(); !ok || who.UID != 54321 || who.GID == 0 {
+		t.Errorf("got %+v, %v: want user 54321, not of root's group", who, ok)
+	}
+	t.Setenv("SUDO_GID", "54322")
+	if who, ok := Invoker(); !ok || who.GID != 54322 {
+		t.Errorf("got %+v, %v: want group 54322", who, ok)
+	}
 }
