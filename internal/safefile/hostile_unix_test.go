@@ -152,3 +152,22 @@ func TestOwnPipe(t *testing.T) {
 		t.Errorf("read %q, %v; written: %v", text, err, written)
 	}
 }
+
+// TestSwappedIn: what comes to be there after it was looked at is neither opened nor replaced.
+func TestSwappedIn(t *testing.T) {
+	folder := t.TempDir()
+	d, err := OpenFor(filepath.Join(folder, "x"))
+	must(t, err)
+	defer d.Close()
+	must(t, os.WriteFile(filepath.Join(folder, "victim"), []byte("precious"), 0o600))
+	must(t, os.Symlink("victim", filepath.Join(folder, "link")))
+	must(t, os.Symlink("new", filepath.Join(folder, "dangling")))
+	for _, name := range []string{"victim", "link", "dangling"} {
+		if _, err := fresh(d.(*directory), name); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: got %v, want that it exists", name, err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(folder, "new")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file was made where the link shows: %v", err)
+	}
+}

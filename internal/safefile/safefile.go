@@ -82,6 +82,12 @@ func create(d *directory, name string, force bool) (*os.File, error) {
 			return nil, err
 		}
 	}
+	return fresh(d, name)
+}
+
+// fresh makes a file that is new: what somebody has put there since it was looked at is not
+// opened.
+func fresh(d *directory, name string) (*os.File, error) {
 	return d.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 }
 
