@@ -114,13 +114,13 @@ func TestRefusedMeanwhile(t *testing.T) {
 	} {
 		var r refusals
 		r.add(&end{pid: 7, time: at, id: "refused"})
-		if got := r.during(&end{pid: c.pid, began: c.began, time: c.time}); (got != nil) != c.want {
+		if got := r.during(&end{pid: c.pid, began: c.began, time: c.time}, time.Second); (got != nil) != c.want {
 			t.Errorf("%s: got %+v", what, got)
 		}
 	}
 	var r refusals
 	r.add(&end{time: at})
-	if r.during(&end{time: at}) != nil {
+	if r.during(&end{time: at}, time.Second) != nil {
 		t.Error("processes that are not known are one")
 	}
 }
@@ -182,10 +182,11 @@ func TestCounted(t *testing.T) {
 		names []string
 		want  counter
 	}{
-		{[]string{"a"}, counter{n: 7, netns: 2, first: at.Add(5 * time.Second), last: at.Add(20 * time.Second), told: at.Add(10 * time.Second)}},
-		{[]string{"a", "b"}, counter{n: 12, netns: 2, first: at.Add(5 * time.Second), last: at.Add(20 * time.Second), told: at.Add(10 * time.Second)}},
-		{[]string{"b", "a"}, counter{n: 12, netns: 2, first: at.Add(5 * time.Second), last: at.Add(20 * time.Second), told: at.Add(10 * time.Second)}},
-		{[]string{"b", "c"}, counter{n: 6, netns: 3, first: at.Add(5 * time.Second), last: at.Add(20 * time.Second), told: at.Add(5 * time.Second)}},
+		{[]string{"a"}, counter{n: 7, netns: anywhere, first: at.Add(5 * time.Second), last: at.Add(20 * time.Second), told: at.Add(10 * time.Second)}},
+		{[]string{"a", "b"}, counter{n: 12, netns: anywhere, first: at.Add(5 * time.Second), last: at.Add(20 * time.Second), told: at.Add(10 * time.Second)}},
+		{[]string{"b", "a"}, counter{n: 12, netns: anywhere, first: at.Add(5 * time.Second), last: at.Add(20 * time.Second), told: at.Add(10 * time.Second)}},
+		{[]string{"b", "c"}, counter{n: 6, netns: anywhere, first: at.Add(5 * time.Second), last: at.Add(20 * time.Second), told: at.Add(5 * time.Second)}},
+		{[]string{"c"}, counter{n: 1, netns: 3, first: at.Add(5 * time.Second), last: at.Add(5 * time.Second), told: at.Add(5 * time.Second)}},
 		{[]string{"none"}, counter{}},
 	} {
 		if got := e.counted(c.names...); got != c.want {
