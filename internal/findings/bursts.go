@@ -105,8 +105,12 @@ func (s *server) add(x *end) {
 }
 
 // replaced reports whether the processes of a group accepted nothing more after a moment, and
-// one that had accepted nothing before did.
+// one that had accepted nothing before did. Where each connection has a process of its own that is
+// always so, and connections that had been idle equally long have met a timeout.
 func (e *Engine) replaced(g *group, at model.Time) (another bool) {
+	if g.ofOneConnection() && g.idle.max-g.idle.min <= g.idle.min/10 {
+		return false
+	}
 	for at2, s := range e.services {
 		if at2.port != g.key.port || s.process != g.key.process {
 			continue

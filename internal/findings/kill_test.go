@@ -98,3 +98,16 @@ func TestStoppedBySystemd(t *testing.T) {
 		}
 	}
 }
+
+// TestCrashOfPostgreSQL: the postmaster ends all when one process was killed: no reload.
+func TestCrashOfPostgreSQL(t *testing.T) {
+	var s stream
+	for i := range 3 {
+		s.end(9*sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(500, 300), idle(5*sec), spoke(5*sec, 6*sec),
+			by(model.InitiatorLocal), call(model.CallExit, 0), path(model.SynRecv, model.Established, model.FinWait1), began(sec, 700+i), told(3))
+	}
+	all := found(t, s.records).Findings
+	if len(all) != 1 || all[0].ID != "process-restart" || !strings.Contains(all[0].Advice, "crashed or was killed") || strings.Contains(all[0].Advice, "reload") {
+		t.Errorf("got %+v", all)
+	}
+}

@@ -100,6 +100,8 @@ func (g *group) killAdvice(otherwise string) string {
 	k := knobsOf(cmp.Or(g.killer, g.key.process))
 	limit := k.limit
 	switch {
+	case g.recovers():
+		return crashRecovery
 	case g.killer != "" && g.killer == g.key.process && !violent(g.signal()) && !k.gently:
 		return g.killer + " told its worker to end, by a reload, a scale-down or a stop, and requests were not finished: take it out of the load balancer first, give it time to answer, and let clients try again on a new connection."
 	case limit != "" && g.killer != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):

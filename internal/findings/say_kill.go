@@ -40,6 +40,14 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	return true
 }
 
+// recovers: PostgreSQL's postmaster ends all that serve clients, to begin again after a crash
+// (HandleChildCrash).
+func (g *group) recovers() bool {
+	return g.signal() == "SIGQUIT" && g.killer == g.key.process && knobsOf(g.killer).program == "postgres"
+}
+
+const crashRecovery = "PostgreSQL ends all its sessions so when one of its processes has crashed or was killed (\"terminating any other active server processes\"): find what ended that one, a line above in its log, or dmesg. Or somebody stopped it by pg_ctl -m immediate."
+
 const byOOMKiller = "was killed by the OOM killer (SIGKILL)"
 
 // outOfMemory reports whether the OOM killer ended the processes of g, and gives f its advice.
@@ -94,6 +102,9 @@ func sayRestart(e *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.who(), how, plural(g.count, "connection", "connections"))
 	if g.killer != "" && g.killer == g.key.process {
 		f.Advice = "Another process of the same program told it to end: a reload or a stop, a scale-down, or an administrator's command (pg_terminate_backend). Its log says which. If it was planned: close idle connections before."
+	}
+	if g.recovers() {
+		f.Advice = crashRecovery
 	}
 	if !oom && violent(g.signal()) && g.idle.n > 0 && g.idle.min < time.Second {
 		f.Harm = Medium

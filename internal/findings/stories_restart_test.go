@@ -84,6 +84,22 @@ var restarts = []story{
 		[]string{"nginx", "2s of idleness", "4 requests"},
 	},
 	{
+		"PostgreSQL's session timeout ends equally idle sessions at one moment, and each new one has a process of its own",
+		func(s *stream) {
+			for i := range 5 {
+				client := fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				x := s.end(9*sec, "postgres", model.Passive, "10.6.0.2:5432", client, model.CauseFIN, graceful, bytes(592, 55), idle(0),
+					spoke(40*ms, 4040*ms+time.Duration(i)*4*ms), by(model.InitiatorLocal), call(model.CallExit, 0), lasted(5*sec), began(4*sec, 700+i),
+					func(t *model.Teardown) { t.Evidence.FirstFIN, t.Closer.PID = begin.Add(9*sec-40*ms), 700+i })
+				s.outcome(11*sec, x, model.CauseDataAfterClose, "late-data-in-time-wait")
+				s.end(11*sec, "psql", model.Active, client, "10.6.0.2:5432", model.CausePeerReset, bytes(55, 592), unacked(14), gotFIN)
+				s.end(13*sec, "postgres", model.Passive, "10.6.0.2:5432", fmt.Sprintf("10.6.0.1:%d", 5000+i), model.CauseFIN, graceful, bytes(410, 46), by(model.InitiatorPeer), lasted(sec), began(12*sec, 800+i))
+			}
+		},
+		[]string{"keepalive-race", "idle-timeout"},
+		[]string{"postgres (port 5432) closes connections after 4", "5 requests"},
+	},
+	{
 		"gunicorn gets SIGHUP, and tells its workers to end", // equally idle, and each worker has one
 		func(s *stream) { s.keptAlive(2, "gunicorn", func(int) time.Duration { return sec }, told(15)) },
 		[]string{"process-restart"},
