@@ -7,8 +7,8 @@ import (
 )
 
 // knobs are a program's settings, by the beginning of its name: the idle timeouts as a
-// server and as a client, the timeout after which it ends a worker, the length of its
-// accept queue, how long it waits for a peer that does not read, how large a request may
+// server and as a client, the timeout after which it ends a worker or a client that does not
+// log in, the length of its accept queue, how long it waits for a peer that does not read, how large a request may
 // be, and how many connections it has at most.
 type knobs struct {
 	program                                       string
@@ -35,8 +35,8 @@ var programs = [...]knobs{
 	{program: "valkey", all: "CLIENT KILL", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
 	{program: "pgbouncer", all: "KILL or RECONNECT", idle: "client_idle_timeout; of requests that wait, query_wait_timeout", pool: "server_idle_timeout, server_lifetime", backlog: "listen_backlog", most: "max_client_conn"},
 	{program: "postgres", exact: true, all: "pg_terminate_backend()", idle: "idle_session_timeout, idle_in_transaction_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout", most: "max_connections"},
-	{program: "mariadb", all: "KILL", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
-	{program: "mysqld", all: "KILL", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
+	{program: "mariadb", all: "KILL", idle: "wait_timeout", limit: "connect_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
+	{program: "mysqld", all: "KILL", idle: "wait_timeout", limit: "connect_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
 	{program: "apache2", workers: "MaxRequestWorkers", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
 	{program: "httpd", workers: "MaxRequestWorkers", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
 	{program: "php-fpm", workers: "pm.max_children", gently: true, limit: "request_terminate_timeout", backlog: "listen.backlog", most: "pm.max_children"},

@@ -155,15 +155,16 @@ func idlePeerClosed(m *match) bool {
 // request.
 func idleReset(m *match) bool {
 	x := m.end
-	m.idle = x.idle
-	return x.cause == model.CauseLingerZero && x.passive() && x.idle >= time.Second && x.exchanged() && x.call != model.CallExit && m.passedOn() == nil
+	m.idle, m.bytes = x.idle, x.received
+	return x.cause == model.CauseLingerZero && x.passive() && x.idle >= time.Second && x.sent > 0 && x.call != model.CallExit && m.passedOn() == nil
 }
 
 // passedOn returns the connection of a proxy to its server that had ended badly a moment before the
 // proxy reset this one of its client, as Envoy does then.
 func (m *match) passedOn() *refusal { return m.engine.troubles.during(m.end, justNow) }
 
-// aborted: this side ended the connection by SO_LINGER {1,0}, and its only reason may be that a proxy passes a reset on.
+// aborted: this side ended the connection by SO_LINGER {1,0}, and it is no idleReset. Its only reason
+// may be that a proxy passes a reset on.
 func aborted(m *match) bool {
 	x := m.end
 	m.bytes = max(x.unacked, 0)

@@ -255,7 +255,12 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["idle_ns"] = int64(idle)
 	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; %s finds out at its next request.",
 		g.who(), human.Duration(idle), hint(idle, g.key.process), plural(g.count, "connection", "connections"), g.whom())
-	f.Advice += g.setBy()
+	if g.bytes > 0 {
+		f.Advice += g.setBy()
+		return true
+	}
+	f.Title = fmt.Sprintf("%s resets connections on which the client has said nothing for %s: %s so far.", g.who(), human.Duration(idle), plural(g.count, "one", ""))
+	f.Advice = fmt.Sprintf("It waits no longer%s for the first message. Who connects without one: a probe of the port, a client that opens connections in advance, or one that hangs before it logs in?", bracket(knobsOf(g.key.process).limit))
 	return true
 }
 

@@ -63,6 +63,26 @@ var waits = []story{
 		nil, nil,
 	},
 	{
+		"MariaDB's connect_timeout: clients hear its greeting and say nothing",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(4*sec, "mariadbd", model.Passive, "10.0.0.1:3306", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseLingerZero, bytes(104, 0), idle(3*sec), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3005*ms))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"mariadbd (port 3306) resets connections on which the client has said nothing for 3s: 3 so far"},
+	},
+	{
+		"nginx reset_timedout_connection: a request that is never complete",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(70*sec, "nginx", model.Passive, "10.0.0.1:80", fmt.Sprintf("10.0.0.2:%d", 4000+i), model.CauseLingerZero, bytes(0, 30), idle(60*sec), heard(60*sec), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(61*sec))
+			}
+		},
+		[]string{"abort-on-close"},
+		[]string{"nginx (port 80) ended 3 connections", "SO_LINGER"},
+	},
+	{
 		"pm.max_children: nginx gives up what waits in the accept queue of php-fpm", // fastcgi_read_timeout 4s
 		func(s *stream) {
 			s.end(5*sec, "php-fpm8.2", model.Passive, "127.0.0.1:9000", "127.0.0.1:3000", model.CauseFIN, graceful, bytes(90, 500), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*sec))

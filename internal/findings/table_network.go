@@ -123,8 +123,8 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are reset", Harm: Medium,
-		When:     "a server ended an idle connection by SO_LINGER {1,0}: the client finds out at its next request",
-		Evidence: "cause linger-zero, tcp.role passive, tcp.idle_ns of a second or more",
+		When:     "a server that had spoken ended an idle connection by SO_LINGER {1,0}: the client finds out at its next request, or has never said anything",
+		Evidence: "cause linger-zero, tcp.role passive, tcp.idle_ns of a second or more; tcp.bytes.received",
 		Advice:   "Let the other side's pool give up idle connections sooner (MariaDB wait_timeout, RabbitMQ heartbeats), or test them before use.",
 		Alike:    "health-check: nothing was idle", Confidence: "certain",
 		Filter: `cause == "linger-zero" && tcp.role == "passive" && tcp.idle_ns >= 1000000000`,
@@ -132,8 +132,8 @@ var paths = []Pattern{
 	},
 	{
 		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Medium,
-		When:       "a server ended connections by SO_LINGER {1,0} that were not idle; or a proxy (Envoy) did within " + justNow.String() + " of a reset of its own connection to a server, which it passes on",
-		Evidence:   "cause linger-zero, tcp.role passive, tcp.idle_ns below a second; process.pid and the times of both connections of a proxy",
+		When:       "a server ended connections by SO_LINGER {1,0} that were not idle, or without an answer; or a proxy (Envoy) did within " + justNow.String() + " of a reset of its own connection to a server, which it passes on",
+		Evidence:   "cause linger-zero, tcp.role passive, tcp.idle_ns below a second, unless the server had said nothing or its process ended; process.pid and the times of both connections of a proxy",
 		Advice:     "Do not set SO_LINGER {1,0} before close(): the reset throws away what the client has not read yet, and it sees \"connection reset by peer\" instead of the answer. Look for setSoLinger(true, 0), SetLinger(0), HAProxy option nolinger, nginx reset_timedout_connection. To avoid TIME_WAIT let the client close first.",
 		Alike:      "idle-timeout: the connection was idle; turned-away: it was reset at the door; health-check: a client does it, and nothing is lost; unread data makes the kernel reset without SO_LINGER",
 		Confidence: "certain; of a proxy inferred from process and time", Filter: `cause == "linger-zero" && tcp.role == "passive"`,
