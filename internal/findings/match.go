@@ -195,9 +195,9 @@ func gaveUp(m *match) bool {
 	m.idle, m.inferred = x.idle, true
 	m.detail, m.told = x.endedBy()
 	// It may have heard a greeting, and gone on without answers: a publisher.
-	m.echo = x.received > 0 && x.began != 0 && x.lastReceived.Sub(x.began) < time.Second && x.lastSent.Sub(x.began) >= time.Second
+	m.echo = x.publishes()
 	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
-		return leftBySelf(x) && x.told == 0 && x.speaker == model.SideLocal && x.lastReceived != 0 && x.lastSent.Sub(x.lastReceived) > max(justNow, 2*x.srtt)
+		return leftBySelf(x) && x.told == 0 && x.asked()
 	}
 	return x.began != 0 && x.lastSent.Sub(x.began) < time.Second
 }

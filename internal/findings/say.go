@@ -131,6 +131,10 @@ func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
 	if g.idle.mean() < time.Second {
 		f.Advice = "The program read the request and closed on purpose, or gave up over it: look for a rule that drops requests (nginx return 444, an access list), a crash of the handler, or a protocol that is not the one of this port."
 	}
+	after := human.Duration(g.idle.mean())
+	if g.idle.mean() < time.Millisecond {
+		after = "at once"
+	}
 	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after the request, without a byte of answer.",
 		g.who(), plural(g.count, "connection", "connections"), g.whom(), after)
 	return true

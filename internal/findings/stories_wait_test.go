@@ -83,6 +83,57 @@ var waits = []story{
 		[]string{"nginx (port 80) ended 3 connections", "SO_LINGER"},
 	},
 	{
+		"Node destroys connections after their second request", // its handler fails
+		func(s *stream) { s.unanswered("node", "10.6.0.2:8080", 200*ms) },
+		[]string{"request-lost"},
+		[]string{"node (port 8080) closed 5 connections of 10.6.0.1", "1.5s to 5.5s after its last request"},
+	},
+	{
+		"the same of a server elsewhere",
+		func(s *stream) {
+			s.unanswered("", "10.9.0.2:8080", 200*ms)
+		},
+		[]string{"request-lost"},
+		[]string{"10.9.0.2 (port 8080) closed 5 connections of app", "1.5s to 5.5s after its last request"},
+	},
+	{
+		"KILL of MariaDB, right after the session began",
+		func(s *stream) { s.unanswered("mariadbd", "10.6.0.2:3306", 4*ms) },
+		[]string{"request-lost"},
+		[]string{"mariadbd (port 3306) closed 5 connections of 10.6.0.1"},
+	},
+	{
+		"the same, and only the client is on this host",
+		func(s *stream) { s.unanswered("", "10.9.0.2:3306", 0) },
+		[]string{"request-lost"},
+		[]string{"10.9.0.2 (port 3306) closed 5 connections of app"},
+	},
+	{
+		"a server of HTTP/2 closes what is idle: acknowledgements were the clients' last words",
+		func(s *stream) { s.unanswered("node", "10.6.0.2:8080", 20*ms) },
+		nil, nil,
+	},
+	{
+		"the same of a server elsewhere",
+		func(s *stream) { s.unanswered("", "10.9.0.2:8080", 20*ms) },
+		nil, nil,
+	},
+	{
+		"nginx return 444: requests are read and dropped at once",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(sec+time.Duration(i)*sec, "nginx", model.Passive, "10.6.0.2:80", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(0, 81), idle(0), heard(0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(2*ms))
+			}
+		},
+		[]string{"request-lost"},
+		[]string{"nginx (port 80) closed 3 connections of 10.6.0.1 in good order at once after the request"},
+	},
+	{
+		"pools of different ages: the server had answered, and closes",
+		func(s *stream) { s.unanswered("node", "10.6.0.2:8080", -200*ms) },
+		nil, nil,
+	},
+	{
 		"pm.max_children: nginx gives up what waits in the accept queue of php-fpm", // fastcgi_read_timeout 4s
 		func(s *stream) {
 			s.end(5*sec, "php-fpm8.2", model.Passive, "127.0.0.1:9000", "127.0.0.1:3000", model.CauseFIN, graceful, bytes(90, 500), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3*sec))
@@ -176,5 +227,19 @@ func (s *stream) cancelled() {
 		s.end(1500*ms, "curl", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:80", model.CauseConnectCancelled, lasted(50*ms), func(t *model.Teardown) {
 			t.Verdict, t.TCP.Retransmits = model.FailedOpen, model.Some(uint32(0))
 		})
+	}
+}
+
+// unanswered are used connections that a server closes, each after another time: it had answered
+// that long before its client's last words. Without a process it is elsewhere, and these are the
+// clients' ends.
+func (s *stream) unanswered(server, at string, later time.Duration) {
+	for i := range 5 {
+		quiet, client := 1500*ms+time.Duration(i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i)
+		if server != "" {
+			s.end(20*sec+time.Duration(i)*sec, server, model.Passive, at, client, model.CauseFIN, graceful, bytes(124, 141), idle(quiet), spoke(quiet+later, quiet), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(quiet+later.Abs()+20*ms))
+			continue
+		}
+		s.end(20*sec+time.Duration(i)*sec, "app", model.Active, client, at, model.CauseFIN, graceful, bytes(141, 124), idle(quiet), spoke(quiet, quiet+later), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(quiet+later.Abs()+20*ms))
 	}
 }

@@ -185,6 +185,16 @@ var paths = []Pattern{
 		match:  leaked, say: sayLeak,
 	},
 	{
+		Name: "request-lost", Title: "Closed with the last request unanswered", Harm: Medium,
+		When:       "a server closed used connections in good order, at least 3, a second or more after the client's last words and each after another time; these came not at once after its own, unless it speaks MySQL's protocol. From the client's end alone also after one time",
+		Evidence:   "cause fin, initiator, tcp.last_speaker, tcp.idle_ns of a second or more",
+		Advice:     "It had answered before, and gave up here: a handler that failed, a time limit, or somebody who ended it; the server's log has it at these times. If such a message needs no answer (WebSocket, MQTT), nobody was waiting.",
+		Alike:      "idle-timeout: the server had spoken last, or each was closed after the same time; gave-up-waiting: the client closed",
+		Confidence: "inferred: that an answer was due is concluded",
+		Filter:     `cause == "fin" && tcp.bytes.sent > 0 && tcp.bytes.received > 0 && tcp.idle_ns >= 1000000000 && (initiator in ["local", "both"] && tcp.last_speaker == "peer" || initiator == "peer" && tcp.last_speaker == "local")`,
+		match:      lastUnanswered, causes: only(model.CauseFIN), partial: true, least: 3, say: sayLastUnanswered,
+	},
+	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
 		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time. It is medium if the client had spoken last on each",
 		Evidence: "tcp.idle_ns of a second or more, initiator",

@@ -1,0 +1,47 @@
+package findings
+
+import (
+	"time"
+
+	"github.com/closetrace/closetrace/model"
+)
+
+// Conditions of clients that wait for an answer on a connection that they had used before.
+
+// asked: both ends had spoken, and the client last, but not at once after the server, as HTTP/2
+// acknowledges what it gets.
+func (e *end) asked() bool {
+	after := e.lastSent.Sub(e.lastReceived)
+	if e.passive() {
+		after = -after
+	}
+	return e.clientLast() && e.lastSent != 0 && e.lastReceived != 0 && after > max(justNow, 2*e.srtt)
+}
+
+// clientLast: both ends had spoken, and the client last.
+func (e *end) clientLast() bool {
+	return e.exchanged() && (e.speaker == model.SidePeer && e.passive() || e.speaker == model.SideLocal && !e.passive())
+}
+
+// publishes: the client has heard a greeting at most, and went on without answers.
+func (e *end) publishes() bool {
+	said, heard := e.lastSent, e.lastReceived
+	if e.passive() {
+		said, heard = heard, said
+	}
+	return e.exchanged() && e.began != 0 && heard.Sub(e.began) < time.Second && said.Sub(e.began) >= time.Second
+}
+
+// lastUnanswered: a server closed a used connection in good order, and its client waited. MySQL's
+// clients ask as soon as they have logged in.
+func lastUnanswered(m *match) bool {
+	x := m.end
+	m.idle, m.inferred = x.idle, true
+	if x.later || x.told != 0 || x.cause != model.CauseFIN || x.idle < time.Second || !x.clientLast() {
+		return false
+	}
+	if x.port() != mysqlPort && (!x.asked() || x.publishes()) {
+		return false
+	}
+	return x.passive() && leftBySelf(x) || !x.passive() && m.other == nil && x.initiator == model.InitiatorPeer
+}
