@@ -57,7 +57,7 @@ type group struct {
 	detail      string // of the pattern: a signal, an error; that of the first which has one
 	detailed    uint64 // how many have that one
 	gaps        bool   // idle times, or durations, differ from those of the records
-	asked       uint64 // on how many the peer had spoken last
+	asked       uint64 // on how many the client had spoken last, and the server before
 	echoes      uint64 // on how many its last words may need no answer
 	afters      uint64 // on how many it had spoken at once after this end, those included
 	mute        bool   // on one of them this end had not said anything
@@ -206,7 +206,7 @@ func (g *group) add(m *match) {
 	if m.after {
 		g.afters++
 	}
-	if x.speaker == model.SidePeer && x.sent > 0 {
+	if x.clientLast() {
 		g.asked++
 	}
 	if g.killer == "" && m.told {

@@ -195,9 +195,10 @@ func gaveUp(m *match) bool {
 	m.idle, m.inferred = x.idle, true
 	m.detail, m.told = x.endedBy()
 	// It may have heard a greeting, and gone on without answers: a publisher.
-	m.echo = x.publishes()
+	late := x.answeredLate(m.other)
+	m.echo = x.publishes() && !late
 	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
-		return leftBySelf(x) && x.told == 0 && x.asked()
+		return leftBySelf(x) && x.told == 0 && (x.asked() || late)
 	}
 	return x.began != 0 && x.lastSent.Sub(x.began) < time.Second
 }

@@ -183,7 +183,7 @@ func aborted(m *match) bool {
 // abortedByClient is the same for the side that connected.
 func abortedByClient(m *match) bool {
 	x := m.end
-	m.bytes = max(x.unacked, 0)
+	m.idle, m.bytes = x.idle, max(x.unacked, 0)
 	return x.cause == model.CauseLingerZero && !x.passive() && x.exchanged()
 }
 

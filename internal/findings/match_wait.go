@@ -18,6 +18,13 @@ func (e *end) asked() bool {
 	return e.clientLast() && e.lastSent != 0 && e.lastReceived != 0 && after > max(justNow, 2*e.srtt)
 }
 
+// answeredLate: something came long after the client had closed, and no farewell, which comes at
+// once: an answer was due.
+func (e *end) answeredLate(o *end) bool {
+	return e.clientLast() && e.cause == model.CauseDataAfterClose && e.time.Sub(e.closing()) > max(justNow, 2*e.srtt) &&
+		(o == nil && !tls(e) || o != nil && !farewell(o.unacked))
+}
+
 // clientLast: both ends had spoken, and the client last.
 func (e *end) clientLast() bool {
 	return e.exchanged() && (e.speaker == model.SidePeer && e.passive() || e.speaker == model.SideLocal && !e.passive())

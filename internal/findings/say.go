@@ -280,6 +280,7 @@ func sayAborted(_ *Engine, g *group, f *Finding) bool {
 		f.Title += fmt.Sprintf(", and %s that it had sent was thrown away", human.Bytes(g.bytes))
 	}
 	f.Title += "."
+	g.sayWaited(f)
 	return true
 }
 

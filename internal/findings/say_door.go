@@ -201,9 +201,17 @@ func knownCloser(g *group) string {
 	return g.key.process
 }
 
-// sayAsked: the server closed connections on which the client had the last word each time.
+// sayAsked: the client had the last word on each connection that was closed for idleness.
 func (g *group) sayAsked(f *Finding) {
-	if !g.key.passive || g.key.peer.IsValid() || g.asked < g.count {
+	if g.key.peer.IsValid() || g.asked < g.count {
+		return
+	}
+	if !g.key.passive {
+		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; %s had spoken last on each, and got no answer.", cmp.Or(g.key.process, "it"))
+		f.Advice = ownLimit + " If its last message needs no answer (HTTP/2), its pool gives up what is idle, and nobody was waiting."
+		if !slices.Contains(tlsPorts, g.key.port) { // else HTTP/2, as a rule
+			f.Harm = Medium
+		}
 		return
 	}
 	f.Harm = Medium

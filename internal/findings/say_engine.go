@@ -14,8 +14,9 @@ import (
 
 // cover finds groups that another finding says better: attempts to connect that were given up at
 // once, while others of the same peer and port were rejected; SYNs without an answer to a
-// server of this host whose queue was full; and attempts that began while a host had not answered
-// ARP for a while, and failed together with the first one, as if they had been rejected.
+// server of this host whose queue was full; attempts that began while a host had not answered
+// ARP for a while, and failed together with the first one, as if they had been rejected; and
+// idle times of clients that are their time limits for answers.
 func (e *Engine) cover() {
 	reject, given, dead := patternIndex("firewall-reject"), slices.IndexFunc(patterns, func(p Pattern) bool { return p.locked }), patternIndex("path-dead")
 	c := e.counted(acceptQueue...)
@@ -49,6 +50,8 @@ func (e *Engine) cover() {
 				silent[k.peer] = cmp.Or(silent[k.peer], g)
 			}
 			g.covered = c.n > 0 && near(c, g) && g.unconnected() && !k.passive && e.here(g) != ""
+		default:
+			g.covered = patterns[k.pattern].Name == "idle-timeout" && e.waited(g)
 		}
 	}
 }

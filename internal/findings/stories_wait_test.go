@@ -16,6 +16,41 @@ var waits = []story{
 		[]string{"nginx gave up 3 requests to 10.6.0.2 port 8080 that had no answer after 1m00s"},
 	},
 	{
+		"a busy pool asks as soon as it has an answer, and the next one comes after proxy_read_timeout",
+		func(s *stream) { s.busyPool("127.0.0.1:8000", sec) },
+		[]string{"gave-up-waiting"},
+		[]string{"nginx gave up 4 requests to 127.0.0.1 port 8000 that had no answer after 3s"},
+	},
+	{
+		"the same of a server that never answers", // or of HTTP/2, without TLS
+		func(s *stream) { s.busyPool("10.9.0.2:8000", 0) },
+		[]string{"idle-timeout"},
+		[]string{"nginx closes connections that were idle for 3s", "nginx had spoken last on each, and got no answer"},
+	},
+	{
+		"clients of HTTP/2 close what is idle, and the server says goodbye",
+		func(s *stream) { s.busyPool("10.9.0.2:8000", 2*ms) },
+		[]string{"idle-timeout"},
+		[]string{"nginx closes connections that were idle for 3s"},
+	},
+	{
+		"the same by TLS, and the server takes its time: it may be a close_notify",
+		func(s *stream) { s.busyPool("10.9.0.2:443", sec) },
+		[]string{"idle-timeout"},
+		[]string{"nginx closes connections that were idle for 3s"},
+	},
+	{
+		"HAProxy's timeout server on connections that it uses again: it resets them",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(4*sec+time.Duration(i)*7*sec, "haproxy", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:8000", model.CauseLingerZero, bytes(161, 113), idle(3*sec), spoke(3*sec, 3*sec),
+					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3003*ms))
+			}
+		},
+		[]string{"abort-on-close"},
+		[]string{"haproxy ended 3 connections with 10.9.0.2 by RST", "it had spoken last on each, and got no answer for 3s"},
+	},
+	{
 		"the same of a proxy that ends such connections by RST",
 		func(s *stream) { s.readTimeout(model.CauseLingerZero, call(model.CallClose, 0)) },
 		[]string{"gave-up-waiting"},
@@ -227,6 +262,19 @@ func (s *stream) cancelled() {
 		s.end(1500*ms, "curl", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:80", model.CauseConnectCancelled, lasted(50*ms), func(t *model.Teardown) {
 			t.Verdict, t.TCP.Retransmits = model.FailedOpen, model.Some(uint32(0))
 		})
+	}
+}
+
+// busyPool are a client's connections whose second request follows the first answer at once, and has
+// no answer for 3 s; something comes that much after they were closed.
+func (s *stream) busyPool(server string, late time.Duration) {
+	for i := range 4 {
+		at := 4*sec + time.Duration(i)*7*sec
+		x := s.end(at+40*ms, "nginx", model.Active, fmt.Sprintf("127.0.0.1:%d", 4000+i), server, model.CauseFIN, graceful, bytes(135, 113), idle(3*sec), spoke(3040*ms, 3044*ms),
+			by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3050*ms), func(t *model.Teardown) { t.Evidence.FirstFIN = begin.Add(at) })
+		if late > 0 {
+			s.outcome(at+max(late, 41*ms), x, model.CauseDataAfterClose, "late-data-in-time-wait")
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "gave-up-waiting", Title: "No answer in time", Harm: Medium,
-		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer, on a used connection not because its process ended",
+		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer, on a used connection not because its process ended, and only if it had not spoken at once after the last answer, as HTTP/2 does, or if something came long after it had closed",
 		Evidence:   "role active, initiator local, tcp.bytes.received 0 or tcp.last_speaker local, tcp.idle_ns of 1 s or more",
 		Advice:     "The server is slow, or the client's time limit short (HAProxy timeout server, nginx proxy_read_timeout, curl --max-time): look at what the server did at these times. Its answer, if it comes, is thrown away.",
 		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's; idle-timeout: the server had spoken last",
@@ -141,7 +141,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Low,
-		When:   "the same of a client, at least 3 times after it had its answers",
+		When:   "the same of a client, at least 3 times after answers. It is medium if the client had spoken last on each, and waited for a second or more",
 		Filter: `cause == "linger-zero" && tcp.role == "active"`,
 		Advice: "The client loses nothing, but the server sees each as a reset by its peer. It is done to keep ports out of TIME_WAIT (60 s after an orderly close): reuse connections (keep-alive) instead.",
 		match:  abortedByClient, causes: only(model.CauseLingerZero), least: 3, say: sayAborted,
@@ -196,7 +196,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
-		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time. It is medium if the client had spoken last on each",
+		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time. It is medium if the client had spoken last on each, unless the client closes and speaks TLS",
 		Evidence: "tcp.idle_ns of a second or more, initiator",
 		Advice:   "Harmless as long as the other side gives up idle connections sooner. If it does not, see keepalive-race.",
 		Alike:    "keepalive-race: a request met it", Confidence: "certain",

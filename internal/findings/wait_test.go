@@ -1,0 +1,21 @@
+package findings_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/closetrace/closetrace/internal/findings"
+)
+
+// TestClientsThatSpokeLast: what may be a client's time limit for answers is neither called harmless
+// nor blamed on its pool. By TLS it is HTTP/2 as a rule, whose clients acknowledge what they get.
+func TestClientsThatSpokeLast(t *testing.T) {
+	for server, harm := range map[string]findings.Harm{"10.9.0.2:8000": findings.Medium, "10.9.0.2:443": findings.Low} {
+		var s stream
+		s.busyPool(server, 0)
+		all := found(t, s.records).Findings
+		if len(all) != 1 || all[0].Harm != harm || strings.HasPrefix(all[0].Advice, "Harmless") || strings.Contains(all[0].Advice, "keepalive_timeout") {
+			t.Errorf("%s: got %+v, want %v, and neither harmless nor keepalive_timeout", server, all, harm)
+		}
+	}
+}
