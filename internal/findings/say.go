@@ -120,15 +120,12 @@ func sayRequestLost(_ *Engine, g *group, f *Finding) bool {
 }
 
 func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
-	if g.idle.max < time.Second && g.count < 3 {
+	const limit = time.Second - justNow // of 1 s, by jiffies
+	if g.idle.max < limit && g.count < 3 {
 		return false // at once: by chance, or a probe
 	}
 	f.Numbers["received_bytes"], f.Numbers["idle_ns"] = whole(g.bytes), int64(g.idle.mean())
-	after := human.Duration(g.idle.mean())
-	if g.idle.mean() < time.Millisecond {
-		after = "at once"
-	}
-	if g.idle.mean() < time.Second {
+	if g.idle.mean() < limit {
 		f.Advice = "The program read the request and closed on purpose, or gave up over it: look for a rule that drops requests (nginx return 444, an access list), a crash of the handler, or a protocol that is not the one of this port."
 	}
 	after := human.Duration(g.idle.mean())

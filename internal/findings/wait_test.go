@@ -5,7 +5,17 @@ import (
 	"testing"
 
 	"github.com/closetrace/closetrace/internal/findings"
+	"github.com/closetrace/closetrace/model"
 )
+
+// TestLimitOfASecond: by the kernel's jiffies a second is 996 ms now and then.
+func TestLimitOfASecond(t *testing.T) {
+	var s stream
+	s.end(2*sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:4000", model.CauseFIN, graceful, bytes(0, 35), idle(996*ms), heard(996*ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(sec))
+	if all := found(t, s.records).Findings; len(all) != 1 || !strings.Contains(all[0].Advice, "client_header_timeout") {
+		t.Errorf("got %+v, want client_header_timeout", all)
+	}
+}
 
 // TestClientsThatSpokeLast: what may be a client's time limit for answers is neither called harmless
 // nor blamed on its pool. By TLS it is HTTP/2 as a rule, whose clients acknowledge what they get.
