@@ -147,7 +147,7 @@ func idlePeerClosed(m *match) bool {
 		return false
 	}
 	m.idle = x.idle
-	return x.port() == mysqlPort || !x.asked() || x.publishes() // else see lastUnanswered
+	return mayNeedNone(x.port()) || !x.asked() || x.publishes() // else see lastUnanswered
 }
 
 // idleReset: this side reset an idle connection, as MariaDB and RabbitMQ do. A client

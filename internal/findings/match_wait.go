@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -38,6 +39,10 @@ func (e *end) publishes() bool {
 	}
 	return e.exchanged() && e.began != 0 && heard.Sub(e.began) < time.Second && said.Sub(e.began) >= time.Second
 }
+
+// mayNeedNone: what clients at this port say last may need no answer, at any time: a window update of
+// HTTP/2, which TLS hides, or MySQL's COM_STMT_CLOSE.
+func mayNeedNone(port uint16) bool { return port == mysqlPort || slices.Contains(tlsPorts, port) }
 
 // lastUnanswered: a server closed a used connection in good order, and its client waited. MySQL's
 // clients ask as soon as they have logged in.

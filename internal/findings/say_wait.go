@@ -13,8 +13,9 @@ import (
 
 func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 	_, n := g.values.mode()
-	if mysql := g.key.port == mysqlPort; (mysql || g.key.passive) && n >= 3 && n*10 >= g.count*6 || mysql && g.atOnce() {
-		return false // idle-timeout says it, or the server ended; a client of MySQL need not have waited
+	needNone := mayNeedNone(g.key.port)
+	if (needNone || g.key.passive) && n >= 3 && n*10 >= g.count*6 || needNone && g.atOnce() {
+		return false // idle-timeout says it, or the server ended
 	}
 	f.Numbers["idle_ns"], f.Numbers["longest_ns"] = int64(g.idle.min), int64(g.idle.max)
 	after := human.Duration(g.idle.min)

@@ -154,6 +154,17 @@ var waits = []story{
 		nil, nil,
 	},
 	{
+		"a load balancer elsewhere has a time limit for answers; by TLS and MySQL a last message may need none",
+		func(s *stream) {
+			for i := range 9 {
+				server := []string{"10.9.0.2:8080", "10.9.0.2:443", "10.9.0.2:3306"}[i%3]
+				s.end(70*sec+time.Duration(i)*sec, "app", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), server, model.CauseFIN, graceful, bytes(141, 124), idle(60*sec), spoke(60*sec, 61*sec), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(62*sec))
+			}
+		},
+		[]string{"request-lost", "idle-timeout", "idle-timeout"},
+		[]string{"10.9.0.2 (port 8080) closed 3 connections of app in good order 1m00s after its last request"},
+	},
+	{
 		"nginx return 444: requests are read and dropped at once",
 		func(s *stream) {
 			for i := range 3 {

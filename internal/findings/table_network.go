@@ -186,7 +186,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "request-lost", Title: "Closed with the last request unanswered", Harm: Medium,
-		When:       "a server closed used connections in good order, at least 3, a second or more after the client's last words and each after another time; these came not at once after its own, unless it speaks MySQL's protocol. From the client's end alone also after one time",
+		When:       "a server closed used connections in good order, at least 3, a second or more after the client's last words and each after another time; these came not at once after its own, unless it speaks MySQL's protocol. From the client's end alone also after one time, unless it speaks TLS or MySQL's protocol",
 		Evidence:   "cause fin, initiator, tcp.last_speaker, tcp.idle_ns of a second or more",
 		Advice:     "It had answered before, and gave up here: a handler that failed, a time limit, or somebody who ended it; the server's log has it at these times. If such a message needs no answer (WebSocket, MQTT), nobody was waiting.",
 		Alike:      "idle-timeout: the server had spoken last, or each was closed after the same time; gave-up-waiting: the client closed",
