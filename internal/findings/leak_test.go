@@ -145,7 +145,7 @@ func TestGroupAdds(t *testing.T) {
 	const at = model.Time(1e18)
 	peer := netip.MustParseAddrPort("10.0.0.2:80")
 	add := func(g *group, edit func(*end, *match)) {
-		x := end{id: "x", time: at, peer: peer, pid: 7, sent: 5}
+		x := end{id: "x", time: at, peer: peer, pid: 7, sent: 5, received: 5, role: model.Passive}
 		m := match{end: &x}
 		edit(&x, &m)
 		g.add(&m)

@@ -260,7 +260,7 @@ func TestTenures(t *testing.T) {
 		t.Error("IPv6 was not noticed")
 	}
 	e := New()
-	g := &group{key: key{process: "nginx", port: 80}, pids: []int{1}}
+	g := &group{key: key{process: "nginx", port: 80}, pids: []int{1}, count: 9}
 	for what, c := range map[string]struct {
 		s    server
 		port uint16
@@ -276,6 +276,10 @@ func TestTenures(t *testing.T) {
 		e.services = map[service]*server{{1, c.port}: &c.s}
 		if got := e.replaced(g, 100); got != c.want {
 			t.Errorf("%s: got %v", what, got)
+		}
+		one := &group{key: g.key, pids: g.pids, count: 1}
+		if e.replaced(one, 100) {
+			t.Errorf("%s: a process of one connection was replaced", what)
 		}
 	}
 }
