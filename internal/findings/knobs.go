@@ -17,6 +17,7 @@ type knobs struct {
 	all                                           string // what else than a reload or a restart closes all its connections at once
 	exact                                         bool   // each connection has a timer of its own, and it does not look now and then
 	gently                                        bool   // at its limit a worker gets SIGTERM
+	grace                                         string // at its limit a worker gets SIGABRT first: SIGKILL is rather the end of a stop that took longer than this
 }
 
 // programs is from the programs' manuals: gunicorn's settings, Node's http.Server and
@@ -27,7 +28,7 @@ type knobs struct {
 var programs = [...]knobs{
 	{program: "mosquitto", idle: "the client's keep-alive, 1.5 times it", most: "max_connections"},
 	{program: "socat", idle: "-T"},
-	{program: "gunicorn", all: "--max-requests", workers: "--workers, --threads", idle: "--keep-alive", limit: "--timeout", backlog: "--backlog"},
+	{program: "gunicorn", all: "--max-requests", workers: "--workers, --threads", idle: "--keep-alive", limit: "--timeout", grace: "--graceful-timeout", backlog: "--backlog"},
 	{program: "node", exact: true, idle: "server.keepAliveTimeout", pool: "http.Agent timeout", backlog: "backlog of server.listen()", most: "server.maxConnections"},
 	{program: "nginx", exact: true, idle: "keepalive_timeout", pool: "keepalive_timeout in upstream {}", limit: "worker_shutdown_timeout", backlog: "listen ... backlog=", write: "send_timeout", body: "client_max_body_size", most: "worker_connections, limit_conn"},
 	{program: "haproxy", exact: true, all: "\"on-marked-down shutdown-sessions\" or \"shutdown sessions\"", idle: "timeout http-keep-alive, timeout client", pool: "pool-purge-delay", backlog: "backlog", write: "timeout client, timeout server", most: "maxconn"},
@@ -104,6 +105,8 @@ func (g *group) killAdvice(otherwise string) string {
 		return crashRecovery
 	case g.killer != "" && g.killer == g.key.process && !violent(g.signal()) && !k.gently:
 		return g.killer + " told its worker to end, by a reload, a scale-down or a stop, and requests were not finished: take it out of the load balancer first, give it time to answer, and let clients try again on a new connection."
+	case k.grace != "" && g.killer == g.key.process && g.signal() == "SIGKILL":
+		return g.killer + " was stopped or reloaded, and killed the workers that had not finished in time" + bracket(k.grace) + ": let them finish sooner, or give them longer; if its log says at this time that a worker took too long (WORKER TIMEOUT), it was its time limit" + bracket(limit) + "."
 	case limit != "" && g.killer != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):
 		return g.killer + " ends a worker that takes longer than its time limit" + bracket(limit) +
 			": make the request faster, move it out of the request, or raise the limit; the time limit of the proxy before it must be the longer one. Its log has the kill at this time."

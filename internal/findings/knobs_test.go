@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -16,6 +17,21 @@ func TestPrograms(t *testing.T) {
 	} {
 		if got := knobsOf(process).program; got != want {
 			t.Errorf("%q is %q, want %q", process, got, want)
+		}
+	}
+}
+
+// TestKillAdvice: gunicorn aborts a worker at its time limit, and kills what is left at the end of a
+// stop (arbiter.py, murder_workers and stop).
+func TestKillAdvice(t *testing.T) {
+	for _, c := range []struct{ signal, says, not string }{
+		{"SIGABRT", "longer than its time limit (--timeout)", "--graceful-timeout"},
+		{"SIGKILL", "--graceful-timeout", "longer than its time limit (--timeout)"},
+		{"SIGTERM", "by a reload, a scale-down or a stop", "--timeout"},
+	} {
+		g := &group{key: key{process: "gunicorn"}, killer: "gunicorn", detail: c.signal, count: 3, detailed: 3}
+		if got := g.killAdvice(""); !strings.Contains(got, c.says) || strings.Contains(got, c.not) {
+			t.Errorf("%s: got %q, want %q and not %q", c.signal, got, c.says, c.not)
 		}
 	}
 }
