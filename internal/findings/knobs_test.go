@@ -21,9 +21,9 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// TestKillAdvice: gunicorn aborts a worker at its time limit, and kills what is left at the end of a
+// TestGunicornsKills: gunicorn aborts a worker at its time limit, and kills what is left at the end of a
 // stop (arbiter.py, murder_workers and stop).
-func TestKillAdvice(t *testing.T) {
+func TestGunicornsKills(t *testing.T) {
 	for _, c := range []struct{ signal, says, not string }{
 		{"SIGABRT", "longer than its time limit (--timeout)", "--graceful-timeout"},
 		{"SIGKILL", "--graceful-timeout", "longer than its time limit (--timeout)"},

@@ -14,7 +14,7 @@ import (
 // atTheDoor is the filter of those that were not read, atLogin of those whose first message
 // was refused.
 var (
-	atTheDoor = fmt.Sprintf(`initiator in ["local", "both"] && tcp.role == "passive" && duration_ns < %d && tcp.bytes.sent <= %d && (tcp.bytes.received == 0 || tcp.bytes.unread == tcp.bytes.received)`, doorTime, messageMost)
+	atTheDoor = fmt.Sprintf(`initiator in ["local", "both"] && tcp.role == "passive" && duration_ns < %d && (tcp.bytes.sent <= %d || verdict == "abortive" && tcp.bytes.sent <= %d) && (tcp.bytes.received == 0 || tcp.bytes.unread == tcp.bytes.received)`, doorTime, messageMost, explanationMost)
 	atLogin   = fmt.Sprintf(`tcp.role == "passive" && verdict == "graceful" && duration_ns < %d && `, loginTime)
 )
 
@@ -50,6 +50,9 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	f.Title += "."
 	if most := knobsOf(g.key.process).most; most != "" {
 		f.Advice = fmt.Sprintf("It is probably full: count its connections (closetrace list --port %d), let clients keep fewer (a pool), or raise the limit (%s).", g.key.port, most)
+	}
+	if g.bytes > messageMost*g.count {
+		f.Advice = "A server that is full says so in a line, and this message is longer: connect by hand (nc) and read it. Redis, for example, takes nobody from other hosts until it has a password (requirepass) or protected-mode is off."
 	}
 	return true
 }

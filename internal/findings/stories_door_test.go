@@ -60,6 +60,18 @@ var doors = []story{
 		[]string{"redis-server (port 6379)", "5 connections", "36 B", "on 5 of them"},
 	},
 	{
+		"redis in protected mode says why it takes nobody from another host, at length",
+		func(s *stream) {
+			for i := range 2 {
+				client := fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				s.end(sec, "redis-server", model.Passive, "10.6.0.2:6379", client, model.CauseDataAfterClose, bytes(1067, 0), idle(0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+				s.end(sec, "redis-server", model.Passive, "10.6.0.2:6379", client+"0", model.CauseUnreadData, bytes(1067, 14), unread(14), idle(0), spoke(0, ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(ms))
+			}
+		},
+		[]string{"turned-away"},
+		[]string{"redis-server (port 6379)", "4 connections", "1.07 kB", "on 4 of them"},
+	},
+	{
 		"sshd over MaxStartups, with the client's version unread",
 		func(s *stream) {
 			s.end(sec, "sshd", model.Passive, "10.6.0.2:22", "10.6.0.1:4000", model.CauseUnreadData,

@@ -65,7 +65,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "turned-away", Title: "Turned away at the door", Harm: Medium,
-		When:       "a server closed within " + doorTime.String() + " of the connection's begin, before it had read anything, with a message of at most 512 bytes or with none; without a reset at least 3 times, and not to clients that each come at regular times to hear a word, unless the program is known to have a limit of connections; or it reset the connection within that time by SO_LINGER {1,0}, without a word. Or it answered the first message by less than a session of its protocol begins with (PostgreSQL's, MySQL's), or by a TLS alert",
+		When:       "a server closed within " + doorTime.String() + " of the connection's begin, before it had read anything, with a message of at most 512 bytes (2 KiB if the client's request was reset) or with none; without a reset at least 3 times, and not to clients that each come at regular times to hear a word, unless the program is known to have a limit of connections; or it reset the connection within that time by SO_LINGER {1,0}, without a word. Or it answered the first message by less than a session of its protocol begins with (PostgreSQL's, MySQL's), or by a TLS alert",
 		Evidence:   "initiator local, duration_ns (after shutdown() facts.first_fin_time), tcp.bytes.received equal to tcp.bytes.unread, tcp.bytes.sent",
 		Advice:     "The server is full, or does not want this client: look for its limit of connections (redis maxclients, sshd MaxStartups, MariaDB and PostgreSQL max_connections, open files) and its access lists, and for what it logs at these times.",
 		Alike:      "request-lost: it closed without a word, and the request had come; backlog-dropped: nobody had accepted; refused-loop: nobody listens",
