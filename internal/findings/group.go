@@ -65,6 +65,8 @@ type group struct {
 	unreachable bool   // of path-dead: an ICMP error, or no answer to ARP, ended one of them
 	also        uint64 // attempts that another group has, and the same reason
 	alsoOf      []string
+	inVain      uint64 // attempts since one was answered
+	longest     uint64 // the most that were so one after the other
 	killer      string // who sent that signal
 	killerPID   int
 	reset       uint64 // how many ended by RST
@@ -157,6 +159,8 @@ func (g *group) add(m *match) {
 		g.interval.add(x.time.Sub(g.last))
 	}
 	g.count++
+	g.inVain++
+	g.longest = max(g.longest, g.inVain)
 	g.ended.add(x.time, time.Second)
 	g.closings.add(x.closing(), slice)
 	if g.first == 0 || x.time < g.first {

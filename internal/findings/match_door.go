@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -128,7 +129,19 @@ func certificateRejected(m *match) bool {
 func cancelledAtOnce(m *match) bool {
 	x := m.end
 	m.inferred = true
+	if x.duration >= patience(x.peer.Addr()) && x.segments == 0 {
+		m.kind, m.blocked, m.detail = attempts, x.duration, x.cause.String()
+	}
 	return x.cause == model.CauseConnectCancelled && !x.passive() && x.retransmits == 0 && atOnce(x)
+}
+
+// patience is how long an attempt must have had for its answer, if no SYN was sent again: clients
+// with two addresses take IPv4 when IPv6 has not answered for 200 to 300 ms (Happy Eyeballs).
+func patience(peer netip.Addr) time.Duration {
+	if peer.Unmap().Is6() {
+		return 500 * time.Millisecond
+	}
+	return 200 * time.Millisecond
 }
 
 // queryWaited: PgBouncer ended a session with an error, and the client read it at once.

@@ -262,6 +262,13 @@ const (
 
 type names map[string]uint64
 
+// answered: attempts of the same process to the same peer and port are not all in vain.
+func (e *Engine) answered(x *end) {
+	if g := e.groups[key{pattern: givenUp, process: x.process, port: x.port(), peer: x.peer.Addr(), kind: attempts}]; g != nil && x.began > g.first {
+		g.inVain = 0
+	}
+}
+
 // know learns from x what later findings need.
 func (e *Engine) know(x *end) {
 	if x.later {
@@ -282,6 +289,9 @@ func (e *Engine) know(x *end) {
 	e.addresses.add(x.local.Addr())
 	if x.timeWait {
 		e.timeWaits.add(x.process, x.time)
+	}
+	if !x.passive() && x.established {
+		e.answered(x)
 	}
 	switch {
 	case x.verdict == model.FailedOpen:

@@ -90,11 +90,23 @@ func sayCertificate(_ *Engine, g *group, f *Finding) bool {
 func sayLockedReject(e *Engine, g *group, f *Finding) bool {
 	c := e.counted("TcpExtLockDroppedIcmps")
 	if c.n < g.count || !near(c, g) {
-		return false
+		return g.unconnected() && g.longest >= few && e.sayTooSoon(g, f)
 	}
 	f.Numbers["icmp_errors"] = whole(c.n)
 	f.Title = fmt.Sprintf("A firewall rejects what %s sends to %s port %d: %s given up at once, while ICMP errors came inside connect() (%d counted).",
 		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "attempt was", "attempts were"), c.n)
+	return true
+}
+
+// sayTooSoon is path-dead of attempts that were given up before a SYN was sent again.
+func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
+	f.ID, f.Harm = "path-dead", High
+	f.Filter += fmt.Sprintf(" && tcp.segments.in == 0 && duration_ns >= %d", patience(g.key.peer))
+	e.sayNoSYNACK(g, f)
+	f.Title = strings.Replace(f.Title, " (the SYN was retransmitted)", "", 1)
+	if g.blocked.max < time.Second {
+		f.Advice += " It is shorter than the second that passes before the SYN is sent again: one lost packet is enough."
+	}
 	return true
 }
 

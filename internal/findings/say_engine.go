@@ -18,12 +18,15 @@ import (
 // ARP for a while, and failed together with the first one, as if they had been rejected; and
 // idle times of clients that are their time limits for answers.
 func (e *Engine) cover() {
-	reject, given, dead := patternIndex("firewall-reject"), slices.IndexFunc(patterns, func(p Pattern) bool { return p.locked }), patternIndex("path-dead")
+	reject, given, dead := patternIndex("firewall-reject"), int(givenUp), patternIndex("path-dead")
 	c := e.counted(acceptQueue...)
 	for _, g := range e.groups {
 		g.covered, g.also, g.alsoOf = false, 0, nil
 	}
 	rejects, silent := map[netip.AddrPort]*group{}, map[netip.Addr]*group{}
+	queueFull := func(g *group) bool {
+		return c.n > 0 && near(c, g) && g.unconnected() && !g.key.passive && e.here(g) != ""
+	}
 	for _, k := range e.sorted() { // rejected ones come first
 		g, to := e.groups[k], netip.AddrPortFrom(k.peer, k.port)
 		switch int(k.pattern) {
@@ -44,17 +47,22 @@ func (e *Engine) cover() {
 		case given:
 			if o := rejects[to]; o != nil {
 				g.covered, o.also, o.alsoOf = true, o.also+g.count, append(o.alsoOf, cmp.Or(k.process, "a process"))
+			} else {
+				g.covered = queueFull(g)
 			}
 		case dead:
 			if g.unreachable {
 				silent[k.peer] = cmp.Or(silent[k.peer], g)
 			}
-			g.covered = c.n > 0 && near(c, g) && g.unconnected() && !k.passive && e.here(g) != ""
+			g.covered = queueFull(g)
 		default:
 			g.covered = patterns[k.pattern].Name == "idle-timeout" && e.waited(g)
 		}
 	}
 }
+
+// givenUp is the pattern of attempts that were given up before a SYN was sent again.
+var givenUp = uint8(slices.IndexFunc(patterns, func(p Pattern) bool { return p.locked }))
 
 // unconnected: its connections were never established.
 func (g *group) unconnected() bool {
@@ -96,7 +104,7 @@ func (e *Engine) overflows() (list []Finding) {
 	servers := names{}
 	for _, k := range e.sorted() {
 		g := e.groups[k]
-		if g.covered && g.unconnected() {
+		if g.covered && g.unconnected() && e.here(g) != "" {
 			unanswered += g.count
 			servers[e.here(g)]++
 			port = k.port

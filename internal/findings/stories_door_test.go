@@ -166,6 +166,32 @@ var doors = []story{
 		[]string{"curl could not connect to 10.6.0.2 port 5432", "3 attempts", "after 2s"},
 	},
 	{
+		"HAProxy's timeout connect is shorter than a SYN waits to be sent again", // an attempt to another back end is answered late
+		func(s *stream) {
+			for i := range 4 {
+				s.unanswered(time.Duration(i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:8000", 500*ms)
+				s.unanswered(time.Duration(i)*sec, fmt.Sprintf("[fd00::1]:%d", 4000+i), "[fd00::2]:8000", 300*ms) // Happy Eyeballs
+			}
+			s.unanswered(5*sec, "10.6.0.1:5000", "10.6.0.3:8000", 500*ms)
+		},
+		[]string{"path-dead"},
+		[]string{"haproxy could not connect to 10.6.0.2 port 8000: no answer to 4 attempts, given up after 500ms."},
+	},
+	{
+		"such attempts, and each third one is answered",
+		func(s *stream) {
+			for i := range 9 {
+				at, client := time.Duration(i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				if i%3 != 2 {
+					s.unanswered(at, client, "10.6.0.2:8000", 500*ms)
+					continue
+				}
+				s.end(at, "haproxy", model.Active, client, "10.6.0.2:8000", model.CauseFIN, graceful, bytes(80, 80), by(model.InitiatorPeer), lasted(9*ms), path(model.SynSent, model.Established))
+			}
+		},
+		nil, nil,
+	},
+	{
 		"curl --max-time ends downloads", // the answer was coming
 		func(s *stream) {
 			for i := range 3 {
@@ -202,6 +228,11 @@ var doors = []story{
 		[]string{"keepalive-race", "idle-timeout"},
 		[]string{"postgres", "1.5s", "3 requests of psql"},
 	},
+}
+
+// unanswered is an attempt that HAProxy gives up, and nothing has come.
+func (s *stream) unanswered(at time.Duration, local, peer string, limit time.Duration) {
+	s.end(at, "haproxy", model.Active, local, peer, model.CauseConnectCancelled, failed, again(0), lasted(limit), func(t *model.Teardown) { t.TCP.Segments.In = model.Some[uint64](0) })
 }
 
 // saysAndCloses is a server to which one client comes every 2 s.
