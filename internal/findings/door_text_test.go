@@ -47,3 +47,26 @@ func TestRefusedByWhom(t *testing.T) {
 		}
 	}
 }
+
+// TestAdviceAtTheEnd: what closes a connection is named only if it is known.
+func TestAdviceAtTheEnd(t *testing.T) {
+	for _, c := range []struct{ story, says, not string }{
+		{"redis in protected mode says why it takes nobody from another host, at length", "protected-mode", "probably full"},
+		{"redis has maxclients connections: the others get a message, and their request is reset", "maxclients", "protected-mode"},
+		{"two clients with one MQTT ID put each other out", "two with one ID", "keep-alive"},
+		{"a server's idle timeout, and each client comes back at once", "keep-alive", "one ID"},
+		{"sshd's LoginGraceTime: its clients never say anything", "LoginGraceTime", "ClientAlive"},
+		{"HAProxy's timeout connect is shorter than a SYN waits to be sent again", "before the SYN is sent again", "listens there"},
+	} {
+		var s stream
+		for _, told := range stories() {
+			if told.name == c.story {
+				told.tell(&s)
+			}
+		}
+		all := found(t, s.records).Findings
+		if len(all) != 1 || !strings.Contains(all[0].Advice, c.says) || strings.Contains(all[0].Advice, c.not) {
+			t.Errorf("%s: got %+v, want %q and not %q", c.story, all, c.says, c.not)
+		}
+	}
+}

@@ -61,6 +61,8 @@ type group struct {
 	echoes      uint64 // on how many its last words may need no answer
 	afters      uint64 // on how many it had spoken at once after this end, those included
 	mute        bool   // on one of them this end had not said anything
+	unasked     uint64 // on how many the peer had not
+	displacing  uint64 // how many had begun just before another one was closed, of recent
 	covered     bool   // another finding says it
 	unreachable bool   // of path-dead: an ICMP error, or no answer to ARP, ended one of them
 	also        uint64 // attempts that another group has, and the same reason
@@ -80,6 +82,8 @@ type group struct {
 	closed      [2]model.Time // when the first and the last of them began to end
 	ended       clusters      // of their ends, within a second
 	closings    clusters      // of when they began to end, within a slice
+
+	recent [16]model.Time // when the last of them began to end
 }
 
 // tooFew reports whether the group has too few connections to be a finding, or is one only if a
@@ -163,6 +167,10 @@ func (g *group) add(m *match) {
 	g.longest = max(g.longest, g.inVain)
 	g.ended.add(x.time, time.Second)
 	g.closings.add(x.closing(), slice)
+	if x.began != 0 && slices.ContainsFunc(g.recent[:], func(at model.Time) bool { return at >= x.began && at.Sub(x.began) <= justNow }) {
+		g.displacing++
+	}
+	g.recent[g.count%uint64(len(g.recent))] = x.closing()
 	if g.first == 0 || x.time < g.first {
 		g.first = x.time
 	}
@@ -203,6 +211,9 @@ func (g *group) add(m *match) {
 	}
 	g.gaps = g.gaps || m.gap
 	g.mute = g.mute || x.sent == 0
+	if x.received == 0 {
+		g.unasked++
+	}
 	g.unreachable = g.unreachable || x.cause == model.CauseUnreachable
 	if m.echo {
 		g.echoes++

@@ -17,6 +17,7 @@ type knobs struct {
 	all                                           string // what else than a reload or a restart closes all its connections at once
 	exact                                         bool   // each connection has a timer of its own, and it does not look now and then
 	gently                                        bool   // at its limit a worker gets SIGTERM
+	first                                         string // how long it waits for a client's first words
 	grace                                         string // at its limit a worker gets SIGABRT first: SIGKILL is rather the end of a stop that took longer than this
 }
 
@@ -30,14 +31,14 @@ var programs = [...]knobs{
 	{program: "socat", idle: "-T"},
 	{program: "gunicorn", all: "--max-requests", workers: "--workers, --threads", idle: "--keep-alive", limit: "--timeout", grace: "--graceful-timeout", backlog: "--backlog"},
 	{program: "node", exact: true, idle: "server.keepAliveTimeout", pool: "http.Agent timeout", backlog: "backlog of server.listen()", most: "server.maxConnections"},
-	{program: "nginx", exact: true, idle: "keepalive_timeout", pool: "keepalive_timeout in upstream {}", limit: "worker_shutdown_timeout", backlog: "listen ... backlog=", write: "send_timeout", body: "client_max_body_size", most: "worker_connections, limit_conn"},
+	{program: "nginx", exact: true, idle: "keepalive_timeout", first: "client_header_timeout", pool: "keepalive_timeout in upstream {}", limit: "worker_shutdown_timeout", backlog: "listen ... backlog=", write: "send_timeout", body: "client_max_body_size", most: "worker_connections, limit_conn"},
 	{program: "haproxy", exact: true, all: "\"on-marked-down shutdown-sessions\" or \"shutdown sessions\"", idle: "timeout http-keep-alive, timeout client", pool: "pool-purge-delay", backlog: "backlog", write: "timeout client, timeout server", most: "maxconn"},
 	{program: "redis", all: "CLIENT KILL", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
 	{program: "valkey", all: "CLIENT KILL", idle: "timeout", backlog: "tcp-backlog", write: "client-output-buffer-limit", body: "client-query-buffer-limit, proto-max-bulk-len", most: "maxclients"},
-	{program: "pgbouncer", all: "KILL or RECONNECT", idle: "client_idle_timeout; of requests that wait, query_wait_timeout", pool: "server_idle_timeout, server_lifetime", backlog: "listen_backlog", most: "max_client_conn"},
-	{program: "postgres", exact: true, all: "pg_terminate_backend()", idle: "idle_session_timeout, idle_in_transaction_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout", most: "max_connections"},
-	{program: "mariadb", all: "KILL", idle: "wait_timeout", limit: "connect_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
-	{program: "mysqld", all: "KILL", idle: "wait_timeout", limit: "connect_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
+	{program: "pgbouncer", first: "client_login_timeout", all: "KILL or RECONNECT", idle: "client_idle_timeout; of requests that wait, query_wait_timeout", pool: "server_idle_timeout, server_lifetime", backlog: "listen_backlog", most: "max_client_conn"},
+	{program: "postgres", exact: true, first: "authentication_timeout", all: "pg_terminate_backend()", idle: "idle_session_timeout, idle_in_transaction_session_timeout", limit: "statement_timeout", write: "tcp_user_timeout", most: "max_connections"},
+	{program: "mariadb", first: "connect_timeout", all: "KILL", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
+	{program: "mysqld", first: "connect_timeout", all: "KILL", idle: "wait_timeout", backlog: "back_log", write: "net_write_timeout", body: "max_allowed_packet", most: "max_connections"},
 	{program: "apache2", workers: "MaxRequestWorkers", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
 	{program: "httpd", workers: "MaxRequestWorkers", idle: "KeepAliveTimeout", pool: "ProxyPass ttl=", limit: "GracefulShutdownTimeout", backlog: "ListenBacklog", write: "TimeOut", body: "LimitRequestBody", most: "MaxRequestWorkers"},
 	{program: "php-fpm", workers: "pm.max_children", gently: true, limit: "request_terminate_timeout", backlog: "listen.backlog", most: "pm.max_children"},
@@ -47,7 +48,7 @@ var programs = [...]knobs{
 	{program: "unicorn", workers: "worker_processes", limit: "timeout", backlog: "listen :backlog"},
 	{program: "envoy", exact: true, idle: "common_http_protocol_options.idle_timeout", pool: "common_http_protocol_options.idle_timeout of the cluster", backlog: "tcp_backlog_size"},
 	{program: "memcached", idle: "-o idle_timeout", backlog: "-b", body: "-I", most: "-c"},
-	{program: "sshd", idle: "ClientAliveInterval, ClientAliveCountMax", limit: "LoginGraceTime", most: "MaxStartups"},
+	{program: "sshd", idle: "ClientAliveInterval, ClientAliveCountMax", first: "LoginGraceTime", limit: "LoginGraceTime", most: "MaxStartups"},
 	{program: "lighttpd", idle: "server.max-keep-alive-idle", write: "server.max-write-idle", body: "server.max-request-size", most: "server.max-connections"},
 	{program: "varnishd", idle: "timeout_idle", pool: "backend_idle_timeout"},
 	{program: "cache-", idle: "timeout_idle", pool: "backend_idle_timeout"},

@@ -202,10 +202,24 @@ func (g *group) setBy() string {
 	if !g.key.passive {
 		setting = k.pool
 	}
-	if setting == "" || g.mute || g.key.peer.IsValid() { // the peer's; or another limit, for what was never asked or answered
+	if g.neverAsked() {
+		setting = k.first
+	} else if g.mute || g.unasked > 0 {
+		setting = ""
+	}
+	if setting == "" || g.key.peer.IsValid() { // the peer's; or another limit, for what was never asked or answered
 		return ""
 	}
 	return fmt.Sprintf(" %s sets it: %s.", g.key.process, setting)
+}
+
+// neverAsked: the clients of a server have not said anything.
+func (g *group) neverAsked() bool { return g.key.passive && g.unasked == g.count }
+
+// displaces: most connections of a server began just before it closed another one, and that is no
+// coincidence.
+func (g *group) displaces() bool {
+	return g.key.passive && g.displacing >= few && 2*g.displacing > g.count && g.interval.mean() >= 5*justNow
 }
 
 // knownCloser is the program that closes idle connections, if it is on this host.

@@ -67,10 +67,53 @@ var waits = []story{
 		nil, nil,
 	},
 	{
+		"a batch job computes for 7 s, and closes its pool", // of one process, and it had asked on all
+		func(s *stream) {
+			for i := range 10 {
+				s.end(8*sec+time.Duration(i)*ms, "python3", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:6379", model.CauseFIN, graceful, bytes(6, 7), idle(7*sec), spoke(7*sec, 7*sec-ms),
+					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(7100*ms))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"two clients with one MQTT ID put each other out", // each comes back after a second
+		func(s *stream) {
+			for i := range 6 {
+				s.end(time.Duration(i+1)*sec+ms, "mosquitto", model.Passive, "10.6.0.2:1883", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(9, 28), idle(sec), spokeLast(model.SideLocal),
+					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(1001*ms))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"mosquitto (port 1883) closes connections that were idle for 1s: 6 so far, most of them when it had just accepted another one."},
+	},
+	{
+		"a server's idle timeout, and each client comes back at once", // it had closed before
+		func(s *stream) {
+			for i := range 6 {
+				s.end(time.Duration(i+1)*sec, "mosquitto", model.Passive, "10.6.0.2:1883", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(9, 28), idle(sec), spokeLast(model.SideLocal),
+					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(990*ms))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"mosquitto (port 1883) closes connections that were idle for 1s: 6 so far."},
+	},
+	{
+		"sshd's LoginGraceTime: its clients never say anything", // each has a process of its own
+		func(s *stream) {
+			for i := range 3 {
+				s.end(4*sec, "sshd", model.Passive, "10.6.0.2:22", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(41, 0), idle(3*sec), spokeLast(model.SideLocal),
+					by(model.InitiatorLocal), lasted(3050*ms), func(t *model.Teardown) { t.Process.PID += i }, call(model.CallExit, 0))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"sshd (port 22) closes connections on which nothing had come for 3s: 3 so far."},
+	},
+	{
 		"clients of HTTP/2 acknowledge the answer, and close what is idle",
 		func(s *stream) {
 			for i := range 4 {
-				s.end(100*sec, "grpc", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:50051", model.CauseFIN, graceful, bytes(900, 5000), idle(60*sec), spoke(60*sec, 60*sec+ms),
+				s.end(100*sec+time.Duration(i)*sec, "grpc", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:50051", model.CauseFIN, graceful, bytes(900, 5000), idle(60*sec), spoke(60*sec, 60*sec+ms),
 					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(90*sec))
 			}
 		},

@@ -196,10 +196,10 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
-		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time. It is medium if the client had spoken last on each, unless the client closes and speaks TLS",
-		Evidence: "tcp.idle_ns of a second or more, initiator",
+		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time; of a client only if they were not all closed at one moment, as by a program that needs its pool no longer. It is medium if the client had spoken last on each, unless the client closes and speaks TLS, or if most had begun within 50 ms before the server closed another one: that is no timeout",
+		Evidence: "tcp.idle_ns of a second or more, initiator, start_time",
 		Advice:   "Harmless as long as the other side gives up idle connections sooner. If it does not, see keepalive-race.",
-		Alike:    "keepalive-race: a request met it", Confidence: "certain",
+		Alike:    "keepalive-race: a request met it", Confidence: "certain; inferred if one process closed all at one moment, or if new connections put old ones out",
 		Filter: `initiator in ["local", "both"] && tcp.idle_ns >= 1000000000`,
 		match:  idleClosed, causes: only(model.CauseFIN, model.CauseFinWait2Timeout, model.CauseDataAfterClose), partial: true, least: 3, say: sayIdleTimeout,
 	},
