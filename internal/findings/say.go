@@ -311,23 +311,23 @@ func sayLeak(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-func sayIdleTimeout(_ *Engine, g *group, f *Finding) bool { return g.sayIdle(f, g.who()) }
+func sayIdleTimeout(e *Engine, g *group, f *Finding) bool { return e.sayIdle(g, f, g.who()) }
 
-func sayPeerIdleTimeout(_ *Engine, g *group, f *Finding) bool {
-	return g.sayIdle(f, fmt.Sprintf("%s (port %d)", g.peerName(), g.key.port))
+func sayPeerIdleTimeout(e *Engine, g *group, f *Finding) bool {
+	return e.sayIdle(g, f, fmt.Sprintf("%s (port %d)", g.peerName(), g.key.port))
 }
 
 // idleTerm is that of the table, which a finding makes exact.
 const idleTerm = " && tcp.idle_ns >= 1000000000"
 
-func (g *group) sayIdle(f *Finding, closer string) bool {
+func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
 	idle, n := g.values.mode()
 	if n < 3 || n*10 < g.count*6 {
 		return false
 	}
 	together := g.atOnce() && (len(g.pids) <= 1 || g.key.peer.IsValid()) // as one program does that closes all it has
-	if together && !g.key.passive && !g.key.peer.IsValid() {
-		return false // a client that needs its pool no longer
+	if together && (!g.key.passive && !g.key.peer.IsValid() || e.replaced(g, g.closed[1]) || g.oddTime()) {
+		return false // a client that needs its pool no longer, or a restart
 	}
 	f.Count = n
 	f.Numbers["idle_ns"] = int64(idle)

@@ -70,7 +70,7 @@ var restarts = []story{
 			s.keptAlive(4, "nginx", func(int) time.Duration { return 2 * sec }, began(sec, 100))
 			s.end(12*sec, "nginx", model.Passive, "10.6.0.2:80", "10.6.0.1:5000", model.CauseFIN, graceful, bytes(203, 68), by(model.InitiatorPeer), lasted(sec), began(11*sec, 101))
 		},
-		[]string{"process-restart", "idle-timeout"},
+		[]string{"process-restart"},
 		[]string{"nginx", "4 requests"},
 	},
 	{
