@@ -61,6 +61,7 @@ type Engine struct {
 	opens     names // connections of each process that are open
 	leaks     []leak
 	seen      model.Time // when these were
+	impatient bool       // attempts were given up before a SYN was sent again
 }
 
 // New returns an engine that has seen nothing.

@@ -7,9 +7,9 @@ import (
 )
 
 // knobs are a program's settings, by the beginning of its name: the idle timeouts as a
-// server and as a client, the timeout after which it ends a worker or a client that does not
-// log in, the length of its accept queue, how long it waits for a peer that does not read, how large a request may
-// be, and how many connections it has at most.
+// server and as a client, the timeout after which it ends a worker, the length of its accept
+// queue, how long it waits for a peer that does not read, how large a request may be, and
+// how many connections it has at most.
 type knobs struct {
 	program                                       string
 	idle, pool, limit, backlog, write, body, most string

@@ -130,7 +130,7 @@ func cancelledAtOnce(m *match) bool {
 	x := m.end
 	m.inferred = true
 	if x.duration >= patience(x.peer.Addr()) && x.segments == 0 {
-		m.kind, m.blocked, m.detail = attempts, x.duration, x.cause.String()
+		m.kind, m.blocked, m.detail, m.engine.impatient = attempts, x.duration, x.cause.String(), true
 	}
 	return x.cause == model.CauseConnectCancelled && !x.passive() && x.retransmits == 0 && atOnce(x)
 }

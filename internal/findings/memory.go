@@ -290,7 +290,7 @@ func (e *Engine) know(x *end) {
 	if x.timeWait {
 		e.timeWaits.add(x.process, x.time)
 	}
-	if !x.passive() && x.established {
+	if e.impatient && !x.passive() && x.established {
 		e.answered(x)
 	}
 	switch {

@@ -251,20 +251,6 @@ func sayRefused(e *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
-	idle, _ := g.values.mode()
-	f.Numbers["idle_ns"] = int64(idle)
-	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; %s finds out at its next request.",
-		g.who(), human.Duration(idle), hint(idle, g.key.process), plural(g.count, "connection", "connections"), g.whom())
-	if g.bytes > 0 {
-		f.Advice += g.setBy()
-		return true
-	}
-	f.Title = fmt.Sprintf("%s resets connections on which the client has said nothing for %s: %s so far.", g.who(), human.Duration(idle), plural(g.count, "one", ""))
-	f.Advice = fmt.Sprintf("It waits no longer%s for the first message. Who connects without one: a probe of the port, a client that opens connections in advance, or one that hangs before it logs in?", bracket(knobsOf(g.key.process).first))
-	return true
-}
-
 func sayAborted(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["undelivered_bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("%s ended %s with %s by RST: it set SO_LINGER {1,0} and closed", g.who(), plural(g.count, "connection", "connections"), g.whom())
@@ -308,55 +294,5 @@ func sayLeak(_ *Engine, g *group, f *Finding) bool {
 	}
 	f.Numbers["close_wait_ns"] = int64(g.blocked.max)
 	f.Title = fmt.Sprintf("%s left %s open for up to %s after the peer had closed.", g.who(), plural(g.count, "connection", "connections"), human.Duration(g.blocked.max))
-	return true
-}
-
-func sayIdleTimeout(e *Engine, g *group, f *Finding) bool { return e.sayIdle(g, f, g.who()) }
-
-func sayPeerIdleTimeout(e *Engine, g *group, f *Finding) bool {
-	return e.sayIdle(g, f, fmt.Sprintf("%s (port %d)", g.peerName(), g.key.port))
-}
-
-// idleTerm is that of the table, which a finding makes exact.
-const idleTerm = " && tcp.idle_ns >= 1000000000"
-
-func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
-	idle, n := g.values.mode()
-	if n < 3 || n*10 < g.count*6 {
-		return false
-	}
-	together := g.atOnce() && (len(g.pids) <= 1 || g.key.peer.IsValid()) // as one program does that closes all it has
-	if together && (!g.key.passive && !g.key.peer.IsValid() || e.replaced(g, g.closed[1]) || g.oddTime()) {
-		return false // a client that needs its pool no longer, or a restart
-	}
-	f.Count = n
-	f.Numbers["idle_ns"] = int64(idle)
-	within := ` && tcp.last_speaker == "local" && duration_ns >= 1000000000`
-	if !g.gaps {
-		from, to := g.values.bounds()
-		within = fmt.Sprintf(" && tcp.idle_ns >= %d && tcp.idle_ns < %d", from, to)
-	}
-	f.Filter = strings.Replace(f.Filter, idleTerm, within, 1)
-	when := "that were idle for " + human.Duration(idle)
-	if g.gaps {
-		when = "with a farewell when the last message is " + human.Duration(idle) + " old"
-	}
-	if g.neverAsked() {
-		when = "on which nothing had come for " + human.Duration(idle)
-	}
-	f.Title = fmt.Sprintf("%s closes connections %s%s: %s so far.", closer, when, hint(idle, knownCloser(g)), plural(n, "one", ""))
-	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
-	switch {
-	case g.neverAsked():
-		f.Advice = "Its clients connect and say nothing: they hang, only look whether it is there, or open connections before they need them." + g.setBy()
-	case g.displaces() && hint(idle, g.key.process) == "":
-		f.Harm, f.Confidence = Medium, model.Inferred
-		f.Title = strings.TrimSuffix(f.Title, ".") + ", most of them when it had just accepted another one."
-		f.Advice = fmt.Sprintf("That is no timeout: another client took the place, two with one ID (MQTT) that put each other out, or it makes room for a new one at its limit%s. Give each client an ID of its own, or raise the limit.", bracket(knobsOf(g.key.process).most))
-	case together:
-		f.Confidence = model.Inferred
-		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart would explain that too.", g.atMoments())
-	}
-	g.sayAsked(f)
 	return true
 }

@@ -169,10 +169,10 @@ var doors = []story{
 		"HAProxy's timeout connect is shorter than a SYN waits to be sent again", // an attempt to another back end is answered late
 		func(s *stream) {
 			for i := range 4 {
-				s.unanswered(time.Duration(i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:8000", 500*ms)
-				s.unanswered(time.Duration(i)*sec, fmt.Sprintf("[fd00::1]:%d", 4000+i), "[fd00::2]:8000", 300*ms) // Happy Eyeballs
+				s.inVain(time.Duration(i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:8000", 500*ms)
+				s.inVain(time.Duration(i)*sec, fmt.Sprintf("[fd00::1]:%d", 4000+i), "[fd00::2]:8000", 300*ms) // Happy Eyeballs
 			}
-			s.unanswered(5*sec, "10.6.0.1:5000", "10.6.0.3:8000", 500*ms)
+			s.inVain(5*sec, "10.6.0.1:5000", "10.6.0.3:8000", 500*ms)
 		},
 		[]string{"path-dead"},
 		[]string{"haproxy could not connect to 10.6.0.2 port 8000: no answer to 4 attempts, given up after 500ms."},
@@ -183,7 +183,7 @@ var doors = []story{
 			for i := range 9 {
 				at, client := time.Duration(i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i)
 				if i%3 != 2 {
-					s.unanswered(at, client, "10.6.0.2:8000", 500*ms)
+					s.inVain(at, client, "10.6.0.2:8000", 500*ms)
 					continue
 				}
 				s.end(at, "haproxy", model.Active, client, "10.6.0.2:8000", model.CauseFIN, graceful, bytes(80, 80), by(model.InitiatorPeer), lasted(9*ms), path(model.SynSent, model.Established))
@@ -230,8 +230,8 @@ var doors = []story{
 	},
 }
 
-// unanswered is an attempt that HAProxy gives up, and nothing has come.
-func (s *stream) unanswered(at time.Duration, local, peer string, limit time.Duration) {
+// inVain is an attempt that HAProxy gives up, and nothing has come.
+func (s *stream) inVain(at time.Duration, local, peer string, limit time.Duration) {
 	s.end(at, "haproxy", model.Active, local, peer, model.CauseConnectCancelled, failed, again(0), lasted(limit), func(t *model.Teardown) { t.TCP.Segments.In = model.Some[uint64](0) })
 }
 
