@@ -106,9 +106,16 @@ func (c *Compared) clock(all []match) {
 	c.Ahead, c.Way = time.Duration(ahead[len(ahead)/2]), time.Duration(way[len(way)/2])
 }
 
+// unlikely is a time beyond what segments take, beyond that of all: it is one between two
+// transmissions (Linux sends again after 200 ms at the earliest, a SYN after a second).
+func (c *Compared) unlikely(way int64) bool {
+	return max(way, -way) > 10*int64(c.Way)+int64(50*time.Millisecond)
+}
+
 // resets compares the RSTs of a connection.
 func (c *Compared) resets(m *match) {
 	delays, known := m.delays()
+	known = known && !c.unlikely((delays[0]-delays[1])/2)
 	for i := range m.sides {
 		x, y := &m.a.sides[i], &m.b.sides[m.sides[i]]
 		near := 0 // the capture that the sender's other segments pass first, plus 1
@@ -127,8 +134,15 @@ func (c *Compared) resets(m *match) {
 			if near == 0 {
 				continue
 			}
-			later := y.rst - x.rst
-			same := max(later-delays[i], delays[i]-later) <= max(later-delays[1-i], delays[1-i]-later)
+			// The time of one segment may be an exception: of the connection's and of all.
+			later, middle := y.rst-x.rst, (delays[0]+delays[1])/2
+			same := later >= min(middle, int64(c.Ahead))
+			if near == 2 {
+				same = later <= max(middle, int64(c.Ahead))
+			}
+			if !same && c.unlikely(later-delays[1-i]) { // each has another one of several RSTs
+				continue
+			}
 			d.Text, d.Elsewhere = c.inBoth(d.From, near, same), !same
 		case x.rst != 0 && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
 			d.Text, d.Elsewhere = c.inOne(d.From, 0, near), true

@@ -49,7 +49,8 @@ type seen struct {
 	hasISN          bool
 	isn             uint32
 	began, fin, rst int64
-	blind           bool // it has a RST that does not fit
+	again           [2]bool // its SYN, its FIN was captured more than once
+	blind           bool    // it has a RST that does not fit
 }
 
 func (x *Sightings) add(c *flow.Conn) {
@@ -65,7 +66,9 @@ func (x *Sightings) add(c *flow.Conn) {
 	for i := range c.Sides {
 		side := &c.Sides[i]
 		s.ends[i] = c.Endpoint(i)
-		s.sides[i] = seen{side.HasISN, side.ISN, side.Began, side.FIN, side.RST.Time, side.Blind > 0}
+		s.sides[i] = seen{
+			side.HasISN, side.ISN, side.Began, side.FIN, side.RST.Time, [2]bool{side.SYNAgain, side.FINAgain}, side.Blind > 0,
+		}
 	}
 	x.all = append(x.all, s)
 }
@@ -145,14 +148,15 @@ func nearest(s *sighting, list []*sighting) (best *sighting) {
 }
 
 // delays returns, for each side of a, how much later b has its segments, its clock's
-// difference included; ok is false if no segment of both sides is in both captures.
+// difference included; ok is false if no segment of both sides is in both captures. One
+// that was sent again tells nothing: the captures may have different ones of it.
 func (m *match) delays() (d [2]int64, ok bool) {
 	for i := range d {
 		x, y := &m.a.sides[i], &m.b.sides[m.sides[i]]
 		switch {
-		case x.hasISN && y.hasISN && x.isn == y.isn:
+		case x.hasISN && y.hasISN && x.isn == y.isn && !x.again[0] && !y.again[0]:
 			d[i] = y.began - x.began
-		case x.fin != 0 && y.fin != 0:
+		case x.fin != 0 && y.fin != 0 && !x.again[1] && !y.again[1]:
 			d[i] = y.fin - x.fin
 		default:
 			return d, false

@@ -49,6 +49,8 @@ type Side struct {
 	// FIN is when its FIN was first sent, FINAcked when that was acknowledged.
 	FIN, FINAcked int64
 	finSeq        uint32
+	// SYNAgain and FINAgain: its SYN or SYN-ACK, or its FIN, was captured more than once.
+	SYNAgain, FINAgain bool
 	// FINReset: after its FIN was acknowledged it was sent again, and answered with RST.
 	FINReset bool
 	finAgain bool
@@ -134,7 +136,9 @@ func (s *Side) sent(seg *packet.Segment, other *Side, now int64) {
 	if seg.Space() > 0 && seg.Seq+seg.Space() == s.next {
 		s.Lacking = false
 	}
+	s.SYNAgain = s.SYNAgain || seg.Has(packet.SYN) && s.Segments > 1
 	if seg.Has(packet.FIN) {
+		s.FINAgain = s.FINAgain || s.FIN != 0
 		s.finAgain = s.FINAcked != 0
 		s.fin(seg.Seq+seg.Space(), now)
 	}

@@ -1,0 +1,160 @@
+package wire_test
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/wire"
+	"github.com/closetrace/closetrace/wire/wiretest"
+)
+
+// hop is what both captures of a path have of it: a is on the client's side of it, b on
+// the server's.
+type hop struct {
+	t     *testing.T
+	now   [2]time.Time // at the sender's side; both captures have one clock
+	files [2]bytes.Buffer
+	makes [2]*wiretest.Maker
+	id    uint16
+}
+
+// apartBy is how long segments take from one of the two captures to the other.
+const apartBy = 500 * time.Microsecond
+
+func newHop(t *testing.T) *hop {
+	h := &hop{t: t}
+	for i := range h.files {
+		h.now[i] = begin
+		h.makes[i] = wiretest.New(&h.files[i], begin)
+	}
+	return h
+}
+
+// send writes a segment to both captures, or to the given ones.
+func (h *hop) send(after time.Duration, s wiretest.Segment, to ...int) {
+	if len(to) == 0 {
+		to = []int{0, 1}
+	}
+	h.id++
+	id := h.id
+	s.ID = func() uint16 { return id }
+	for i := range h.now {
+		h.now[i] = h.now[i].Add(after + apartBy)
+	}
+	near := 0
+	if s.From.Addr() == server.Addr() {
+		near = 1
+	}
+	for _, i := range to {
+		h.makes[i].Now = h.now[i]
+		if i != near {
+			h.makes[i].Now = h.now[i].Add(apartBy)
+		}
+		h.makes[i].Send(&s)
+	}
+}
+
+func (h *hop) compare() *wire.Compared {
+	h.send(time.Minute, wiretest.Segment{From: client, To: netip.MustParseAddrPort("192.0.2.9:1"), Seq: 7, Flags: wiretest.SYN})
+	return wire.Compare(sightingsOf(h.t, &h.files[0]), sightingsOf(h.t, &h.files[1]), [2]string{"a", "b"})
+}
+
+// check wants one difference for each text, and none else.
+func (h *hop) check(c *wire.Compared, elsewhere bool, want ...string) {
+	h.t.Helper()
+	got := slices.Collect(c.Each)
+	ok := len(got) == len(want)
+	for i := range want {
+		ok = ok && strings.Contains(got[i].Text, want[i]) && got[i].Elsewhere == elsewhere
+	}
+	if !ok {
+		h.t.Errorf("got %+v, want %q, %v", got, want, elsewhere)
+	}
+}
+
+var (
+	aSYN    = wiretest.Segment{From: client, To: server, Seq: 1000, Flags: wiretest.SYN}
+	aSYNACK = wiretest.Segment{From: server, To: client, Seq: 5000, Ack: 1001, Flags: wiretest.SYN | wiretest.ACK}
+	anACK   = wiretest.Segment{From: client, To: server, Seq: 1001, Ack: 5001, Flags: wiretest.ACK, Window: 9}
+	request = wiretest.Segment{From: client, To: server, Seq: 1001, Ack: 5001, Flags: wiretest.ACK, Window: 9, Payload: []byte("hello")}
+	itsRST  = wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.RST | wiretest.ACK, Window: 9}
+)
+
+// nth is a segment of another connection.
+func nth(s wiretest.Segment, n int) wiretest.Segment {
+	end := &s.To
+	if s.From == client {
+		end = &s.From
+	}
+	*end = netip.AddrPortFrom(client.Addr(), client.Port()+uint16(n))
+	s.Seq, s.Ack = s.Seq+uint32(n)*100_000, s.Ack+uint32(n)*100_000
+	return s
+}
+
+// A SYN-ACK that got lost between the two is not the one that came: nothing follows from
+// the time between them, of the clocks or of the server's RST.
+func TestCompareASYNACKThatWasSentAgain(t *testing.T) {
+	h := newHop(t)
+	h.send(0, aSYN)
+	h.send(0, aSYNACK, 1)
+	h.send(time.Second, aSYNACK)
+	h.send(0, anACK)
+	h.send(0, request)
+	h.send(time.Second, itsRST)
+	c := h.compare()
+	h.check(c, false)
+	if c.Shared != 0 {
+		t.Errorf("%v ahead, %v on the way, of %d connections; want none", c.Ahead, c.Way, c.Shared)
+	}
+}
+
+// Both captures lost one of its SYN-ACKs, each another: it is unlike all others.
+func TestCompareAnUnlikelyWay(t *testing.T) {
+	h := newHop(t)
+	for n := range 4 {
+		h.send(0, nth(aSYN, n))
+		if n == 3 {
+			h.send(0, nth(aSYNACK, n), 1)
+			h.send(time.Second, nth(aSYNACK, n), 0) // and that one is not in b
+		} else {
+			h.send(0, nth(aSYNACK, n))
+		}
+		h.send(0, nth(anACK, n))
+		h.send(0, nth(request, n))
+		h.send(time.Second, nth(itsRST, n))
+	}
+	c := h.compare()
+	h.check(c, false, "as its other segments did", "as its other segments did", "as its other segments did")
+	if c.Ahead != 0 || c.Way != apartBy {
+		t.Errorf("%v ahead, %v on the way; want 0, %v", c.Ahead, c.Way, apartBy)
+	}
+}
+
+// The SYN of the first connection waits in the router until ARP has an answer, the client
+// resets it, and of two RSTs of the server one capture has the first, the other the second.
+func TestCompareExceptions(t *testing.T) {
+	h := newHop(t)
+	for n := range 4 {
+		if n == 0 {
+			h.send(0, nth(aSYN, n), 0)
+			h.send(10*time.Millisecond, nth(aSYN, n), 1)
+		} else {
+			h.send(0, nth(aSYN, n))
+		}
+		h.send(0, nth(aSYNACK, n))
+		h.send(0, nth(anACK, n))
+		h.send(0, nth(request, n))
+		switch n {
+		case 0:
+			h.send(time.Second, wiretest.Segment{From: client, To: server, Seq: 1006, Ack: 5001, Flags: wiretest.RST | wiretest.ACK, Window: 9})
+		case 1:
+			h.send(time.Second, nth(itsRST, n), 0)
+			h.send(time.Second, nth(itsRST, n), 1)
+		}
+	}
+	h.check(h.compare(), false, "the RST from 10.0.0.1:40000 passed a first, as its other segments did")
+}
