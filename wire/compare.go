@@ -23,6 +23,7 @@ type Compared struct {
 	Both, Shared int
 
 	names [2]string
+	lossy [2]bool
 	spans [2][2]int64
 	said  map[connection][]Difference
 }
@@ -48,14 +49,17 @@ type Difference struct {
 	From, To netip.AddrPort
 	// Text says where it was, and what follows from that.
 	Text string
-	// Elsewhere: it was not sent by From, or did not arrive.
+	// Elsewhere: it was not sent by From, or did not arrive, unless a capture lost it.
 	Elsewhere bool
 	of        connection
 }
 
 // Compare compares two captures. The names are for texts.
 func Compare(a, b *Sightings, names [2]string) *Compared {
-	c := &Compared{names: names, said: map[connection][]Difference{}, spans: [2][2]int64{{a.first, a.last}, {b.first, b.last}}}
+	c := &Compared{
+		names: names, lossy: [2]bool{a.Lossy, b.Lossy}, said: map[connection][]Difference{},
+		spans: [2][2]int64{{a.first, a.last}, {b.first, b.last}},
+	}
 	all := matches(a, b)
 	c.Both = len(all)
 	c.clock(all)
@@ -84,7 +88,7 @@ func (c *Compared) stopped(a *Sightings, all []match) {
 			continue
 		}
 		c.add(Difference{of: s.connection(), From: from, To: to, Elsewhere: true, Text: fmt.Sprintf(
-			"the SYN to %v is in %s and not in %s: something between the two kept it, and answered with RST", from, c.names[0], c.names[1])})
+			"the SYN to %v is in %s and not in %s: something between the two kept it, and answered with RST", from, c.names[0], c.names[1]) + c.orLost(1)})
 	}
 }
 
@@ -144,10 +148,10 @@ func (c *Compared) resets(m *match) {
 				continue
 			}
 			d.Text, d.Elsewhere = c.inBoth(d.From, near, same), !same
-		case x.rst != 0 && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
-			d.Text, d.Elsewhere = c.inOne(d.From, 0, near), true
-		case y.rst != 0 && !x.blind && c.covers(0, y.rst-int64(c.Ahead)):
-			d.Text, d.Elsewhere = c.inOne(d.From, 1, near), true
+		case x.rst != 0 && y.has && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
+			d.Text, d.Elsewhere = c.inOne(m, d.From, 0, near)
+		case y.rst != 0 && x.has && !x.blind && c.covers(0, y.rst-int64(c.Ahead)):
+			d.Text, d.Elsewhere = c.inOne(m, d.From, 1, near)
 		default:
 			continue
 		}
@@ -170,17 +174,45 @@ func (c *Compared) inBoth(from netip.AddrPort, near int, same bool) string {
 		from, c.names[2-near], first, from.Addr())
 }
 
-// inOne describes a RST that is only in one of the two captures.
-func (c *Compared) inOne(from netip.AddrPort, capture, near int) string {
-	text := fmt.Sprintf("the RST from %v is in %s and not in %s", from, c.names[capture], c.names[1-capture])
+// inOne describes a RST that is only in one of the two captures. A capture that lacks other
+// segments of the connection may lack this one.
+func (c *Compared) inOne(m *match, from netip.AddrPort, capture, near int) (text string, elsewhere bool) {
+	text = fmt.Sprintf("the RST from %v is in %s and not in %s", from, c.names[capture], c.names[1-capture])
+	if c.lacks(m, 1-capture) {
+		return text + ", which lost other segments of this connection", false
+	}
 	switch near {
 	case 0:
-		return text + ": it was made or dropped between the two"
+		text += ": it was made or dropped between the two"
 	case capture + 1:
-		return text + ", where its other segments come later: it was dropped between the two"
+		text += ", where its other segments come later: it was dropped between the two"
 	default:
-		return text + fmt.Sprintf(", which its other segments pass first: %v never sent it, something between the two did", from.Addr())
+		text += fmt.Sprintf(", which its other segments pass first: %v never sent it, something between the two did", from.Addr())
 	}
+	return text + c.orLost(1-capture), true
+}
+
+// lacks reports whether a capture lacks segments of a connection that it should have.
+func (c *Compared) lacks(m *match, capture int) bool {
+	for i := range m.sides {
+		has, other := &m.a.sides[i], &m.b.sides[m.sides[i]]
+		ahead := int64(-c.Ahead)
+		if capture == 1 {
+			has, other, ahead = other, has, int64(c.Ahead)
+		}
+		if has.missed || other.hasISN && !has.hasISN && c.covers(capture, other.began+ahead) {
+			return true
+		}
+	}
+	return false
+}
+
+// orLost: a capture whose program was too slow looks as if something had kept the segment.
+func (c *Compared) orLost(capture int) string {
+	if c.lossy[capture] {
+		return fmt.Sprintf(", or %s lost it, as it did others", c.names[capture])
+	}
+	return fmt.Sprintf(", or %s lost it", c.names[capture])
 }
 
 func (c *Compared) add(d Difference) { c.said[d.of] = append(c.said[d.of], d) }

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -157,4 +158,75 @@ func TestCompareExceptions(t *testing.T) {
 		}
 	}
 	h.check(h.compare(), false, "the RST from 10.0.0.1:40000 passed a first, as its other segments did")
+}
+
+// A RST that one capture lacks may have been lost by that, rather than by a box: surely so
+// if it lacks other segments of that connection too, or has none of the one direction.
+func TestCompareALossyCapture(t *testing.T) {
+	for _, x := range []struct {
+		name      string
+		request   []int // where it is
+		other     bool  // a connection of which b has no request
+		answers   []int
+		want      string
+		elsewhere bool
+	}{
+		{"complete", nil, false, nil, "192.0.2.1 never sent it, something between the two did, or b lost it", true},
+		{"lost others", nil, true, nil, "192.0.2.1 never sent it, something between the two did, or b lost it, as it did others", true},
+		{"lost others of it", []int{0}, false, nil, "is in a and not in b, which lost other segments of this connection", false},
+		{"without its SYN-ACK", nil, false, []int{0}, "", false},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			h := newHop(t)
+			h.send(0, aSYN)
+			h.send(0, aSYNACK, x.answers...)
+			h.send(0, anACK)
+			h.send(0, request, x.request...)
+			h.send(0, wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.ACK, Window: 9}, x.answers...)
+			if x.other {
+				h.send(0, nth(aSYN, 1))
+				h.send(0, nth(aSYNACK, 1))
+				h.send(0, nth(anACK, 1))
+				h.send(0, nth(request, 1), 0)
+				h.send(0, nth(wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.ACK, Window: 9}, 1))
+			}
+			h.send(time.Second, itsRST, 0)
+			c := h.compare()
+			if x.want == "" {
+				h.check(c, false)
+			} else {
+				h.check(c, x.elsewhere, x.want)
+			}
+		})
+	}
+}
+
+// The statistics blocks of pcapng (draft-ietf-opsawg-pcapng, section 4.5) count what was
+// dropped since the capture began: the last one of an interface has all. One that is too
+// short, or of no interface, has nothing.
+func TestDropsThatPcapngCounts(t *testing.T) {
+	statistics := func(device uint32, options ...[]byte) []byte {
+		b := append(binary.LittleEndian.AppendUint32(nil, device), make([]byte, 8)...)
+		return block(5, append(append(b, bytes.Join(options, nil)...), 0, 0, 0, 0))
+	}
+	count := func(code uint16, n uint64) []byte { return option(code, 8, binary.LittleEndian.AppendUint64(nil, n)...) }
+	device := block(1, []byte{1, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0})
+	file := bytes.Join([][]byte{
+		block(0x0a0d0d0a, []byte("\x4d\x3c\x2b\x1a\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff")), device, device,
+		statistics(0, count(4, 900), count(5, 3)), statistics(0, count(4, 990), count(5, 5), count(7, 2)), statistics(1, count(5, 1)),
+		statistics(2, count(5, 1000)), block(5, []byte{0, 0, 0, 0}),
+	}, nil)
+	seen := new(wire.Sightings)
+	f, _, err := wire.Open(bytes.NewReader(file), "made", wire.Options{Sightings: seen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range f.Events(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if remarks := strings.Join(f.Remarks(), "\n"); f.Stats().Missed != 8 || !seen.Lossy || !strings.Contains(remarks, "8 packets were lost by the program that captured") {
+		t.Errorf("%d dropped, %v, %s; want 8", f.Stats().Missed, seen.Lossy, remarks)
+	}
 }

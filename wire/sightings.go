@@ -16,6 +16,9 @@ const maxSightings = 200_000
 type Sightings struct {
 	// Dropped are connections for which there was no room.
 	Dropped uint64
+	// Lossy: the capture lacks segments that were acknowledged, or says itself that it lost
+	// packets.
+	Lossy bool
 
 	all         []sighting
 	first, last int64
@@ -51,6 +54,8 @@ type seen struct {
 	began, fin, rst int64
 	again           [2]bool // its SYN, its FIN was captured more than once
 	blind           bool    // it has a RST that does not fit
+	has             bool    // any segment but a RST
+	missed          bool    // and lacks some that were acknowledged
 }
 
 func (x *Sightings) add(c *flow.Conn) {
@@ -67,8 +72,12 @@ func (x *Sightings) add(c *flow.Conn) {
 		side := &c.Sides[i]
 		s.ends[i] = c.Endpoint(i)
 		s.sides[i] = seen{
-			side.HasISN, side.ISN, side.Began, side.FIN, side.RST.Time, [2]bool{side.SYNAgain, side.FINAgain}, side.Blind > 0,
+			side.HasISN, side.ISN, side.Began, side.FIN, side.RST.Time,
+			[2]bool{side.SYNAgain, side.FINAgain},
+			side.Blind > 0,
+			side.Seen, side.Seen && side.Missed > 0,
 		}
+		x.Lossy = x.Lossy || s.sides[i].missed
 	}
 	x.all = append(x.all, s)
 }

@@ -127,6 +127,9 @@ func (f *File) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
 		}
 		f.table.Close()
 		f.table.Leave()
+		if s := f.options.Sightings; s != nil && f.reader.Lost() > 0 {
+			s.Lossy = true
+		}
 		f.losses()
 		if !f.deliver(yield) || err == nil || ctx.Err() != nil || f.closed.Load() {
 			return
@@ -227,6 +230,6 @@ func (f *File) Close() error {
 func (f *File) Stats() Stats {
 	s := f.stats
 	s.Open = uint64(f.table.Open())
-	s.Lost, s.Strays = f.table.Lost, f.table.Strays
+	s.Lost, s.Strays, s.Missed = f.table.Lost, f.table.Strays, f.reader.Lost()
 	return s
 }

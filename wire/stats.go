@@ -20,6 +20,8 @@ type Stats struct {
 	Open, Lost, Strays uint64
 	// Dropped are segments of which the capture says so.
 	Dropped uint64
+	// Missed are packets that the capture lost, as its own count says (pcapng).
+	Missed uint64
 	// Elsewhere are ends that are not of the local addresses.
 	Elsewhere uint64
 }
@@ -52,6 +54,9 @@ func (f *File) Remarks() []string {
 		said = append(said, fmt.Sprintf("no TCP among %d packets", s.Packets))
 	case s.Lost > 0:
 		said = append(said, fmt.Sprintf("%d connections were given up before they ended: there were too many at a time; see --max-connections", s.Lost))
+	}
+	if s.Missed > 0 {
+		said = append(said, fmt.Sprintf("%d packets were lost by the program that captured, as the file says: what they had is missing here", s.Missed))
 	}
 	return said
 }

@@ -111,7 +111,7 @@ func (w *withCapture) record(r *model.Record) error {
 	switch n := &host.Network; {
 	case seen == nil && w.has.Has(n.Local.AddrPort(), n.Peer.AddrPort(), host.TCP.Fingerprint):
 		w.open++
-		fmt.Fprintln(w.out, "  wire: its segments are in the capture, which ends before they show an end")
+		fmt.Fprintln(w.out, "  wire: its segments are in the capture, and none that ends it")
 	case seen == nil:
 		w.alone++
 	default:
@@ -154,7 +154,7 @@ func (w *withCapture) difference(indent string, d wire.Difference) {
 func (w *withCapture) end() error {
 	say := func(format string, args ...any) { fmt.Fprintf(w.a.stderr, "closetrace: "+format+"\n", args...) }
 	if w.two == nil {
-		say("%s beside the capture, %s of them disagree; %s open when it ends; %s not in it", human.Count(w.found), human.Count(w.differ), human.Count(w.open), human.Count(w.alone))
+		say("%s beside the capture, %s of them disagree; %s without an end in it; %s not in it", human.Count(w.found), human.Count(w.differ), human.Count(w.open), human.Count(w.alone))
 		if n := w.seen.Unpaired(); n > 0 {
 			say("%s of this host: in the capture, not in the recording", human.Many(n, "end"))
 		}
@@ -164,7 +164,7 @@ func (w *withCapture) end() error {
 				w.difference("", d)
 			}
 		}
-		say("%s connections are in both captures; %s RSTs did not go from end to end", human.Count(w.two.Both), human.Count(w.differ))
+		say("%s connections are in both captures; %s RSTs are in one of them only, or came from the wrong side", human.Count(w.two.Both), human.Count(w.differ))
 		if w.two.Shared > 0 {
 			say("the second capture's clock is %s ahead, segments take %s from one to the other (from %s connections)",
 				human.Duration(w.two.Ahead), human.Duration(w.two.Way), human.Count(w.two.Shared))

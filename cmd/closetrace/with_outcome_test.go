@@ -28,7 +28,7 @@ func TestWithComparesTheOutcome(t *testing.T) {
 		if n := strings.Count(out.String(), "  ! host: reset by the peer; wire: the RST has TTL 57"); n != 1 || strings.Contains(out.String(), "host: graceful") {
 			t.Errorf("%d times reset by the peer, want 1 and nothing else, in\n%s", n, out.String())
 		}
-		if want := "1 beside the capture, 1 of them disagree; 0 open"; !strings.Contains(errs.String(), want) {
+		if want := "1 beside the capture, 1 of them disagree; 0 without an end in it"; !strings.Contains(errs.String(), want) {
 			t.Errorf("got %s, want %s", errs.String(), want)
 		}
 	}

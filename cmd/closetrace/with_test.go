@@ -87,7 +87,7 @@ func TestReplayWithACapture(t *testing.T) {
 			t.Errorf("not there: %s\nin\n%s", want, out.String())
 		}
 	}
-	if want := "3 beside the capture, 2 of them disagree; 0 open when it ends; 1 not in it"; !strings.Contains(errs.String(), want) {
+	if want := "3 beside the capture, 2 of them disagree; 0 without an end in it; 1 not in it"; !strings.Contains(errs.String(), want) {
 		t.Errorf("got %s, want %s", errs.String(), want)
 	}
 	if code := run([]string{"replay", recordingOf(t), "--with", captureOf(t), "--json"}, nil, &out, &errs); code != exitUsage {
@@ -235,7 +235,7 @@ func TestReplayTwoCaptures(t *testing.T) {
 			t.Errorf("%d times %q, want %d, in\n%s", n, text, times, out.String())
 		}
 	}
-	if want := "5 connections are in both captures; 2 RSTs did not go from end to end"; !strings.Contains(errs.String(), want) {
+	if want := "5 connections are in both captures; 2 RSTs are in one of them only, or came from the wrong side"; !strings.Contains(errs.String(), want) {
 		t.Errorf("got %s, want %s", errs.String(), want)
 	}
 	// The other way round only the open end of the second capture has the RST.

@@ -137,11 +137,11 @@ func Disagree(host, wire *model.Teardown) string {
 	late := lateBytes(wire)
 	switch {
 	case reset(host) && wire.TCP.RST.Received.Is(false):
-		return "host: reset by the peer; wire: no RST came from the peer: something between the capture and the host sent it"
+		return "host: reset by the peer; wire: no RST came from the peer: something between the capture and the host sent it, or the capture lost it"
 	case reset(host) && wire.Terminator == model.NetworkPath:
 		return "host: reset by the peer; wire: " + wire.ConfidenceReason
 	case host.TCP.RST.Sent.Is(true) && wire.TCP.RST.Sent.Is(false):
-		return "host: it sent a RST; wire: none came from it: something between the host and the capture dropped it"
+		return "host: it sent a RST; wire: none came from it: something between the host and the capture dropped it, or the capture lost it"
 	case timedOut(host) && answered(wire):
 		return "host: it heard nothing any more; wire: the peer went on answering: the path from the capture to the host was down"
 	case host.Verdict == model.Graceful && wire.Verdict == model.Abortive:

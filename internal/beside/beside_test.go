@@ -81,11 +81,11 @@ func TestDisagree(t *testing.T) {
 		host, wire *model.Teardown
 		want       string
 	}{
-		{of(model.Abortive, model.CausePeerReset, gotRST), of(model.Graceful, model.CauseFIN, nil), "no RST came from the peer"},
+		{of(model.Abortive, model.CausePeerReset, gotRST), of(model.Graceful, model.CauseFIN, nil), "sent it, or the capture lost it"},
 		{of(model.Abortive, model.CausePeerReset, gotRST), of(model.Abortive, model.CausePeerReset, gotRST), ""},
 		{of(model.Abortive, model.CausePeerReset, gotRST), of(model.Abortive, model.CausePeerReset, between), "TTL 57"},
 		{of(model.Abortive, model.CauseUnreadData, sentRST), of(model.Abortive, model.CauseLocalAbort, sentRST), ""},
-		{of(model.Abortive, model.CauseUnreadData, sentRST), of(model.Abortive, model.CauseRetransmitTimeout, nil), "none came from it"},
+		{of(model.Abortive, model.CauseUnreadData, sentRST), of(model.Abortive, model.CauseRetransmitTimeout, nil), "dropped it, or the capture lost it"},
 		{of(model.Abortive, model.CauseRetransmitTimeout, nil), of(model.Graceful, model.CauseFIN, nil), "went on answering"},
 		{of(model.Abortive, model.CauseRetransmitTimeout, nil), of(model.Abortive, model.CauseRetransmitTimeout, nil), ""},
 		{of(model.Graceful, model.CauseFIN, nil), of(model.Graceful, model.CauseFIN, late), "41 bytes came after the FIN"},

@@ -4,14 +4,16 @@ import "encoding/binary"
 
 // The options that are read.
 const (
-	optionEnd        = 0
-	optionComment    = 1
-	optionFlags      = 2      // of a packet
-	optionSystem     = 3      // shb_os
-	optionVerdict    = 7      // epb_verdict
-	optionResolution = 9      // if_tsresol
-	optionOffset     = 14     // if_tsoffset
-	optionProcess    = 0x8001 // of Apple's tcpdump: the number of a process
+	optionEnd           = 0
+	optionComment       = 1
+	optionFlags         = 2      // of a packet
+	optionSystem        = 3      // shb_os
+	optionInterfaceDrop = 5      // isb_ifdrop
+	optionSystemDrop    = 7      // isb_osdrop
+	optionVerdict       = 7      // epb_verdict
+	optionResolution    = 9      // if_tsresol
+	optionOffset        = 14     // if_tsoffset
+	optionProcess       = 0x8001 // of Apple's tcpdump: the number of a process
 )
 
 // options are those of a block, as they stand there.

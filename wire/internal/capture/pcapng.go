@@ -7,11 +7,12 @@ import (
 
 // The blocks that are read (draft-ietf-opsawg-pcapng); others are skipped.
 const (
-	blockInterface = 1
-	blockPacket    = 2 // obsolete
-	blockSimple    = 3
-	blockEnhanced  = 6
-	blockProcess   = 0x80000001 // of Apple's tcpdump
+	blockInterface  = 1
+	blockPacket     = 2 // obsolete
+	blockSimple     = 3
+	blockStatistics = 5
+	blockEnhanced   = 6
+	blockProcess    = 0x80000001 // of Apple's tcpdump
 )
 
 // blockFrame is the length of what surrounds a block's content.
@@ -26,11 +27,12 @@ const maxInterfaces = 1 << 16
 
 // device is an interface of a section.
 type device struct {
-	link   uint16
-	snap   uint32
-	power2 bool // times count in powers of 2, not of 10
-	exp    uint8
-	offset int64 // seconds
+	link    uint16
+	snap    uint32
+	power2  bool // times count in powers of 2, not of 10
+	exp     uint8
+	offset  int64 // seconds
+	dropped uint64
 }
 
 // nextBlock reads blocks until there is a packet.
@@ -80,7 +82,7 @@ func (c *Reader) section(b []byte) error {
 // block reads one block and reports whether it was a packet.
 func (c *Reader) block(kind uint32, size int, p *Packet) (bool, error) {
 	switch kind {
-	case blockEnhanced, blockPacket, blockSimple, blockInterface, blockProcess, magicSection:
+	case blockEnhanced, blockPacket, blockSimple, blockInterface, blockStatistics, blockProcess, magicSection:
 	default:
 		return false, nil
 	}
@@ -99,6 +101,9 @@ func (c *Reader) block(kind uint32, size int, p *Packet) (bool, error) {
 		return false, c.describe(b)
 	case blockInterface:
 		return false, c.addInterface(b)
+	case blockStatistics:
+		c.countDrops(b)
+		return false, nil
 	case blockProcess:
 		return false, c.addProcess(b)
 	}
@@ -142,6 +147,26 @@ func (c *Reader) addInterface(b []byte) error {
 	})
 	c.interfaces = append(c.interfaces, d)
 	return nil
+}
+
+// countDrops reads how many packets of an interface were dropped: the counts begin with the
+// capture, so that the last block of an interface has all.
+func (c *Reader) countDrops(b []byte) {
+	if len(b) < 20 || int64(c.order.Uint32(b[8:])) >= int64(len(c.interfaces)) {
+		return
+	}
+	d := &c.interfaces[c.order.Uint32(b[8:])]
+	var dropped uint64
+	c.optionsOf(b[20:]).each(func(code uint16, value []byte) bool {
+		if (code == optionInterfaceDrop || code == optionSystemDrop) && len(value) == 8 {
+			dropped += c.order.Uint64(value)
+		}
+		return true
+	})
+	if dropped > d.dropped {
+		c.dropped += dropped - d.dropped
+		d.dropped = dropped
+	}
 }
 
 // packet reads a block of any of the three kinds that hold a packet.

@@ -82,6 +82,7 @@ type Reader struct {
 	through    *copier // gets what is skipped
 	passed     int     // how much of that it has got
 	system     string
+	dropped    uint64
 	close      func()
 }
 
@@ -140,6 +141,9 @@ func (c *Reader) Next(p *Packet) error {
 
 // System is the operating system on which the capture was taken, if it says so.
 func (c *Reader) System() string { return c.system }
+
+// Lost is how many packets the program that captured says it lost; only pcapng has that.
+func (c *Reader) Lost() uint64 { return c.dropped }
 
 // Close releases what a decompressor holds; it does not close the file.
 func (c *Reader) Close() { c.close() }

@@ -183,7 +183,7 @@ func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
 	}
 	s.RST = r
 	if other := &c.Sides[1-i]; seg.Has(packet.ACK) && other.Seen && after(seg.Ack, other.next) {
-		other.Lacking = true
+		other.lacks()
 	}
 	switch {
 	case r.Refuses:

@@ -24,6 +24,8 @@ type Side struct {
 	// Lacking: the last thing of it that was acknowledged is not in the capture; it may
 	// be a FIN.
 	Lacking bool
+	// Missed is how often something was acknowledged that was not captured, not even later.
+	Missed uint32
 
 	// Bytes is how much payload it sent, each byte once, from the first segment on that
 	// was captured.
@@ -132,6 +134,9 @@ func (s *Side) begin(seg *packet.Segment, now int64) {
 
 // sent takes the sequence numbers of a segment.
 func (s *Side) sent(seg *packet.Segment, other *Side, now int64) {
+	if s.Lacking && seg.Space() > 0 && seg.Seq+seg.Space() == s.next {
+		s.Missed--
+	}
 	s.data(seg, other, now)
 	if seg.Space() > 0 && seg.Seq+seg.Space() == s.next {
 		s.Lacking = false
@@ -215,6 +220,14 @@ func (s *Side) fin(end uint32, now int64) {
 	}
 }
 
+// lacks notes that the last thing that was acknowledged was not captured.
+func (s *Side) lacks() {
+	if !s.Lacking {
+		s.Missed++
+	}
+	s.Lacking = true
+}
+
 // midway: the capture has nothing of its numbers yet but where they are.
 func (s *Side) midway() bool { return !s.HasISN && !s.hasUna && !s.hasTop }
 
@@ -295,7 +308,8 @@ func (s *Side) acked(ack uint32, now int64) {
 		if ack != s.next+1 || !s.midway() { // else a keepalive probe was first, rather than a byte
 			s.Bytes += uint64(ack - s.next)
 		}
-		s.next, s.Lacking = ack, true
+		s.next = ack
+		s.lacks()
 	}
 	s.una, s.hasUna, s.Tries = ack, true, 0
 	if s.FIN != 0 && s.FINAcked == 0 && after(ack, s.finSeq) {
