@@ -22,10 +22,10 @@ type Compared struct {
 	// side in both.
 	Both, Shared int
 
-	names [2]string
-	lossy [2]bool
-	spans [2][2]int64
-	said  map[connection][]Difference
+	names         [2]string
+	lossy, oneWay [2]bool
+	spans         [2][2]int64
+	said          map[connection][]Difference
 }
 
 // connection names a connection of the first capture: others may have its tuple.
@@ -57,7 +57,7 @@ type Difference struct {
 // Compare compares two captures. The names are for texts.
 func Compare(a, b *Sightings, names [2]string) *Compared {
 	c := &Compared{
-		names: names, lossy: [2]bool{a.Lossy, b.Lossy}, said: map[connection][]Difference{},
+		names: names, lossy: [2]bool{a.Lossy, b.Lossy}, oneWay: [2]bool{a.oneWay, b.oneWay}, said: map[connection][]Difference{},
 		spans: [2][2]int64{{a.first, a.last}, {b.first, b.last}},
 	}
 	all := matches(a, b)
@@ -66,21 +66,27 @@ func Compare(a, b *Sightings, names [2]string) *Compared {
 	for i := range all {
 		c.resets(&all[i])
 	}
-	c.stopped(a, all)
+	if !b.oneWay {
+		c.stopped(a, all)
+	}
 	return c
 }
 
 // stopped finds attempts of the first capture that were answered with RST and never came
-// to the second, though other connections of the two hosts did.
+// to the second, though other connections of the two hosts did. Where translation leaves
+// neither end of those as it is, it is not known how the attempt would look there.
 func (c *Compared) stopped(a *Sightings, all []match) {
-	had, hosts := map[*sighting]bool{}, map[[2]netip.Addr]bool{}
+	had, hosts, strange := map[*sighting]bool{}, map[[2]netip.Addr]bool{}, map[[2]netip.Addr]bool{}
 	for _, m := range all {
 		had[m.a] = true
-		hosts[[2]netip.Addr{m.a.ends[0].Addr(), m.a.ends[1].Addr()}] = true
+		both := [2]netip.Addr{m.a.ends[0].Addr(), m.a.ends[1].Addr()}
+		hosts[both] = true
+		strange[both] = strange[both] || m.b.at(m.a.ends[0]) < 0 && m.b.at(m.a.ends[1]) < 0
 	}
 	for i := range a.all {
 		s := &a.all[i]
-		if had[s] || s.client < 0 || !hosts[[2]netip.Addr{s.ends[0].Addr(), s.ends[1].Addr()}] || !c.covers(1, s.first+int64(c.Ahead)) {
+		both := [2]netip.Addr{s.ends[0].Addr(), s.ends[1].Addr()}
+		if had[s] || s.client < 0 || !hosts[both] || strange[both] || !c.covers(1, s.first+int64(c.Ahead)) {
 			continue
 		}
 		from, to := s.ends[1-s.client], s.ends[s.client]
@@ -148,15 +154,20 @@ func (c *Compared) resets(m *match) {
 				continue
 			}
 			d.Text, d.Elsewhere = c.inBoth(d.From, near, same), !same
-		case x.rst != 0 && y.has && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
+		case x.rst != 0 && c.hears(1, y) && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
 			d.Text, d.Elsewhere = c.inOne(m, d.From, 0, near)
-		case y.rst != 0 && x.has && !x.blind && c.covers(0, y.rst-int64(c.Ahead)):
+		case y.rst != 0 && c.hears(0, x) && !x.blind && c.covers(0, y.rst-int64(c.Ahead)):
 			d.Text, d.Elsewhere = c.inOne(m, d.From, 1, near)
 		default:
 			continue
 		}
 		c.add(d)
 	}
+}
+
+// hears reports whether a capture would have a RST of a side.
+func (c *Compared) hears(capture int, s *seen) bool {
+	return s.has || s.waits && !c.oneWay[capture]
 }
 
 // covers reports whether a capture covers a time of its clock.

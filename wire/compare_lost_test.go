@@ -21,6 +21,8 @@ type hop struct {
 	files [2]bytes.Buffer
 	makes [2]*wiretest.Maker
 	id    uint16
+
+	translate map[netip.Addr]netip.Addr // from the addresses in a to those in b
 }
 
 // apartBy is how long segments take from one of the two captures to the other.
@@ -55,7 +57,13 @@ func (h *hop) send(after time.Duration, s wiretest.Segment, to ...int) {
 		if i != near {
 			h.makes[i].Now = h.now[i].Add(apartBy)
 		}
-		h.makes[i].Send(&s)
+		x := s
+		for _, end := range []*netip.AddrPort{&x.From, &x.To} {
+			if to, ok := h.translate[end.Addr()]; ok && i == 1 {
+				*end = netip.AddrPortFrom(to, end.Port())
+			}
+		}
+		h.makes[i].Send(&x)
 	}
 }
 
@@ -209,7 +217,9 @@ func TestDropsThatPcapngCounts(t *testing.T) {
 		b := append(binary.LittleEndian.AppendUint32(nil, device), make([]byte, 8)...)
 		return block(5, append(append(b, bytes.Join(options, nil)...), 0, 0, 0, 0))
 	}
-	count := func(code uint16, n uint64) []byte { return option(code, 8, binary.LittleEndian.AppendUint64(nil, n)...) }
+	count := func(code uint16, n uint64) []byte {
+		return option(code, 8, binary.LittleEndian.AppendUint64(nil, n)...)
+	}
 	device := block(1, []byte{1, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0})
 	file := bytes.Join([][]byte{
 		block(0x0a0d0d0a, []byte("\x4d\x3c\x2b\x1a\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff")), device, device,
@@ -228,5 +238,46 @@ func TestDropsThatPcapngCounts(t *testing.T) {
 	}
 	if remarks := strings.Join(f.Remarks(), "\n"); f.Stats().Missed != 8 || !seen.Lossy || !strings.Contains(remarks, "8 packets were lost by the program that captured") {
 		t.Errorf("%d dropped, %v, %s; want 8", f.Stats().Missed, seen.Lossy, remarks)
+	}
+}
+
+// A router translates addresses between the two, of the client, of the server or of both:
+// a refused attempt is in both captures, also without a fingerprint. One that the router
+// refused is not, and where no address is left as it was nothing is known of it.
+func TestCompareRefusedBehindTranslation(t *testing.T) {
+	outside, inside := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("10.9.0.9")
+	for _, x := range []struct {
+		name          string
+		client, serve netip.Addr // in b
+		oneWay        bool
+		want          []string
+	}{
+		{"none", client.Addr(), server.Addr(), false, []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
+		{"the client's", outside, server.Addr(), false, []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
+		{"the server's", client.Addr(), inside, false, []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
+		{"both", outside, inside, false, nil},
+		{"none, b has one direction", client.Addr(), server.Addr(), true, nil},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			h := newHop(t)
+			h.translate = map[netip.Addr]netip.Addr{client.Addr(): x.client, server.Addr(): x.serve}
+			h.send(0, aSYN)
+			h.send(0, aSYNACK)
+			h.send(0, anACK)
+			refused := func(port uint16, n int, to ...int) {
+				syn := nth(aSYN, n)
+				syn.To = netip.AddrPortFrom(server.Addr(), port)
+				h.send(0, syn, to...)
+				h.send(0, wiretest.Segment{From: syn.To, To: syn.From, Ack: syn.Seq + 1, Flags: wiretest.RST | wiretest.ACK}, to...)
+			}
+			refused(445, 1)
+			if x.oneWay { // nor a request in b
+				h.send(0, nth(aSYN, 3), 0)
+				h.send(0, nth(aSYNACK, 3))
+				h.send(0, nth(itsRST, 3))
+			}
+			refused(444, 2, 0)
+			h.check(h.compare(), true, x.want...)
+		})
 	}
 }

@@ -20,6 +20,7 @@ type Sightings struct {
 	// packets.
 	Lossy bool
 
+	oneWay      bool // it has one direction only, of some connections
 	all         []sighting
 	first, last int64
 	known       map[any]bool // tuples and fingerprints, once somebody has asked
@@ -55,6 +56,7 @@ type seen struct {
 	again           [2]bool // its SYN, its FIN was captured more than once
 	blind           bool    // it has a RST that does not fit
 	has             bool    // any segment but a RST
+	waits           bool    // it has not answered a SYN
 	missed          bool    // and lacks some that were acknowledged
 }
 
@@ -67,6 +69,7 @@ func (x *Sightings) add(c *flow.Conn) {
 		x.Dropped++
 		return
 	}
+	x.oneWay = x.oneWay || oneWay(c)
 	s := sighting{client: c.Client, print: fingerprint(c), first: c.First}
 	for i := range c.Sides {
 		side := &c.Sides[i]
@@ -75,7 +78,7 @@ func (x *Sightings) add(c *flow.Conn) {
 			side.HasISN, side.ISN, side.Began, side.FIN, side.RST.Time,
 			[2]bool{side.SYNAgain, side.FINAgain},
 			side.Blind > 0,
-			side.Seen, side.Seen && side.Missed > 0,
+			side.Seen, c.Client == 1-i && c.Opened == 0, side.Seen && side.Missed > 0,
 		}
 		x.Lossy = x.Lossy || s.sides[i].missed
 	}
@@ -112,10 +115,30 @@ type match struct {
 	sides [2]int
 }
 
+// attempt is a client's SYN, as one end of the connection has it that translation left as
+// it is.
+type attempt struct {
+	end netip.AddrPort
+	isn uint32
+}
+
+func (s *sighting) attempts(yield func(attempt) bool) {
+	if s.client < 0 || !s.sides[s.client].hasISN {
+		return
+	}
+	for _, end := range s.ends {
+		if !yield(attempt{end, s.sides[s.client].isn}) {
+			return
+		}
+	}
+}
+
 // matches joins the connections of two captures: by the fingerprint, which address
-// translation leaves as it is, else by addresses and time.
+// translation leaves as it is, by the SYN if one has no answer to it, else by addresses and
+// time.
 func matches(a, b *Sightings) (all []match) {
 	prints, tuples := map[model.Fingerprint]*sighting{}, map[tuple][]*sighting{}
+	attempts := map[attempt][]*sighting{}
 	for i := range b.all {
 		s := &b.all[i]
 		if s.print != 0 {
@@ -123,11 +146,22 @@ func matches(a, b *Sightings) (all []match) {
 		}
 		k := tupleOf(s.ends[0], s.ends[1])
 		tuples[k] = append(tuples[k], s)
+		for k := range s.attempts {
+			attempts[k] = append(attempts[k], s)
+		}
 	}
 	for i := range a.all {
 		s := &a.all[i]
 		o := prints[s.print]
-		if s.print == 0 || o == nil {
+		if s.print == 0 {
+			o = nil
+		}
+		for k := range s.attempts {
+			if o == nil {
+				o = nearest(s, attempts[k])
+			}
+		}
+		if o == nil {
 			o = nearest(s, tuples[tupleOf(s.ends[0], s.ends[1])])
 		}
 		if o == nil {
