@@ -91,6 +91,8 @@ var (
 	anACK   = wiretest.Segment{From: client, To: server, Seq: 1001, Ack: 5001, Flags: wiretest.ACK, Window: 9}
 	request = wiretest.Segment{From: client, To: server, Seq: 1001, Ack: 5001, Flags: wiretest.ACK, Window: 9, Payload: []byte("hello")}
 	itsRST  = wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.RST | wiretest.ACK, Window: 9}
+	itsFIN  = wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.FIN | wiretest.ACK, Window: 9}
+	aFIN    = wiretest.Segment{From: client, To: server, Seq: 1006, Ack: 5002, Flags: wiretest.FIN | wiretest.ACK, Window: 9}
 )
 
 // nth is a segment of another connection.
@@ -274,6 +276,7 @@ func TestCompareRefusedBehindTranslation(t *testing.T) {
 			if x.oneWay { // nor a request in b
 				h.send(0, nth(aSYN, 3), 0)
 				h.send(0, nth(aSYNACK, 3))
+				h.send(0, nth(wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.ACK, Window: 9}, 3))
 				h.send(0, nth(itsRST, 3))
 			}
 			refused(444, 2, 0)

@@ -18,6 +18,12 @@ func oneWay(c *flow.Conn) bool {
 	return false
 }
 
+// halved: it has several, not just one from before it began or of a connection that it lost.
+func halved(c *flow.Conn) bool {
+	const several = 3
+	return oneWay(c) && c.Sides[0].Segments+c.Sides[1].Segments >= several
+}
+
 // oneSided leaves out what only segments of the side that was not captured show: what it
 // sent, and what it acknowledged. A RST of it may be in the capture all the same.
 func oneSided(s, peer *flow.Side, t *model.TCP) {

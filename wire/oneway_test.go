@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"net/netip"
 	"strings"
 	"testing"
@@ -150,6 +151,45 @@ func TestKeepaliveFirst(t *testing.T) {
 		}
 		if b := records[0].Teardown.TCP.Bytes; !b.Sent.Is(5) || !b.Unacked.Is(0) || !b.Retransmitted.Is(0) {
 			t.Errorf("probe of %d bytes: %+v, want the 5 of the request", len(probe), b)
+		}
+	}
+}
+
+// What is not reported is counted: connections that were open at the end, and those of which
+// the capture has one direction only, whose FINs end nothing. One segment of an earlier
+// connection is no direction.
+func TestRemarks(t *testing.T) {
+	for _, x := range []struct {
+		one       bool // direction
+		open, had uint64
+		want      string
+	}{
+		{false, 3, 0, "3 connections had not ended when the capture did: they are not reported"},
+		{true, 1, 3, "of 3 connections the capture has one direction only: if they ended well, they are not reported"},
+	} {
+		var file bytes.Buffer
+		m := wiretest.New(&file, begin)
+		m.Send(&wiretest.Segment{From: client, To: netip.MustParseAddrPort("192.0.2.9:9"), Seq: 7, Ack: 9, Flags: wiretest.ACK, Window: 9})
+		for n := range 3 {
+			for i, s := range []wiretest.Segment{aSYN, aSYNACK, anACK, request, itsFIN, aFIN} {
+				if (n == 0 || i < 4) && !(x.one && s.From == server) {
+					m.Now = m.Now.Add(time.Millisecond)
+					s = nth(s, n)
+					m.Send(&s)
+				}
+			}
+		}
+		f, _, err := wire.Open(&file, "made", wire.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range f.Events(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := f.Stats(); s.Open != x.open || s.Halved != x.had || !strings.Contains(strings.Join(f.Remarks(), "\n"), x.want) {
+			t.Errorf("%d open, %d of one direction, %q; want %d, %d, %q", s.Open, s.Halved, f.Remarks(), x.open, x.had, x.want)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (x *Sightings) add(c *flow.Conn) {
 		x.Dropped++
 		return
 	}
-	x.oneWay = x.oneWay || oneWay(c)
+	x.oneWay = x.oneWay || halved(c)
 	s := sighting{client: c.Client, print: fingerprint(c), first: c.First}
 	for i := range c.Sides {
 		side := &c.Sides[i]

@@ -64,6 +64,7 @@ type File struct {
 	lost    uint64 // reported so far
 	out     []model.Event
 	used    bool
+	over    bool // all packets were read
 	closed  atomic.Bool
 }
 
@@ -80,9 +81,7 @@ func Open(r io.Reader, name string, o Options) (f *File, rest io.Reader, err err
 		return nil, rest, err
 	}
 	f.table = flow.NewTable(o.MaxConnections, f.ended)
-	if o.Sightings != nil {
-		f.table.Gone = o.Sightings.add
-	}
+	f.table.Gone = f.gone
 	f.failed = f.reader.Next(&f.first)
 	return f, nil, nil
 }
@@ -126,6 +125,7 @@ func (f *File) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
 			return
 		}
 		f.table.Close()
+		f.over = true
 		f.table.Leave()
 		if s := f.options.Sightings; s != nil && f.reader.Lost() > 0 {
 			s.Lossy = true
@@ -191,6 +191,19 @@ func (f *File) add(p *capture.Packet) {
 	}
 }
 
+// gone takes a connection that is no longer followed.
+func (f *File) gone(c *flow.Conn) {
+	switch {
+	case halved(c):
+		f.stats.Halved++
+	case c.How == flow.Open && f.over:
+		f.stats.Open++
+	}
+	if f.options.Sightings != nil {
+		f.options.Sightings.add(c)
+	}
+}
+
 // deliver yields what is there.
 func (f *File) deliver(yield func(*model.Event, error) bool) bool {
 	if len(f.out) == 0 {
@@ -229,7 +242,6 @@ func (f *File) Close() error {
 // Stats says what was read. Call it when Events has ended.
 func (f *File) Stats() Stats {
 	s := f.stats
-	s.Open = uint64(f.table.Open())
 	s.Lost, s.Strays, s.Missed = f.table.Lost, f.table.Strays, f.reader.Lost()
 	return s
 }

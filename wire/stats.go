@@ -15,9 +15,12 @@ type Stats struct {
 	Kinds [packet.Kinds]uint64
 	// Link is a link type that is not read.
 	Link uint16
-	// Open connections had not ended when the capture did. Lost ones made room for
+	// Open connections had not ended when the capture did, those apart of which it has one
+	// direction only. Lost ones made room for
 	// others. Strays are RSTs for connections that are not in the capture.
 	Open, Lost, Strays uint64
+	// Halved are connections of which it has one direction only.
+	Halved uint64
 	// Dropped are segments of which the capture says so.
 	Dropped uint64
 	// Missed are packets that the capture lost, as its own count says (pcapng).
@@ -54,6 +57,12 @@ func (f *File) Remarks() []string {
 		said = append(said, fmt.Sprintf("no TCP among %d packets", s.Packets))
 	case s.Lost > 0:
 		said = append(said, fmt.Sprintf("%d connections were given up before they ended: there were too many at a time; see --max-connections", s.Lost))
+	}
+	if s.Halved > 0 {
+		said = append(said, fmt.Sprintf("of %d connections the capture has one direction only: if they ended well, they are not reported", s.Halved))
+	}
+	if s.Open > 0 {
+		said = append(said, fmt.Sprintf("%d connections had not ended when the capture did: they are not reported", s.Open))
 	}
 	if s.Missed > 0 {
 		said = append(said, fmt.Sprintf("%d packets were lost by the program that captured, as the file says: what they had is missing here", s.Missed))

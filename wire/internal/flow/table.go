@@ -336,6 +336,3 @@ func (t *Table) Dropped(seg *packet.Segment, now int64) {
 		c.Sides[i].RST.Dropped = true
 	}
 }
-
-// Open is how many of them have not ended.
-func (t *Table) Open() int { return len(t.conns) - t.told.count }
