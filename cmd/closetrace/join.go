@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,10 @@ Ends are joined by the connection's fingerprint, which address translation leave
 it is, or if one end has none, by address and time. How far the clocks of the hosts are
 apart is estimated from the joined ends. Filters choose connections of which one end
 or the other matches.
+
+A packet capture has both ends of a connection; one that several captures have is
+listed once, with one end of each. --local chooses connections of which a capture has
+an end with such an address, and leaves out no end of them.
 
 Examples:
   closetrace join client.jsonl server.jsonl
@@ -63,10 +68,23 @@ func (a *app) join(ctx context.Context, paths []string, flags *joinFlags, rows i
 		return err
 	}
 	j := pairs.New()
+	local := flags.Capture.Local
+	flags.Capture.Local = nil // would leave out the ends that explain those
 	var rest missing
 	for i, path := range paths {
 		passing := ledger.NewPassing(filter)
-		err := a.eachRecord(ctx, path, &flags.span, session.All(), func(r *model.Record) { j.Add(i, r, passing.Match(r)) })
+		capture := false
+		err := a.eachRecord(ctx, path, &flags.span, session.All(), func(r *model.Record) {
+			if r.Kind == model.KindStart {
+				capture = r.Start.Backend == "wire"
+			}
+			chosen := passing.Match(r)
+			if capture && len(local) > 0 {
+				address := r.Teardown.Network.Local.Address.Unmap()
+				chosen = chosen && slices.ContainsFunc(local, func(p netip.Prefix) bool { return p.Contains(address) })
+			}
+			j.Add(i, r, chosen)
+		})
 		if err = rest.but(err); err != nil {
 			return err
 		}

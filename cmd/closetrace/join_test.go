@@ -44,3 +44,24 @@ func TestJoinChoosesConnections(t *testing.T) {
 		}
 	}
 }
+
+// Of two captures each connection is there once, also of those with an end of --local: the
+// other end is in either capture.
+func TestJoinTwoCaptures(t *testing.T) {
+	const folder = "../../wire/testdata/"
+	for local, want := range map[string]string{
+		"":                    "4 connections with both ends, 0 with stories that differ; 2 ends, not graceful, without the other\n",
+		"--local=10.1.0.2":    "4 connections with both ends, 0 with stories that differ; 2 ends, not graceful, without the other\n",
+		"--local=10.2.0.2":    "4 connections with both ends, 0 with stories that differ; 0 ends, not graceful, without the other\n",
+		"--local=10.3.0.0/16": "0 connections with both ends, 0 with stories that differ; 0 ends, not graceful, without the other\n",
+	} {
+		args := []string{"join", folder + "device-client.pcap", folder + "device-server.pcap", local}
+		if local == "" {
+			args = args[:3]
+		}
+		var out, errs bytes.Buffer
+		if code := run(args, nil, &out, &errs); code != 0 || !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s: exit %d, got %s%s, want %s", local, code, out.String(), errs.String(), want)
+		}
+	}
+}

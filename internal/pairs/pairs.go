@@ -37,6 +37,7 @@ type End struct {
 	Unread, Unacked uint64
 	fingerprint     model.Fingerprint
 	chosen          bool
+	captured        bool // by a packet capture, which may have lost segments
 }
 
 // Pair is a connection with both its stories.
@@ -50,7 +51,8 @@ type Pair struct {
 type Joiner struct {
 	ends    []End
 	byID    map[place]int
-	chosen  int // of ends
+	chosen  int          // of ends
+	wire    map[int]bool // the recordings that are packet captures
 	strays  []stray
 	Dropped uint64 // ends for which there was no room
 }
@@ -71,7 +73,7 @@ type place struct {
 }
 
 // New returns a Joiner without ends.
-func New() *Joiner { return &Joiner{byID: map[place]int{}} }
+func New() *Joiner { return &Joiner{byID: map[place]int{}, wire: map[int]bool{}} }
 
 // Add takes a record of the recording file. Only chosen ends are in the result, with
 // their other ends.
@@ -79,6 +81,8 @@ func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 	t := &r.Teardown
 	at, known := j.byID[place{file, t.ID}]
 	switch {
+	case r.Kind == model.KindStart:
+		j.wire[file] = r.Start.Backend == "wire"
 	case r.Kind == model.KindStray && r.Stray.Why == model.StrayNotOurs && len(j.strays) < maxStrays:
 		j.strays = append(j.strays, stray{file, r.Stray.First, t.Network.Local.AddrPort(), t.Network.Peer.AddrPort()})
 	case r.Kind == model.KindOutcome && known:
@@ -104,7 +108,7 @@ func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 		j.ends = append(j.ends, End{
 			File: file, ID: t.ID, Time: t.Time, Local: t.Network.Local.AddrPort(), Peer: t.Network.Peer.AddrPort(),
 			Process: t.Process.Name, PID: t.Process.PID, Verdict: t.Verdict, Cause: t.Cause, RSTSent: t.TCP.RST.Sent,
-			Unread: t.TCP.Bytes.Unread.Or(0), Unacked: t.TCP.Bytes.Unacked.Or(0), fingerprint: t.TCP.Fingerprint, chosen: chosen,
+			Unread: t.TCP.Bytes.Unread.Or(0), Unacked: t.TCP.Bytes.Unacked.Or(0), fingerprint: t.TCP.Fingerprint, chosen: chosen, captured: j.wire[file],
 		})
 	}
 }
@@ -154,19 +158,28 @@ func (j *Joiner) Join(files int) *Result {
 		again := func(o int) bool { // o is the same end, recorded elsewhere
 			x := &j.ends[o]
 			return paired[o] && (e.fingerprint != 0 && e.fingerprint == x.fingerprint ||
-				(e.fingerprint == 0 || x.fingerprint == 0) && e.File != x.File && e.Time.Sub(x.Time).Abs() <= apart)
+				(e.fingerprint == 0 || x.fingerprint == 0) && e.File != x.File && !e.Peer.Addr().IsLoopback() && e.Time.Sub(x.Time).Abs() <= apart)
 		}
 		if !paired[i] && e.chosen && e.Verdict != model.Graceful &&
 			!slices.ContainsFunc(j.near(prints[e.fingerprint], e.Time), again) &&
 			!slices.ContainsFunc(j.near(tuples[[2]netip.AddrPort{e.Local, e.Peer}], e.Time), again) {
-			r.Alone = append(r.Alone, *e)
+			r.Alone, paired[i] = append(r.Alone, *e), true
 		}
 	}
 	slices.SortStableFunc(r.Pairs, func(a, b Pair) int {
 		return cmp.Or(rank(&a)-rank(&b), cmp.Compare(a.A.Time, b.A.Time))
 	})
 	r.offsets()
-	r.Pairs = slices.DeleteFunc(r.Pairs, func(p Pair) bool { return !p.A.chosen && !p.B.chosen })
+	seen := map[connection]bool{}
+	r.Pairs = slices.DeleteFunc(r.Pairs, func(p Pair) bool {
+		if !p.A.chosen && !p.B.chosen {
+			return true
+		}
+		k := connectionOf(&p)
+		again := seen[k]
+		seen[k] = true
+		return again
+	})
 	return r
 }
 
@@ -240,6 +253,30 @@ func (j *Joiner) near(list []int, at model.Time) []int {
 	return list[max(i-most/2, 0):min(i+most/2, len(list))]
 }
 
+// connection names that of a pair: each of two captures has both ends, which makes two of
+// it. Without a fingerprint it is known by the time of both ends in either.
+type connection struct {
+	print model.Fingerprint
+	ends  [2]netip.AddrPort
+	times [2]model.Time
+	files [2]int
+}
+
+func connectionOf(p *Pair) connection {
+	a, b := &p.A, &p.B
+	if a.fingerprint != 0 && a.fingerprint == b.fingerprint {
+		return connection{print: a.fingerprint}
+	}
+	if a.File > b.File {
+		a, b = b, a
+	}
+	k := connection{ends: [2]netip.AddrPort{a.Local, a.Peer}, times: [2]model.Time{a.Time, b.Time}, files: [2]int{a.File, b.File}}
+	if a.Local.Compare(a.Peer) > 0 {
+		k.ends = [2]netip.AddrPort{a.Peer, a.Local}
+	}
+	return k
+}
+
 func rank(p *Pair) int {
 	switch {
 	case p.Differ != "":
@@ -261,14 +298,22 @@ func differ(a, b *End) string {
 			continue
 		}
 		if o.Cause == model.CausePeerReset && x.RSTSent.Is(false) {
-			return "both were reset, and neither sent it: something between them did"
+			return "both were reset, and neither sent it: something between them did" + orLost(o)
 		}
 		if o.Cause == model.CausePeerReset || o.Verdict == model.Graceful || timedOut(o.Cause) {
-			return "one was reset, and the other did not send it: something between them did"
+			return "one was reset, and the other did not send it: something between them did" + orLost(o)
 		}
 	}
 	if timedOut(a.Cause) != timedOut(b.Cause) {
 		return "one heard nothing any more, and the other ended otherwise: the path was down"
+	}
+	return ""
+}
+
+// orLost: what a capture does not show may have happened all the same.
+func orLost(e *End) string {
+	if e.captured {
+		return ", or the capture lost it"
 	}
 	return ""
 }

@@ -142,13 +142,18 @@ func TestStrayResetsAreJoined(t *testing.T) {
 }
 
 // Two captures of one connection tell of both ends each: an end is joined with the other
-// one of the other capture, and what timed out says nothing of the clocks.
+// one of the other capture, the connection is there once, and what timed out says nothing
+// of the clocks. The client's end of an attempt has no other one in either.
 func TestTwoCaptures(t *testing.T) {
 	j := pairs.New()
 	for file := range 2 {
 		at := time.Second + time.Duration(file)*time.Microsecond
-		j.Add(file, end("a", at, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CauseLocalAbort, true), true)
-		j.Add(file, end("b", at, "10.9.9.9:80", "10.0.0.1:4001", 1, model.CausePeerReset, false), true)
+		for n, print := range []model.Fingerprint{1, 0, 0} { // those without one are of one tuple
+			at := at + time.Duration(n)*time.Second
+			j.Add(file, end("a", at, "10.0.0.1:4001", "10.9.9.9:80", print, model.CauseLocalAbort, true), true)
+			j.Add(file, end("b", at, "10.9.9.9:80", "10.0.0.1:4001", print, model.CausePeerReset, false), true)
+		}
+		j.Add(file, end("r", at, "10.0.0.1:4003", "10.9.9.9:80", 0, model.CauseRefused, false), true)
 	}
 	j.Add(0, end("c", 2*time.Second, "10.0.0.1:4002", "10.9.9.9:80", 2, model.CauseRetransmitTimeout, false), true)
 	j.Add(1, end("d", 9*time.Second, "10.9.9.9:80", "10.0.0.1:4002", 2, model.CauseRetransmitTimeout, false), true)
@@ -158,8 +163,29 @@ func TestTwoCaptures(t *testing.T) {
 			t.Errorf("%s and %s are joined, both of recording %d", p.A.ID, p.B.ID, p.A.File)
 		}
 	}
-	if len(r.Pairs) != 3 || !r.Offsets[1].Is(time.Microsecond) {
-		t.Errorf("%d pairs, offsets %v; want 3 and 1µs", len(r.Pairs), r.Offsets)
+	if len(r.Pairs) != 4 || !r.Offsets[1].Is(time.Microsecond) || len(r.Alone) != 1 || r.Alone[0].ID != "r" {
+		t.Errorf("%d pairs, offsets %v, alone %+v; want 4, 1µs and the attempt", len(r.Pairs), r.Offsets, r.Alone)
+	}
+}
+
+// Of two captures that differ on a connection, in whichever order, the ends that differ are
+// shown, and one may have lost the RST.
+func TestTwoCapturesThatDiffer(t *testing.T) {
+	for first := range 2 {
+		j := pairs.New()
+		for n := range 2 {
+			j.Add(n, &model.Record{Kind: model.KindStart, Start: model.Start{Backend: "wire"}}, true)
+			if n == first { // the client's side
+				j.Add(n, end("a", time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false), true)
+				j.Add(n, end("b", time.Second, "10.9.9.9:80", "10.0.0.1:4001", 1, model.CauseLocalAbort, true), true)
+			} else {
+				j.Add(n, end("a", 2*time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CauseFIN, false), true)
+				j.Add(n, end("b", 2*time.Second, "10.9.9.9:80", "10.0.0.1:4001", 1, model.CauseFIN, false), true)
+			}
+		}
+		if r := j.Join(2); len(r.Pairs) != 1 || !strings.HasSuffix(r.Pairs[0].Differ, "something between them did, or the capture lost it") {
+			t.Errorf("the client's side is file %d: got %+v", first, r.Pairs)
+		}
 	}
 }
 
