@@ -26,10 +26,11 @@ func TestFullOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
-		"replay --plain", "replay --json", "replay --format csv", "replay --format pcap-filter", "summary", "summary --json", "diff " + path,
+		"--help", "record --help", "help replay", "--version", "completion bash",
+		"replay --plain FILE", "replay --json FILE", "replay --format csv FILE", "replay --format pcap-filter FILE", "summary FILE", "summary --json FILE", "diff FILE FILE",
 	} {
 		var errs bytes.Buffer
-		code := run(append(strings.Fields(line), path), strings.NewReader(""), full, &errs)
+		code := run(strings.Fields(strings.ReplaceAll(line, "FILE", path)), strings.NewReader(""), full, &errs)
 		if text := errs.String(); code != exitRuntime || strings.Count(text, "no space left") != 1 || strings.Count(text, "\n") != 1 {
 			t.Errorf("%s: exit %d with %q, want %d and one line", line, code, text, exitRuntime)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,15 +70,28 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	help := &printed{Writer: stdout}
+	root.SetOut(help)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(context.Background())
+	err := cmp.Or(root.ExecuteContext(context.Background()), help.err)
 	code := exitCode(err)
 	var command commandError
 	if code != exitOK && !errors.As(err, &command) {
 		fmt.Fprintf(stderr, "closetrace: %s\n", message(err))
 	}
 	return code
+}
+
+// printed keeps the first error of what cobra prints: it drops those of help.
+type printed struct {
+	io.Writer
+	err error
+}
+
+func (p *printed) Write(text []byte) (int, error) {
+	n, err := p.Writer.Write(text)
+	p.err = cmp.Or(p.err, err)
+	return n, err
 }
 
 func newRoot(a *app) *cobra.Command {
