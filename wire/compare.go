@@ -74,7 +74,8 @@ func Compare(a, b *Sightings, names [2]string) *Compared {
 
 // stopped finds attempts of the first capture that were answered with RST and never came
 // to the second, though other connections of the two hosts did. Where translation leaves
-// neither end of those as it is, it is not known how the attempt would look there.
+// neither end of those as it is, it is not known how the attempt would look there; and where
+// others of them are not in the second capture either, they go another way.
 func (c *Compared) stopped(a *Sightings, all []match) {
 	had, hosts, strange := map[*sighting]bool{}, map[[2]netip.Addr]bool{}, map[[2]netip.Addr]bool{}
 	for _, m := range all {
@@ -82,6 +83,11 @@ func (c *Compared) stopped(a *Sightings, all []match) {
 		both := [2]netip.Addr{m.a.ends[0].Addr(), m.a.ends[1].Addr()}
 		hosts[both] = true
 		strange[both] = strange[both] || m.b.at(m.a.ends[0]) < 0 && m.b.at(m.a.ends[1]) < 0
+	}
+	for i := range a.all {
+		if s := &a.all[i]; !had[s] && s.print != 0 && c.covers(1, s.first+int64(c.Ahead)) {
+			strange[[2]netip.Addr{s.ends[0].Addr(), s.ends[1].Addr()}] = true
+		}
 	}
 	for i := range a.all {
 		s := &a.all[i]
@@ -94,7 +100,7 @@ func (c *Compared) stopped(a *Sightings, all []match) {
 			continue
 		}
 		c.add(Difference{of: s.connection(), From: from, To: to, Elsewhere: true, Text: fmt.Sprintf(
-			"the SYN to %v is in %s and not in %s: something between the two kept it, and answered with RST", from, c.names[0], c.names[1]) + c.orLost(1)})
+			"the SYN to %v is in %s and not in %s: something between the two kept it, and answered with RST", from, c.names[0], c.names[1]) + c.orLost(1, s.first+int64(c.Ahead))})
 	}
 }
 
@@ -150,14 +156,14 @@ func (c *Compared) resets(m *match) {
 			if near == 2 {
 				same = later <= max(middle, int64(c.Ahead))
 			}
-			if !same && c.unlikely(later-delays[1-i]) { // each has another one of several RSTs
+			if !same && (x.rsts != y.rsts || c.unlikely(later-delays[1-i])) { // each has another one of several RSTs
 				continue
 			}
 			d.Text, d.Elsewhere = c.inBoth(d.From, near, same), !same
 		case x.rst != 0 && c.hears(1, y) && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
-			d.Text, d.Elsewhere = c.inOne(m, d.From, 0, near)
+			d.Text, d.Elsewhere = c.inOne(m, i, 0, near)
 		case y.rst != 0 && c.hears(0, x) && !x.blind && c.covers(0, y.rst-int64(c.Ahead)):
-			d.Text, d.Elsewhere = c.inOne(m, d.From, 1, near)
+			d.Text, d.Elsewhere = c.inOne(m, i, 1, near)
 		default:
 			continue
 		}
@@ -187,7 +193,11 @@ func (c *Compared) inBoth(from netip.AddrPort, near int, same bool) string {
 
 // inOne describes a RST that is only in one of the two captures. A capture that lacks other
 // segments of the connection may lack this one.
-func (c *Compared) inOne(m *match, from netip.AddrPort, capture, near int) (text string, elsewhere bool) {
+func (c *Compared) inOne(m *match, side, capture, near int) (text string, elsewhere bool) {
+	from, at := m.a.ends[side], m.a.sides[side].rst+int64(c.Ahead)
+	if capture == 1 {
+		at = m.b.sides[m.sides[side]].rst - int64(c.Ahead)
+	}
 	text = fmt.Sprintf("the RST from %v is in %s and not in %s", from, c.names[capture], c.names[1-capture])
 	if c.lacks(m, 1-capture) {
 		return text + ", which lost other segments of this connection", false
@@ -200,7 +210,7 @@ func (c *Compared) inOne(m *match, from netip.AddrPort, capture, near int) (text
 	default:
 		text += fmt.Sprintf(", which its other segments pass first: %v never sent it, something between the two did", from.Addr())
 	}
-	return text + c.orLost(1-capture), true
+	return text + c.orLost(1-capture, at), true
 }
 
 // lacks reports whether a capture lacks segments of a connection that it should have.
@@ -218,12 +228,17 @@ func (c *Compared) lacks(m *match, capture int) bool {
 	return false
 }
 
-// orLost: a capture whose program was too slow looks as if something had kept the segment.
-func (c *Compared) orLost(capture int) string {
-	if c.lossy[capture] {
-		return fmt.Sprintf(", or %s lost it, as it did others", c.names[capture])
+// orLost: a capture whose program was too slow, or that had ended, looks as if something had
+// kept the segment; at is when that would have come, by its clock.
+func (c *Compared) orLost(capture int, at int64) string {
+	text := ", or " + c.names[capture]
+	if at > c.spans[capture][1] {
+		text += " had ended or"
 	}
-	return fmt.Sprintf(", or %s lost it", c.names[capture])
+	if text += " lost it"; c.lossy[capture] {
+		text += ", as it did others"
+	}
+	return text
 }
 
 func (c *Compared) add(d Difference) { c.said[d.of] = append(c.said[d.of], d) }

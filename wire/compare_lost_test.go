@@ -165,6 +165,9 @@ func TestCompareExceptions(t *testing.T) {
 		case 1:
 			h.send(time.Second, nth(itsRST, n), 0)
 			h.send(time.Second, nth(itsRST, n), 1)
+		case 2: // b lost the first of two that follow each other
+			h.send(time.Second, nth(itsRST, n), 0)
+			h.send(time.Millisecond, nth(itsRST, n))
 		}
 	}
 	h.check(h.compare(), false, "the RST from 10.0.0.1:40000 passed a first, as its other segments did")
@@ -283,4 +286,31 @@ func TestCompareRefusedBehindTranslation(t *testing.T) {
 			h.check(h.compare(), true, x.want...)
 		})
 	}
+}
+
+// A refused attempt need not pass the second capture where other connections of the two
+// hosts do not either; and what comes after the last segment of a capture may have come after
+// its end.
+func TestCompareAnotherWay(t *testing.T) {
+	refused := func(h *hop) {
+		syn := nth(aSYN, 2)
+		h.send(10*time.Millisecond, syn, 0)
+		h.send(0, wiretest.Segment{From: syn.To, To: syn.From, Ack: syn.Seq + 1, Flags: wiretest.RST | wiretest.ACK}, 0)
+	}
+	open := func(h *hop, n int, to ...int) {
+		for _, s := range []wiretest.Segment{aSYN, aSYNACK, anACK, request} {
+			h.send(0, nth(s, n), to...)
+		}
+	}
+	h := newHop(t)
+	open(h, 0)
+	open(h, 1, 0)
+	refused(h)
+	h.check(h.compare(), true)
+
+	h = newHop(t)
+	open(h, 0)
+	refused(h)
+	c := wire.Compare(sightingsOf(h.t, &h.files[0]), sightingsOf(h.t, &h.files[1]), [2]string{"a", "b"})
+	h.check(c, true, "something between the two kept it, and answered with RST, or b had ended or lost it")
 }

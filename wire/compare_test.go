@@ -61,8 +61,8 @@ func TestBothSidesOfADevice(t *testing.T) {
 	server := netip.MustParseAddrPort("10.2.0.2:5001")
 	for port, want := range map[uint16]string{
 		48388: "  the RST from 10.2.0.2:5001 passed server.pcap first, as its other segments did",
-		48392: "! the RST from 10.2.0.2:5001 is in client.pcap and not in server.pcap, which its other segments pass first: 10.2.0.2 never sent it, something between the two did, or server.pcap lost it",
-		48406: "! the SYN to 10.2.0.2:5001 is in client.pcap and not in server.pcap: something between the two kept it, and answered with RST, or server.pcap lost it",
+		48392: "! the RST from 10.2.0.2:5001 is in client.pcap and not in server.pcap, which its other segments pass first: 10.2.0.2 never sent it, something between the two did, or server.pcap had ended or lost it",
+		48406: "! the SYN to 10.2.0.2:5001 is in client.pcap and not in server.pcap: something between the two kept it, and answered with RST, or server.pcap had ended or lost it",
 		48354: "",
 	} {
 		got := ""

@@ -53,6 +53,7 @@ type seen struct {
 	hasISN          bool
 	isn             uint32
 	began, fin, rst int64
+	rsts            uint32
 	again           [2]bool // its SYN, its FIN was captured more than once
 	blind           bool    // it has a RST that does not fit
 	has             bool    // any segment but a RST
@@ -75,10 +76,9 @@ func (x *Sightings) add(c *flow.Conn) {
 		side := &c.Sides[i]
 		s.ends[i] = c.Endpoint(i)
 		s.sides[i] = seen{
-			side.HasISN, side.ISN, side.Began, side.FIN, side.RST.Time,
-			[2]bool{side.SYNAgain, side.FINAgain},
-			side.Blind > 0,
-			side.Seen, c.Client == 1-i && c.Opened == 0, side.Seen && side.Missed > 0,
+			hasISN: side.HasISN, isn: side.ISN, began: side.Began, fin: side.FIN, again: [2]bool{side.SYNAgain, side.FINAgain},
+			rst: side.RST.Time, rsts: side.RSTs, blind: side.Blind > 0,
+			has: side.Seen, waits: c.Client == 1-i && c.Opened == 0, missed: side.Seen && side.Missed > 0,
 		}
 		x.Lossy = x.Lossy || s.sides[i].missed
 	}

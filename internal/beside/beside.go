@@ -134,8 +134,10 @@ func distance(a, b *model.Teardown) time.Duration {
 // Disagree says where the host's story and the wire's do not fit together, nothing if
 // they do.
 func Disagree(host, wire *model.Teardown) string {
-	late := lateBytes(wire)
+	late := reason(wire, "wire.after-fin-received")
 	switch {
+	case reset(host) && wire.TCP.RST.Received.Is(false) && reason(wire, "wire.blind-rst-received") > 0:
+		return "" // the capture lacks too much to say that it fits
 	case reset(host) && wire.TCP.RST.Received.Is(false):
 		return "host: reset by the peer; wire: no RST came from the peer: something between the capture and the host sent it, or the capture lost it"
 	case reset(host) && wire.Terminator == model.NetworkPath:
@@ -171,10 +173,11 @@ func answered(wire *model.Teardown) bool {
 	return wire.Verdict == model.Graceful || reset(wire)
 }
 
-// lateBytes is how much came for this end after its FIN.
-func lateBytes(wire *model.Teardown) uint32 {
+// reason is the number of what a capture saw beyond what is judged: how many bytes came for
+// this end after its FIN, how many RSTs that did not fit.
+func reason(wire *model.Teardown, name string) uint32 {
 	for _, e := range wire.Evidence.Events {
-		if e.Provider == "wire.after-fin-received" {
+		if e.Provider == name {
 			return e.Reason.Or(0)
 		}
 	}

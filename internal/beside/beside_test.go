@@ -73,6 +73,9 @@ func TestDisagree(t *testing.T) {
 	late := func(t *model.Teardown) {
 		t.Evidence.Events = []model.EventRef{{Provider: "wire.after-fin-received", Reason: model.Some(uint32(41))}}
 	}
+	blind := func(t *model.Teardown) {
+		t.Evidence.Events = []model.EventRef{{Provider: "wire.blind-rst-received", Reason: model.Some(uint32(1))}}
+	}
 	between := func(t *model.Teardown) {
 		gotRST(t)
 		t.Terminator, t.ConfidenceReason = model.NetworkPath, "the RST has TTL 57"
@@ -83,6 +86,7 @@ func TestDisagree(t *testing.T) {
 	}{
 		{of(model.Abortive, model.CausePeerReset, gotRST), of(model.Graceful, model.CauseFIN, nil), "sent it, or the capture lost it"},
 		{of(model.Abortive, model.CausePeerReset, gotRST), of(model.Abortive, model.CausePeerReset, gotRST), ""},
+		{of(model.Abortive, model.CausePeerReset, gotRST), of(model.Graceful, model.CauseFIN, blind), ""},
 		{of(model.Abortive, model.CausePeerReset, gotRST), of(model.Abortive, model.CausePeerReset, between), "TTL 57"},
 		{of(model.Abortive, model.CauseUnreadData, sentRST), of(model.Abortive, model.CauseLocalAbort, sentRST), ""},
 		{of(model.Abortive, model.CauseUnreadData, sentRST), of(model.Abortive, model.CauseRetransmitTimeout, nil), "dropped it, or the capture lost it"},

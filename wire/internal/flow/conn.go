@@ -171,6 +171,9 @@ const jitter = 10e6
 // reset takes a RST of side i.
 func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
 	r, s := c.describe(seg, i, now), &c.Sides[i]
+	if r.Fit != FitsNot {
+		s.RSTs++
+	}
 	switch {
 	case r.Fit == FitsNot:
 		s.Blind++

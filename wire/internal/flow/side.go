@@ -71,8 +71,8 @@ type Side struct {
 
 	// RST is the first RST that it sent and that may have ended the connection.
 	RST Reset
-	// Blind are the RSTs that did not fit.
-	Blind uint32
+	// RSTs are how many it sent that fit, Blind those that did not.
+	RSTs, Blind uint32
 
 	// Looks is how its segments look, RSTs left out.
 	Looks Looks
