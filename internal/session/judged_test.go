@@ -87,7 +87,7 @@ func TestFileAsASource(t *testing.T) {
 			}
 		}
 		var part *PartError
-		if !slices.Equal(kinds, c.kinds) || !errors.Is(failed, c.failed) || errors.As(failed, &part) != (c.failed == broken) {
+		if !slices.Equal(kinds, c.kinds) || !errors.Is(failed, c.failed) || errors.As(failed, &part) != errors.Is(c.failed, broken) {
 			t.Errorf("%s: got %v, %v, want %v, %v", name, kinds, failed, c.kinds, c.failed)
 		}
 		if lost := slices.Contains(kinds, model.KindLoss) && c.failed == nil; stop.Time != c.time || lost && stop.Losses.Ends != 3 || lost != (stop.Lost == 3) {
