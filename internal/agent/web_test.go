@@ -127,7 +127,7 @@ func TestScrapesShareThePage(t *testing.T) {
 
 // TestHealthOfAPageThatHangs: a probe fails once the page has been made for more than a minute.
 func TestHealthOfAPageThatHangs(t *testing.T) {
-	for since, want := range map[time.Duration]int{0: http.StatusOK, 59 * time.Second: http.StatusOK, 61 * time.Second: http.StatusServiceUnavailable} {
+	for since, want := range map[time.Duration]int{0: http.StatusOK, 30 * time.Second: http.StatusOK, 61 * time.Second: http.StatusServiceUnavailable} {
 		var p page
 		if since != 0 {
 			p.began.Store(time.Now().Add(-since).UnixNano())
