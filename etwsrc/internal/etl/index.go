@@ -77,7 +77,10 @@ func (x *indexer) begin(r *Reader) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotATrace, err)
 	}
-	record := x.head[bufferHeader:min(max(int(b.filled), bufferHeader), len(x.head))]
+	if b.filled <= bufferHeader {
+		return fmt.Errorf("%w: its first buffer is empty", ErrNotATrace)
+	}
+	record := x.head[bufferHeader:min(int(b.filled), len(x.head))]
 	if b.compressed {
 		record = x.begun(&b)
 	}

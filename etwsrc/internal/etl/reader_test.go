@@ -180,9 +180,20 @@ func TestClaimedSizesTakeNoMemory(t *testing.T) {
 }
 
 func TestOtherFilesAreRefused(t *testing.T) {
+	const size = 8192
+	described := (&etltest.Trace{}).Bytes()[:size]
+	empty := append(bytes.Clone(described[:bufferHeader]), etltest.Compress(described[bufferHeader:size])...)
+	binary.LittleEndian.PutUint32(empty, uint32(len(empty)))
+	binary.LittleEndian.PutUint32(empty[0x30:], 0) // its records have -72 bytes
+	empty[0x34] |= flagCompressed
+	full := bytes.Clone(empty)
+	binary.LittleEndian.PutUint32(full[0x30:], size)
+	if _, err := New(bytes.NewReader(full), int64(len(full))); err != nil {
+		t.Fatalf("a compressed description: %v", err)
+	}
 	for name, data := range map[string][]byte{
 		"empty": nil, "text": bytes.Repeat([]byte("not a trace "), 1000), "zeros": make([]byte, 100_000),
-		"short": make([]byte, 71),
+		"short": make([]byte, 71), "an empty first buffer": empty,
 	} {
 		if _, err := New(bytes.NewReader(data), int64(len(data))); !errors.Is(err, ErrNotATrace) {
 			t.Errorf("%s: error = %v, want %v", name, err, ErrNotATrace)
