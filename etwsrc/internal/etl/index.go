@@ -106,12 +106,13 @@ func (x *indexer) begun(b *buffer) []byte {
 // reached.
 func (x *indexer) rest() error {
 	for x.at < x.size {
+		number, at := x.count, x.at
 		b, key, err := x.header()
 		if err == nil || b.damaged {
 			err = errors.Join(err, x.add(b, key))
 		}
 		if err != nil {
-			return fmt.Errorf("trace ends early: buffer %d at offset %d: %w", x.count, x.at, err)
+			return fmt.Errorf("trace ends early: buffer %d at offset %d: %w", number, at, err)
 		}
 	}
 	return nil

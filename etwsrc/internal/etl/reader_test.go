@@ -119,6 +119,11 @@ func TestTruncatedFilesAreReadAsFarAsTheyGo(t *testing.T) {
 			if !errors.Is(r.Err(), io.ErrUnexpectedEOF) || !strings.Contains(r.Err().Error(), "trace ends early") {
 				t.Fatalf("error of %d bytes = %v, want that the trace ends early", size, r.Err())
 			}
+			// Where a buffer's records are all there, only buffers are missing.
+			at := fmt.Sprintf(" %d at offset %d:", size/8192, size/8192*8192)
+			if text := r.Err().Error(); !compressed && strings.Contains(text, "offset") && !strings.Contains(text, at) {
+				t.Fatalf("error of %d bytes = %v, want buffer%s", size, r.Err(), at)
+			}
 			if len(list) < before {
 				t.Fatalf("%d events of %d bytes, %d of fewer bytes", len(list), size, before)
 			}
