@@ -172,7 +172,7 @@ func (j *Joiner) afdAborted(e *raw.Event, f *payload.Payload, pointer uint64) {
 	if a.endpoint != nil && a.endpoint.conn != nil {
 		c := a.endpoint.conn
 		j.abortReason(c, &a)
-		if a.reason == abortRequested {
+		if a.reason == abortRequested && !c.over(a.at) {
 			if c.aborted == 0 {
 				c.aborted, c.abortTID = a.at, a.tid
 			}
@@ -207,6 +207,9 @@ func (j *Joiner) abortReason(c *conn, a *afdAbort) {
 		reason = model.AbortUnread
 	case abortByTransport:
 		reason = model.AbortPeer
+	}
+	if reason != model.AbortPeer && c.over(a.at) {
+		return
 	}
 	// The peer's reset is indicated after the abort that it makes; it does not
 	// replace a reason of this host.

@@ -64,6 +64,10 @@ const ends = model.Observations(1<<model.ObservedRSTReceived | 1<<model.Observed
 	1<<model.ObservedKeepaliveTimeout | 1<<model.ObservedZeroWindowTimeout | 1<<model.ObservedDisconnectTimeout |
 	1<<model.ObservedSystemAbort | 1<<model.ObservedDestroyed | 1<<model.ObservedPeerRestart | 1<<model.ObservedFinWait2Timeout)
 
+// stackEnds are made by the stack alone: what starts the disconnect timer is
+// not documented.
+const stackEnds = ends &^ (1<<model.ObservedAbort | 1<<model.ObservedDisconnectTimeout)
+
 func (c *conn) closerFacts(f *model.Facts) {
 	switch {
 	case c.close.done:

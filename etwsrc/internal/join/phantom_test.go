@@ -59,6 +59,64 @@ func TestClosingWhatHasEndedIsNoEnd(t *testing.T) {
 	}
 }
 
+// An application that learns of an end closes at once, with SO_LINGER {1,0} or
+// with data that it has not read: that is asked of a connection that has ended.
+func TestClosingAtOnceWhatHasEndedIsNoAbort(t *testing.T) {
+	for name, end := range map[string]struct {
+		play    func(c *etltest.Conn)
+		verdict model.Verdict
+		cause   model.Cause
+	}{
+		"system abort": {func(c *etltest.Conn) {
+			c.Stack(100*ms, 1468, nil)
+			c.State(100*ms, etltest.Established, etltest.Closed)
+		}, model.Abortive, model.CauseSystemAbort},
+		"peer restart": {func(c *etltest.Conn) {
+			c.Stack(100*ms, 1185, nil)
+			c.State(100*ms, etltest.Established, etltest.Closed)
+		}, model.Abortive, model.CausePeerRestart},
+		"system abort, states not traced": {func(c *etltest.Conn) {
+			c.Stack(100*ms, 1468, nil)
+		}, model.Abortive, model.CauseSystemAbort},
+		"no reason told": {func(c *etltest.Conn) {
+			c.State(100*ms, etltest.Established, etltest.Closed)
+		}, model.Abortive, model.CauseUnknown},
+		"both sides were done": {func(c *etltest.Conn) {
+			c.State(50*ms, etltest.Established, etltest.CloseWait)
+			c.FIN(80*ms, etltest.CloseWait, etltest.LastAck)
+			c.State(100*ms, etltest.LastAck, etltest.Closed)
+		}, model.Graceful, model.CauseFIN},
+		"disconnect timer": {func(c *etltest.Conn) {
+			c.Stack(100*ms, 1048, nil)
+			c.State(100*ms, etltest.Established, etltest.Closed)
+		}, model.LingerTimeout, model.CauseLingerExpired},
+		"FIN_WAIT2 timeout": {func(c *etltest.Conn) {
+			c.FIN(50*ms, etltest.Established, etltest.FinWait1)
+			c.State(60*ms, etltest.FinWait1, etltest.FinWait2)
+			c.Stack(100*ms, 1201, nil)
+			c.State(100*ms, etltest.FinWait2, etltest.Closed)
+		}, model.Graceful, model.CauseFinWait2Timeout},
+	} {
+		for _, reason := range []uint32{2, 7} { // asked for, as by {1,0}, and unread data
+			b := builder(t)
+			c := connection(b, 0)
+			c.Connect(0)
+			c.Linger(10*ms, 1, 0)
+			end.play(c)
+			c.EnterClose(150 * ms)
+			c.AFD(151*ms, 1032, etltest.Fields{"EnterExit": 2, "Reason": reason})
+			c.TCP(151*ms, 1039, nil)
+			c.TCP(151*ms, 1043, nil)
+			c.TCP(152*ms, 1040, nil)
+			c.LeaveClose(153*ms, 0)
+			got, _ := only(t, b)
+			if got.Verdict != end.verdict || got.Cause != end.cause || got.TCP.FIN.Sent.Is(true) && end.verdict == model.Abortive {
+				t.Errorf("%s, reason %d: %v %v, FIN sent %v; want %v %v", name, reason, got.Verdict, got.Cause, got.TCP.FIN.Sent, end.verdict, end.cause)
+			}
+		}
+	}
+}
+
 // A TCB that ended is another connection's as soon as anything says so.
 func TestReusedTCBsOfPastConnectionsAreNew(t *testing.T) {
 	for name, again := range map[string]func(c *etltest.Conn){

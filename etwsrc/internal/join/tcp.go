@@ -177,17 +177,25 @@ func (j *Joiner) askedToClose(e *raw.Event, f *payload.Payload, ev *tcpEvent) {
 	status, hasStatus := f.Uint(payload.FieldStatus)
 	c.note(raw.TCPIP, e, reasonOf(uint32(status), hasStatus && status != 0))
 	c.own(f.Uint32(payload.FieldProcessId), model.OwnerUse)
-	if ev.announced == model.ObservedAbort && ev.has && c.aborted == 0 {
+	over := c.over(e.Time)
+	if ev.announced == model.ObservedAbort && ev.has && !over && c.aborted == 0 {
 		c.aborted, c.abortTID = e.Time, e.TID
 	}
 	// A FIN that could not be sent is none.
-	if ev.has && (ev.announced != model.ObservedShutdown || status == 0) {
+	if ev.has && !over && (ev.announced != model.ObservedShutdown || status == 0) {
 		j.announce(c, ev.announced, "")
 	}
 	j.inThread(e, c)
 	if ev.ends {
 		j.end(c, e.Time, false)
 	}
+}
+
+// over: c had ended before at, and not by an abort that was asked for, which
+// comes before the transition. What the application asks of c at that time only
+// closes what is left of it.
+func (c *conn) over(at model.Time) bool {
+	return !c.announced.Has(model.ObservedAbort) && (c.closed && at >= c.ended || c.announced&stackEnds != 0)
 }
 
 func reasonOf(v uint32, known bool) model.Opt[uint32] {
@@ -207,6 +215,9 @@ func (j *Joiner) announced(e *raw.Event, f *payload.Payload, ev *tcpEvent) {
 	c.own(f.Uint32(payload.FieldPid), model.OwnerUse)
 	reason, hasReason := f.Uint(payload.FieldReason)
 	c.note(raw.TCPIP, e, reasonOf(uint32(reason), hasReason))
+	if ev.announced == model.ObservedAbort && c.over(e.Time) {
+		return
+	}
 	if ev.announced == model.ObservedAbort && c.aborted == 0 {
 		c.aborted = e.Time
 	}
