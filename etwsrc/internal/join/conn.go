@@ -12,8 +12,13 @@ type tuple struct{ local, peer model.Endpoint }
 
 var tupleSeed = maphash.MakeSeed()
 
-// key stands for the addresses among the past connections.
-func (t tuple) key() uint64 { return maphash.Comparable(tupleSeed, t) }
+// key stands for the addresses among the past connections; 0 if one is not known.
+func (t tuple) key() uint64 {
+	if !complete(t.local) || !complete(t.peer) {
+		return 0
+	}
+	return maphash.Comparable(tupleSeed, t)
+}
 
 // conn is one connection end: one generation of a TCB.
 type conn struct {

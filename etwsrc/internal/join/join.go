@@ -83,7 +83,7 @@ func New() *Joiner {
 		threads:   make(map[uint32]*thread),
 		kernel:    make(map[tuple]*conn),
 		unused:    make(map[string]uint64),
-		past:      pastConns{set: make(map[uint64]struct{})},
+		past:      pastConns{set: make(map[uint64]uint64)},
 	}
 }
 

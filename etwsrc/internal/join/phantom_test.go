@@ -144,3 +144,54 @@ func TestReusedTCBsOfPastConnectionsAreNew(t *testing.T) {
 		}
 	}
 }
+
+// Without the events of births and states (mask 0x80) only the addresses show
+// that a TCB is another connection's.
+func TestReusedTCBsAreKnownByTheirAddresses(t *testing.T) {
+	b := builder(t)
+	passes(b, 40*sec)
+	want := []model.Cause{model.CauseLocalAbort, model.CauseRetransmitTimeout, model.CausePeerReset, model.CauseKeepaliveTimeout}
+	for i, id := range []uint16{1039, 1046, 1184, 1047} {
+		c := connection(b, i)
+		c.TCB = 0x1000
+		b.Base = time.Duration(i) * 10 * sec
+		c.Stack(0, id, nil)
+		c.Stack(5*sec, 1039, nil) // closed when it has long ended
+	}
+	got := play(New(), b)
+	if len(got) != len(want) {
+		t.Fatalf("%d records, want %d: %+v", len(got), len(want), got)
+	}
+	for i, r := range got {
+		if r.Teardown.Cause != want[i] || int(r.Teardown.Network.Peer.Port) != 20000+i {
+			t.Errorf("end %d: %v of %v, want %v", i, r.Teardown.Cause, r.Teardown.Network.Peer, want[i])
+		}
+	}
+}
+
+// Where the addresses of a connection that has ended were never told, those of
+// a later event are likely to be its.
+func TestClosingWhatEndedWithoutAddressesIsNoEnd(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.State(0, etltest.Established, etltest.Closed)
+	passes(b, 5*sec)
+	c.TCP(4*sec, 1039, nil)
+	if got, _ := only(t, b); got.Cause != model.CauseUnknown {
+		t.Errorf("cause %v, want unknown", got.Cause)
+	}
+}
+
+// In the rundown a TCB in TIME_WAIT has its addresses.
+func TestTCBsInTimeWaitAreReused(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.Stack(0, 1300, etltest.Fields{"State": etltest.TimeWait})
+	c.TCP(1*sec, 1039, nil)
+	again := connection(b, 1)
+	again.TCB = c.TCB
+	again.Stack(2*sec, 1184, nil)
+	if got, _ := only(t, b); got.Cause != model.CausePeerReset || got.Network.Peer.Port != again.Peer.Port() {
+		t.Errorf("%v of %v, want the reset of the other", got.Cause, got.Network.Peer)
+	}
+}

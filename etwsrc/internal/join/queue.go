@@ -85,9 +85,10 @@ func (j *Joiner) expireForgotten() {
 			j.forget.push(c, c.due)
 			continue
 		}
-		j.past.add(c.tcb, j.limits.past)
-		if complete(c.tuple.local) && complete(c.tuple.peer) {
-			j.past.add(c.tuple.key(), j.limits.past)
+		key := c.tuple.key()
+		j.past.add(c.tcb, key, j.limits.past)
+		if key != 0 {
+			j.past.add(key, key, j.limits.past)
 		}
 		j.remove(c)
 	}
@@ -101,12 +102,13 @@ func (j *Joiner) expireForgotten() {
 // that was reset until its application closes the socket, which may be much
 // later: what is heard of them then is not of a new connection.
 type pastConns struct {
-	set  map[uint64]struct{}
+	// set has the key of the addresses, 0 if they are not known.
+	set  map[uint64]uint64
 	ring []uint64
 	next int
 }
 
-func (w *pastConns) add(tcb uint64, limit int) {
+func (w *pastConns) add(tcb, key uint64, limit int) {
 	if len(w.ring) < limit {
 		w.ring = append(w.ring, tcb)
 	} else {
@@ -114,7 +116,7 @@ func (w *pastConns) add(tcb uint64, limit int) {
 		w.ring[w.next] = tcb
 		w.next = (w.next + 1) % limit
 	}
-	w.set[tcb] = struct{}{}
+	w.set[tcb] = key
 }
 
 func (w *pastConns) remove(tcb uint64) { delete(w.set, tcb) }

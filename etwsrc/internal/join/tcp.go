@@ -54,8 +54,11 @@ func (j *Joiner) find(f *payload.Payload) *conn {
 	tcb := f.Pointer(payload.FieldTcb)
 	local, peer := f.Address(payload.FieldLocalAddress), f.Address(payload.FieldRemoteAddress)
 	c := j.conns[tcb]
-	if c == nil && j.past.has(tcb) {
-		return nil
+	if was, past := j.past.set[tcb]; c == nil && past {
+		// Only other addresses show that the TCB is another connection's.
+		if key := (tuple{local, peer}).key(); was == 0 || key == 0 || key == was {
+			return nil
+		}
 	}
 	if c != nil && !j.address(c, local, peer) {
 		j.missed(c)
@@ -235,7 +238,8 @@ func (j *Joiner) rundown(f *payload.Payload) {
 	tcb := f.Pointer(payload.FieldTcb)
 	if s == model.TimeWait || s == model.Closed || s == model.Listen {
 		if j.conns[tcb] == nil {
-			j.past.add(tcb, j.limits.past)
+			t := tuple{f.Address(payload.FieldLocalAddress), f.Address(payload.FieldRemoteAddress)}
+			j.past.add(tcb, t.key(), j.limits.past)
 		}
 		return
 	}
