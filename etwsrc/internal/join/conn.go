@@ -237,10 +237,21 @@ func (j *Joiner) report(c *conn) {
 }
 
 // told: another provider tells, or told, of the connection, which c has only
-// the addresses of.
+// the addresses of. One that tells of no states may not tell of the end.
 func (j *Joiner) told(c *conn) bool {
 	other := j.byTuple[c.tuple]
-	return other != nil && other != c || j.past.has(c.tuple.key())
+	if other == nil || other == c {
+		return j.past.has(c.tuple.key())
+	}
+	if c.announced.Has(model.ObservedDisconnect) && other.ended == 0 && other.start <= c.ended && !j.sawStates {
+		other.gap = other.gap || c.gap
+		other.own(c.pid, c.owner)
+		other.announced |= c.announced
+		other.events = append(other.events, c.events...)
+		other.ended = c.ended
+		j.report(other)
+	}
+	return true
 }
 
 // lastState is the state c is in: unlike Path.Last with closed ones.

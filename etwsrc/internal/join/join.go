@@ -57,6 +57,7 @@ type Joiner struct {
 	threads   map[uint32]*thread
 	kernel    map[tuple]*conn
 	sawTCPIP  bool
+	sawStates bool // event 1051: each connection's end is told
 	down      interfaceDown
 	born      uint64
 	// unused counts, by where, the events that were not read or not used since

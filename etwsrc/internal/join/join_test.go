@@ -111,18 +111,45 @@ func TestAbortsOfOtherConnectionsInsideAClose(t *testing.T) {
 	}
 }
 
+// network adds an event of Kernel-Network or the kernel logger: connect 12, disconnect 13.
+func network(c *etltest.Conn, p raw.Provider, at time.Duration, id uint16) {
+	local, peer := c.Local.Addr().As4(), c.Peer.Addr().As4()
+	port := func(n uint16) []byte { return []byte{byte(n >> 8), byte(n)} }
+	c.Add(at, c.PID, c.TID, p, id, etltest.Fields{
+		"PID": c.PID, "saddr": local[:], "daddr": peer[:], "sport": port(c.Local.Port()), "dport": port(c.Peer.Port()),
+	})
+}
+
+// With keyword 0x80 the stack's provider tells of a connection and not of its
+// end by FIN.
+func TestEndsThatOnlyKernelNetworkTells(t *testing.T) {
+	b := builder(t)
+	c, open := connection(b, 0), connection(b, 1)
+	for _, c := range []*etltest.Conn{c, open} {
+		c.TCP(0, 1002, nil)
+		c.Stack(1*ms, 1033, etltest.Fields{"ProcessId": c.PID})
+		network(c, raw.KernelNetwork, 1*ms, 12)
+	}
+	c.TCP(100*ms, 1044, nil)
+	c.TCP(100*ms, 1043, nil)
+	network(c, raw.KernelNetwork, 200*ms, 13)
+	for at := sec; at < 5*sec; at += sec {
+		open.Stack(at, 1479, etltest.Fields{"Reason": 0})
+	}
+	got, _ := only(t, b)
+	if got.Verdict != model.VerdictUnknown || got.Network.Local.Port != c.Local.Port() || !got.Duration.Is(200*ms) || got.Process.PID != 812 || !got.TCP.FIN.Sent.Is(true) {
+		t.Errorf("teardown %+v, want the disconnect", got)
+	}
+}
+
 func TestEveryEndIsToldOnce(t *testing.T) {
 	b := builder(t)
 	c := connection(b, 0)
 	c.Connect(0)
-	disconnect := func(at time.Duration, port int) {
-		c.Add(at, 4, 0, raw.KernelNetwork, 13, etltest.Fields{
-			"PID": c.PID, "saddr": []byte{10, 0, 0, 5}, "daddr": []byte{10, 0, 0, 9},
-			"sport": []byte{0x27, 0x10}, "dport": []byte{byte(port >> 8), byte(port)},
-		})
-	}
-	disconnect(99*ms, 20000) // of c
-	disconnect(99*ms, 20777) // of one that the stack's provider did not tell of
+	other := connection(b, 0)
+	other.Peer = netip.AddrPortFrom(c.Peer.Addr(), 20777)
+	network(c, raw.KernelNetwork, 99*ms, 13)
+	network(other, raw.KernelNetwork, 99*ms, 13) // the stack's provider did not tell of it
 	c.Stack(100*ms, 1184, nil)
 	c.State(100*ms, etltest.Established, etltest.Closed)
 	got := play(New(), b)

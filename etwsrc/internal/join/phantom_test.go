@@ -23,11 +23,7 @@ func lateClose(c *etltest.Conn, at time.Duration) {
 	c.TCP(at, 1039, nil)
 	c.TCP(at, 1040, nil)
 	c.AFD(at, 1032, etltest.Fields{"EnterExit": 2, "Reason": 2})
-	local, peer := c.Local.Addr().As4(), c.Peer.Addr().As4()
-	port := func(n uint16) []byte { return []byte{byte(n >> 8), byte(n)} }
-	c.Add(at, c.PID, c.TID, raw.KernelNetwork, 13, etltest.Fields{
-		"PID": c.PID, "saddr": local[:], "daddr": peer[:], "sport": port(c.Local.Port()), "dport": port(c.Peer.Port()),
-	})
+	network(c, raw.KernelNetwork, at, 13)
 	c.LeaveClose(at+ms, 0)
 	c.AFD(at+ms, 1001, etltest.Fields{"EnterExit": 1})
 }

@@ -11,6 +11,7 @@ import (
 
 // stateChange takes event 1051, a step in the life of a TCB.
 func (j *Joiner) stateChange(e *raw.Event, f *payload.Payload) {
+	j.sawStates = true
 	o, _ := f.Uint(payload.FieldOldState)
 	n, _ := f.Uint(payload.FieldNewState)
 	from, to := stateOf(o), stateOf(n)
