@@ -225,6 +225,9 @@ func (j *Joiner) end(c *conn, t model.Time, sure bool) {
 // report puts out the facts of c and keeps c for what comes a little later.
 func (j *Joiner) report(c *conn) {
 	c.reported = true
+	if j.kernel[c.tuple] == c {
+		delete(j.kernel, c.tuple)
+	}
 	if c.tcb == 0 && j.told(c) {
 		return
 	}

@@ -142,6 +142,26 @@ func TestEndsThatOnlyKernelNetworkTells(t *testing.T) {
 	}
 }
 
+// One file may hold the kernel logger's events and Kernel-Network's.
+func TestBothKernelProvidersTellOfOneEnd(t *testing.T) {
+	b := builder(t)
+	for i := range 2 { // at once another connection with the same addresses
+		b.Base = time.Duration(i) * 100 * ms
+		c := connection(b, 0)
+		for _, p := range []raw.Provider{raw.KernelNetwork, raw.KernelTCP} {
+			network(c, p, 0, 12)
+		}
+		for _, p := range []raw.Provider{raw.KernelNetwork, raw.KernelTCP} {
+			network(c, p, 50*ms, 13)
+		}
+	}
+	network(connection(b, 1), raw.KernelTCP, 10*sec, 13)
+	got := play(New(), b)
+	if len(got) != 3 || !got[0].Teardown.Duration.Is(50*ms) || !got[1].Teardown.Duration.Is(50*ms) || got[2].Teardown.Network.Local.Port != 10001 {
+		t.Errorf("%d records, want two ends of 50 ms and another: %+v", len(got), got)
+	}
+}
+
 func TestEveryEndIsToldOnce(t *testing.T) {
 	b := builder(t)
 	c := connection(b, 0)

@@ -32,10 +32,13 @@ func (j *Joiner) disconnect(p raw.Provider, e *raw.Event) {
 		j.kernelOpened(e, t, pid, model.Passive, model.OwnerAccept)
 	default:
 		c := j.kernel[t]
-		delete(j.kernel, t)
-		if c == nil {
+		if c != nil && c.ended != 0 && c.events[0].provider != p {
+			return // both are in the file
+		}
+		if c == nil || c.ended != 0 {
 			c = j.newConn(0)
 			c.tuple, c.older = t, true
+			j.kernel[t] = c
 		}
 		c.gap = c.gap || j.late
 		c.own(pid, model.OwnerUse)
