@@ -205,7 +205,10 @@ var connects = []scenario{
 	{
 		name: "told afterwards only", row: "record.md: 1480", needs: 1480, want: failed(model.CauseRefused, model.InitiatorPeer, model.Peer),
 		play: func(c *etltest.Conn) {
-			c.Stack(0, 1480, etltest.Fields{"Status": etltest.StatusRefused, "ProcessId": c.PID})
+			c.Stack(0, 1480, etltest.Fields{
+				"Status": etltest.StatusRefused, "TcpState": etltest.SynSent, "ProcessId": c.PID,
+				"Hour": 17, "Minute": 23, // when the trace begins
+			})
 		},
 	},
 	{

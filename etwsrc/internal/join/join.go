@@ -34,6 +34,8 @@ var usual = limits{conns: 1 << 16, sockets: 1 << 16, threads: 1 << 14, past: 1 <
 type Joiner struct {
 	decoder *payload.Decoder
 	limits  limits
+	// began is the time of the first event.
+	began model.Time
 	// now is the latest time seen; late says that the current event is older.
 	now  model.Time
 	late bool
@@ -93,6 +95,9 @@ func (j *Joiner) Decoder() *payload.Decoder { return j.decoder }
 
 // Add takes the next event.
 func (j *Joiner) Add(e *raw.Event) {
+	if j.began == 0 {
+		j.began = e.Time
+	}
 	p := raw.ProviderOf(&e.Provider)
 	if p == raw.Other {
 		return

@@ -272,22 +272,3 @@ func (j *Joiner) resetSent(e *raw.Event, f *payload.Payload) {
 	c.note(raw.TCPIP, e, model.Some(reason))
 	j.announce(c, model.ObservedRSTSent, "")
 }
-
-// recentFailure takes a failed connect that Windows reports again, without a
-// TCB. It is reported only if nothing else reported it.
-func (j *Joiner) recentFailure(e *raw.Event, f *payload.Payload) {
-	t := tuple{f.Address(payload.FieldLocalSockAddr), f.Address(payload.FieldRemoteSockAddr)}
-	why := failureOf(f.Uint32(payload.FieldStatus))
-	if c := j.byTuple[t]; c != nil {
-		c.note(raw.TCPIP, e, model.Some(f.Uint32(payload.FieldReason)))
-		if c.ended != 0 && !c.reported {
-			j.announce(c, why.announced, why.errno)
-		}
-		return
-	}
-	c := j.newConn(0)
-	c.tuple, c.role = t, model.Active
-	c.own(f.Uint32(payload.FieldProcessId), model.OwnerConnect)
-	c.path.Append(model.SynSent)
-	j.failed(c, e, f.Uint32(payload.FieldStatus))
-}
