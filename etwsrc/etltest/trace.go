@@ -40,8 +40,10 @@ type Trace struct {
 // Event is one event of a trace.
 type Event struct {
 	// At counts from the trace's start.
-	At       time.Duration
-	CPU      int
+	At  time.Duration
+	CPU int
+	// Logger is the session's number: a merged file has several.
+	Logger   uint16
 	Provider raw.GUID
 	ID       uint16
 	Version  uint8
@@ -87,6 +89,7 @@ func fileTime(t time.Time) uint64 { return uint64(t.UnixNano()/100 + 11644473600
 // buffer is a buffer in the making; at is when its last event was.
 type buffer struct {
 	cpu     int
+	logger  uint16
 	at      time.Duration
 	records []byte
 }
@@ -95,24 +98,27 @@ type buffer struct {
 func (t *Trace) Bytes() []byte {
 	t.defaults()
 	var done []buffer
-	current := map[int]*buffer{}
+	current := map[int]*buffer{} // by session and CPU
 	for _, e := range t.Events {
 		record := t.record(e)
-		b := current[e.CPU]
+		key := int(e.Logger)<<16 | e.CPU
+		b := current[key]
 		if b != nil && len(b.records)+len(record) > t.BufferSize-72 {
 			done = append(done, *b)
 			b = nil
 		}
 		if b == nil {
-			b = &buffer{cpu: e.CPU}
-			current[e.CPU] = b
+			b = &buffer{cpu: e.CPU, logger: e.Logger}
+			current[key] = b
 		}
 		b.records, b.at = append(b.records, record...), e.At
 	}
 	for _, b := range current {
 		done = append(done, *b)
 	}
-	slices.SortStableFunc(done, func(a, b buffer) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.cpu, b.cpu)) })
+	slices.SortStableFunc(done, func(a, b buffer) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.cpu, b.cpu), cmp.Compare(a.logger, b.logger))
+	})
 	file := t.buffer(buffer{records: t.header(len(done) + 1)}, 4)
 	for _, b := range done {
 		file = append(file, t.buffer(b, 0)...)
@@ -132,6 +138,7 @@ func (t *Trace) buffer(b buffer, kind uint16) []byte {
 	le.PutUint32(head[0:], uint32(size))
 	le.PutUint32(head[4:], uint32(72+len(b.records)))
 	le.PutUint16(head[0x28:], uint16(b.cpu))
+	le.PutUint16(head[0x2A:], b.logger)
 	le.PutUint32(head[0x30:], uint32(72+len(b.records)))
 	le.PutUint16(head[0x34:], flags)
 	le.PutUint16(head[0x36:], kind)

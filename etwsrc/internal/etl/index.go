@@ -188,7 +188,7 @@ func (x *indexer) add(b buffer, key uint32) error {
 		if len(x.streams) >= maxStreams {
 			return errTooMany
 		}
-		s = &stream{}
+		s = &stream{logger: uint16(key >> 16)}
 		x.byKey[key] = s
 		x.streams = append(x.streams, s)
 	}

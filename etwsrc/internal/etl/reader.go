@@ -30,6 +30,9 @@ type Reader struct {
 	packed, unpacked int64
 	err              error
 	damage           damage
+	// several: the file may have events twice.
+	several bool
+	twins   twins
 }
 
 // damage counts what could not be read inside of buffers.
@@ -61,6 +64,7 @@ func New(file io.ReaderAt, size int64) (*Reader, error) {
 		s.next = s.buffers[0].first
 		r.streams = append(r.streams, s)
 	}
+	r.several = len(r.streams) > 1
 	r.window = min(max(allWindows/len(r.streams), tinyWindow), bigWindow)
 	for i := len(r.streams)/2 - 1; i >= 0; i-- {
 		r.down(i)
@@ -152,6 +156,9 @@ func (r *Reader) Next(e *raw.Event) bool {
 		}
 		if h.event(b, e) {
 			e.Time = r.clock.time(h.ticks)
+			if r.several && r.twins.has(e, s) {
+				continue
+			}
 			return true
 		}
 	}

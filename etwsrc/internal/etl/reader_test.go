@@ -109,6 +109,31 @@ func TestCircularFilesAreReadInTheOrderOfTime(t *testing.T) {
 	}
 }
 
+// A merged file has what two sessions recorded: each event twice, each with the
+// time at which its session took it.
+func TestEventsOfTwoSessionsAreReadOnce(t *testing.T) {
+	const other = 3 * time.Microsecond
+	var tr etltest.Trace
+	for _, e := range events(700) {
+		twin := e
+		twin.Logger, twin.At = 1, e.At+other
+		tr.Events = append(tr.Events, e, twin)
+		if e.ID%10 == 0 { // really twice
+			e.At, twin.At = e.At+10*other, twin.At+10*other
+			tr.Events = append(tr.Events, e, twin)
+		}
+	}
+	if _, list := read(t, tr.Bytes()); len(list) != 770 {
+		t.Errorf("%d events, want 770", len(list))
+	}
+	for i := range tr.Events { // in one session they are different events
+		tr.Events[i].Logger = 0
+	}
+	if _, list := read(t, tr.Bytes()); len(list) != 2*770 {
+		t.Errorf("%d events of one session, want %d", len(list), 2*770)
+	}
+}
+
 func TestTruncatedFilesAreReadAsFarAsTheyGo(t *testing.T) {
 	for _, compressed := range []bool{false, true} {
 		tr := etltest.Trace{Compressed: compressed, Events: events(700)}

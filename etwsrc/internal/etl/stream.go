@@ -11,6 +11,7 @@ import (
 // stream is the sequence of buffers of one CPU (and one session: a merged file
 // holds several). Its records follow each other in time.
 type stream struct {
+	logger uint16
 	// buffers are those that are still to be read; the first is the current one.
 	buffers []buffer
 	// next is when the next record is, as far as is known without reading it.
