@@ -34,8 +34,10 @@ type conn struct {
 	owner   model.OwnerSource
 	role    model.Role
 	start   model.Time
-	older   bool // than the trace
-	shared  bool // the peer's address has more than one connection to this host
+	seen    model.Time // when the first event came
+	stepped model.Time // when the last step of the path was reported
+	older   bool       // than the trace
+	shared  bool       // the peer's address has more than one connection to this host
 	path    model.Path
 	assumed bool // the last state of the path was concluded and not reported
 	states  bool // the path was reported from its beginning
@@ -113,7 +115,7 @@ func (j *Joiner) held(c *conn) bool { return c.tcb != 0 && j.conns[c.tcb] == c }
 // newConn begins a generation of tcb.
 func (j *Joiner) newConn(tcb uint64) *conn {
 	j.born++
-	c := &conn{tcb: tcb, id: j.born, losses: j.losses, gap: j.late || j.now < j.gapUntil}
+	c := &conn{tcb: tcb, id: j.born, seen: j.now, losses: j.losses, gap: j.late || j.now < j.gapUntil}
 	if tcb == 0 {
 		return c
 	}

@@ -2,6 +2,7 @@ package join
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -189,5 +190,37 @@ func TestTCBsInTimeWaitAreReused(t *testing.T) {
 	again.Stack(2*sec, 1184, nil)
 	if got, _ := only(t, b); got.Cause != model.CausePeerReset || got.Network.Peer.Port != again.Peer.Port() {
 		t.Errorf("%v of %v, want the reset of the other", got.Cause, got.Network.Peer)
+	}
+}
+
+// A coarse clock gives the thread's events and those of the stack, on another
+// CPU, the same time, and a file does not say which of them were first.
+func TestEventsOfOneMomentComeInAnyOrder(t *testing.T) {
+	b := builder(t)
+	c := connection(b, 0)
+	c.NoAFD, c.NoSockets = true, true
+	c.Connect(0)
+	c.FIN(100*ms, etltest.Established, etltest.FinWait1)
+	c.State(120*ms, etltest.FinWait1, etltest.FinWait2, etltest.TimeWait)
+	random := rand.New(rand.NewPCG(7, 8))
+	for range 200 {
+		var cpus [2][]etltest.Event
+		for _, e := range b.Trace().Events {
+			e.At = sec
+			cpus[min(e.TID, 1)] = append(cpus[min(e.TID, 1)], e)
+		}
+		var list []etltest.Event
+		for len(cpus[0])+len(cpus[1]) > 0 {
+			if i := random.IntN(2); len(cpus[i]) > 0 {
+				list, cpus[i] = append(list, cpus[i][0]), cpus[i][1:]
+			}
+		}
+		got := play(New(), &etltest.Builder{Events: list, Windows: b.Windows})
+		if len(got) != 1 || got[0].Kind != model.KindTeardown {
+			t.Fatalf("%d records, want one teardown: %+v", len(got), got)
+		}
+		if r := &got[0].Teardown; r.Confidence == model.Certain && r.Verdict != model.Graceful {
+			t.Fatalf("%v is certain, want it inferred or graceful", r.Verdict)
+		}
 	}
 }

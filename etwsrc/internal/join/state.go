@@ -34,7 +34,13 @@ func (j *Joiner) stateChange(e *raw.Event, f *payload.Payload) {
 	if c.reported {
 		return
 	}
-	if whole := !c.gap; c.step(e.Time, from, to) && whole {
+	// Events of one moment, on several CPUs, come in any order.
+	if c.closed && e.Time == c.ended && from != c.lastState() {
+		c.gap = true
+		return
+	}
+	whole := !c.gap && e.Time != c.stepped
+	if c.step(e.Time, from, to) && whole {
 		j.unused["transition"]++
 	}
 	if to == model.TimeWait || to == model.Closed {
@@ -61,6 +67,8 @@ func (j *Joiner) opened(e *raw.Event, tcb uint64, to model.State) {
 	case c != nil && j.late:
 		c.gap = true
 		return
+	case c != nil && c.older && c.seen == e.Time:
+		c.older, c.gap = false, true // what followed at the same moment came first
 	case c != nil && c.path.Len() == 1 && c.lastState() == model.SynSent && to == model.SynRecv:
 		c.path.Append(to) // simultaneous open
 		return
@@ -71,8 +79,10 @@ func (j *Joiner) opened(e *raw.Event, tcb uint64, to model.State) {
 		c = j.newConn(tcb)
 	}
 	c.states = true
-	c.path.Append(to)
-	c.start = e.Time
+	if c.path.IsZero() {
+		c.path.Append(to)
+	}
+	c.start, c.stepped = e.Time, e.Time
 	if to == model.SynSent {
 		c.role = model.Active
 		j.thread(e.TID).connecting = c
@@ -99,6 +109,7 @@ func (c *conn) step(at model.Time, from, to model.State) (missing bool) {
 	}
 	c.gap = c.gap || missing
 	c.assumed = false
+	c.stepped = at
 	c.path.Append(to)
 	switch to {
 	case model.FinWait1, model.CloseWait:

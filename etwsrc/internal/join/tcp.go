@@ -74,11 +74,12 @@ func (j *Joiner) find(f *payload.Payload) *conn {
 }
 
 // begin returns the connection that an event at the begin of one is about: a
-// new one, unless the TCB has one that is as young.
+// new one, unless the TCB has one that is as young or began at this moment.
 func (j *Joiner) begin(tcb uint64, local, peer model.Endpoint) *conn {
 	c := j.conns[tcb]
-	if c != nil && (j.late || c.young()) && j.address(c, local, peer) {
-		c.gap = c.gap || j.late
+	young := c != nil && c.young()
+	if c != nil && (young || j.late || c.seen == j.now) && j.address(c, local, peer) {
+		c.gap = c.gap || j.late || !young
 		return c
 	}
 	if c != nil {
