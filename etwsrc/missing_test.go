@@ -2,6 +2,7 @@ package etwsrc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -90,6 +91,28 @@ func TestOverwrittenBuffersMakeTheOldestInferred(t *testing.T) {
 	}
 	if certain == 0 {
 		t.Error("nothing is certain in files that were written over")
+	}
+}
+
+// A trace from memory lacks the buffers of each CPU that were written over, and
+// does not say how many.
+func TestTracesFromMemoryMakeTheOldestInferred(t *testing.T) {
+	const size = 1024
+	tr := busy(t, 40)
+	tr.Memory = true
+	data := tr.Bytes()
+	certain := 0
+	for gone := range len(data)/size - 1 {
+		left := append(data[:size:size], data[size*(1+gone):]...)
+		binary.LittleEndian.PutUint32(left[72+32+36:], uint32(len(left)/size)) // BuffersWritten
+		for _, c := range confidences(t, left) {
+			if c == model.Certain {
+				certain++
+			}
+		}
+	}
+	if certain == 0 {
+		t.Error("nothing is certain in traces from memory")
 	}
 }
 

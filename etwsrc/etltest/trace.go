@@ -34,7 +34,9 @@ type Trace struct {
 	BufferSize              int
 	EventsLost, BuffersLost uint32
 	Circular, Unfinished    bool
-	Events                  []Event
+	// Memory: the session kept its newest buffers in memory.
+	Memory bool
+	Events []Event
 }
 
 // Event is one event of a trace.
@@ -165,7 +167,11 @@ func (t *Trace) header(buffers int) []byte {
 	}
 	u32(156250)
 	u32(0)
-	u32(map[bool]uint32{false: 1, true: 2}[t.Circular])
+	mode := map[bool]uint32{false: 1, true: 2}[t.Circular]
+	if t.Memory {
+		mode |= 0x400
+	}
+	u32(mode)
 	u32(uint32(buffers))
 	u32(1)
 	u32(uint32(t.PointerSize))

@@ -25,6 +25,9 @@ type Info struct {
 	BuffersWritten int
 	// Circular: the file keeps only the newest buffers.
 	Circular bool
+	// Memory: the session kept the newest buffers of each CPU in memory until
+	// it was asked for them. How many it had written over is not known.
+	Memory bool
 	// EventsLost and BuffersLost are what the session lost.
 	EventsLost, BuffersLost uint32
 }
@@ -44,7 +47,8 @@ func describe(record []byte, h header) (Info, clock, error) {
 		BufferSize:     le.Uint32(b),
 		CPUs:           int(le.Uint32(b[12:])),
 		End:            fileTime(int64(le.Uint64(b[16:]))),
-		Circular:       le.Uint32(b[32:])&0x2 != 0, // EVENT_TRACE_FILE_MODE_CIRCULAR
+		Circular:       le.Uint32(b[32:])&0x2 != 0,   // EVENT_TRACE_FILE_MODE_CIRCULAR
+		Memory:         le.Uint32(b[32:])&0x400 != 0, // EVENT_TRACE_BUFFERING_MODE
 		BuffersWritten: int(le.Uint32(b[36:])),
 		PointerSize:    int(le.Uint32(b[44:])),
 		EventsLost:     le.Uint32(b[48:]),

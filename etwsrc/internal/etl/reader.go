@@ -103,20 +103,26 @@ func (r *Reader) DamagedUntil() model.Time {
 
 // Since returns from when on all records are there, 0 if from the begin. A
 // circular file that was written over lacks buffers that were full before the
-// oldest of those that it has was.
+// oldest of those that it has was; one from memory, those of each CPU.
 func (r *Reader) Since() model.Time {
-	if !r.info.Circular || r.info.BuffersWritten <= r.buffers {
+	if !r.info.Memory && (!r.info.Circular || r.info.BuffersWritten <= r.buffers) {
 		return 0
 	}
-	since := int64(never)
+	since, latest := int64(never), r.clock.zero
 	for _, s := range r.streams {
 		buffers := s.buffers
 		if buffers[0].offset == 0 {
 			buffers = buffers[1:] // the description is never written over
 		}
+		if len(buffers) > 0 {
+			latest = max(latest, buffers[0].first)
+		}
 		if len(buffers) > 1 { // where the second begins, the first was full
 			since = min(since, buffers[1].first)
 		}
+	}
+	if r.info.Memory {
+		return r.clock.time(latest)
 	}
 	if since == never {
 		return model.Time(never)
