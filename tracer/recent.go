@@ -41,6 +41,9 @@ type recent struct {
 	memory *remembered
 	// pushed are the latest held ends of sockets that the ring has no more room for.
 	pushed map[uint64]*ended
+	// resets are the places of the last ends by a reset, and reset how many there were.
+	resets [hitMax]uint32
+	reset  uint32
 }
 
 // ended is a connection that has ended: held at first, for late evidence, then
@@ -123,6 +126,10 @@ func (t *recent) add(e *bpf.TraceEnd, id uint64) *ended {
 		entry.below = last.below
 	}
 	*mated, *sock = entry.place, entry.place
+	if has(e, bpf.TraceFlagFLAG_RST_RECEIVED) {
+		t.resets[t.reset%hitMax] = entry.place
+		t.reset++
+	}
 	return entry
 }
 

@@ -117,20 +117,30 @@ func (a *assembler) stray(r *strayResets, out emit) bool {
 	return out(&a.event)
 }
 
-// hitMax bounds how many of the latest ends are looked at for one that was hit.
-const hitMax = 4096
+const (
+	// hitMax bounds how many of the latest ends by a reset are looked at for one that was hit.
+	hitMax = 4096
+	// hitLate is how many in a row have to be too old: an end may come late.
+	hitLate = 64
+)
 
 // hit returns the id of the end on this host that the resets ended, or "". It may be in
 // another network namespace, as of areMates: not in one that anybody can make.
 func (a *assembler) hit(r *strayResets) string {
 	wanted, first := anywhere(r.tuple.reversed()), ktime(r.first.Time)
 	t := &a.recent
-	for place, steps := uint32(t.count), 0; steps < hitMax; place, steps = place-1, steps+1 {
-		e := t.at(place)
-		if e == nil || ktime(e.end.Ended).add(hold) < first {
+	old := 0
+	for back := uint32(1); back <= hitMax && old < hitLate; back++ {
+		e := t.at(t.resets[(t.reset-back)%hitMax])
+		if e == nil {
 			return ""
 		}
-		if has(&e.end, bpf.TraceFlagFLAG_RST_RECEIVED) && anywhere(endTuple(&e.end)) == wanted && ktime(e.end.Ended) <= r.last.add(hold) &&
+		if ktime(e.end.Ended).add(hold) < first {
+			old++
+			continue
+		}
+		old = 0
+		if anywhere(endTuple(&e.end)) == wanted && ktime(e.end.Ended) <= r.last.add(hold) &&
 			(e.end.Netns == r.tuple.netns || !loopback(&e.end) && r.first.Nested == 0 && !has(&e.end, strange)) {
 			return a.ids.of(e.id)
 		}

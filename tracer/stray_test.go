@@ -160,6 +160,13 @@ func TestHit(t *testing.T) {
 		c.edit(&e)
 		a := newAssembler(translator{}, "s")
 		a.hold(&e)
+		for i := range 2 * hitMax { // others that end well meanwhile, and reports that come late
+			other := bpf.TraceEnd{Sock: uint64(i) + 2, Family: unix.AF_INET, Netns: 9, Ended: uint64(at), Flags: bpf.TraceFlagFLAG_ENDED}
+			if i < hitLate-1 {
+				other.Ended, other.Flags = 1, other.Flags|bpf.TraceFlagFLAG_RST_RECEIVED
+			}
+			a.hold(&other)
+		}
 		l := &c.stray.later
 		r := &strayResets{tuple: tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns), first: *l, last: at}
 		if got := a.hit(r); (got != "") != c.want {
