@@ -22,10 +22,11 @@ type Compared struct {
 	// side in both.
 	Both, Shared int
 
-	names         [2]string
-	lossy, oneWay [2]bool
-	spans         [2][2]int64
-	said          map[connection][]Difference
+	names  [2]string
+	lossy  [2]bool
+	oneWay [2]map[hosts]bool
+	spans  [2][2]int64
+	said   map[connection][]Difference
 }
 
 // connection names a connection of the first capture: others may have its tuple.
@@ -57,7 +58,7 @@ type Difference struct {
 // Compare compares two captures. The names are for texts.
 func Compare(a, b *Sightings, names [2]string) *Compared {
 	c := &Compared{
-		names: names, lossy: [2]bool{a.Lossy, b.Lossy}, oneWay: [2]bool{a.oneWay, b.oneWay}, said: map[connection][]Difference{},
+		names: names, lossy: [2]bool{a.Lossy, b.Lossy}, oneWay: [2]map[hosts]bool{a.oneWay, b.oneWay}, said: map[connection][]Difference{},
 		spans: [2][2]int64{{a.first, a.last}, {b.first, b.last}},
 	}
 	all := matches(a, b)
@@ -66,33 +67,32 @@ func Compare(a, b *Sightings, names [2]string) *Compared {
 	for i := range all {
 		c.resets(&all[i])
 	}
-	if !b.oneWay {
-		c.stopped(a, all)
-	}
+	c.stopped(a, all)
 	return c
 }
 
 // stopped finds attempts of the first capture that were answered with RST and never came
 // to the second, though other connections of the two hosts did. Where translation leaves
 // neither end of those as it is, it is not known how the attempt would look there; and where
-// others of them are not in the second capture either, they go another way.
+// others of them, or one direction of others, are not in the second capture either, they go
+// another way.
 func (c *Compared) stopped(a *Sightings, all []match) {
-	had, hosts, strange := map[*sighting]bool{}, map[[2]netip.Addr]bool{}, map[[2]netip.Addr]bool{}
+	had, met, strange := map[*sighting]bool{}, map[hosts]bool{}, map[hosts]bool{}
 	for _, m := range all {
 		had[m.a] = true
-		both := [2]netip.Addr{m.a.ends[0].Addr(), m.a.ends[1].Addr()}
-		hosts[both] = true
-		strange[both] = strange[both] || m.b.at(m.a.ends[0]) < 0 && m.b.at(m.a.ends[1]) < 0
+		both := m.a.hosts()
+		met[both] = true
+		strange[both] = strange[both] || c.oneWay[1][m.b.hosts()] || m.b.at(m.a.ends[0]) < 0 && m.b.at(m.a.ends[1]) < 0
 	}
 	for i := range a.all {
 		if s := &a.all[i]; !had[s] && s.print != 0 && c.covers(1, s.first+int64(c.Ahead)) {
-			strange[[2]netip.Addr{s.ends[0].Addr(), s.ends[1].Addr()}] = true
+			strange[s.hosts()] = true
 		}
 	}
 	for i := range a.all {
 		s := &a.all[i]
-		both := [2]netip.Addr{s.ends[0].Addr(), s.ends[1].Addr()}
-		if had[s] || s.client < 0 || !hosts[both] || strange[both] || !c.covers(1, s.first+int64(c.Ahead)) {
+		both := s.hosts()
+		if had[s] || s.client < 0 || !met[both] || strange[both] || !c.covers(1, s.first+int64(c.Ahead)) {
 			continue
 		}
 		from, to := s.ends[1-s.client], s.ends[s.client]
@@ -160,9 +160,9 @@ func (c *Compared) resets(m *match) {
 				continue
 			}
 			d.Text, d.Elsewhere = c.inBoth(d.From, near, same), !same
-		case x.rst != 0 && c.hears(1, y) && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
+		case x.rst != 0 && c.hears(1, m.b, y) && !y.blind && c.covers(1, x.rst+int64(c.Ahead)):
 			d.Text, d.Elsewhere = c.inOne(m, i, 0, near)
-		case y.rst != 0 && c.hears(0, x) && !x.blind && c.covers(0, y.rst-int64(c.Ahead)):
+		case y.rst != 0 && c.hears(0, m.a, x) && !x.blind && c.covers(0, y.rst-int64(c.Ahead)):
 			d.Text, d.Elsewhere = c.inOne(m, i, 1, near)
 		default:
 			continue
@@ -171,9 +171,9 @@ func (c *Compared) resets(m *match) {
 	}
 }
 
-// hears reports whether a capture would have a RST of a side.
-func (c *Compared) hears(capture int, s *seen) bool {
-	return s.has || s.waits && !c.oneWay[capture]
+// hears reports whether a capture would have a RST of a side of one of its connections.
+func (c *Compared) hears(capture int, of *sighting, side *seen) bool {
+	return side.has || side.waits && !c.oneWay[capture][of.hosts()]
 }
 
 // covers reports whether a capture covers a time of its clock.
@@ -221,7 +221,7 @@ func (c *Compared) lacks(m *match, capture int) bool {
 		if capture == 1 {
 			has, other, ahead = other, has, int64(c.Ahead)
 		}
-		if has.missed || other.hasISN && !has.hasISN && c.covers(capture, other.began+ahead) {
+		if has.missed || other.hasISN && !has.hasISN && !has.waits && c.covers(capture, other.began+ahead) {
 			return true
 		}
 	}

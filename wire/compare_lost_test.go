@@ -214,6 +214,23 @@ func TestCompareALossyCapture(t *testing.T) {
 	}
 }
 
+// The SYN-ACK was kept, too, and the RST sent in its place: the capture at the client has lost
+// nothing of an attempt that still waits.
+func TestCompareAnAnswerThatWasKept(t *testing.T) {
+	h := newHop(t)
+	for n := range 2 {
+		h.send(0, nth(aSYN, n))
+		if n == 0 {
+			h.send(0, aSYNACK)
+			h.send(0, anACK)
+			continue
+		}
+		h.send(0, nth(aSYNACK, n), 1)
+		h.send(0, nth(wiretest.Segment{From: server, To: client, Seq: 5001, Flags: wiretest.RST}, n), 1)
+	}
+	h.check(h.compare(), true, "the RST from 192.0.2.1:443 is in b and not in a: it was made or dropped between the two")
+}
+
 // The statistics blocks of pcapng (draft-ietf-opsawg-pcapng, section 4.5) count what was
 // dropped since the capture began: the last one of an interface has all. One that is too
 // short, or of no interface, has nothing.
@@ -254,14 +271,15 @@ func TestCompareRefusedBehindTranslation(t *testing.T) {
 	for _, x := range []struct {
 		name          string
 		client, serve netip.Addr // in b
-		oneWay        bool
+		oneWay        string     // what has one direction in b
 		want          []string
 	}{
-		{"none", client.Addr(), server.Addr(), false, []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
-		{"the client's", outside, server.Addr(), false, []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
-		{"the server's", client.Addr(), inside, false, []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
-		{"both", outside, inside, false, nil},
-		{"none, b has one direction", client.Addr(), server.Addr(), true, nil},
+		{"none", client.Addr(), server.Addr(), "", []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
+		{"the client's", outside, server.Addr(), "", []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
+		{"the server's", client.Addr(), inside, "", []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
+		{"both", outside, inside, "", nil},
+		{"none, b has one direction", client.Addr(), server.Addr(), "theirs", nil},
+		{"none, b has one direction of others", client.Addr(), server.Addr(), "others", []string{"the SYN to 192.0.2.1:444 is in a and not in b"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			h := newHop(t)
@@ -276,11 +294,17 @@ func TestCompareRefusedBehindTranslation(t *testing.T) {
 				h.send(0, wiretest.Segment{From: syn.To, To: syn.From, Ack: syn.Seq + 1, Flags: wiretest.RST | wiretest.ACK}, to...)
 			}
 			refused(445, 1)
-			if x.oneWay { // nor a request in b
-				h.send(0, nth(aSYN, 3), 0)
-				h.send(0, nth(aSYNACK, 3))
-				h.send(0, nth(wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.ACK, Window: 9}, 3))
-				h.send(0, nth(itsRST, 3))
+			if x.oneWay != "" { // nor a request in b
+				ack := wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.ACK, Window: 9}
+				for i, s := range []wiretest.Segment{aSYN, aSYNACK, ack, itsRST} {
+					s = nth(s, 3)
+					if x.oneWay == "others" && i == 0 {
+						s.To = netip.AddrPortFrom(outside, 80)
+					} else if x.oneWay == "others" {
+						s.From = netip.AddrPortFrom(outside, 80)
+					}
+					h.send(0, s, []int{0, 1}[:min(i, 1)+1]...)
+				}
 			}
 			refused(444, 2, 0)
 			h.check(h.compare(), true, x.want...)

@@ -59,7 +59,7 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 // unreachable: an ICMP error ended the attempt. Its name is what Linux makes of it
 // (icmp_err_convert of net/ipv4/icmp.c, tab_unreach of net/ipv6/icmp.c).
 func unreachable(c *flow.Conn, e *model.Evidence) {
-	names := []string{"ENETUNREACH", "EHOSTUNREACH", "ENOPROTOOPT", "ECONNREFUSED", "", "EOPNOTSUPP", "ENETUNREACH", "EHOSTDOWN", "ENONET", "ENETUNREACH"}
+	names := []string{"ENETUNREACH", "EHOSTUNREACH", "ENOPROTOOPT", "ECONNREFUSED", "", "EOPNOTSUPP", "ENETUNREACH", "EHOSTDOWN", "ENONET", "ENETUNREACH", "EHOSTUNREACH", "ENETUNREACH"}
 	rest, exceeded := "EHOSTUNREACH", c.Type == 11
 	if c.Endpoint(c.Client).Addr().Is6() {
 		names = []string{"ENETUNREACH", "EACCES", "EHOSTUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EACCES", "EACCES"}

@@ -205,6 +205,23 @@ func TestOpensAfterUnreachable(t *testing.T) {
 	}
 }
 
+// The error of an attempt is the one that Linux makes of the ICMP error (icmp_err_convert of
+// net/ipv4/icmp.c).
+func TestErrorsOfICMP(t *testing.T) {
+	for code, want := range map[uint8]string{1: "EHOSTUNREACH", 6: "ENETUNREACH", 9: "ENETUNREACH", 10: "EHOSTUNREACH", 11: "ENETUNREACH", 12: "EHOSTUNREACH", 13: "EHOSTUNREACH"} {
+		records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+			m.Send(&wiretest.Segment{From: client, To: server, Seq: 1000, Flags: wiretest.SYN})
+			icmp(m, 3, code, 1000)
+		})
+		if len(records) != 1 {
+			t.Fatalf("code %d: %d records, want 1", code, len(records))
+		}
+		if got := records[0].Teardown.Evidence.SoftError; got != want {
+			t.Errorf("code %d: %q, want %s", code, got, want)
+		}
+	}
+}
+
 // A SYN on a live tuple: with a RST after it, or a handshake, its sender had lost the
 // connection.
 func TestPeerRestart(t *testing.T) {

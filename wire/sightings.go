@@ -20,7 +20,7 @@ type Sightings struct {
 	// packets.
 	Lossy bool
 
-	oneWay      bool // it has one direction only, of some connections
+	oneWay      map[hosts]bool // of those it has one direction only, of some connections
 	all         []sighting
 	first, last int64
 	known       map[any]bool // tuples and fingerprints, once somebody has asked
@@ -70,7 +70,6 @@ func (x *Sightings) add(c *flow.Conn) {
 		x.Dropped++
 		return
 	}
-	x.oneWay = x.oneWay || halved(c)
 	s := sighting{client: c.Client, print: fingerprint(c), first: c.First}
 	for i := range c.Sides {
 		side := &c.Sides[i]
@@ -83,6 +82,20 @@ func (x *Sightings) add(c *flow.Conn) {
 		x.Lossy = x.Lossy || s.sides[i].missed
 	}
 	x.all = append(x.all, s)
+	if halved(c) {
+		if x.oneWay == nil {
+			x.oneWay = map[hosts]bool{}
+		}
+		x.oneWay[s.hosts()] = true
+	}
+}
+
+// hosts are the addresses of the two ends of connections.
+type hosts [2]netip.Addr
+
+func (s *sighting) hosts() hosts {
+	t := tupleOf(s.ends[0], s.ends[1])
+	return hosts{t[0].Addr(), t[1].Addr()}
 }
 
 // at returns the side whose endpoint is e in s, -1 if none is.

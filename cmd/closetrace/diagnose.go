@@ -70,6 +70,7 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 		return err
 	}
 	engine, passing := findings.New(), ledger.NewPassing(filter)
+	flags.only = len(paths) == 1
 	var rest missing
 	for _, path := range paths {
 		if err := rest.but(a.eachRecord(ctx, path, &flags.span, passing, engine.Add)); err != nil {

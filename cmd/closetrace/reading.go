@@ -23,7 +23,10 @@ func oneFile(c *cobra.Command, args []string) error {
 }
 
 // span is what of a file is read, and how.
-type span struct{ session.OpenOptions }
+type span struct {
+	session.OpenOptions
+	only bool // of this file alone: it is said if nothing of it was read
+}
 
 func (s *span) flags(set *pflag.FlagSet) {
 	set.Var(&s.Span.Since, "since", "only what ended from this `TIME` on: 17:03, 17:03:05 (of the day on which the recording, the first of several, begins, or of the next if that is more than 12 hours before; local time), '2026-11-20 17:03', or RFC 3339 such as 2026-11-20T17:03:05Z")
@@ -86,6 +89,9 @@ func (a *app) read(ctx context.Context, path string, part *span, filter *ledger.
 	part.Span = in.Span()
 	done()
 	in.Report(warn)
+	if part.only {
+		in.ReportSpan(warn)
+	}
 	return nil
 }
 

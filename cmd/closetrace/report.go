@@ -64,6 +64,7 @@ func (a *app) collect(ctx context.Context, path string, part *span, filter *ledg
 	page := report.New()
 	var told strings.Builder
 	var rest missing
+	part.only = true
 	if err := rest.but(a.read(ctx, path, part, filter, io.MultiWriter(a.stderr, &told), page.Add)); err != nil {
 		return nil, nil, err
 	}

@@ -85,6 +85,7 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 	s := newSums()
 	s.counts.Chosen = flags.Span.Chosen(filter)
 	passing := ledger.NewPassing(filter) // of all files: one may have the outcome of another's teardown
+	flags.only = len(paths) == 1
 	var rest missing
 	for _, path := range paths {
 		if err := rest.but(a.eachRecord(ctx, path, &flags.span, passing, s.add)); err != nil {

@@ -298,7 +298,7 @@ func differ(a, b *End) string {
 			continue
 		}
 		if o.Cause == model.CausePeerReset && x.RSTSent.Is(false) {
-			return "both were reset, and neither sent it: something between them did" + orLost(o)
+			return "both were reset, and neither sent it: something between them did" + orLost(a, b)
 		}
 		if o.Cause == model.CausePeerReset || o.Verdict == model.Graceful || timedOut(o.Cause) {
 			return "one was reset, and the other did not send it: something between them did" + orLost(o)
@@ -311,8 +311,8 @@ func differ(a, b *End) string {
 }
 
 // orLost: what a capture does not show may have happened all the same.
-func orLost(e *End) string {
-	if e.captured {
+func orLost(ends ...*End) string {
+	if slices.ContainsFunc(ends, func(e *End) bool { return e.captured }) {
 		return ", or the capture lost it"
 	}
 	return ""

@@ -189,6 +189,20 @@ func TestTwoCapturesThatDiffer(t *testing.T) {
 	}
 }
 
+// TestACaptureAndATraceThatDiffer: the capture may have lost the RST that its end sent, in
+// whichever order the two files are.
+func TestACaptureAndATraceThatDiffer(t *testing.T) {
+	for first := range 2 {
+		j := pairs.New()
+		j.Add(first, &model.Record{Kind: model.KindStart, Start: model.Start{Backend: "wire"}}, true)
+		j.Add(first, end("a", time.Second, "10.0.0.1:4001", "10.9.9.9:80", 1, model.CausePeerReset, false), true)
+		j.Add(1-first, end("b", time.Second, "10.9.9.9:80", "10.0.0.1:4001", 1, model.CausePeerReset, false), true)
+		if r := j.Join(2); len(r.Pairs) != 1 || r.Pairs[0].Differ != "both were reset, and neither sent it: something between them did, or the capture lost it" {
+			t.Errorf("the capture is file %d: got %+v", first, r.Pairs)
+		}
+	}
+}
+
 // TestManyOfOneTuple: a busy pair of hosts that reuses ports has many connections of one tuple.
 func TestManyOfOneTuple(t *testing.T) {
 	const many = 200

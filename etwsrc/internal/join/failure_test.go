@@ -75,3 +75,24 @@ func TestFailuresBeforeAConnectionAreNotItsOwn(t *testing.T) {
 		t.Errorf("%v %v by %+v, want abortive by nothing", got.Verdict, got.Cause, got.Evidence.Events)
 	}
 }
+
+// Entries of the list are forgotten for newer ones, not for connections. The
+// hour of a failure is not known: it is never certain.
+func TestListOfFailuresIsLimited(t *testing.T) {
+	j := New()
+	j.limits.listed = 100
+	b := builder(t)
+	connection(b, 0).State(0, etltest.SynSent, etltest.Established)
+	for i := range 300 {
+		listed(connection(b, 1+i), 20*sec, etltest.SynSent, 12, etltest.StatusRefused)
+	}
+	got := play(j, b)
+	if len(got) != 300 || len(j.listed.set) != 100 {
+		t.Errorf("%d failures, %d entries are known; want 300, 100", len(got), len(j.listed.set))
+	}
+	for i := range got {
+		if r := &got[i].Teardown; r.Cause != model.CauseRefused || r.Confidence != model.Inferred {
+			t.Fatalf("%v, %v, want refused, inferred", r.Cause, r.Confidence)
+		}
+	}
+}

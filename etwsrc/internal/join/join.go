@@ -23,12 +23,12 @@ const (
 // limits bound the memory, of all together to less than 100 MB. They are above
 // what servers have; beyond them a trace is hostile, or ends were not seen.
 type limits struct {
-	conns, sockets, threads, past int
+	conns, sockets, threads, past, listed int
 	// queued is for each queue, atOnce how many ends one event can make known.
 	queued, atOnce int
 }
 
-var usual = limits{conns: 1 << 16, sockets: 1 << 16, threads: 1 << 14, past: 1 << 17, queued: 1 << 16, atOnce: 1 << 10}
+var usual = limits{conns: 1 << 16, sockets: 1 << 16, threads: 1 << 14, past: 1 << 17, listed: 1 << 12, queued: 1 << 16, atOnce: 1 << 10}
 
 // Joiner turns events into facts. It is for one goroutine.
 type Joiner struct {
@@ -69,6 +69,7 @@ type Joiner struct {
 
 	closed, quiet, forget queue
 	past                  pastConns
+	listed                pastConns // entries of the list of failures
 	out                   []model.Event
 }
 
@@ -87,6 +88,7 @@ func New() *Joiner {
 		kernel:    make(map[tuple]*conn),
 		unused:    make(map[string]uint64),
 		past:      pastConns{set: make(map[uint64]uint64)},
+		listed:    pastConns{set: make(map[uint64]uint64)},
 	}
 }
 

@@ -207,7 +207,7 @@ func TestConnectsUnderWayAreOneConnection(t *testing.T) {
 
 func TestMemoryIsLimited(t *testing.T) {
 	j := New()
-	j.limits = limits{conns: 100, sockets: 100, threads: 100, past: 100, queued: 1000, atOnce: 1000}
+	j.limits = limits{conns: 100, sockets: 100, threads: 100, past: 100, listed: 100, queued: 1000, atOnce: 1000}
 	b := builder(t)
 	for i := range 1000 {
 		c := connection(b, i)

@@ -114,6 +114,29 @@ func TestClosingAtOnceWhatHasEndedIsNoAbort(t *testing.T) {
 	}
 }
 
+// What is told as of one moment may have happened in any order: an abort beside
+// the end of its connection is believed, and never certainly.
+func TestAnAbortAtTheMomentOfTheEnd(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		b := builder(t)
+		c := connection(b, 0)
+		c.Connect(0)
+		abort := func() { c.TCP(100*ms, 1039, nil) }
+		if first {
+			abort()
+		}
+		c.State(100*ms, etltest.Established, etltest.Closed)
+		if !first {
+			abort()
+		}
+		c.TCP(101*ms, 1040, nil)
+		got, _ := only(t, b)
+		if got.Cause != model.CauseLocalAbort || !first && (got.Confidence != model.Inferred || !got.Evidence.Gap) {
+			t.Errorf("told first: %v: %v %v, %v, gap %v", first, got.Verdict, got.Cause, got.Confidence, got.Evidence.Gap)
+		}
+	}
+}
+
 // A TCB that ended is another connection's as soon as anything says so.
 func TestReusedTCBsOfPastConnectionsAreNew(t *testing.T) {
 	for name, again := range map[string]func(c *etltest.Conn){

@@ -19,10 +19,10 @@ func (j *Joiner) recentFailure(e *raw.Event, f *payload.Payload) {
 		tuple
 		hour, minute, second uint32
 	}{t, f.Uint32(payload.FieldHour), minute, second})
-	if j.past.has(entry) {
+	if j.listed.has(entry) {
 		return
 	}
-	j.past.add(entry, entry, j.limits.past)
+	j.listed.add(entry, 0, j.limits.listed)
 	at := failedAt(e.Time, minute, second)
 	if at.Add(time.Second) <= j.began {
 		return
@@ -38,7 +38,7 @@ func (j *Joiner) recentFailure(e *raw.Event, f *payload.Payload) {
 	switch {
 	case c == nil:
 		c = j.newConn(0)
-		c.tuple, c.role = t, role
+		c.tuple, c.role, c.gap = t, role, true // of its time only the quarter of an hour is sure
 		c.own(f.Uint32(payload.FieldProcessId), owner)
 		if lives(state) {
 			c.path.Append(state)

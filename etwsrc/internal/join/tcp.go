@@ -197,9 +197,13 @@ func (j *Joiner) askedToClose(e *raw.Event, f *payload.Payload, ev *tcpEvent) {
 
 // over: c had ended before at, and not by an abort that was asked for, which
 // comes before the transition. What the application asks of c at that time only
-// closes what is left of it.
+// closes what is left of it. What came first of one moment is not known.
 func (c *conn) over(at model.Time) bool {
-	return !c.announced.Has(model.ObservedAbort) && (c.closed && at >= c.ended || c.announced&stackEnds != 0)
+	if c.announced.Has(model.ObservedAbort) {
+		return false
+	}
+	c.gap = c.gap || c.closed && at == c.ended
+	return c.closed && at > c.ended || c.announced&stackEnds != 0
 }
 
 func reasonOf(v uint32, known bool) model.Opt[uint32] {
