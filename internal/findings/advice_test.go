@@ -14,7 +14,7 @@ func TestKillAdvice(t *testing.T) {
 		{"sh", "nginx", "SIGTERM", otherwise},
 		{"nginx", "nginx", "SIGTERM", "nginx told its worker to end"},
 		{"gunicorn", "gunicorn", "SIGTERM", "gunicorn told its worker to end"},
-		{"gunicorn", "gunicorn", "SIGKILL", "gunicorn was stopped or reloaded"},
+		{"gunicorn", "gunicorn", "SIGKILL", "gunicorn killed what did not end"},
 		{"gunicorn", "gunicorn", "SIGABRT", "gunicorn ends a worker that takes longer than its time limit (--timeout)"},
 		{"gunicorn", "python3", "SIGKILL", otherwise},
 		{"php-fpm", "php-fpm", "SIGTERM", "php-fpm ends a worker that takes longer"},

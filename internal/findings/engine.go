@@ -61,7 +61,7 @@ type Engine struct {
 	opens     names // connections of each process that are open
 	leaks     []leak
 	seen      model.Time // when these were
-	impatient bool       // attempts were given up before a SYN was sent again
+	impatient tries      // attempts that were given up before a SYN was sent again
 }
 
 // New returns an engine that has seen nothing.
@@ -99,6 +99,7 @@ func (e *Engine) Add(r *model.Record) {
 		e.flush()
 	case model.KindCounts:
 		e.ordinary += uint64(r.Counted.Net())
+		e.impatient.counted(r.Teardown.Network.Peer.Port)
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindTable:
 	}
 }

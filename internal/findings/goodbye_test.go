@@ -100,13 +100,13 @@ func TestGoodbyeIsUnread(t *testing.T) {
 		harm findings.Harm // low and below is no alarm
 	}{
 		{443, 24, findings.Low},
-		{3306, 24, findings.Low},
-		{5432, 31, findings.Low},
 		{389, 7, findings.Low},
 		{6379, 14, findings.Low},
 		{443, 90, findings.High},
 		{389, 80, findings.High},
 		{6379, 31, findings.High},
+		{3306, 23, findings.High}, // SELECT 1 FROM DUAL
+		{5432, 31, findings.High},
 		{8080, 24, findings.High},
 	} {
 		for _, how := range []model.Call{model.CallClose, model.CallExit} {

@@ -57,7 +57,8 @@ type group struct {
 	detail      string // of the pattern: a signal, an error; that of the first which has one
 	detailed    uint64 // how many have that one
 	gaps        bool   // idle times, or durations, differ from those of the records
-	asked       uint64 // on how many the client had spoken last, and the server before
+	spokeLast   uint64 // on how many the client had spoken last, and the server before
+	asked       uint64 // on how many of these not at once after the server
 	echoes      uint64 // on how many its last words may need no answer
 	afters      uint64 // on how many it had spoken at once after this end, those included
 	mute        bool   // on one of them this end had not said anything
@@ -67,8 +68,6 @@ type group struct {
 	unreachable bool   // of path-dead: an ICMP error, or no answer to ARP, ended one of them
 	also        uint64 // attempts that another group has, and the same reason
 	alsoOf      []string
-	inVain      uint64 // attempts since one was answered
-	longest     uint64 // the most that were so one after the other
 	killer      string // who sent that signal
 	killerPID   int
 	reset       uint64 // how many ended by RST
@@ -163,8 +162,6 @@ func (g *group) add(m *match) {
 		g.interval.add(x.time.Sub(g.last))
 	}
 	g.count++
-	g.inVain++
-	g.longest = max(g.longest, g.inVain)
 	g.ended.add(x.time, time.Second)
 	g.closings.add(x.closing(), slice)
 	if x.began != 0 && slices.ContainsFunc(g.recent[:], func(at model.Time) bool { return at >= x.began && at.Sub(x.began) <= justNow }) {
@@ -222,7 +219,10 @@ func (g *group) add(m *match) {
 		g.afters++
 	}
 	if x.clientLast() {
-		g.asked++
+		g.spokeLast++
+		if x.asked() {
+			g.asked++
+		}
 	}
 	if g.killer == "" && m.told {
 		g.killer, g.killerPID = x.toldBy, x.toldPID

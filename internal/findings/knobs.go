@@ -107,7 +107,7 @@ func (g *group) killAdvice(otherwise string) string {
 	case g.killer != "" && g.killer == g.key.process && !violent(g.signal()) && !k.gently:
 		return g.killer + " told its worker to end, by a reload, a scale-down or a stop, and requests were not finished: take it out of the load balancer first, give it time to answer, and let clients try again on a new connection."
 	case k.grace != "" && g.killer == g.key.process && g.signal() == "SIGKILL":
-		return g.killer + " was stopped or reloaded, and killed the workers that had not finished in time" + bracket(k.grace) + ": let them finish sooner, or give them longer; if its log says at this time that a worker took too long (WORKER TIMEOUT), it was its time limit" + bracket(limit) + "."
+		return g.killer + " killed what did not end: either a worker that took longer than its time limit" + bracket(limit) + ", as its log then says (WORKER TIMEOUT), or, when it was stopped or reloaded, those that had not finished in time" + bracket(k.grace) + ": make the requests faster, or raise that limit."
 	case limit != "" && g.killer != "" && strings.HasPrefix(g.key.process, knobsOf(g.killer).program):
 		return g.killer + " ends a worker that takes longer than its time limit" + bracket(limit) +
 			": make the request faster, move it out of the request, or raise the limit; the time limit of the proxy before it must be the longer one. Its log has the kill at this time."

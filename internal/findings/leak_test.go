@@ -162,7 +162,7 @@ func TestGroupAdds(t *testing.T) {
 	if !slices.Equal(g.evidence, []string{"x", "y", "attempt", "z"}) || !slices.Equal(g.pids, []int{7, 8}) || len(g.peers) != 1 {
 		t.Errorf("got %v, processes %v, peers %v", g.evidence, g.pids, g.peers)
 	}
-	if g.asked != 2 || !g.mute || g.detail != "SIGTERM" || g.detailed != 2 || g.oom != 0 || g.notOOM != 1 || g.signal() != "" {
+	if g.spokeLast != 2 || g.asked != 0 || !g.mute || g.detail != "SIGTERM" || g.detailed != 2 || g.oom != 0 || g.notOOM != 1 || g.signal() != "" {
 		t.Errorf("got %+v", g)
 	}
 	for rule, want := range map[string]bool{"fin-active": false, "fin-passive": true} {

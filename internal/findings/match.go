@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
@@ -48,7 +49,7 @@ func closeNotify(m *match) bool {
 	switch x.cause {
 	case model.CauseUnreadData:
 		// The peer had finished, and what was left is too little to be more than that.
-		if x.call == model.CallExit && x.signal != 0 || !x.finIn && x.initiator != model.InitiatorPeer && (!alone(x.unread) || !speaksTLS(x)) {
+		if x.call == model.CallExit && x.signal != 0 || !x.finIn && x.initiator != model.InitiatorPeer && (!alone(x.unread) || !tls(x)) {
 			return false
 		}
 		if !farewell(x.unread) {
@@ -198,7 +199,7 @@ func gaveUp(m *match) bool {
 	late := x.answeredLate(m.other)
 	m.echo = x.publishes() && !late
 	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
-		return leftBySelf(x) && x.told == 0 && (x.asked() || late)
+		return leftBySelf(x) && x.told == 0 && (x.asked() && !slices.Contains(brokerPorts, x.port()) || late)
 	}
 	return x.began != 0 && x.lastSent.Sub(x.began) < time.Second
 }

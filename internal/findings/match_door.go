@@ -130,16 +130,18 @@ func cancelledAtOnce(m *match) bool {
 	x := m.end
 	m.inferred = true
 	if x.duration >= patience(x.peer.Addr()) && x.segments == 0 {
-		m.kind, m.blocked, m.detail, m.engine.impatient = attempts, x.duration, x.cause.String(), true
+		m.kind, m.blocked, m.detail = attempts, x.duration, x.cause.String()
+		m.engine.impatient.add(x)
 	}
 	return x.cause == model.CauseConnectCancelled && !x.passive() && x.retransmits == 0 && atOnce(x)
 }
 
 // patience is how long an attempt must have had for its answer, if no SYN was sent again: clients
-// with two addresses take IPv4 when IPv6 has not answered for 200 to 300 ms (Happy Eyeballs).
+// with two addresses leave IPv6 that has not answered for 200 to 300 ms as soon as IPv4 does (Happy
+// Eyeballs).
 func patience(peer netip.Addr) time.Duration {
 	if peer.Unmap().Is6() {
-		return 500 * time.Millisecond
+		return time.Second
 	}
 	return 200 * time.Millisecond
 }

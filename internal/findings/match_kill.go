@@ -32,7 +32,7 @@ func killed(m *match) bool {
 	return true
 }
 
-// oneWay: this end has said nothing or next to nothing, as a greeting, and the peer went on: a shipper of
+// oneWay: this end has said nothing or next to nothing, at the beginning, and the peer went on: a shipper of
 // logs or of metrics, a publisher. An upload goes on for long, too, but not in small segments; that
 // nobody has answered for half a minute is no request.
 func (x *end) oneWay() bool {
@@ -43,7 +43,7 @@ func (x *end) oneWay() bool {
 	if x.began == 0 || x.lastReceived == 0 || talked < time.Second {
 		return false
 	}
-	if n := x.segments; n >= 10 && x.sent >= 0 && x.sent < 2*n && x.received >= 8*n && x.received < 512*n {
+	if n := x.segments; n >= 10 && (x.lastSent == 0 || x.lastSent.Sub(x.began) < time.Second) && x.sent >= 0 && x.sent < 2*n && x.received >= 8*n && x.received < 512*n {
 		return true
 	}
 	return !x.spoke() && talked > 30*time.Second && (x.received < small || talked > time.Minute)

@@ -27,11 +27,6 @@ func alone(n int64) bool { return n <= 31 && farewell(n) }
 // perhapsTLS: both ends have sent as much as a handshake of TLS, resumed, and a message have.
 func perhapsTLS(x *end) bool { return x.sent >= 150 && x.received >= 150 }
 
-// speaksTLS: at a port of TLS, or perhaps at one of a protocol that may begin it.
-func speaksTLS(x *end) bool {
-	return tls(x) || perhapsTLS(x) && (x.port() == mysqlPort || slices.Contains(farewellPorts, x.port()))
-}
-
 // lostRequest reports whether what the closed end was sent may have been a request.
 func (m *match) lostRequest() bool {
 	x, o := m.end, m.other
@@ -47,8 +42,16 @@ func (m *match) lostRequest() bool {
 // goAway is how long HTTP/2's GOAWAY is (RFC 9113, 4.1 and 6.8); no request of HTTP/1 is as short.
 const goAway = 17
 
-// perhapsFarewell: so many bytes may be a close_notify, or GOAWAY, in clear, in TLS 1.3 or in 1.2.
+// perhapsFarewell: so many bytes of a client may be a close_notify, or GOAWAY, in clear, in TLS 1.3 or
+// in 1.2. If all that it had said before is a multiple of them, they are one more request.
 func perhapsFarewell(x *end, n int64) bool {
+	said := x.received
+	if !x.passive() {
+		said = x.sent
+	}
+	if n > 0 && said > 0 && said%n == 0 {
+		return false
+	}
 	return n == goAway || perhapsTLS(x) && (farewell(n) || n == goAway+22 || n == goAway+29)
 }
 

@@ -41,8 +41,12 @@ func (e *end) publishes() bool {
 }
 
 // mayNeedNone: what clients at this port say last may need no answer, at any time: a window update of
-// HTTP/2, which TLS hides, or MySQL's COM_STMT_CLOSE.
-func mayNeedNone(port uint16) bool { return port == mysqlPort || slices.Contains(tlsPorts, port) }
+// HTTP/2, which TLS hides, MySQL's COM_STMT_CLOSE, or what is published.
+func mayNeedNone(port uint16) bool {
+	return port == mysqlPort || slices.Contains(tlsPorts, port) || slices.Contains(brokerPorts, port) || slices.Contains(mutePorts, port)
+}
+
+const lastUnansweredTitle = "Closed with the last request unanswered"
 
 // lastUnanswered: a server closed a used connection in good order, and its client waited. MySQL's
 // clients ask as soon as they have logged in.

@@ -18,12 +18,13 @@ type refusals struct {
 type refusal struct {
 	pid         int
 	began, time model.Time
+	said, heard model.Time // when data was last sent, and received
 	peer        netip.AddrPort
 	id          string
 }
 
 func (r *refusals) add(x *end) {
-	r.list[r.at] = refusal{x.pid, x.time.Add(-max(x.duration, 0)), x.time, x.peer, x.id}
+	r.list[r.at] = refusal{x.pid, x.time.Add(-max(x.duration, 0)), x.time, x.lastSent, x.lastReceived, x.peer, x.id}
 	r.at = (r.at + 1) % len(r.list)
 }
 
@@ -69,6 +70,16 @@ func (r *refusals) forClient(x *end) *refusal {
 func (f *refusal) follows(at model.Time, soon time.Duration) bool {
 	after := f.began.Sub(at)
 	return at != 0 && after > -justNow && after <= soon
+}
+
+// carried: that connection was made for x, or what went through one of them went through the other,
+// as far as that is known.
+func (f *refusal) carried(x *end) bool {
+	together := func(from, to model.Time) bool {
+		return from != 0 && to.Sub(from) > -justNow && to.Sub(from) <= time.Second
+	}
+	return f.follows(x.began, time.Second) || together(x.lastReceived, f.said) || together(f.heard, x.lastSent) ||
+		f.said == 0 && f.heard == 0 && x.lastReceived == 0 && x.lastSent == 0
 }
 
 // regular reports whether the process was refused there at regular times.
@@ -150,7 +161,7 @@ type moment struct {
 	weak    uint64     // how many a weak pattern has
 	atFirst uint64     // how many were reset before the peer had said anything
 	oldest  model.Time // when the first of those that clients elsewhere reset had come
-	opened  uint64     // how many had come within a second of it
+	opened  uint64     // how many had come within a second of it, and were not idle
 }
 
 // add counts an end that no pattern took. Graceful ends at one time are a pool being
@@ -201,7 +212,7 @@ func (m *moment) count(x *end) {
 	if x.atFirst() {
 		m.atFirst++
 	}
-	if x.passive() && x.cause == model.CausePeerReset && x.began != 0 {
+	if x.passive() && x.cause == model.CausePeerReset && x.began != 0 && x.idle < time.Second { // a pool has idle ones
 		switch later := x.began.Sub(m.oldest); {
 		case m.oldest == 0, later < -time.Second:
 			m.oldest, m.opened = x.began, 1
@@ -262,13 +273,6 @@ const (
 
 type names map[string]uint64
 
-// answered: attempts of the same process to the same peer and port are not all in vain.
-func (e *Engine) answered(x *end) {
-	if g := e.groups[key{pattern: givenUp, process: x.process, port: x.port(), peer: x.peer.Addr(), kind: attempts}]; g != nil && x.began > g.first {
-		g.inVain = 0
-	}
-}
-
 // know learns from x what later findings need.
 func (e *Engine) know(x *end) {
 	if x.later {
@@ -290,15 +294,15 @@ func (e *Engine) know(x *end) {
 	if x.timeWait {
 		e.timeWaits.add(x.process, x.time)
 	}
-	if e.impatient && !x.passive() && x.established {
-		e.answered(x)
+	if len(e.impatient) > 0 && !x.passive() && x.established {
+		e.impatient.answered(x)
 	}
 	switch {
 	case x.verdict == model.FailedOpen:
 		if x.cause != model.CauseConnectCancelled || x.retransmits != 0 || x.duration >= 200*time.Millisecond { // else it took another address
 			e.refusals.add(x)
 		}
-	case !x.passive() && (x.cause == model.CausePeerReset || pathDeath.has(x.cause)):
+	case !x.passive() && (x.cause == model.CausePeerReset || pathDeath.has(x.cause)) && x.spoke():
 		e.troubles.add(x)
 	}
 }

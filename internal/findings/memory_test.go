@@ -224,9 +224,10 @@ func TestKnow(t *testing.T) {
 		"cancelled at once":                {end{verdict: model.FailedOpen, cause: model.CauseConnectCancelled, duration: 200*time.Millisecond - 1}, false, false},
 		"cancelled after a while":          {end{verdict: model.FailedOpen, cause: model.CauseConnectCancelled, duration: 200 * time.Millisecond}, true, false},
 		"cancelled after a SYN was resent": {end{verdict: model.FailedOpen, cause: model.CauseConnectCancelled, retransmits: 1}, true, false},
-		"reset as a client":                {end{verdict: model.Abortive, cause: model.CausePeerReset, role: model.Active}, false, true},
+		"reset as a client":                {end{verdict: model.Abortive, cause: model.CausePeerReset, role: model.Active, sent: 1}, false, true},
+		"reset, and had said nothing":      {end{verdict: model.Abortive, cause: model.CausePeerReset, role: model.Active}, false, false},
 		"reset as a server":                {end{verdict: model.Abortive, cause: model.CausePeerReset, role: model.Passive}, false, false},
-		"timed out as a client":            {end{verdict: model.Abortive, cause: model.CauseRetransmitTimeout, role: model.Active}, false, true},
+		"timed out as a client":            {end{verdict: model.Abortive, cause: model.CauseRetransmitTimeout, role: model.Active, unacked: 1}, false, true},
 		"timed out as a server":            {end{verdict: model.Abortive, cause: model.CauseRetransmitTimeout, role: model.Passive}, false, false},
 		"well":                             {end{verdict: model.Graceful, cause: model.CauseFIN, role: model.Active}, false, false},
 	} {

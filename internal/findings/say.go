@@ -215,7 +215,7 @@ func sayReject(_ *Engine, g *group, f *Finding) bool {
 	switch g.detail {
 	case "ECONNREFUSED", "EACCES", "RST":
 	case "ENETUNREACH":
-		who = "A router has no route for"
+		who = "A router without a route, or a firewall, rejects"
 		f.Advice = "Traceroute ends at it; ip route get shows where the way begins. If it has a route, a firewall answers in its place. " + f.Advice
 	default:
 		who = "A firewall or a router rejects"

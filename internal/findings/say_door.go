@@ -3,6 +3,7 @@ package findings
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func sayCertificate(_ *Engine, g *group, f *Finding) bool {
 func sayLockedReject(e *Engine, g *group, f *Finding) bool {
 	c := e.counted("TcpExtLockDroppedIcmps")
 	if c.n < g.count || !near(c, g) {
-		return g.unconnected() && g.longest >= few && e.sayTooSoon(g, f)
+		return g.unconnected() && e.sayTooSoon(g, f)
 	}
 	f.Numbers["icmp_errors"] = whole(c.n)
 	f.Title = fmt.Sprintf("A firewall rejects what %s sends to %s port %d: %s given up at once, while ICMP errors came inside connect() (%d counted).",
@@ -100,12 +101,20 @@ func sayLockedReject(e *Engine, g *group, f *Finding) bool {
 
 // sayTooSoon is path-dead of attempts that were given up before a SYN was sent again.
 func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
-	f.ID, f.Harm = "path-dead", High
+	tried := e.impatient[netip.AddrPortFrom(g.key.peer, g.key.port)]
+	if tried == nil || min(tried.longest, g.count) < few {
+		return false
+	}
+	f.ID = "path-dead"
 	f.Filter += fmt.Sprintf(" && tcp.segments.in == 0 && duration_ns >= %d", patience(g.key.peer))
 	e.sayNoSYNACK(g, f)
 	f.Title = strings.Replace(f.Title, " (the SYN was retransmitted)", "", 1)
 	if g.blocked.max < time.Second {
-		f.Advice += " It is shorter than the second that passes before the SYN is sent again: one lost packet is enough."
+		way := "a long way there"
+		if tried.srtt > 0 {
+			way += fmt.Sprintf(" (there and back took %s when an attempt was answered)", human.Duration(tried.srtt))
+		}
+		f.Advice = fmt.Sprintf("Its time limit is shorter than the second that passes before the SYN is sent again: one lost packet is enough, or %s. If no attempt gets through: %s", way, f.Advice)
 	}
 	return true
 }
@@ -157,7 +166,7 @@ func sayLeftHalfway(_ *Engine, g *group, f *Finding) bool {
 	}
 	f.Title = fmt.Sprintf("%s closed %s to %s port %d in the middle of the answer (%s not read)",
 		cmp.Or(client, "the client"), plural(g.count, "connection", "connections"), cmp.Or(server, "the server"), g.key.port, rest)
-	if least := g.blocked.min; g.count >= 3 && least >= time.Second && g.blocked.mean() <= least*11/10 { // later by chance, never sooner
+	if least := g.blocked.min; g.count >= 3 && !g.atOnce() && least >= time.Second && g.blocked.mean() <= least*11/10 { // later by chance, never sooner
 		f.Title += fmt.Sprintf(", each after %s: that is a time limit of the client", human.Duration(least))
 		f.Harm = Medium
 	}
@@ -232,18 +241,16 @@ func knownCloser(g *group) string {
 
 // sayAsked: the client had the last word on each connection that was closed for idleness.
 func (g *group) sayAsked(f *Finding) {
-	if g.key.peer.IsValid() || g.asked < g.count {
+	if g.key.peer.IsValid() || g.spokeLast < g.count {
 		return
 	}
 	if !g.key.passive {
 		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; %s had spoken last on each, and got no answer.", cmp.Or(g.key.process, "it"))
 		f.Advice = ownLimit + " If its last message needs no answer (HTTP/2), its pool gives up what is idle, and nobody was waiting."
-		if !slices.Contains(tlsPorts, g.key.port) { // else HTTP/2, as a rule
-			f.Harm = Medium
-		}
+		f.Harm, f.Confidence = g.waitedHarm(), model.Inferred
 		return
 	}
-	f.Harm = Medium
+	f.Harm, f.Confidence = g.waitedHarm(), model.Inferred
 	f.Title = strings.TrimSuffix(f.Title, ".") + "; the client had spoken last on each, and got no answer."
 	f.Advice = fmt.Sprintf("It ends what waits for an answer: is that a time limit for what is behind it (HAProxy timeout server, a query's limit)%s? If the client's last message needs no answer, it is an idle timeout, and harmless as long as the client gives up sooner.%s",
 		orBy(knobsOf(g.key.process).all), g.setBy())

@@ -56,7 +56,7 @@ func (e *Engine) cover() {
 			}
 			g.covered = queueFull(g)
 		default:
-			g.covered = patterns[k.pattern].Name == "idle-timeout" && e.waited(g)
+			g.covered = patterns[k.pattern].Name == "idle-timeout" && e.waited(g) || patterns[k.pattern].Title == lastUnansweredTitle && e.idleSays(g)
 		}
 	}
 }
@@ -177,12 +177,25 @@ func joined(list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), ", ")
 }
 
-// listens returns the process that has accepted connections there, "" if none is known.
-func (e *Engine) listens(netns uint32, port uint16) string {
-	if server := e.services[service{netns, port}]; server != nil {
-		return server.process
+// listens returns the process that has accepted connections there, "" if none is known, or not the
+// same in all namespaces.
+func (e *Engine) listens(netns uint32, port uint16) (name string) {
+	if netns != anywhere {
+		if server := e.services[service{netns, port}]; server != nil {
+			return server.process
+		}
+		return ""
 	}
-	return ""
+	for s, server := range e.services {
+		switch {
+		case s.port != port || server.process == name:
+		case name != "":
+			return ""
+		default:
+			name = server.process
+		}
+	}
+	return name
 }
 
 // atSix reports whether connections by IPv6 were accepted there.

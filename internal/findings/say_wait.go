@@ -12,10 +12,9 @@ import (
 // What is said of clients that waited in vain on a connection that they had used before.
 
 func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
-	_, n := g.values.mode()
-	needNone := mayNeedNone(g.key.port)
-	if (needNone || g.key.passive) && n >= 3 && n*10 >= g.count*6 || needNone && g.atOnce() {
-		return false // idle-timeout says it, or the server ended
+	most, n := g.values.mode()
+	if g.atOnce() || g.key.port == mysqlPort && g.count >= few && g.values.pair()*10 >= g.count*6 {
+		return false // the server ended; or wait_timeout and interactive_timeout, beside COM_STMT_CLOSE
 	}
 	f.Numbers["idle_ns"], f.Numbers["longest_ns"] = int64(g.idle.min), int64(g.idle.max)
 	after := human.Duration(g.idle.min)
@@ -33,8 +32,8 @@ func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 	if all != "" {
 		f.Advice = fmt.Sprintf("Was it ended by %s? %s", all, f.Advice)
 	}
-	if g.atOnce() {
-		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart would explain that too.", g.atMoments())
+	if !g.key.passive && n >= 3 && n*10 >= g.count*6 {
+		f.Advice += " If its last words needed no answer (WebSocket), that is an idle timeout" + hint(most, "") + "."
 	}
 	return true
 }
@@ -48,16 +47,42 @@ func (e *Engine) waited(g *group) bool {
 	k.pattern = uint8(patternIndex("gave-up-waiting"))
 	idle, _ := g.values.mode()
 	o := e.groups[k]
-	return o != nil && o.echoes < o.count && g.asked == g.count && (o.idle.mean()-idle).Abs() <= idle/10
+	return o != nil && o.echoes < o.count && g.spokeLast == g.count && (o.idle.mean()-idle).Abs() <= idle/10
+}
+
+// waitedHarm: words that came at once after the server's may need no answer (HTTP/2).
+func (g *group) waitedHarm() Harm {
+	if g.asked < g.count || mayNeedNone(g.key.port) {
+		return Low
+	}
+	return Medium
 }
 
 // sayWaited is abort-on-close of a client that had asked each time, and waited.
 func (g *group) sayWaited(f *Finding) {
-	if g.key.passive || g.asked < g.count || g.idle.n < g.count || g.idle.min < time.Second {
+	if g.key.passive || g.spokeLast < g.count || g.idle.n < g.count || g.idle.min < time.Second {
 		return
 	}
 	idle, _ := g.values.mode()
-	f.Harm, f.Confidence, f.Numbers["waited_ns"] = Medium, model.Inferred, int64(idle)
+	f.Harm, f.Confidence, f.Numbers["waited_ns"] = g.waitedHarm(), model.Inferred, int64(idle)
 	f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; it had spoken last on each, and got no answer for %s.", human.Duration(idle))
 	f.Advice = ownLimit + " If its last message needs no answer (HTTP/2), the client loses nothing."
+}
+
+// idleSays reports whether idle-timeout has the idle time of g, of the same server: what was asked last
+// may have needed no answer.
+func (e *Engine) idleSays(g *group) bool {
+	if !g.key.passive && !mayNeedNone(g.key.port) {
+		return false
+	}
+	idle, _ := g.values.mode()
+	for k, o := range e.groups {
+		if patterns[k.pattern].Name != "idle-timeout" || k.process != g.key.process || k.port != g.key.port || k.passive != g.key.passive {
+			continue
+		}
+		if at, n := o.values.mode(); n >= 3 && n*10 >= o.count*6 && (at-idle).Abs() <= idle/10 {
+			return true
+		}
+	}
+	return false
 }

@@ -112,6 +112,19 @@ func (v *values) bounds() (from, to time.Duration) {
 	return time.Duration(math.Ceil(math.Pow(step, float64(bin)))), time.Duration(math.Ceil(math.Pow(step, float64(bin+2))))
 }
 
+// pair is how many lie around the two most frequent durations.
+func (v *values) pair() uint64 {
+	_, n, at := v.most()
+	rest := values{bins: map[int16]uint64{}}
+	for bin, n := range v.bins {
+		if bin != at && bin != at+1 {
+			rest.bins[bin] = n
+		}
+	}
+	_, more, _ := rest.most()
+	return n + more
+}
+
 func (v *values) most() (around time.Duration, n uint64, at int16) {
 	for bin := range v.bins {
 		var sum time.Duration

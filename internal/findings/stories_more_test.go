@@ -110,7 +110,7 @@ var networks = []story{
 			}
 		},
 		[]string{"firewall-reject"},
-		[]string{"A router has no route for what curl sends to 10.98.0.1 port 80: 2 connections failed at once (ENETUNREACH)"},
+		[]string{"A router without a route, or a firewall, rejects what curl sends to 10.98.0.1 port 80: 2 connections failed at once (ENETUNREACH)"},
 	},
 	{
 		"packets go in a circle, or a firewall says host prohibited",

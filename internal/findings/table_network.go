@@ -26,7 +26,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "path-dead", Title: "Nothing comes back", Harm: High,
-		When:       "retransmissions, keepalive probes, TCP_USER_TIMEOUT or SYNs ran out for one peer; or the program gave up connecting when its SYN had been sent again, or at least 3 times one after the other when nothing had come for 200 ms (by IPv6, which clients leave for IPv4 so soon, 500 ms)",
+		When:       "retransmissions, keepalive probes, TCP_USER_TIMEOUT or SYNs ran out for one peer; or the program gave up connecting when its SYN had been sent again, or, which is medium, at least 3 times when nothing had come for 200 ms (by IPv6, which clients leave for IPv4 sooner, a second), and no connection there ended between them",
 		Evidence:   "causes retransmit-timeout, keepalive-timeout, user-timeout, connect-timeout, connect-cancelled with tcp.retransmits or with tcp.segments.in 0, unreachable after 2.5 s and more; counter ConntrackDrop",
 		Advice:     "Look at the peer's host and the path to it: is it up, has a firewall, NAT or VPN begun to drop? If it is only after idle time use keepalive; to notice sooner set TCP_USER_TIMEOUT or the program's time limits.",
 		Alike:      "mtu-black-hole: small segments arrive; slow-reader: the peer answers and has no room; firewall-reject: an answer came",
@@ -132,7 +132,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Medium,
-		When:       "a server ended connections by SO_LINGER {1,0} that were not idle, or without an answer; or a proxy (Envoy) did within " + justNow.String() + " of a reset of its own connection to a server, which it passes on",
+		When:       "a server ended connections by SO_LINGER {1,0} that were not idle, or without an answer; or a proxy (Envoy) did within " + justNow.String() + " of a reset of its own connection to a server, which was made for it or had passed data on at the same time",
 		Evidence:   "cause linger-zero, tcp.role passive, tcp.idle_ns below a second, unless the server had said nothing or its process ended; process.pid and the times of both connections of a proxy",
 		Advice:     "Do not set SO_LINGER {1,0} before close(): the reset throws away what the client has not read yet, and it sees \"connection reset by peer\" instead of the answer. Look for setSoLinger(true, 0), SetLinger(0), HAProxy option nolinger, nginx reset_timedout_connection. To avoid TIME_WAIT let the client close first.",
 		Alike:      "idle-timeout: the connection was idle; turned-away: it was reset at the door; health-check: a client does it, and nothing is lost; unread data makes the kernel reset without SO_LINGER",
@@ -141,7 +141,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Low,
-		When:   "the same of a client, at least 3 times after answers. It is medium if the client had spoken last on each, and waited for a second or more",
+		When:   "the same of a client, at least 3 times after answers. It is medium if the client had spoken last on each, not at once after the server, and waited for a second or more",
 		Filter: `cause == "linger-zero" && tcp.role == "active"`,
 		Advice: "The client loses nothing, but the server sees each as a reset by its peer. It is done to keep ports out of TIME_WAIT (60 s after an orderly close): reuse connections (keep-alive) instead.",
 		match:  abortedByClient, causes: only(model.CauseLingerZero), least: 3, say: sayAborted,
@@ -185,8 +185,8 @@ var paths = []Pattern{
 		match:  leaked, say: sayLeak,
 	},
 	{
-		Name: "request-lost", Title: "Closed with the last request unanswered", Harm: Medium,
-		When:       "a server closed used connections in good order, at least 3, a second or more after the client's last words and each after another time; these came not at once after its own, unless it speaks MySQL's protocol. From the client's end alone also after one time, unless it speaks TLS or MySQL's protocol",
+		Name: "request-lost", Title: lastUnansweredTitle, Harm: Medium,
+		When:       "a server closed used connections in good order, at least 3 and not all at one moment, a second or more after the client's last words; these came not at once after its own, unless it speaks MySQL's protocol. Not if idle-timeout has that time, too, or of MySQL if two times have 60 %; from the client's end alone that matters only by TLS, MySQL's protocol and those of brokers and logs",
 		Evidence:   "cause fin, initiator, tcp.last_speaker, tcp.idle_ns of a second or more",
 		Advice:     "It had answered before, and gave up here: a handler that failed, a time limit, or somebody who ended it; the server's log has it at these times. If such a message needs no answer (WebSocket, MQTT), nobody was waiting.",
 		Alike:      "idle-timeout: the server had spoken last, or each was closed after the same time; gave-up-waiting: the client closed",
@@ -196,7 +196,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
-		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time; of a client only if they were not all closed at one moment, as by a program that needs its pool no longer. It is medium if the client had spoken last on each, unless the client closes and speaks TLS, or if most had begun within 50 ms before the server closed another one: that is no timeout",
+		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time; of a client only if they were not all closed at one moment, as by a program that needs its pool no longer. It is medium if the client had spoken last on each, and not at once after the server (HTTP/2), unless by TLS, MySQL's protocol or those of brokers and logs; or, at a broker's port, if most had begun within 50 ms before the server closed another one: that is no timeout",
 		Evidence: "tcp.idle_ns of a second or more, initiator, start_time",
 		Advice:   "Harmless as long as the other side gives up idle connections sooner. If it does not, see keepalive-race.",
 		Alike:    "keepalive-race: a request met it", Confidence: "certain; inferred if one process closed all at one moment, or if new connections put old ones out",
@@ -220,7 +220,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "mass-end", Title: "Many ends at one moment", Harm: Medium,
-		When:     "at least 10 connections with one network (/24, /64) that were open at one time ended within 100 ms for one cause, and not in good order. Not what a client of this host closed, or by its exit; it is low if one client elsewhere had opened three of four within a second",
+		When:     "at least 10 connections with one network (/24, /64) that were open at one time ended within 100 ms for one cause, and not in good order. Not what a client of this host closed, or by its exit; it is low if one client elsewhere had opened three of four within a second, and these were not idle",
 		Evidence: "their times; what another pattern explains does not count",
 		Advice:   "Look for what happened at that moment to what they share: a restart of the peer or of a box between, an interface or route that went away, a deployment.",
 		Alike:    "process-restart: this host's server ended; a load test that is done", Confidence: "inferred: that they have one cause is concluded from the time",
