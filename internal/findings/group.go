@@ -63,7 +63,7 @@ type group struct {
 	afters      uint64 // on how many it had spoken at once after this end, those included
 	mute        bool   // on one of them this end had not said anything
 	unasked     uint64 // on how many the peer had not
-	displacing  uint64 // how many had begun just before another one was closed, of recent
+	displacing  uint64 // how many had begun just before another one was closed, of recent, at a broker's port
 	covered     bool   // another finding says it
 	unreachable bool   // of path-dead: an ICMP error, or no answer to ARP, ended one of them
 	also        uint64 // attempts that another group has, and the same reason
@@ -164,10 +164,9 @@ func (g *group) add(m *match) {
 	g.count++
 	g.ended.add(x.time, time.Second)
 	g.closings.add(x.closing(), slice)
-	if x.began != 0 && slices.ContainsFunc(g.recent[:], func(at model.Time) bool { return at >= x.began && at.Sub(x.began) <= justNow }) {
-		g.displacing++
+	if g.key.passive && slices.Contains(brokerPorts, g.key.port) {
+		g.displace(x)
 	}
-	g.recent[g.count%uint64(len(g.recent))] = x.closing()
 	if g.first == 0 || x.time < g.first {
 		g.first = x.time
 	}
@@ -235,6 +234,14 @@ func (g *group) add(m *match) {
 	if m.peer.IsValid() {
 		g.detailPeer = m.peer
 	}
+}
+
+// displace counts x if it had begun just before another one was closed.
+func (g *group) displace(x *end) {
+	if x.began != 0 && slices.ContainsFunc(g.recent[:], func(at model.Time) bool { return at >= x.began && at.Sub(x.began) <= justNow }) {
+		g.displacing++
+	}
+	g.recent[g.count%uint64(len(g.recent))] = x.closing()
 }
 
 // signal is the detail of patterns in which it is a signal, if most ended by it.

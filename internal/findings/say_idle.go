@@ -2,7 +2,6 @@ package findings
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/closetrace/closetrace/internal/human"
@@ -63,7 +62,7 @@ func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
 	switch {
 	case g.neverAsked():
 		f.Advice = "Its clients connect and say nothing: they hang, only look whether it is there, or open connections before they need them." + g.setBy()
-	case g.displaces() && slices.Contains(brokerPorts, g.key.port) && hint(idle, g.key.process) == "":
+	case g.displaces() && hint(idle, g.key.process) == "":
 		f.Harm, f.Confidence = Medium, model.Inferred
 		f.Title = strings.TrimSuffix(f.Title, ".") + ", most of them when it had just accepted another one."
 		f.Advice = fmt.Sprintf("That is no timeout: another client took the place, two with one ID (MQTT) that put each other out, or it makes room for a new one at its limit%s. Give each client an ID of its own, or raise the limit.", bracket(knobsOf(g.key.process).most))
