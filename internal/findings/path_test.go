@@ -98,3 +98,18 @@ func TestLoadTestElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestAttemptsInVain: a few attempts that are given up within a second may be single lost packets; many
+// one after the other are not.
+func TestAttemptsInVain(t *testing.T) {
+	for n, harm := range map[int]findings.Harm{3: findings.Medium, 9: findings.Medium, 10: findings.High} {
+		var s stream
+		for i := range n {
+			s.inVain(time.Duration(i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:8000", 300*ms)
+		}
+		all := found(t, s.records).Findings
+		if len(all) != 1 || all[0].ID != "path-dead" || all[0].Harm != harm || strings.HasPrefix(all[0].Advice, "Its time limit") != (harm == findings.Medium) {
+			t.Errorf("%d attempts: got %+v, want path-dead, %v", n, all, harm)
+		}
+	}
+}

@@ -114,7 +114,12 @@ func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
 		if tried.srtt > 0 {
 			way += fmt.Sprintf(" (there and back took %s when an attempt was answered)", human.Duration(tried.srtt))
 		}
-		f.Advice = fmt.Sprintf("Its time limit is shorter than the second that passes before the SYN is sent again: one lost packet is enough, or %s. If no attempt gets through: %s", way, f.Advice)
+		limit := "Its time limit is shorter than the second that passes before the SYN is sent again: one lost packet is enough, or " + way + "."
+		if tried.longest >= crowd { // those are not single packets
+			f.Harm, f.Advice = High, f.Advice+" "+limit
+		} else {
+			f.Advice = limit + " If no attempt gets through: " + f.Advice
+		}
 	}
 	return true
 }

@@ -26,7 +26,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "path-dead", Title: "Nothing comes back", Harm: High,
-		When:       "retransmissions, keepalive probes, TCP_USER_TIMEOUT or SYNs ran out for one peer; or the program gave up connecting when its SYN had been sent again, or, which is medium, at least 3 times when nothing had come for 200 ms (by IPv6, which clients leave for IPv4 sooner, a second), and no connection there ended between them",
+		When:       "retransmissions, keepalive probes, TCP_USER_TIMEOUT or SYNs ran out for one peer; or the program gave up connecting when its SYN had been sent again, or, which is medium if fewer than 10, at least 3 times when nothing had come for 200 ms (by IPv6, which clients leave for IPv4 sooner, a second), and no connection there ended between them",
 		Evidence:   "causes retransmit-timeout, keepalive-timeout, user-timeout, connect-timeout, connect-cancelled with tcp.retransmits or with tcp.segments.in 0, unreachable after 2.5 s and more; counter ConntrackDrop",
 		Advice:     "Look at the peer's host and the path to it: is it up, has a firewall, NAT or VPN begun to drop? If it is only after idle time use keepalive; to notice sooner set TCP_USER_TIMEOUT or the program's time limits.",
 		Alike:      "mtu-black-hole: small segments arrive; slow-reader: the peer answers and has no room; firewall-reject: an answer came",
