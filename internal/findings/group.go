@@ -49,7 +49,8 @@ type group struct {
 	first, last model.Time
 	inferred    bool
 	evidence    []string
-	netns       uint32 // anywhere if they are of several
+	netns       uint32   // anywhere if they are of several
+	spaces      []uint32 // the first of these
 	peers       []visitor
 	morePeers   bool
 	pids        []int
@@ -153,6 +154,9 @@ type match struct {
 
 func (g *group) add(m *match) {
 	x := m.end
+	if len(g.spaces) < maxPeers && !slices.Contains(g.spaces, x.netns) {
+		g.spaces = append(g.spaces, x.netns)
+	}
 	if g.count == 0 {
 		g.netns = x.netns
 	} else {

@@ -43,7 +43,7 @@ func tiny(m *match) bool {
 // closeNotify: all that was discarded is a farewell, after both ends had sent data.
 func closeNotify(m *match) bool {
 	x, o := m.end, m.other
-	if !x.exchanged() {
+	if !x.exchanged() || x.cause != model.CauseUnreadData && !tls(x) && x.afterClose() { // a farewell comes at once
 		return false
 	}
 	switch x.cause {
@@ -190,13 +190,13 @@ func gaveUp(m *match) bool {
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
 		return false
 	}
-	if x.sent <= 0 || x.received < 0 || x.unacked > 0 || x.idle < time.Second-justNow || x.lastSent == 0 { // a limit of 1 s
+	late := x.answeredLate(m.other)
+	if x.sent <= 0 || x.received < 0 || x.unacked > 0 || x.lastSent == 0 || x.idle < time.Second-justNow && !(late && x.idle >= 200*time.Millisecond) { // a limit of 1 s
 		return false
 	}
 	m.idle, m.inferred = x.idle, true
 	m.detail, m.told = x.endedBy()
 	// It may have heard a greeting, and gone on without answers: a publisher.
-	late := x.answeredLate(m.other)
 	m.echo = x.publishes() && !late
 	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
 		return leftBySelf(x) && x.told == 0 && (x.asked() && !slices.Contains(brokerPorts, x.port()) || late)
@@ -265,7 +265,7 @@ func halfClose(m *match) bool {
 	if x.unread <= 0 && (x.received >= small || x.began != 0 && x.lastReceived.Sub(x.began) >= 5*time.Second) {
 		return false // a transfer, which it has read to the end
 	}
-	return o.call == model.CallShutdown && o.received == 0
+	return o.call == model.CallShutdown && o.received == 0 && o.idle < idleLeast // Java calls shutdown(), too, when it gives up
 }
 
 func slowClose(m *match) bool {

@@ -124,6 +124,21 @@ func certificateRejected(m *match) bool {
 	return m.other == nil && x.speaker == model.SidePeer && x.sent >= bodyLeast/2 && slices.Contains(rejections, x.received)
 }
 
+// recordHeader is how long the header of a TLS record is (RFC 8446, 5.1), which OpenSSL reads first.
+const recordHeader = 5
+
+// tlsMismatch: this end expected TLS, and what came is none.
+func tlsMismatch(m *match) bool {
+	x := m.end
+	if m.inferred = true; x.cause != model.CauseUnreadData || x.unread <= 0 || x.received-x.unread != recordHeader || x.told != 0 || x.call == model.CallDestroy {
+		return false
+	}
+	if x.passive() {
+		return x.sent <= 7
+	}
+	return x.sent >= 200 && x.sent < 4<<10
+}
+
 // cancelledAtOnce: connect() was given up before a SYN was sent again. An ICMP error that comes
 // while connect() has the socket leaves nothing in it but a count (tcp_v4_err, LOCKDROPPEDICMPS).
 func cancelledAtOnce(m *match) bool {

@@ -43,7 +43,7 @@ func (x *end) oneWay() bool {
 	if x.began == 0 || x.lastReceived == 0 || talked < time.Second {
 		return false
 	}
-	if n := x.segments; n >= 10 && (x.lastSent == 0 || x.lastSent.Sub(x.began) < time.Second) && x.sent >= 0 && x.sent < 2*n && x.received >= 8*n && x.received < 512*n {
+	if n := x.segments; n >= 10 && (x.lastSent == 0 || x.lastSent.Sub(x.began) < time.Second || 4*x.sent < n) && x.sent >= 0 && x.sent < 2*n && x.received >= 8*n && x.received < 512*n {
 		return true
 	}
 	return !x.spoke() && talked > 30*time.Second && (x.received < small || talked > time.Minute)

@@ -162,11 +162,7 @@ func idleReset(m *match) bool {
 // passedOn returns the connection of a proxy to its server that had ended badly a moment before the
 // proxy reset this one of its client, as Envoy does then.
 func (m *match) passedOn() *refusal {
-	f := m.engine.troubles.during(m.end, justNow)
-	if f == nil || !f.carried(m.end) {
-		return nil
-	}
-	return f
+	return m.engine.troubles.carried(m.end)
 }
 
 // aborted: this side ended the connection by SO_LINGER {1,0}, and it is no idleReset. Its only reason

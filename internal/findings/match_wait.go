@@ -22,9 +22,12 @@ func (e *end) asked() bool {
 // answeredLate: something came long after the client had closed, and no farewell, which comes at
 // once: an answer was due.
 func (e *end) answeredLate(o *end) bool {
-	return e.clientLast() && e.cause == model.CauseDataAfterClose && e.time.Sub(e.closing()) > max(justNow, 2*e.srtt) &&
-		(o == nil && !tls(e) || o != nil && !farewell(o.unacked))
+	return (e.clientLast() || !e.passive() && e.sent > 0 && e.received == 0) && e.cause == model.CauseDataAfterClose && e.afterClose() &&
+		(!tls(e) || o != nil && !farewell(o.unacked))
 }
+
+// afterClose: its cause came later than at once after it began to close.
+func (e *end) afterClose() bool { return e.time.Sub(e.closing()) > max(justNow, 2*e.srtt) }
 
 // clientLast: both ends had spoken, and the client last.
 func (e *end) clientLast() bool {

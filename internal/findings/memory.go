@@ -82,6 +82,16 @@ func (f *refusal) carried(x *end) bool {
 		f.said == 0 && f.heard == 0 && x.lastReceived == 0 && x.lastSent == 0
 }
 
+// carried returns one that ended a moment before x, and was made for it or passed its data on.
+func (r *refusals) carried(x *end) *refusal {
+	for i := range r.list {
+		if f := &r.list[i]; f.during(x, justNow) && f.carried(x) {
+			return f
+		}
+	}
+	return nil
+}
+
 // regular reports whether the process was refused there at regular times.
 func (r *refusals) regular(like *refusal) bool {
 	var before *refusal

@@ -50,7 +50,7 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 	}
 	f.Title += "."
 	if most := knobsOf(g.key.process).most; most != "" {
-		f.Advice = fmt.Sprintf("It is probably full: count its connections (closetrace list --port %d), let clients keep fewer (a pool), or raise the limit (%s).", g.key.port, most)
+		f.Advice = fmt.Sprintf("It is probably full: count its connections (closetrace list --port %d), let clients keep fewer (a pool), or raise the limit (%s; or of open files, ulimit -n).", g.key.port, most)
 	}
 	if g.bytes > messageMost*g.count {
 		f.Advice = "A server that is full says so in a line, and this message is longer: connect by hand (nc) and read it. Redis, for example, takes nobody from other hosts until it has a password (requirepass) or protected-mode is off."
@@ -88,6 +88,17 @@ func sayCertificate(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
+func sayTLSMismatch(_ *Engine, g *group, f *Finding) bool {
+	if g.key.passive {
+		f.Title = fmt.Sprintf("%s expects TLS, and %s of %s brought something else: it read the 5 bytes of a record's header, and closed.",
+			g.who(), plural(g.count, "connection", "connections"), g.whom())
+		return true
+	}
+	f.Title = fmt.Sprintf("%s speaks TLS to %s port %d, and what came on %s is none: it read the 5 bytes of a record's header, and closed.",
+		cmp.Or(g.key.process, "a process"), cmp.Or(g.serverOf(), g.peerName()), g.key.port, plural(g.count, "connection", "connections"))
+	return true
+}
+
 func sayLockedReject(e *Engine, g *group, f *Finding) bool {
 	c := e.counted("TcpExtLockDroppedIcmps")
 	if c.n < g.count || !near(c, g) {
@@ -101,8 +112,8 @@ func sayLockedReject(e *Engine, g *group, f *Finding) bool {
 
 // sayTooSoon is path-dead of attempts that were given up before a SYN was sent again.
 func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
-	tried := e.impatient[netip.AddrPortFrom(g.key.peer, g.key.port)]
-	if tried == nil || min(tried.longest, g.count) < few {
+	tried := e.impatient.inVain(g.spaces, netip.AddrPortFrom(g.key.peer, g.key.port))
+	if tried == nil || g.count < few {
 		return false
 	}
 	f.ID = "path-dead"
@@ -110,11 +121,10 @@ func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
 	e.sayNoSYNACK(g, f)
 	f.Title = strings.Replace(f.Title, " (the SYN was retransmitted)", "", 1)
 	if g.blocked.max < time.Second {
-		way := "a long way there"
-		if tried.srtt > 0 {
-			way += fmt.Sprintf(" (there and back took %s when an attempt was answered)", human.Duration(tried.srtt))
+		limit := "Its time limit is shorter than the second that passes before the SYN is sent again: one lost packet is enough."
+		if tried.srtt == 0 || tried.srtt >= g.blocked.min/2 {
+			limit = strings.TrimSuffix(limit, ".") + ", or a long way there."
 		}
-		limit := "Its time limit is shorter than the second that passes before the SYN is sent again: one lost packet is enough, or " + way + "."
 		if tried.longest >= crowd { // those are not single packets
 			f.Harm, f.Advice = High, f.Advice+" "+limit
 		} else {
@@ -137,6 +147,9 @@ func sayQueryWaited(_ *Engine, g *group, f *Finding) bool {
 
 func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["waited_ns"] = int64(g.idle.mean())
+	if g.idle.min < time.Second-justNow {
+		f.Filter = strings.Replace(f.Filter, "950000000", "200000000", 1)
+	}
 	if g.echoes == g.count && (g.count < few || g.idle.max-g.idle.min > g.idle.mean()/10) {
 		return false // publishers; who gives up does so after a time limit
 	}
@@ -150,9 +163,8 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	if g.partner == "" && len(g.peers) == 1 && g.peers[0].address.IsLoopback() {
 		if server := e.here(g); server != "" {
 			whom = server + " at " + whom
-		} else {
-			f.Advice += fmt.Sprintf(" Or nobody took them: closetrace list --port %d shows those that wait to be accepted (queued); then its workers are busy, or it has no descriptor left (ulimit -n).", g.key.port)
 		}
+		f.Advice += fmt.Sprintf(" Or nobody took them: closetrace list --port %d shows those that wait to be accepted (queued); then its workers are busy, or it has no descriptor left (ulimit -n).", g.key.port)
 	}
 	if workers := knobsOf(cmp.Or(g.partner, e.here(g))).workers; workers != "" {
 		f.Advice = fmt.Sprintf("Its requests take too long, or all its workers were busy (%s) and these waited in its accept queue, which ss -tln shows as Recv-Q: make requests faster, or allow more workers. Until then a longer time limit of %s only lets them wait longer.", workers, cmp.Or(g.key.process, "the client"))
@@ -171,7 +183,7 @@ func sayLeftHalfway(_ *Engine, g *group, f *Finding) bool {
 	}
 	f.Title = fmt.Sprintf("%s closed %s to %s port %d in the middle of the answer (%s not read)",
 		cmp.Or(client, "the client"), plural(g.count, "connection", "connections"), cmp.Or(server, "the server"), g.key.port, rest)
-	if least := g.blocked.min; g.count >= 3 && !g.atOnce() && least >= time.Second && g.blocked.mean() <= least*11/10 { // later by chance, never sooner
+	if least := g.blocked.min; g.count >= 3 && (!g.atOnce() || g.steadily()) && least >= time.Second && g.blocked.mean() <= least*11/10 { // later by chance, never sooner
 		f.Title += fmt.Sprintf(", each after %s: that is a time limit of the client", human.Duration(least))
 		f.Harm = Medium
 	}

@@ -74,7 +74,13 @@ func (e *Engine) here(g *group) string {
 	if len(g.peers) != 1 || !g.peers[0].address.IsLoopback() {
 		return ""
 	}
-	return e.listens(g.netns, g.key.port)
+	name := e.listens(g.spaces[0], g.key.port)
+	for _, in := range g.spaces {
+		if e.listens(in, g.key.port) != name {
+			return ""
+		}
+	}
+	return name
 }
 
 // sorted are the keys of the groups, always in the same order.

@@ -13,7 +13,8 @@ import (
 
 func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 	most, n := g.values.mode()
-	if g.atOnce() || g.key.port == mysqlPort && g.count >= few && g.values.pair()*10 >= g.count*6 {
+	together := g.atOnce() && !g.steadily()
+	if together && g.key.port != mysqlPort && mayNeedNone(g.key.port) || g.key.port == mysqlPort && g.count >= 2*few && g.values.pair()*10 >= g.count*6 {
 		return false // the server ended; or wait_timeout and interactive_timeout, beside COM_STMT_CLOSE
 	}
 	f.Numbers["idle_ns"], f.Numbers["longest_ns"] = int64(g.idle.min), int64(g.idle.max)
@@ -31,6 +32,10 @@ func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after its last request, without an answer.", server, plural(g.count, "connection", "connections"), client, after)
 	if all != "" {
 		f.Advice = fmt.Sprintf("Was it ended by %s? %s", all, f.Advice)
+	}
+	if together {
+		f.Harm = Low
+		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart would explain that too.", g.atMoments())
 	}
 	if !g.key.passive && n >= 3 && n*10 >= g.count*6 {
 		f.Advice += " If its last words needed no answer (WebSocket), that is an idle timeout" + hint(most, "") + "."
@@ -50,9 +55,9 @@ func (e *Engine) waited(g *group) bool {
 	return o != nil && o.echoes < o.count && g.spokeLast == g.count && (o.idle.mean()-idle).Abs() <= idle/10
 }
 
-// waitedHarm: words that came at once after the server's may need no answer (HTTP/2).
+// waitedHarm: if most last words came at once after the server's, they may need no answer (HTTP/2).
 func (g *group) waitedHarm() Harm {
-	if g.asked < g.count || mayNeedNone(g.key.port) {
+	if 2*g.asked <= g.count || mayNeedNone(g.key.port) {
 		return Low
 	}
 	return Medium
@@ -75,7 +80,10 @@ func (e *Engine) idleSays(g *group) bool {
 	if !g.key.passive && !mayNeedNone(g.key.port) {
 		return false
 	}
-	idle, _ := g.values.mode()
+	idle, own := g.values.mode()
+	if own*10 < g.count*6 && g.key.port != mysqlPort {
+		return false
+	}
 	for k, o := range e.groups {
 		if patterns[k.pattern].Name != "idle-timeout" || k.process != g.key.process || k.port != g.key.port || k.passive != g.key.passive {
 			continue
@@ -85,4 +93,9 @@ func (e *Engine) idleSays(g *group) bool {
 		}
 	}
 	return false
+}
+
+// steadily: its moments follow each other, as those of a busy server do.
+func (g *group) steadily() bool {
+	return g.closings.many > 2 && g.closed[1].Sub(g.closed[0]) < time.Duration(g.closings.many-1)*time.Second
 }

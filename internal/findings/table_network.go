@@ -45,8 +45,8 @@ var paths = []Pattern{
 	},
 	{
 		Name: "gave-up-waiting", Title: "No answer in time", Harm: Medium,
-		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer, on a used connection not because its process ended, and only if it had not spoken at once after the last answer, as HTTP/2 does, or if something came long after it had closed",
-		Evidence:   "role active, initiator local, tcp.bytes.received 0 or tcp.last_speaker local, tcp.idle_ns of 1 s or more",
+		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer, or 200 ms if an answer came to the closed socket; on a used connection not because its process ended, and only if it had not spoken at once after the last answer, as HTTP/2 does, and not to a broker (the ports of MQTT, AMQP, NATS, STOMP), or if something came long after it had closed",
+		Evidence:   "role active, initiator local, tcp.bytes.received 0 or tcp.last_speaker local, tcp.idle_ns of 1 s or more; cause data-after-close",
 		Advice:     "The server is slow, or the client's time limit short (HAProxy timeout server, nginx proxy_read_timeout, curl --max-time): look at what the server did at these times. Its answer, if it comes, is thrown away.",
 		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's; idle-timeout: the server had spoken last",
 		Confidence: "inferred: that an answer was due is concluded",
@@ -141,7 +141,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "abort-on-close", Title: "Closed by a reset on purpose", Harm: Low,
-		When:   "the same of a client, at least 3 times after answers. It is medium if the client had spoken last on each, not at once after the server, and waited for a second or more",
+		When:   "the same of a client, at least 3 times after answers. It is medium if the client had spoken last on each, on most not at once after the server, and waited for a second or more",
 		Filter: `cause == "linger-zero" && tcp.role == "active"`,
 		Advice: "The client loses nothing, but the server sees each as a reset by its peer. It is done to keep ports out of TIME_WAIT (60 s after an orderly close): reuse connections (keep-alive) instead.",
 		match:  abortedByClient, causes: only(model.CauseLingerZero), least: 3, say: sayAborted,
@@ -186,7 +186,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "request-lost", Title: lastUnansweredTitle, Harm: Medium,
-		When:       "a server closed used connections in good order, at least 3 and not all at one moment, a second or more after the client's last words; these came not at once after its own, unless it speaks MySQL's protocol. Not if idle-timeout has that time, too, or of MySQL if two times have 60 %; from the client's end alone that matters only by TLS, MySQL's protocol and those of brokers and logs",
+		When:       "a server closed used connections in good order, at least 3, a second or more after the client's last words; these came not at once after its own, unless it speaks MySQL's protocol. Not if idle-timeout has that time, too, or of MySQL if two times have 60 %; from the client's end alone that matters only by TLS, MySQL's protocol and those of brokers and logs. It is low if all were closed at one moment",
 		Evidence:   "cause fin, initiator, tcp.last_speaker, tcp.idle_ns of a second or more",
 		Advice:     "It had answered before, and gave up here: a handler that failed, a time limit, or somebody who ended it; the server's log has it at these times. If such a message needs no answer (WebSocket, MQTT), nobody was waiting.",
 		Alike:      "idle-timeout: the server had spoken last, or each was closed after the same time; gave-up-waiting: the client closed",
@@ -196,7 +196,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
-		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time; of a client only if they were not all closed at one moment, as by a program that needs its pool no longer. It is medium if the client had spoken last on each, and not at once after the server (HTTP/2), unless by TLS, MySQL's protocol or those of brokers and logs; or, at a broker's port, if most had begun within 50 ms before the server closed another one: that is no timeout",
+		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time; of a client only if they were not all closed at one moment, as by a program that needs its pool no longer. It is medium if the client had spoken last on each, and on most not at once after the server (HTTP/2), unless by TLS, MySQL's protocol or those of brokers and logs; or, at a broker's port, if most had begun within 50 ms before the server closed another one: that is no timeout",
 		Evidence: "tcp.idle_ns of a second or more, initiator, start_time",
 		Advice:   "Harmless as long as the other side gives up idle connections sooner. If it does not, see keepalive-race.",
 		Alike:    "keepalive-race: a request met it", Confidence: "certain; inferred if one process closed all at one moment, or if new connections put old ones out",

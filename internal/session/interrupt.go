@@ -32,8 +32,9 @@ func newInterruptible(in io.ReadCloser) *interruptible {
 	}()
 	go func() {
 		<-signals.Done()
+		time.Sleep(twice)
 		stop()
-		time.Sleep(lastWords)
+		time.Sleep(lastWords - twice)
 		_ = w.Close()
 	}()
 	return &interruptible{r, stop, in}

@@ -5,7 +5,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// twice is how long a second signal is the first one again: timeout(1) sends it to the
+// program and to the program's group.
+const twice = 200 * time.Millisecond
 
 // stopBySignal cancels when a signal asks for the end. A second SIGINT or SIGTERM
 // ends the program at once. A second SIGHUP does nothing until the program has
@@ -18,7 +23,7 @@ func (s *Session) stopBySignal(cancel context.CancelCauseFunc) (stop func()) {
 	}
 	done := make(chan struct{})
 	go func() {
-		defer signal.Stop(signals)
+		defer time.AfterFunc(twice, func() { signal.Stop(signals) })
 		for {
 			select {
 			case <-hangups:
