@@ -83,7 +83,7 @@ var observationTable = [...]observable{
 	ObservedDisconnect:        {"disconnect", "the connection ended, and the source cannot say how", nil, nil},
 	ObservedCutOff:            {"cut-off", "closed before both FINs were exchanged, and nothing says why", nil, doubtCutOff},
 
-	ObservedNeverOpen:        {"never-open", "the connection was never established, nor accepted by TCP Fast Open", neverOpen, nil},
+	ObservedNeverOpen:        {"never-open", "the connection was never established, and no data came by TCP Fast Open", neverOpen, nil},
 	ObservedResetHere:        {"reset-here", "RST received, and this host made it", resetHere, doubtResetHere},
 	ObservedResetBetween:     {"reset-between", "RST received, and the other end, on this host, was still open", resetBetween, doubtResetBetween},
 	ObservedAnsweredData:     {"answered-data", "data came for a closed receiving side, and was answered with RST", answeredData, nil},

@@ -88,7 +88,7 @@ func (t *translator) process(p *model.Process, e *bpf.TraceEnd) {
 }
 
 func (t *translator) closer(c *model.Closer, e *bpf.TraceEnd) {
-	if e.Closer.Tgid == 0 {
+	if e.Closer.Tgid == 0 || timedOutUnaccepted(e) {
 		return
 	}
 	c.PID, c.TID = int(e.Closer.Tgid), int(e.Closer.Tid)
@@ -238,7 +238,18 @@ func closing(e *bpf.TraceEnd) bool {
 
 // neverAccepted: the listener was closed, so that no process can read any more.
 func neverAccepted(e *bpf.TraceEnd) bool {
-	return model.Holder(e.Holder) == model.HolderNone && e.Error == 0 && !has(e, bpf.TraceFlagFLAG_OWNED)
+	return unaccepted(e) && (e.Error == 0 || has(e, bpf.TraceFlagFLAG_RST_SENT_AFTER))
+}
+
+// unaccepted: no process had a descriptor of it, nor its lock.
+func unaccepted(e *bpf.TraceEnd) bool {
+	return model.Holder(e.Holder) == model.HolderNone && !has(e, bpf.TraceFlagFLAG_OWNED)
+}
+
+// timedOutUnaccepted: a timer ended it in a listener's queue, on top of a thread that had closed a
+// listener of its own before. inet_csk_listen_stop() sends a RST, after CLOSE.
+func timedOutUnaccepted(e *bpf.TraceEnd) bool {
+	return unaccepted(e) && e.Error != 0 && has(e, bpf.TraceFlagFLAG_ENDED) && !has(e, bpf.TraceFlagFLAG_DEAD|bpf.TraceFlagFLAG_RST_SENT_AFTER)
 }
 
 // forever is the SO_LINGER time of a close() that waits without end: the kernel treats

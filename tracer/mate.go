@@ -53,21 +53,23 @@ func (t *recent) mate(e *ended) *ended {
 func (t *recent) likelyMate(e *ended) *ended {
 	place := t.mates[e.hash%recentMax]
 	var nested *ended
+	several := false
 	for range 64 { // tuples made to collide must not cost more
 		o := t.at(place)
 		if o == nil {
 			break
 		}
 		if o != e && o.hash == e.hash && areMates(&e.end, &o.end) {
-			switch {
-			case !has(&o.end, bpf.TraceFlagFLAG_NESTED):
+			if !has(&o.end, bpf.TraceFlagFLAG_NESTED) {
 				return o
-			case nested != nil:
-				return nil
 			}
+			several = nested != nil
 			nested = o
 		}
 		place = o.mated
+	}
+	if several {
+		return nil
 	}
 	return nested
 }

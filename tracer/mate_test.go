@@ -178,7 +178,7 @@ func TestForgedMate(t *testing.T) {
 		a, b                    = 1000, 2000
 	)
 	server, client := end(1, passive, 0, a, b), end(2, active, 0, b, a)
-	inside, forged := end(3, active, nested, b, a), end(4, active, nested, b, a)
+	inside, forged, twice := end(3, active, nested, b, a), end(4, active, nested, b, a), end(5, active, nested, b, a)
 	if printOf(&server) == 0 || printOf(&server) != printOf(&forged) {
 		t.Fatal("the ends have no fingerprint, or not the same")
 	}
@@ -189,6 +189,7 @@ func TestForgedMate(t *testing.T) {
 		"a container":                  {[]bpf.TraceEnd{server, inside}, []uint64{3, 1}},
 		"forged later":                 {[]bpf.TraceEnd{server, client, forged}, []uint64{2, 1, 0}},
 		"forged before":                {[]bpf.TraceEnd{forged, server, client}, []uint64{0, 2, 1}},
+		"forged twice":                 {[]bpf.TraceEnd{server, client, forged, twice}, []uint64{2, 1, 0, 0}},
 		"of a container's, and forged": {[]bpf.TraceEnd{server, inside, forged}, []uint64{0, 0, 0}},
 	} {
 		w := newRecent()

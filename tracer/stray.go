@@ -125,27 +125,40 @@ const (
 )
 
 // hit returns the id of the end on this host that the resets ended, or "". It may be in
-// another network namespace, as of areMates: not in one that anybody can make.
+// another network namespace, as of areMates; in one that anybody can make only if no other fits.
 func (a *assembler) hit(r *strayResets) string {
 	wanted, first := anywhere(r.tuple.reversed()), ktime(r.first.Time)
 	t := &a.recent
-	old := 0
+	old, made, several := 0, "", false // by anybody
 	for back := uint32(1); back <= hitMax && old < hitLate; back++ {
 		e := t.at(t.resets[(t.reset-back)%hitMax])
 		if e == nil {
-			return ""
+			break
 		}
 		if ktime(e.end.Ended).add(hold) < first {
 			old++
 			continue
 		}
 		old = 0
-		if anywhere(endTuple(&e.end)) == wanted && ktime(e.end.Ended) <= r.last.add(hold) &&
-			(e.end.Netns == r.tuple.netns || !loopback(&e.end) && r.first.Nested == 0 && !has(&e.end, strange)) {
+		if anywhere(endTuple(&e.end)) != wanted || ktime(e.end.Ended) > r.last.add(hold) {
+			continue
+		}
+		switch {
+		case e.end.Netns == r.tuple.netns:
 			return a.ids.of(e.id)
+		case loopback(&e.end) || r.first.Nested != 0:
+		case !has(&e.end, strange):
+			return a.ids.of(e.id)
+		case made == "":
+			made = a.ids.of(e.id)
+		default:
+			several = true
 		}
 	}
-	return ""
+	if several {
+		return ""
+	}
+	return made
 }
 
 // Flags of the TCP header, RFC 9293, figure 1.

@@ -150,6 +150,8 @@ func TestHit(t *testing.T) {
 		"just before it":         {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Ended = uint64(at.add(-hold)) }, true},
 		"long before it":         {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Ended = uint64(at.add(-hold)) - 1 }, false},
 		"in another namespace":   {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Netns = 5 }, true},
+		"in one of anybody's":    {strayMessage(1000, at, tcpACK), func(e *bpf.TraceEnd) { e.Netns, e.Flags = 5, e.Flags|bpf.TraceFlagFLAG_NESTED }, true},
+		"sent by anybody":        {nestedStray(at), func(e *bpf.TraceEnd) { e.Netns = 5 }, false},
 		"at another's loopback":  {loopbackStray(at), func(e *bpf.TraceEnd) { e.Local, e.Peer, e.Netns = [16]byte{127, 0, 0, 1}, [16]byte{127, 0, 0, 1}, 5 }, false},
 		"at the same's loopback": {loopbackStray(at), func(e *bpf.TraceEnd) { e.Local, e.Peer = [16]byte{127, 0, 0, 1}, [16]byte{127, 0, 0, 1} }, true},
 	} {
@@ -173,6 +175,71 @@ func TestHit(t *testing.T) {
 			t.Errorf("%s: got %q", what, got)
 		}
 	}
+}
+
+// TestHitOfSeveral: an end in a network namespace that anybody can make was hit only if no other fits.
+func TestHitOfSeveral(t *testing.T) {
+	const at = ktime(60e9)
+	for what, c := range map[string]struct {
+		netns []uint32 // 5 and 6 are such
+		want  uint64   // the socket
+	}{
+		"a better one, before": {[]uint32{4, 5}, 1},
+		"a better one, after":  {[]uint32{5, 4}, 2},
+		"two of anybody's":     {[]uint32{5, 6}, 0},
+		"one of anybody's":     {[]uint32{6}, 1},
+	} {
+		a := newAssembler(translator{}, "s")
+		for i, netns := range c.netns {
+			e := bpf.TraceEnd{
+				Sock: uint64(i) + 1, Family: unix.AF_INET, Local: [16]byte{10, 0, 0, 2}, Peer: [16]byte{10, 0, 0, 1}, LocalPort: 1000, PeerPort: 80, Netns: netns,
+				Ended: uint64(at), Path: states(model.Established, model.Closed), Flags: bpf.TraceFlagFLAG_ENDED | bpf.TraceFlagFLAG_RST_RECEIVED,
+			}
+			if netns > 4 {
+				e.Flags |= bpf.TraceFlagFLAG_NESTED
+			}
+			a.hold(&e)
+		}
+		l := &strayMessage(1000, at, tcpACK).later
+		l.Netns = 7
+		r := &strayResets{tuple: tupleOf(l.Family, &l.Local, &l.Peer, l.LocalPort, l.PeerPort, l.Netns), first: *l, last: at}
+		want := ""
+		if c.want != 0 {
+			want = a.ids.of(c.want)
+		}
+		if got := a.hit(r); got != want {
+			t.Errorf("%s: got %q, want %q", what, got, want)
+		}
+	}
+}
+
+// TestCloserOfUnaccepted: a timer that ends a connection in a listener's queue runs on top of any
+// thread; inet_csk_listen_stop() resets it after CLOSE, also if an error waits.
+func TestCloserOfUnaccepted(t *testing.T) {
+	for what, c := range map[string]struct {
+		error uint8
+		flags bpf.TraceFlag
+		want  int
+	}{
+		"the listener was closed":                     {0, bpf.TraceFlagFLAG_RST_SENT_AFTER, 7},
+		"the listener was closed, and an error waits": {uint8(unix.EHOSTUNREACH), bpf.TraceFlagFLAG_RST_SENT_AFTER, 7},
+		"keepalive timed out":                         {uint8(unix.ETIMEDOUT), 0, 0},
+		"keepalive timed out, and a reset was tried":  {uint8(unix.ETIMEDOUT), bpf.TraceFlagFLAG_RST_SENT_BEFORE, 0},
+	} {
+		e := bpf.TraceEnd{Flags: bpf.TraceFlagFLAG_ENDED | c.flags, Holder: uint8(model.HolderNone), Call: uint8(model.CallClose)}
+		e.Error, e.Closer.Tgid = c.error, 7
+		var got model.Closer
+		(&translator{}).closer(&got, &e)
+		if got.PID != c.want {
+			t.Errorf("%s: closer %d, want %d", what, got.PID, c.want)
+		}
+	}
+}
+
+func nestedStray(at ktime) *message {
+	m := strayMessage(1000, at, tcpACK)
+	m.later.Nested = 1
+	return m
 }
 
 func loopbackStray(at ktime) *message {
