@@ -99,7 +99,7 @@ func (e *Engine) Add(r *model.Record) {
 		e.flush()
 	case model.KindCounts:
 		e.ordinary += uint64(r.Counted.Net())
-		e.impatient.counted(r.Teardown.Network.Peer.Port)
+		e.impatient.counted(r.Teardown.Network.NetNS, r.Teardown.Network.Peer.Port, r.Counted.Net())
 	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindTable:
 	}
 }

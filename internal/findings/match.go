@@ -43,7 +43,7 @@ func tiny(m *match) bool {
 // closeNotify: all that was discarded is a farewell, after both ends had sent data.
 func closeNotify(m *match) bool {
 	x, o := m.end, m.other
-	if !x.exchanged() || x.cause != model.CauseUnreadData && !tls(x) && x.afterClose() { // a farewell comes at once
+	if !x.exchanged() || x.lateAnswer() {
 		return false
 	}
 	switch x.cause {
@@ -265,7 +265,11 @@ func halfClose(m *match) bool {
 	if x.unread <= 0 && (x.received >= small || x.began != 0 && x.lastReceived.Sub(x.began) >= 5*time.Second) {
 		return false // a transfer, which it has read to the end
 	}
-	return o.call == model.CallShutdown && o.received == 0 && o.idle < idleLeast // Java calls shutdown(), too, when it gives up
+	if o.closeTime != 0 && o.closeTime < x.closing() {
+		return false // it gave up: Java calls shutdown() before close(), too
+	}
+	m.echo, m.idle = o.idle >= idleLeast, max(o.idle, 0)
+	return o.call == model.CallShutdown && o.received == 0
 }
 
 func slowClose(m *match) bool {

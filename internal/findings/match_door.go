@@ -134,7 +134,7 @@ func tlsMismatch(m *match) bool {
 		return false
 	}
 	if x.passive() {
-		return x.sent <= 7
+		return x.sent >= 0 && x.sent <= 7
 	}
 	return x.sent >= 200 && x.sent < 4<<10
 }

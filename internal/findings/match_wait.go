@@ -23,7 +23,16 @@ func (e *end) asked() bool {
 // once: an answer was due.
 func (e *end) answeredLate(o *end) bool {
 	return (e.clientLast() || !e.passive() && e.sent > 0 && e.received == 0) && e.cause == model.CauseDataAfterClose && e.afterClose() &&
-		(!tls(e) || o != nil && !farewell(o.unacked))
+		(plain(e) || !tls(e) && o == nil || o != nil && !farewell(o.unacked))
+}
+
+// plain: what its connection carried was not TLS.
+func plain(x *end) bool { return !tls(x) && (!perhapsTLS(x) || goodbyesAt(x.port()) != nil) }
+
+// lateAnswer: what this end was sent, or sent, too late came so late that it is no farewell, and not
+// from the client.
+func (e *end) lateAnswer() bool {
+	return (e.cause == model.CausePeerReset || e.cause == model.CauseDataAfterClose && !e.passive()) && plain(e) && e.afterClose()
 }
 
 // afterClose: its cause came later than at once after it began to close.

@@ -148,6 +148,12 @@ func (g *group) fate() string {
 func sayHalfClose(_ *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s closed %s without an answer after %s had shut down its sending side (FIN after the request): it takes a half-close for an abort, or its protocol has no answers.",
 		g.who(), plural(g.count, "connection", "connections"), g.whom())
+	if g.echoes == g.count {
+		f.Harm = Medium
+		f.Title = fmt.Sprintf("%s closed %s without an answer when %s had sent FIN, %s after the request: it takes a half-close for an abort, or %s gave up.",
+			g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Duration(g.idle.min), g.whom())
+		f.Advice = "Did the client give up? Then the server is slow, or the client's time limit short (Java's HttpClient closes so). If it waited: " + f.Advice
+	}
 	return true
 }
 

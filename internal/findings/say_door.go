@@ -112,8 +112,8 @@ func sayLockedReject(e *Engine, g *group, f *Finding) bool {
 
 // sayTooSoon is path-dead of attempts that were given up before a SYN was sent again.
 func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
-	tried := e.impatient.inVain(g.spaces, netip.AddrPortFrom(g.key.peer, g.key.port))
-	if tried == nil || g.count < few {
+	tried := e.impatient.inVain(netip.AddrPortFrom(g.key.peer, g.key.port))
+	if g.count < few || !tried.deadPath() {
 		return false
 	}
 	f.ID = "path-dead"
@@ -125,7 +125,10 @@ func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
 		if tried.srtt == 0 || tried.srtt >= g.blocked.min/2 {
 			limit = strings.TrimSuffix(limit, ".") + ", or a long way there."
 		}
-		if tried.longest >= crowd { // those are not single packets
+		if tried.counted > 0 {
+			limit += " Or others in between were answered: ends to this port were only counted (--abnormal)."
+		}
+		if tried.longest >= crowd && tried.counted == 0 { // those are not single packets
 			f.Harm, f.Advice = High, f.Advice+" "+limit
 		} else {
 			f.Advice = limit + " If no attempt gets through: " + f.Advice

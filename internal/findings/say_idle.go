@@ -16,12 +16,15 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; %s finds out at its next request.",
 		g.who(), human.Duration(idle), hint(idle, g.key.process), plural(g.count, "connection", "connections"), g.whom())
 	switch {
-	case 2*g.asked > g.count:
+	case 2*g.asked > g.count && !mayNeedNone(g.key.port):
 		f.Confidence = model.Inferred
 		f.Title = fmt.Sprintf("%s reset %s of %s %s after the client's last words, without an answer.", g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Duration(idle))
 		f.Advice = "It ends what waits for an answer: is that an idle timeout shorter than what is behind it takes (stunnel TIMEOUTidle, HAProxy timeout server)? Make the answer faster, or the timeout longer. If the client's last words needed no answer, it finds out at its next request." + g.setBy()
 		return true
 	case g.bytes > 0:
+		if 2*g.asked > g.count {
+			f.Advice += " On most the client had spoken last: if that was a request, it waited for the answer."
+		}
 		f.Advice += g.setBy()
 		return true
 	}

@@ -16,7 +16,7 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	if signal := g.signal(); signal != "" {
 		how = "was ended by " + signal + g.sender()
 		f.Advice = g.killAdvice(f.Advice)
-	} else {
+	} else if g.detailed == 0 {
 		f.Advice = "No signal: the program ended by itself (an exception that nobody caught, a panic, exit()). Its log has the reason, its supervisor (systemctl status, docker inspect) the exit status."
 	}
 	if e.outOfMemory(g, f) {

@@ -61,7 +61,7 @@ func (g *group) late() string {
 // perhapsFarewells lowers f if all that came too late has the size of a farewell, or came from clients elsewhere
 // whose protocol has one.
 func (g *group) perhapsFarewells(f *Finding) {
-	if g.echoes*4 >= g.count*3 { // one may be like a request by chance
+	if left := g.count - g.echoes; g.echoes > 0 && (left <= 1 || left*20 <= g.count) { // one may be like a request by chance
 		f.Harm, f.Confidence = min(f.Harm, Medium), model.Inferred
 		f.Advice += " If it was a farewell (a TLS close_notify, LDAP's unbind, QUIT), nothing was lost."
 	}

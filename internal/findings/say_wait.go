@@ -14,7 +14,7 @@ import (
 func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 	most, n := g.values.mode()
 	together := g.atOnce() && !g.steadily()
-	if together && g.key.port != mysqlPort && mayNeedNone(g.key.port) || g.key.port == mysqlPort && g.count >= 2*few && g.values.pair()*10 >= g.count*6 {
+	if together && g.key.port != mysqlPort && mayNeedNone(g.key.port) || g.key.port == mysqlPort && g.count > few && g.values.pair()*10 >= g.count*6 {
 		return false // the server ended; or wait_timeout and interactive_timeout, beside COM_STMT_CLOSE
 	}
 	f.Numbers["idle_ns"], f.Numbers["longest_ns"] = int64(g.idle.min), int64(g.idle.max)

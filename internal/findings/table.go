@@ -134,7 +134,7 @@ var talks = []Pattern{
 	{
 		Name: "keepalive-race", Title: "Keep-alive race", Harm: High,
 		When:       "a server closed an idle connection, and the client's next request met the closed socket and was reset, also in FIN_WAIT2 and TIME_WAIT; or was thrown away by a server that still takes what comes (Apache, lighttpd)",
-		Evidence:   "cause data-after-close of the server (or its outcome), or tcp.late_data_ns, with tcp.idle_ns of 0.5 s or more; or the client's reset after the server's FIN with a request under way. It is medium if all that came has the size of a TLS close_notify or HTTP/2's GOAWAY, or if the clients are elsewhere and their protocol has a farewell (LDAP, Redis, databases, mail, MQTT); at its port, what has the size of that says nothing",
+		Evidence:   "cause data-after-close of the server (or its outcome), or tcp.late_data_ns, with tcp.idle_ns of 0.5 s or more; or the client's reset after the server's FIN with a request under way. It is medium if all that came, but for one or one in twenty, has the size of a TLS close_notify or HTTP/2's GOAWAY, or if the clients are elsewhere and their protocol has a farewell (LDAP, Redis, databases, mail, MQTT); at its port, what has the size of that says nothing",
 		Advice:     "Make the client (load balancer, pool, proxy) give up idle connections sooner than the server: its idle time must be the shorter one.",
 		Alike:      "tls-close-notify: what met the closed socket was a farewell; early-answer: no idle time before; middlebox-reset: the server had not closed",
 		Confidence: "certain if the idle time is known and the server's end was seen, and the client's too if it may have been TLS; otherwise inferred",
@@ -143,10 +143,10 @@ var talks = []Pattern{
 	},
 	{
 		Name: "half-close-taken-as-abort", Title: "Half-close taken for an abort", Harm: High,
-		When:       "the client sent a request of less than 64 KiB within 5 s, then at once FIN by shutdown(), and waited; the server closed without an answer",
+		When:       "the client sent a request of less than 64 KiB within 5 s, then FIN by shutdown(), and waited; the server closed without an answer. It is medium if each FIN came half a second after the request or later: then it may have given up, as Java's HttpClient does",
 		Evidence:   "both ends on this host: closer.call shutdown of the client, nothing sent by the server",
 		Advice:     "Let the client close its sending side only after it has the answer, or teach the server that FIN is not an abort: nginx proxy_ignore_client_abort on, Node allowHalfOpen, HAProxy without option abortonclose.",
-		Alike:      "a client that gave up: it called close(), or shutdown() half a second later or more; a transfer in one direction (nc -N), which has no answer, as the ports of syslog, Graphite, StatsD, GELF and Fluentd",
+		Alike:      "a client that gave up: it called close() first; a transfer in one direction (nc -N), which has no answer, as the ports of syslog, Graphite, StatsD, GELF and Fluentd",
 		Confidence: "inferred: that an answer was due is concluded", Filter: `tcp.role == "passive" && initiator == "peer" && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
 		match: halfClose, say: sayHalfClose,
 	},

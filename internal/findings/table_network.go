@@ -123,7 +123,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are reset", Harm: Medium,
-		When:     "a server that had spoken ended an idle connection by SO_LINGER {1,0}: the client finds out at its next request, or has never said anything",
+		When:     "a server that had spoken ended an idle connection by SO_LINGER {1,0}: the client finds out at its next request, has never said anything, or had spoken last on most, and not at once after the server: then it waited for an answer",
 		Evidence: "cause linger-zero, tcp.role passive, tcp.idle_ns of a second or more; tcp.bytes.received",
 		Advice:   "Let the other side's pool give up idle connections sooner (MariaDB wait_timeout, RabbitMQ heartbeats), or test them before use.",
 		Alike:    "health-check: nothing was idle", Confidence: "certain",
@@ -186,7 +186,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "request-lost", Title: lastUnansweredTitle, Harm: Medium,
-		When:       "a server closed used connections in good order, at least 3, a second or more after the client's last words; these came not at once after its own, unless it speaks MySQL's protocol. Not if idle-timeout has that time, too, or of MySQL if two times have 60 %; from the client's end alone that matters only by TLS, MySQL's protocol and those of brokers and logs. It is low if all were closed at one moment",
+		When:       "a server closed used connections in good order, at least 3, a second or more after the client's last words; these came not at once after its own, unless it speaks MySQL's protocol. Not if idle-timeout has that time, too, or of MySQL, from 4 on, if two times have 60 %; from the client's end alone that matters only by TLS, MySQL's protocol and those of brokers and logs. It is low if all were closed at one moment",
 		Evidence:   "cause fin, initiator, tcp.last_speaker, tcp.idle_ns of a second or more",
 		Advice:     "It had answered before, and gave up here: a handler that failed, a time limit, or somebody who ended it; the server's log has it at these times. If such a message needs no answer (WebSocket, MQTT), nobody was waiting.",
 		Alike:      "idle-timeout: the server had spoken last, or each was closed after the same time; gave-up-waiting: the client closed",

@@ -20,7 +20,8 @@ type attempted struct {
 	since           model.Time    // when the first of those in vain began
 	last            model.Time    // when the last one of all did
 	srtt            time.Duration // of those that were answered
-	unsure          bool          // others may have been answered
+	answered        bool          // one was
+	counted         uint64        // ordinary ends to that port meanwhile of which only the number is known
 }
 
 const maxTries = 256
@@ -58,11 +59,11 @@ func (t tries) forget() {
 	delete(t, oldest)
 }
 
-// counted: ordinary ends to a port were only counted. Some of them may have been in between.
-func (t tries) counted(port uint16) {
+// counted: so many ordinary ends to a port were only counted. Some of them may have been in between.
+func (t tries) counted(netns uint32, port uint16, ends int64) {
 	for to, a := range t {
-		if to.peer.Port() == port {
-			a.unsure = true
+		if to.peer.Port() == port && (netns == 0 || to.netns == netns) {
+			a.counted += uint64(max(ends, 0))
 		}
 	}
 }
@@ -70,18 +71,33 @@ func (t tries) counted(port uint16) {
 // answered: attempts to the peer of x are not all in vain.
 func (t tries) answered(x *end) {
 	if a := t[target{x.netns, x.peer}]; a != nil && x.began >= a.since {
-		a.inVain, a.srtt = 0, max(a.srtt, x.srtt)
+		a.inVain, a.srtt, a.answered = 0, max(a.srtt, x.srtt), true
 	}
 }
 
-// inVain returns the attempts to one peer and port of the namespace in which the most were in vain one
-// after the other, if those were enough for a dead path.
-func (t tries) inVain(spaces []uint32, peer netip.AddrPort) (worst *attempted) {
-	for _, in := range spaces {
-		a := t[target{in, peer}]
-		if a != nil && (a.longest >= crowd || a.longest >= few && !a.unsure) && (worst == nil || a.longest > worst.longest) {
-			worst = a
+// inVain returns the attempts to a peer and port that were in vain one after the other, of the network
+// namespace that has the most, or of all in which none was ever answered.
+func (t tries) inVain(peer netip.AddrPort) (worst attempted) {
+	never := uint64(0)
+	for to, a := range t {
+		if to.peer != peer {
+			continue
+		}
+		if a.longest > worst.longest {
+			worst = *a
+		}
+		if !a.answered && a.counted == 0 {
+			never += a.longest
 		}
 	}
+	if never > worst.longest {
+		worst.longest, worst.counted = never, 0
+	}
 	return worst
+}
+
+// deadPath: they were enough for one. Few of many ordinary ends are single lost packets, and of as many
+// perhaps one of several back ends.
+func (a *attempted) deadPath() bool {
+	return a.longest >= crowd && a.counted < 20*a.longest || a.longest >= few && a.counted == 0
 }
