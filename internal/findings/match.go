@@ -191,7 +191,11 @@ func gaveUp(m *match) bool {
 		return false
 	}
 	late := x.answeredLate(m.other)
-	if x.sent <= 0 || x.received < 0 || x.unacked > 0 || x.lastSent == 0 || x.idle < time.Second-justNow && !(late && x.idle >= 200*time.Millisecond) { // a limit of 1 s
+	least := time.Second - justNow // a limit of 1 s
+	if late {
+		least = 200 * time.Millisecond
+	}
+	if x.sent <= 0 || x.received < 0 || x.unacked > 0 || x.lastSent == 0 || x.idle < least {
 		return false
 	}
 	m.idle, m.inferred = x.idle, true
