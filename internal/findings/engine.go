@@ -61,7 +61,8 @@ type Engine struct {
 	opens     names // connections of each process that are open
 	leaks     []leak
 	seen      model.Time // when these were
-	impatient tries      // attempts that were given up before a SYN was sent again
+	impatient tries      // attempts that nobody answered
+	captured  bool       // of a packet capture, that has no processes and no calls
 }
 
 // New returns an engine that has seen nothing.
@@ -100,7 +101,9 @@ func (e *Engine) Add(r *model.Record) {
 	case model.KindCounts:
 		e.ordinary += uint64(r.Counted.Net())
 		e.impatient.counted(r.Teardown.Network.NetNS, r.Teardown.Network.Peer.Port, r.Counted.Net())
-	case model.KindUnknown, model.KindStart, model.KindCloseFailed, model.KindTable:
+	case model.KindStart:
+		e.captured = r.Start.Backend == "wire"
+	case model.KindUnknown, model.KindCloseFailed, model.KindTable:
 	}
 }
 

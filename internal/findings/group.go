@@ -49,8 +49,9 @@ type group struct {
 	first, last model.Time
 	inferred    bool
 	evidence    []string
-	netns       uint32   // anywhere if they are of several
-	spaces      []uint32 // the first of these
+	netns       uint32     // anywhere if they are of several
+	local       netip.Addr // invalid if they are of several
+	spaces      []uint32   // the first of these
 	peers       []visitor
 	morePeers   bool
 	pids        []int
@@ -158,8 +159,11 @@ func (g *group) add(m *match) {
 		g.spaces = append(g.spaces, x.netns)
 	}
 	if g.count == 0 {
-		g.netns = x.netns
+		g.netns, g.local = x.netns, x.local.Addr()
 	} else {
+		if g.local != x.local.Addr() {
+			g.local = netip.Addr{}
+		}
 		if g.netns != x.netns {
 			g.netns = anywhere
 		}

@@ -34,8 +34,8 @@ func tiny(m *match) bool {
 	}
 	short := x.duration >= 0 && x.duration < time.Second
 	switch {
-	case x.cause == model.CausePeerReset && x.passive(), x.cause == model.CauseLingerZero && !x.passive():
-		return short && (m.other == nil || m.other.cause == model.CauseLingerZero || m.other.cause == model.CausePeerReset && m.other.passive() && x.cause == model.CauseLingerZero)
+	case x.cause == model.CausePeerReset && x.passive(), (x.cause == model.CauseLingerZero || x.cause == model.CauseLocalAbort) && !x.passive():
+		return short && (m.other == nil || m.other.cause == model.CauseLingerZero || m.other.cause == model.CauseLocalAbort || m.other.cause == model.CausePeerReset && m.other.passive() && x.cause != model.CausePeerReset)
 	}
 	return false
 }
@@ -172,7 +172,7 @@ func requestLost(m *match) bool {
 func neverAnswered(m *match) bool {
 	x := m.end
 	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 || x.cancels() || mute(x) ||
-		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
+		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit && !m.engine.captured {
 		return false
 	}
 	if x.sent != 0 || x.unacked > 0 || x.unread > 0 || x.received <= 0 || x.received >= small || x.idle < 0 || x.began == 0 {
@@ -186,8 +186,8 @@ func neverAnswered(m *match) bool {
 func gaveUp(m *match) bool {
 	x := m.end
 	if x.passive() || x.initiator != model.InitiatorLocal || mute(x) ||
-		x.cause != model.CauseFIN && x.cause != model.CauseDataAfterClose && x.cause != model.CauseLingerZero ||
-		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit {
+		x.cause != model.CauseFIN && x.cause != model.CauseDataAfterClose && x.cause != model.CauseLingerZero && x.cause != model.CauseLocalAbort ||
+		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit && !m.engine.captured {
 		return false
 	}
 	late := x.answeredLate(m.other)
@@ -203,7 +203,7 @@ func gaveUp(m *match) bool {
 	// It may have heard a greeting, and gone on without answers: a publisher.
 	m.echo = x.publishes() && !late
 	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
-		return leftBySelf(x) && x.told == 0 && (x.asked() && !slices.Contains(brokerPorts, x.port()) || late)
+		return (leftBySelf(x) || m.engine.captured) && x.told == 0 && (x.asked() && !slices.Contains(brokerPorts, x.port()) || late)
 	}
 	return x.began != 0 && x.lastSent.Sub(x.began) < time.Second
 }

@@ -70,10 +70,14 @@ func pathDead(m *match) bool {
 		return true
 	case model.CauseConnectTimeout:
 		m.kind = attempts
+		m.engine.impatient.add(x)
 		return true
 	case model.CauseConnectCancelled:
-		m.kind = attempts
-		return noSYNACK(x)
+		if m.kind = attempts; noSYNACK(x) {
+			m.engine.impatient.add(x)
+			return true
+		}
+		return false
 	case model.CauseUnreachable:
 		return !atOnce(x)
 	default:
@@ -156,7 +160,7 @@ func idlePeerClosed(m *match) bool {
 func idleReset(m *match) bool {
 	x := m.end
 	m.idle, m.bytes = x.idle, x.received
-	return x.cause == model.CauseLingerZero && x.passive() && x.idle >= time.Second && x.sent > 0 && x.call != model.CallExit && m.passedOn() == nil
+	return (x.cause == model.CauseLingerZero || x.cause == model.CauseLocalAbort) && x.passive() && x.idle >= time.Second && x.sent > 0 && x.call != model.CallExit && m.passedOn() == nil
 }
 
 // passedOn returns the connection of a proxy to its server that had ended badly a moment before the

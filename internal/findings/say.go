@@ -15,7 +15,7 @@ import (
 // false if the group is not a finding.
 
 func (g *group) who() string {
-	name := cmp.Or(g.key.process, "an unknown process")
+	name := g.program()
 	if g.key.port != 0 && g.key.passive {
 		if g.key.process == "" {
 			return fmt.Sprintf("the server on port %d", g.key.port)
@@ -23,6 +23,11 @@ func (g *group) who() string {
 		return fmt.Sprintf("%s (port %d)", name, g.key.port)
 	}
 	return name
+}
+
+// program names the process, or the host if only that is known, as of a capture.
+func (g *group) program() string {
+	return cmp.Or(g.key.process, address(g.local), "a process")
 }
 
 // whom names the peer: the process there if it is on this host.
@@ -49,7 +54,7 @@ func (g *group) checker() string {
 	if g.key.passive {
 		return cmp.Or(g.partner, g.peerName())
 	}
-	return cmp.Or(g.key.process, "a process")
+	return g.program()
 }
 
 func (g *group) checked() string {
@@ -62,7 +67,7 @@ func (g *group) checked() string {
 func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
 	f.Numbers["bytes"] = whole(g.bytes)
 	f.Title = fmt.Sprintf("%s between %s and %s ended by RST because a TLS close_notify of %s each was left unread: nothing is lost.",
-		plural(g.count, "connection", "connections"), cmp.Or(g.key.process, "a process"), g.whom(), human.Bytes(g.bytes/max(g.count, 1)))
+		plural(g.count, "connection", "connections"), g.program(), g.whom(), human.Bytes(g.bytes/max(g.count, 1)))
 	return true
 }
 
@@ -228,7 +233,7 @@ func sayReject(_ *Engine, g *group, f *Finding) bool {
 		f.Advice += " If there is none, a router does not find the host, or packets go in a circle: look where traceroute ends."
 	}
 	f.Title = fmt.Sprintf("%s what %s sends to %s port %d: %s failed at once (%s).", who,
-		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "connection", "connections"), cmp.Or(g.detail, "ICMP"))
+		g.program(), g.peerName(), g.key.port, plural(g.count, "connection", "connections"), cmp.Or(g.detail, "ICMP"))
 	if g.also > 0 {
 		f.Numbers["given_up"] = whole(g.also)
 		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; %s of %s, given up at once, probably met it, too.", plural(g.also, "attempt", "attempts"), strings.Join(slices.Compact(g.alsoOf), ", "))
@@ -240,7 +245,7 @@ func sayRefused(e *Engine, g *group, f *Finding) bool {
 	every := g.interval.mean()
 	f.Numbers["interval_ns"] = int64(every)
 	f.Title = fmt.Sprintf("%s was refused by %v %s, every %s on average: nobody listens there",
-		cmp.Or(g.key.process, "a process"), g.detailPeer, times(g.count), human.Duration(every))
+		g.program(), g.detailPeer, times(g.count), human.Duration(every))
 	switch server := e.here(g); {
 	case server == "" && !e.unheard.has(g.detailPeer):
 		f.Title += ", or a firewall rejects"
@@ -279,17 +284,25 @@ func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
 	if g.detail == forgotten && g.detailed == g.count {
 		f.Numbers["idle_ns"] = int64(g.idle.min)
 		f.Title += fmt.Sprintf(" when %s used after at least %s of idleness%s: something between them had forgotten %s, or the peer's host had (it was restarted, or its address moved).",
-			itThey(g.count), human.Duration(g.idle.min), hint(g.idle.min, ""), itThem(g.count))
+			itThey(g.count), human.Duration(g.idle.min), boxOf(g.idle.min), itThem(g.count))
 		f.Advice += " After a restart or a failover (VRRP) only a test before use, or a retry, helps."
 		return true
 	}
 	f.Title += " by neither end: something between them did it"
 	if g.idle.n > 0 && g.idle.min >= time.Second {
 		f.Numbers["idle_ns"] = int64(g.idle.min)
-		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), hint(g.idle.min, ""))
+		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), boxOf(g.idle.min))
 	}
 	f.Title += "."
 	return true
+}
+
+// boxOf is the hint at a box between two hosts; none of them forgets sooner.
+func boxOf(idle time.Duration) string {
+	if idle < longSilence {
+		return ""
+	}
+	return hint(idle, "")
 }
 
 func sayOverflow(*Engine, *group, *Finding) bool { return false } // see overflows

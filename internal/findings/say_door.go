@@ -95,7 +95,7 @@ func sayTLSMismatch(_ *Engine, g *group, f *Finding) bool {
 		return true
 	}
 	f.Title = fmt.Sprintf("%s speaks TLS to %s port %d, and what came on %s is none: it read the 5 bytes of a record's header, and closed.",
-		cmp.Or(g.key.process, "a process"), cmp.Or(g.serverOf(), g.peerName()), g.key.port, plural(g.count, "connection", "connections"))
+		g.program(), cmp.Or(g.serverOf(), g.peerName()), g.key.port, plural(g.count, "connection", "connections"))
 	return true
 }
 
@@ -106,7 +106,7 @@ func sayLockedReject(e *Engine, g *group, f *Finding) bool {
 	}
 	f.Numbers["icmp_errors"] = whole(c.n)
 	f.Title = fmt.Sprintf("A firewall rejects what %s sends to %s port %d: %s given up at once, while ICMP errors came inside connect() (%d counted).",
-		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "attempt was", "attempts were"), c.n)
+		g.program(), g.peerName(), g.key.port, plural(g.count, "attempt was", "attempts were"), c.n)
 	return true
 }
 
@@ -157,7 +157,7 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 		return false // publishers; who gives up does so after a time limit
 	}
 	if signal := g.signal(); signal != "" {
-		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", cmp.Or(g.key.process, "a process"), signal, g.sender(),
+		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", g.program(), signal, g.sender(),
 			plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
 		f.Advice = "The client did not give up by itself: who sent the signal (timeout, a supervisor, a person)? The answer then reaches nobody."
 		return true
@@ -172,7 +172,7 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	if workers := knobsOf(cmp.Or(g.partner, e.here(g))).workers; workers != "" {
 		f.Advice = fmt.Sprintf("Its requests take too long, or all its workers were busy (%s) and these waited in its accept queue, which ss -tln shows as Recv-Q: make requests faster, or allow more workers. Until then a longer time limit of %s only lets them wait longer.", workers, cmp.Or(g.key.process, "the client"))
 	}
-	f.Title = fmt.Sprintf("%s gave up %s to %s port %d that had no answer after %s.", cmp.Or(g.key.process, "a process"),
+	f.Title = fmt.Sprintf("%s gave up %s to %s port %d that had no answer after %s.", g.program(),
 		plural(g.count, "request", "requests"), whom, g.key.port, human.Duration(g.idle.mean()))
 	return true
 }
@@ -202,7 +202,7 @@ func sayDestroyed(_ *Engine, g *group, f *Finding) bool {
 // sayNoSYNACK is path-dead of connections that were never established.
 func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	f.Title = fmt.Sprintf("%s could not connect to %s port %d: no answer to %s, given up after %s",
-		cmp.Or(g.key.process, "a process"), g.peerName(), g.key.port, plural(g.count, "attempt", "attempts"), human.Duration(g.blocked.min))
+		g.program(), g.peerName(), g.key.port, plural(g.count, "attempt", "attempts"), human.Duration(g.blocked.min))
 	if g.blocked.max > g.blocked.min*3/2 {
 		f.Title += " to " + human.Duration(g.blocked.max)
 	}
@@ -211,6 +211,9 @@ func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	}
 	f.Title += "."
 	f.Advice = "A firewall or security group drops the SYN, the address is wrong, or the host is down: a host that is up and not filtered would have refused. If it is up, look whether the server's queue is full (ss -tln there, Recv-Q at Send-Q)."
+	if e.impatient.inVain(netip.AddrPortFrom(g.key.peer, g.key.port)).answered {
+		f.Advice = "Other attempts to it were answered since: it was down for a while, its accept queue was full (ss -tln there, Recv-Q at Send-Q), one of several hosts behind that address is down, or packets get lost on the way."
+	}
 	if server := e.here(g); server != "" {
 		f.Advice = fmt.Sprintf("%s listens there: its accept queue was full, or a firewall rule of this host drops the SYN. ss -tln shows the queue (Recv-Q at Send-Q). Accept faster%s, or raise the backlog.", server, bracket(knobsOf(server).most))
 	}

@@ -208,4 +208,34 @@ var moreDoubts = []story{
 		[]string{"path-dead"},
 		[]string{"haproxy could not connect to 10.6.0.2 port 8000: no answer to 30 attempts"},
 	},
+	{
+		"a capture: clients give up, HAProxy does by RST, a server says nothing, and checks end by RST", // of no process, by no call
+		func(s *stream) {
+			s.records = append(s.records, model.Record{Kind: model.KindStart, Start: model.Start{Backend: "wire"}})
+			for i := range 4 {
+				at, client := time.Duration(3+3*i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				s.end(at, "", model.Active, client, "10.6.0.2:8080", model.CauseFIN, graceful, bytes(80, 0), idle(sec), spoke(sec, 0), by(model.InitiatorLocal), lasted(1010*ms))
+				s.end(at, "", model.Active, client, "10.6.0.2:9000", model.CauseLocalAbort, bytes(80, 0), idle(1500*ms), spoke(1500*ms, 0), by(model.InitiatorLocal), lasted(1510*ms))
+				s.end(at+sec, "", model.Passive, "10.6.0.2:7202", client, model.CauseFIN, graceful, bytes(0, 80), idle(3*sec), heard(3*sec), by(model.InitiatorLocal), lasted(3010*ms))
+				s.end(at+2*sec, "", model.Active, fmt.Sprintf("10.6.0.9:%d", 5000+i), "10.6.0.2:7301", model.CauseLocalAbort, bytes(0, 0), by(model.InitiatorLocal), lasted(ms))
+			}
+		},
+		[]string{"request-lost", "gave-up-waiting", "gave-up-waiting", "health-check"},
+		[]string{"the server on port 7202 closed 4 connections of 10.6.0.1 in good order 3s after the request"},
+	},
+	{
+		"a server is down for a while, and answers later attempts",
+		func(s *stream) {
+			for i := range 6 {
+				at, client := time.Duration(1+2*i)*sec, fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				if i < 3 {
+					s.end(at, "curl", model.Active, client, "10.6.0.2:80", model.CauseConnectCancelled, failed, again(1), lasted(2*sec))
+				} else {
+					s.end(at, "curl", model.Active, client, "10.6.0.2:80", model.CauseFIN, graceful, bytes(80, 80), by(model.InitiatorLocal), lasted(ms), path(model.SynSent, model.Established))
+				}
+			}
+		},
+		[]string{"path-dead"},
+		[]string{"curl could not connect to 10.6.0.2 port 80: no answer to 3 attempts"},
+	},
 }

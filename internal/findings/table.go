@@ -19,8 +19,8 @@ var talks = []Pattern{
 		Advice:     "Nothing to do. To leave these out, filter with not (...). HAProxy closes its TCP checks by FIN with \"tcp-check connect linger\" or an HTTP check; a probe that closes in good order leaves TIME_WAIT at its side.",
 		Alike:      "a port scanner comes once and to many ports; middlebox-reset and mass-end, which see short connections too; a client that gives up has lost bytes or waited long",
 		Confidence: "certain: it needs nothing that is not in the records",
-		Filter:     `(cause == "peer-reset" || cause == "linger-zero") && tcp.bytes.unread <= 0 && (tcp.bytes.unacked <= 0 || tcp.role == "passive" && tcp.bytes.unacked <= 1024)`,
-		match:      tiny, causes: only(model.CausePeerReset, model.CauseLingerZero), byPeer: true, weak: true, least: 3, say: sayHealthCheck,
+		Filter:     `(cause in ["peer-reset", "linger-zero"] || cause == "local-abort" && tcp.role == "active") && tcp.bytes.unread <= 0 && (tcp.bytes.unacked <= 0 || tcp.role == "passive" && tcp.bytes.unacked <= 1024)`,
+		match:      tiny, causes: only(model.CausePeerReset, model.CauseLingerZero, model.CauseLocalAbort), byPeer: true, weak: true, least: 3, say: sayHealthCheck,
 	},
 	{
 		Name: "tls-close-notify", Title: "TLS close_notify left unread", Harm: Benign,

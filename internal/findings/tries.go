@@ -7,7 +7,7 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// tries are attempts that were given up before a SYN was sent again, by where they went from.
+// tries are attempts that nobody answered, by where they went.
 type tries map[target]*attempted
 
 type target struct {
