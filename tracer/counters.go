@@ -46,7 +46,7 @@ var counted = map[string]bool{
 
 // oomKills counts processes that the OOM killer has killed, in all control groups (since
 // 4.13: mm/vmstat.c, OOM_KILL). It counts the whole host, and is reported with the
-// counters of our own namespace.
+// counters of our own namespace, or of the only one that is traced.
 const oomKills = "VmstatOomKill"
 
 // routine moves whenever segments overtake each other: alone it is not worth a report.
@@ -57,6 +57,7 @@ const routine = "TcpExtTCPOFOQueue"
 type namespace struct {
 	number uint32
 	own    bool
+	host   bool      // what the host counts is reported with it
 	pid    uint32    // of that process; 0 if none is known
 	met    [4]uint32 // the last ones that had a socket in it: clients end before they are asked
 	inode  uint64    // of its counters in /proc, once known
@@ -78,7 +79,7 @@ func newNamespaces(only uint32, now ktime) *namespaces {
 	n := &namespaces{only: only, known: map[uint32]*namespace{}, at: now}
 	n.own = inodeOf(self + countersFile)
 	if own := namespaceOf(self); own != 0 && (only == 0 || only == own) {
-		n.known[own] = &namespace{number: own, own: true, seen: 1<<63 - 1}
+		n.known[own] = &namespace{number: own, own: true, host: true, seen: 1<<63 - 1}
 		n.known[own].read(self, now)
 	}
 	n.survey(now)
@@ -102,7 +103,7 @@ func (n *namespaces) survey(now ktime) {
 		if number == 0 || n.known[number] != nil || len(n.known) >= countMax || n.only != 0 && number != n.only {
 			continue
 		}
-		s := &namespace{number: number, pid: uint32(pid), seen: now}
+		s := &namespace{number: number, host: n.only != 0, pid: uint32(pid), seen: now}
 		s.read(proc, now)
 		n.known[number] = s
 	}
@@ -173,7 +174,7 @@ func (n *namespaces) meet(number, pid uint32, at ktime) {
 			if len(n.known) >= countMax {
 				return
 			}
-			s = &namespace{number: number}
+			s = &namespace{number: number, host: n.only != 0}
 			n.known[number] = s
 		}
 		n.last = s
@@ -217,7 +218,7 @@ func (n *namespaces) report(now ktime, c *clock, out emit) {
 
 // read returns what moved since the last time; nothing at the first one.
 func (s *namespace) read(proc string, now ktime) map[string]uint64 {
-	counts, err := readCounts(proc)
+	counts, err := readCounts(proc, s.host)
 	if err != nil {
 		return nil // the process has ended: another one will come
 	}
@@ -251,7 +252,8 @@ func isNews(moved map[string]uint64) bool {
 	return len(moved) > 1 || len(moved) == 1 && moved[routine] == 0
 }
 
-func readCounts(proc string) (map[string]uint64, error) {
+// readCounts reads what a namespace counted, and for one of them what the host did.
+func readCounts(proc string, host bool) (map[string]uint64, error) {
 	counts := map[string]uint64{}
 	for _, file := range []string{"netstat", "snmp"} {
 		text, err := os.ReadFile(proc + "/net/" + file)
@@ -263,7 +265,7 @@ func readCounts(proc string) (map[string]uint64, error) {
 	if text, err := os.ReadFile(proc + "/net/snmp6"); err == nil { // absent without IPv6
 		parsePairs(text, counts)
 	}
-	if text, err := os.ReadFile("/proc/vmstat"); err == nil && proc == self {
+	if text, err := os.ReadFile("/proc/vmstat"); err == nil && host {
 		if _, rest, found := strings.Cut(string(text), "\noom_kill "); found {
 			value, _, _ := strings.Cut(rest, "\n")
 			keep(counts, oomKills, value, 10)

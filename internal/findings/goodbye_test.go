@@ -27,6 +27,8 @@ func TestGoodbyeIsNoRequest(t *testing.T) {
 		{port: 3306, last: 5},
 		{port: 25, last: 6},
 		{port: 50051, last: 17}, // GOAWAY
+		{port: 9090, last: 42},  // of grpc-go
+		{port: 9090, last: 64},  // the same in TLS 1.3
 		{port: 443},
 		{9000, 17, "keepalive-race", findings.Medium, model.Inferred},
 		{9094, 39, "keepalive-race", findings.Medium, model.Inferred},

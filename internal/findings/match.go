@@ -179,6 +179,9 @@ func neverAnswered(m *match) bool {
 		return false
 	}
 	m.bytes, m.idle, m.inferred = x.received, max(x.idle, 1), true
+	if m.engine.troubles.carried(x) != nil {
+		return false // a proxy passes on how its server ended
+	}
 	return x.lastReceived != 0 && x.lastReceived.Sub(x.began) < time.Second
 }
 
@@ -186,7 +189,7 @@ func neverAnswered(m *match) bool {
 func gaveUp(m *match) bool {
 	x := m.end
 	if x.passive() || x.initiator != model.InitiatorLocal || mute(x) ||
-		x.cause != model.CauseFIN && x.cause != model.CauseDataAfterClose && x.cause != model.CauseLingerZero && x.cause != model.CauseLocalAbort ||
+		x.cause != model.CauseFIN && x.cause != model.CauseDataAfterClose && x.cause != model.CauseLingerZero && x.cause != model.CauseLocalAbort && (x.cause != model.CausePeerReset || m.other != nil) ||
 		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit && !m.engine.captured {
 		return false
 	}

@@ -204,7 +204,7 @@ func leftHalfway(m *match) bool {
 		m.bytes = max(m.bytes, o.unacked)
 	}
 	// HTTP/2 sends window updates while it reads.
-	listens := x.speaker != model.SideLocal || x.unread > messageMost && x.lastSent.Sub(x.lastReceived) <= justNow
+	listens := x.speaker != model.SideLocal || x.unread >= small || x.unread > messageMost && x.lastSent.Sub(x.lastReceived) <= justNow
 	// A client that had read all until then is sent more; how much is not known.
 	more := o == nil && x.cause == model.CauseDataAfterClose && !tls(x) && x.received >= small && x.idle >= 0 && x.idle <= justNow
 	m.inferred = m.bytes <= messageMost

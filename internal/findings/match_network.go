@@ -123,7 +123,7 @@ func idleClosed(m *match) bool {
 	if saysFarewell(x) && x.tookLeave() {
 		m.idle, m.gap = x.gap(), true
 	}
-	if x.later || x.told != 0 || m.idle < time.Second || x.call == model.CallExit && !x.byItself() || x.initiator != model.InitiatorLocal || x.unread > 0 {
+	if x.later || x.told != 0 || m.idle < time.Second || x.call == model.CallExit && !x.byItself() || x.initiator != model.InitiatorLocal || x.unread > 0 || x.passive() && m.engine.troubles.carried(x) != nil {
 		return false
 	}
 	switch x.cause {
@@ -138,10 +138,13 @@ func idleClosed(m *match) bool {
 // each session: PostgreSQL's.
 var farewellPorts = []uint16{5432, 6432}
 
+// mailPorts are those of FTP and mail, whose servers say "421 timeout".
+var mailPorts = []uint16{21, 25, 110, 143, 587}
+
 // saysFarewell: a server of this protocol sends a farewell when it closes, so that the
 // connection is not idle then.
 func saysFarewell(x *end) bool {
-	return x.passive() && (tls(x) || slices.Contains(farewellPorts, x.port()))
+	return x.passive() && (tls(x) || slices.Contains(farewellPorts, x.port()) || slices.Contains(mailPorts, x.port()))
 }
 
 // idlePeerClosed is the same for a server on another host. Clients may close when they like.
@@ -160,7 +163,10 @@ func idlePeerClosed(m *match) bool {
 func idleReset(m *match) bool {
 	x := m.end
 	m.idle, m.bytes = x.idle, x.received
-	return (x.cause == model.CauseLingerZero || x.cause == model.CauseLocalAbort) && x.passive() && x.idle >= time.Second && x.sent > 0 && x.call != model.CallExit && m.passedOn() == nil
+	if slices.Contains(brokerPorts, x.port()) && x.speaker == model.SideLocal && x.lastReceived != 0 && sinceHeard(x) >= time.Second {
+		m.idle, m.echo = max(m.idle, sinceHeard(x)), true // its own heartbeats are no sign of the client
+	}
+	return (x.cause == model.CauseLingerZero || x.cause == model.CauseLocalAbort) && x.passive() && m.idle >= time.Second && x.sent > 0 && x.call != model.CallExit && m.passedOn() == nil
 }
 
 // passedOn returns the connection of a proxy to its server that had ended badly a moment before the
@@ -179,6 +185,9 @@ func aborted(m *match) bool {
 	}
 	if x.cause != model.CauseLingerZero || !x.passive() || x.call == model.CallDestroy {
 		return false
+	}
+	if x.initiator == model.InitiatorPeer && x.finIn && m.bytes == 0 && x.unread <= 0 {
+		return false // the client had finished, and has all
 	}
 	if f := m.passedOn(); f != nil {
 		m.kind, m.peer, m.also, m.inferred = byUpstream, f.peer, f.id, true

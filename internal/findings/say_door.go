@@ -149,6 +149,7 @@ func sayQueryWaited(_ *Engine, g *group, f *Finding) bool {
 }
 
 func sayGaveUp(e *Engine, g *group, f *Finding) bool {
+	f.Count += g.also
 	f.Numbers["waited_ns"] = int64(g.idle.mean())
 	if g.idle.min < time.Second-justNow {
 		f.Filter = strings.Replace(f.Filter, "950000000", "200000000", 1)
@@ -158,7 +159,7 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 	}
 	if signal := g.signal(); signal != "" {
 		f.Title = fmt.Sprintf("%s was ended by %s%s while %s to %s port %d had waited %s for an answer.", g.program(), signal, g.sender(),
-			plural(g.count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
+			plural(f.Count, "request", "requests"), g.whom(), g.key.port, human.Duration(g.idle.mean()))
 		f.Advice = "The client did not give up by itself: who sent the signal (timeout, a supervisor, a person)? The answer then reaches nobody."
 		return true
 	}
@@ -173,7 +174,7 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 		f.Advice = fmt.Sprintf("Its requests take too long, or all its workers were busy (%s) and these waited in its accept queue, which ss -tln shows as Recv-Q: make requests faster, or allow more workers. Until then a longer time limit of %s only lets them wait longer.", workers, cmp.Or(g.key.process, "the client"))
 	}
 	f.Title = fmt.Sprintf("%s gave up %s to %s port %d that had no answer after %s.", g.program(),
-		plural(g.count, "request", "requests"), whom, g.key.port, human.Duration(g.idle.mean()))
+		plural(f.Count, "request", "requests"), whom, g.key.port, human.Duration(g.idle.mean()))
 	return true
 }
 

@@ -56,7 +56,7 @@ func (e *Engine) cover() {
 			}
 			g.covered = queueFull(g)
 		default:
-			g.covered = patterns[k.pattern].Name == "idle-timeout" && e.waited(g) || patterns[k.pattern].Title == lastUnansweredTitle && e.idleSays(g)
+			g.covered = e.gaveUpToo(g) || patterns[k.pattern].Name == "idle-timeout" && e.waited(g) || patterns[k.pattern].Title == lastUnansweredTitle && e.idleSays(g)
 		}
 	}
 }

@@ -16,6 +16,10 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; %s finds out at its next request.",
 		g.who(), human.Duration(idle), hint(idle, g.key.process), plural(g.count, "connection", "connections"), g.whom())
 	switch {
+	case g.echoes == g.count:
+		f.Title = fmt.Sprintf("%s reset %s of %s on which nothing had come for %s.", g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Duration(idle))
+		f.Advice = "The broker missed the client's heartbeats: the client hangs (a blocked event loop, a long collection of garbage, SIGSTOP), or is cut off. Look at what it did before; a longer heartbeat only hides it."
+		return true
 	case 2*g.asked > g.count && !mayNeedNone(g.key.port):
 		f.Confidence = model.Inferred
 		f.Title = fmt.Sprintf("%s reset %s of %s %s after the client's last words, without an answer.", g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Duration(idle))
@@ -75,7 +79,7 @@ func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
 		f.Harm, f.Confidence = Medium, model.Inferred
 		f.Title = strings.TrimSuffix(f.Title, ".") + ", most of them when it had just accepted another one."
 		f.Advice = fmt.Sprintf("That is no timeout: another client took the place, two with one ID (MQTT) that put each other out, or it makes room for a new one at its limit%s. Give each client an ID of its own, or raise the limit.", bracket(knobsOf(g.key.process).most))
-	case together:
+	case together && g.closings.many < 3:
 		f.Confidence = model.Inferred
 		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart would explain that too.", g.atMoments())
 	}

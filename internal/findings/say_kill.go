@@ -17,7 +17,7 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 		how = "was ended by " + signal + g.sender()
 		f.Advice = g.killAdvice(f.Advice)
 	} else if g.detailed == 0 {
-		f.Advice = "No signal: the program ended by itself (an exception that nobody caught, a panic, exit()). Its log has the reason, its supervisor (systemctl status, docker inspect) the exit status."
+		f.Advice = "No signal: the program ended by itself (an exception that nobody caught, a panic, exit(), or a connection that it needed had died). Its log has the reason, its supervisor (systemctl status, docker inspect) the exit status."
 	}
 	if e.outOfMemory(g, f) {
 		how = byOOMKiller

@@ -74,6 +74,21 @@ func (g *group) sayWaited(f *Finding) {
 	f.Advice = ownLimit + " If its last message needs no answer (HTTP/2), the client loses nothing."
 }
 
+// gaveUpToo reports whether g is half-closes of a client that has given up other requests there: then
+// these FINs were no half-closes.
+func (e *Engine) gaveUpToo(g *group) bool {
+	if patterns[g.key.pattern].Name != "half-close-taken-as-abort" || g.echoes < g.count {
+		return false
+	}
+	for k, o := range e.groups {
+		if patterns[k.pattern].Name == "gave-up-waiting" && k.process == g.partner && k.port == g.key.port {
+			o.also += g.count
+			return true
+		}
+	}
+	return false
+}
+
 // idleSays reports whether idle-timeout has the idle time of g, of the same server: what was asked last
 // may have needed no answer.
 func (e *Engine) idleSays(g *group) bool {

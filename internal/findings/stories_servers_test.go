@@ -238,4 +238,63 @@ var moreDoubts = []story{
 		[]string{"path-dead"},
 		[]string{"curl could not connect to 10.6.0.2 port 80: no answer to 3 attempts"},
 	},
+	{
+		"RabbitMQ ends what its clients have closed by RST, and what sends no heartbeats", // its own are a second old
+		func(s *stream) {
+			for i := range 4 {
+				client := fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				s.end(time.Duration(3+3*i)*sec, "beam.smp", model.Passive, "10.6.0.2:5672", client, model.CauseLingerZero, bytes(600, 500), idle(ms), by(model.InitiatorPeer), call(model.CallClose, 0), gotFIN, lasted(2*sec))
+				s.end(40*sec, "beam.smp", model.Passive, "10.6.0.2:5672", fmt.Sprintf("10.6.0.3:%d", 4000+i), model.CauseLingerZero, bytes(600, 500), idle(950*ms), spoke(950*ms, 5950*ms), spokeLast(model.SideLocal), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(20*sec))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"beam.smp (port 5672) reset 4 connections of 10.6.0.3 on which nothing had come for 5.95s"},
+	},
+	{
+		"curl -m 7 to a host that was restarted: a RST answers its FIN",
+		func(s *stream) {
+			for i := range 3 {
+				s.end(9*sec, "curl", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.6.0.2:8081", model.CausePeerReset, bytes(77, 0), idle(7*sec), spoke(7*sec, 0), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(7*sec))
+			}
+		},
+		[]string{"gave-up-waiting"},
+		[]string{"curl gave up 3 requests to 10.6.0.2 port 8081 that had no answer after 7s"},
+	},
+	{
+		"postfix ends sessions by a word after smtpd_timeout",
+		func(s *stream) {
+			for i := range 4 {
+				s.end(time.Duration(5+3*i)*sec, "smtpd", model.Passive, "10.6.0.2:25", fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(150, 20), idle(ms), spoke(ms, 3*sec), spokeLast(model.SideLocal), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3100*ms))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"smtpd (port 25) closes connections with a farewell when the last message is 3s old"},
+	},
+	{
+		"a proxy's back end is killed with requests, and it passes that on by FIN",
+		func(s *stream) {
+			for i := range 4 {
+				asked := time.Duration(1000+40*i) * ms
+				s.end(60*sec+time.Duration(i)*ms, "haproxy", model.Active, fmt.Sprintf("10.8.1.2:%d", 4000+i), "10.8.9.9:8080", model.CausePeerReset, bytes(80, 0), by(model.InitiatorPeer), lasted(asked), spoke(asked, 0))
+				s.end(60*sec+time.Duration(5+i)*ms, "haproxy", model.Passive, "10.8.1.2:6380", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CauseFIN, graceful, bytes(0, 80), idle(asked), heard(asked), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(asked+ms))
+			}
+		},
+		nil, nil,
+	},
+	{
+		"HAProxy gives up requests, some by FIN before it closes",
+		func(s *stream) {
+			for i := range 8 {
+				at, client := time.Duration(3+3*i)*sec, fmt.Sprintf("127.0.0.1:%d", 4000+i)
+				how := call(model.CallClose, 0)
+				if i%3 == 0 {
+					how = call(model.CallShutdown, 0)
+					s.end(at, "redis-server", model.Passive, "127.0.0.1:6379", client, model.CauseFIN, graceful, bytes(0, 80), idle(2*sec), heard(2*sec), by(model.InitiatorPeer), call(model.CallClose, 0), lasted(2*sec))
+				}
+				s.end(at, "haproxy", model.Active, client, "127.0.0.1:6379", model.CauseFIN, graceful, bytes(80, 0), idle(2*sec), spoke(2*sec, 0), by(model.InitiatorLocal), how, lasted(2*sec))
+			}
+		},
+		[]string{"gave-up-waiting"},
+		[]string{"haproxy gave up 8 requests"},
+	},
 }

@@ -51,7 +51,7 @@ var paths = []Pattern{
 		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's; idle-timeout: the server had spoken last",
 		Confidence: "inferred: that an answer was due is concluded",
 		Filter:     `tcp.role == "active" && initiator in ["local", "both"] && (tcp.bytes.received == 0 || tcp.last_speaker == "local") && tcp.idle_ns >= 950000000`,
-		match:      gaveUp, causes: only(model.CauseFIN, model.CauseDataAfterClose, model.CauseLingerZero, model.CauseLocalAbort), say: sayGaveUp,
+		match:      gaveUp, causes: only(model.CauseFIN, model.CauseDataAfterClose, model.CauseLingerZero, model.CauseLocalAbort, model.CausePeerReset), say: sayGaveUp,
 	},
 	{
 		Name: "certificate-rejected", Title: "The client rejects the certificate", Harm: Medium,
@@ -123,11 +123,11 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are reset", Harm: Medium,
-		When:     "a server that had spoken ended an idle connection by SO_LINGER {1,0}: the client finds out at its next request, has never said anything, or had spoken last on most, and not at once after the server: then it waited for an answer",
+		When:     "a server that had spoken ended an idle connection by SO_LINGER {1,0}: the client finds out at its next request, has never said anything, or had spoken last on most, and not at once after the server: then it waited for an answer. For a broker (the ports of MQTT, AMQP, NATS, STOMP) its own heartbeats do not count",
 		Evidence: "cause linger-zero (local-abort of a capture), tcp.role passive, tcp.idle_ns of a second or more; tcp.bytes.received",
 		Advice:   "Let the other side's pool give up idle connections sooner (MariaDB wait_timeout, RabbitMQ heartbeats), or test them before use.",
 		Alike:    "health-check: nothing was idle", Confidence: "certain",
-		Filter: `cause in ["linger-zero", "local-abort"] && tcp.role == "passive" && tcp.idle_ns >= 1000000000`,
+		Filter: `cause in ["linger-zero", "local-abort"] && tcp.role == "passive" && (tcp.idle_ns >= 1000000000 || tcp.last_speaker == "local")`,
 		match:  idleReset, causes: only(model.CauseLingerZero, model.CauseLocalAbort), say: sayIdleReset,
 	},
 	{
