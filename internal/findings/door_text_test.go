@@ -56,6 +56,7 @@ func TestAdviceAtTheEnd(t *testing.T) {
 		{"two clients with one MQTT ID put each other out", "two with one ID", "keep-alive"},
 		{"a server's idle timeout, and each client comes back at once", "keep-alive", "one ID"},
 		{"sshd's LoginGraceTime: its clients never say anything", "LoginGraceTime", "ClientAlive"},
+		{"a firewall drops all but the first attempts", "A firewall or security group", "answered since"},
 		{"a server is down for a while, and answers later attempts", "answered since: it was down for a while", "the address is wrong"},
 		{"HAProxy's timeout connect is shorter than a SYN waits to be sent again", "before the SYN is sent again", "listens there"},
 	} {

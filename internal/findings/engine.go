@@ -102,6 +102,7 @@ func (e *Engine) Add(r *model.Record) {
 		e.ordinary += uint64(r.Counted.Net())
 		e.impatient.counted(r.Teardown.Network.NetNS, r.Teardown.Network.Peer.Port, r.Counted.Net())
 	case model.KindStart:
+		e.flush() // of the recording before it
 		e.captured = r.Start.Backend == "wire"
 	case model.KindUnknown, model.KindCloseFailed, model.KindTable:
 	}

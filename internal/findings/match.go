@@ -179,8 +179,8 @@ func neverAnswered(m *match) bool {
 		return false
 	}
 	m.bytes, m.idle, m.inferred = x.received, max(x.idle, 1), true
-	if m.engine.troubles.carried(x) != nil {
-		return false // a proxy passes on how its server ended
+	if f := m.passedOn(); f != nil {
+		m.kind, m.peer, m.also = byUpstream, f.peer, f.id
 	}
 	return x.lastReceived != 0 && x.lastReceived.Sub(x.began) < time.Second
 }

@@ -36,7 +36,7 @@ func (m *match) lostRequest() bool {
 		return !tls(x) // as likely a close_notify
 	}
 	m.echo = perhapsFarewell(x, o.unacked)
-	return o.unacked < small && (!o.closed() || !farewell(o.unacked) && o.unacked != goAway) && !goodbye(x, o.unacked) && !o.saysGoAway()
+	return o.unacked < small && (!o.closed() || !farewell(o.unacked) && o.unacked != goAway) && !goodbye(x, o.unacked) && (!o.saysGoAway() || x.afterClose())
 }
 
 // goAway is how long HTTP/2's GOAWAY is (RFC 9113, 4.1 and 6.8); no request of HTTP/1 is as short.
@@ -48,7 +48,7 @@ const saidGoAway = goAway + 25
 
 // saysGoAway: so much came from a client that had the server's FIN already, in clear, in TLS 1.3 or in 1.2.
 func (e *end) saysGoAway() bool {
-	return e.closeWait && (e.unacked == saidGoAway || perhapsTLS(e) && (e.unacked == saidGoAway+22 || e.unacked == saidGoAway+29))
+	return e.closeWait && e.unacked > 0 && e.sent%e.unacked != 0 && (e.unacked == saidGoAway || perhapsTLS(e) && (e.unacked == saidGoAway+22 || e.unacked == saidGoAway+29))
 }
 
 // perhapsFarewell: so many bytes of a client may be a close_notify, or GOAWAY, in clear, in TLS 1.3 or

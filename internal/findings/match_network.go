@@ -166,7 +166,7 @@ func idleReset(m *match) bool {
 	if slices.Contains(brokerPorts, x.port()) && x.speaker == model.SideLocal && x.lastReceived != 0 && sinceHeard(x) >= time.Second {
 		m.idle, m.echo = max(m.idle, sinceHeard(x)), true // its own heartbeats are no sign of the client
 	}
-	return (x.cause == model.CauseLingerZero || x.cause == model.CauseLocalAbort) && x.passive() && m.idle >= time.Second && x.sent > 0 && x.call != model.CallExit && m.passedOn() == nil
+	return (x.cause == model.CauseLingerZero || x.cause == model.CauseLocalAbort) && x.passive() && m.idle >= time.Second && x.sent > 0 && x.call != model.CallExit && !(x.initiator == model.InitiatorPeer && x.finIn && !x.unanswered()) && m.passedOn() == nil
 }
 
 // passedOn returns the connection of a proxy to its server that had ended badly a moment before the
@@ -186,7 +186,7 @@ func aborted(m *match) bool {
 	if x.cause != model.CauseLingerZero || !x.passive() || x.call == model.CallDestroy {
 		return false
 	}
-	if x.initiator == model.InitiatorPeer && x.finIn && m.bytes == 0 && x.unread <= 0 {
+	if x.initiator == model.InitiatorPeer && x.finIn && m.bytes == 0 && x.unread <= 0 && !x.unanswered() {
 		return false // the client had finished, and has all
 	}
 	if f := m.passedOn(); f != nil {

@@ -139,6 +139,10 @@ func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
 	}
 	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after the request, without a byte of answer.",
 		g.who(), plural(g.count, "connection", "connections"), g.whom(), after)
+	if g.key.kind == byUpstream {
+		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf(", when its own to %v had been reset or had died: it passes that on.", g.detailPeer)
+		f.Advice = fmt.Sprintf("The reason is at %v: what was found about it here, or closetrace and the log there at these times, says why its connections end.", g.detailPeer)
+	}
 	return true
 }
 

@@ -125,9 +125,6 @@ func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
 		if tried.srtt == 0 || tried.srtt >= g.blocked.min/2 {
 			limit = strings.TrimSuffix(limit, ".") + ", or a long way there."
 		}
-		if tried.counted > 0 {
-			limit += " Or others in between were answered: ends to this port were only counted (--abnormal)."
-		}
 		if tried.longest >= crowd && tried.counted == 0 { // those are not single packets
 			f.Harm, f.Advice = High, f.Advice+" "+limit
 		} else {
@@ -212,7 +209,11 @@ func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	}
 	f.Title += "."
 	f.Advice = "A firewall or security group drops the SYN, the address is wrong, or the host is down: a host that is up and not filtered would have refused. If it is up, look whether the server's queue is full (ss -tln there, Recv-Q at Send-Q)."
-	if e.impatient.inVain(netip.AddrPortFrom(g.key.peer, g.key.port)).answered {
+	tried := e.impatient.inVain(netip.AddrPortFrom(g.key.peer, g.key.port))
+	if tried.counted > 0 {
+		f.Advice += " Or others in between were answered: ends to this port were only counted (--abnormal)."
+	}
+	if tried.answered && tried.inVain < tried.longest { // the longest row of them has ended
 		f.Advice = "Other attempts to it were answered since: it was down for a while, its accept queue was full (ss -tln there, Recv-Q at Send-Q), one of several hosts behind that address is down, or packets get lost on the way."
 	}
 	if server := e.here(g); server != "" {

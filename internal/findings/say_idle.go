@@ -13,11 +13,20 @@ import (
 func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 	idle, _ := g.values.mode()
 	f.Numbers["idle_ns"] = int64(idle)
+	if g.echoes > 0 {
+		f.Filter = strings.Replace(f.Filter, idleTerm, ` && (tcp.idle_ns >= 1000000000 || tcp.last_speaker == "local")`, 1)
+	}
 	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; %s finds out at its next request.",
 		g.who(), human.Duration(idle), hint(idle, g.key.process), plural(g.count, "connection", "connections"), g.whom())
 	switch {
 	case g.echoes == g.count:
+		f.Confidence = model.Inferred
 		f.Title = fmt.Sprintf("%s reset %s of %s on which nothing had come for %s.", g.who(), plural(g.count, "connection", "connections"), g.whom(), human.Duration(idle))
+		if g.count > 1 && g.atOnce() && g.idle.max > g.idle.min*11/10 {
+			f.Title = fmt.Sprintf("%s reset %s of %s %s; nothing had come on them for %s to %s.", g.who(), plural(g.count, "connection", "connections"), g.whom(), g.atMoments(), human.Duration(g.idle.min), human.Duration(g.idle.max))
+			f.Advice = "The broker was stopped, or somebody ended them all: missed heartbeats would end each after the same time. Its log says which."
+			return true
+		}
 		f.Advice = "The broker missed the client's heartbeats: the client hangs (a blocked event loop, a long collection of garbage, SIGSTOP), or is cut off. Look at what it did before; a longer heartbeat only hides it."
 		return true
 	case 2*g.asked > g.count && !mayNeedNone(g.key.port):

@@ -81,7 +81,7 @@ func (e *Engine) gaveUpToo(g *group) bool {
 		return false
 	}
 	for k, o := range e.groups {
-		if patterns[k.pattern].Name == "gave-up-waiting" && k.process == g.partner && k.port == g.key.port {
+		if patterns[k.pattern].Name == "gave-up-waiting" && k.process == g.partner && k.port == g.key.port && (o.idle.mean()-g.idle.mean()).Abs() <= o.idle.mean()/10 {
 			o.also += g.count
 			return true
 		}

@@ -279,7 +279,8 @@ var moreDoubts = []story{
 				s.end(60*sec+time.Duration(5+i)*ms, "haproxy", model.Passive, "10.8.1.2:6380", fmt.Sprintf("10.0.0.9:%d", 4000+i), model.CauseFIN, graceful, bytes(0, 80), idle(asked), heard(asked), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(asked+ms))
 			}
 		},
-		nil, nil,
+		[]string{"request-lost"},
+		[]string{"haproxy (port 6380) closed 4 connections of 10.0.0.9 in good order", "when its own to 10.8.9.9:8080 had been reset or had died: it passes that on."},
 	},
 	{
 		"HAProxy gives up requests, some by FIN before it closes",

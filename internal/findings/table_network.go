@@ -127,7 +127,7 @@ var paths = []Pattern{
 		Evidence: "cause linger-zero (local-abort of a capture), tcp.role passive, tcp.idle_ns of a second or more; tcp.bytes.received",
 		Advice:   "Let the other side's pool give up idle connections sooner (MariaDB wait_timeout, RabbitMQ heartbeats), or test them before use.",
 		Alike:    "health-check: nothing was idle", Confidence: "certain",
-		Filter: `cause in ["linger-zero", "local-abort"] && tcp.role == "passive" && (tcp.idle_ns >= 1000000000 || tcp.last_speaker == "local")`,
+		Filter: `cause in ["linger-zero", "local-abort"] && tcp.role == "passive" && tcp.idle_ns >= 1000000000`,
 		match:  idleReset, causes: only(model.CauseLingerZero, model.CauseLocalAbort), say: sayIdleReset,
 	},
 	{

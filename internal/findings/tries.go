@@ -83,7 +83,7 @@ func (t tries) inVain(peer netip.AddrPort) (worst attempted) {
 		if to.peer != peer {
 			continue
 		}
-		if a.longest > worst.longest {
+		if a.longest > worst.longest || a.longest == worst.longest && worst.answered && !a.answered {
 			worst = *a
 		}
 		if !a.answered && a.counted == 0 {
