@@ -166,7 +166,15 @@ func idleReset(m *match) bool {
 	if slices.Contains(brokerPorts, x.port()) && x.speaker == model.SideLocal && x.lastReceived != 0 && sinceHeard(x) >= time.Second {
 		m.idle, m.echo = max(m.idle, sinceHeard(x)), true // its own heartbeats are no sign of the client
 	}
-	return (x.cause == model.CauseLingerZero || x.cause == model.CauseLocalAbort) && x.passive() && m.idle >= time.Second && x.sent > 0 && x.call != model.CallExit && !(x.initiator == model.InitiatorPeer && x.finIn && !x.unanswered()) && m.passedOn() == nil
+	if x.cause != model.CauseLingerZero && x.cause != model.CauseLocalAbort || !x.passive() || m.idle < time.Second || x.sent <= 0 || x.call == model.CallExit {
+		return false
+	}
+	return !x.served() && m.passedOn() == nil
+}
+
+// served: the peer had finished, and waits for nothing.
+func (e *end) served() bool {
+	return e.initiator == model.InitiatorPeer && e.finIn && !e.unanswered()
 }
 
 // passedOn returns the connection of a proxy to its server that had ended badly a moment before the
@@ -186,8 +194,8 @@ func aborted(m *match) bool {
 	if x.cause != model.CauseLingerZero || !x.passive() || x.call == model.CallDestroy {
 		return false
 	}
-	if x.initiator == model.InitiatorPeer && x.finIn && m.bytes == 0 && x.unread <= 0 && !x.unanswered() {
-		return false // the client had finished, and has all
+	if x.served() && m.bytes == 0 && x.unread <= 0 {
+		return false
 	}
 	if f := m.passedOn(); f != nil {
 		m.kind, m.peer, m.also, m.inferred = byUpstream, f.peer, f.id, true
