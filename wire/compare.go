@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,6 +22,10 @@ type Compared struct {
 	// Both connections are in both captures; Shared of them have segments of either
 	// side in both.
 	Both, Shared int
+
+	// How much later the second capture has a segment: the least of those that pass the
+	// first capture first, the most of the others.
+	least, most int64
 
 	names  [2]string
 	lossy  [2]bool
@@ -120,6 +125,26 @@ func (c *Compared) clock(all []match) {
 	slices.Sort(ahead)
 	slices.Sort(way)
 	c.Ahead, c.Way = time.Duration(ahead[len(ahead)/2]), time.Duration(way[len(way)/2])
+	c.least, c.most = math.MaxInt64, math.MinInt64
+	for i := range all {
+		if d, ok := all[i].delays(); ok && d[0] != d[1] && !c.unlikely((d[0]-d[1])/2) {
+			c.least, c.most = min(c.least, max(d[0], d[1])), max(c.most, min(d[0], d[1]))
+		}
+	}
+}
+
+// passedFirst returns the capture, plus 1, that a segment passed first which the second one has
+// so much later; 0 if that fits segments of neither direction, or of both. The first one of a
+// connection takes longer than a RST: it waits for routes and rules.
+func (c *Compared) passedFirst(later int64) int {
+	switch {
+	case later >= c.least && later > c.most:
+		return 1
+	case later <= c.most && later < c.least:
+		return 2
+	default:
+		return 0
+	}
 }
 
 // unlikely is a time beyond what segments take, beyond that of all: it is one between two
@@ -147,16 +172,14 @@ func (c *Compared) resets(m *match) {
 		case x.rst == 0 && y.rst == 0:
 			continue
 		case x.rst != 0 && y.rst != 0:
-			if near == 0 {
+			later := y.rst - x.rst
+			at := c.passedFirst(later)
+			if near == 0 || at == 0 {
 				continue
 			}
-			// The time of one segment may be an exception: of the connection's and of all.
-			later, middle := y.rst-x.rst, (delays[0]+delays[1])/2
-			same := later >= min(middle, int64(c.Ahead))
-			if near == 2 {
-				same = later <= max(middle, int64(c.Ahead))
-			}
-			if !same && (x.rsts != y.rsts || c.unlikely(later-delays[1-i])) { // each has another one of several RSTs
+			same, like := at == near, later > (delays[0]+delays[1])/2 == (near == 1)
+			// It is like its sender's other segments of this connection, or each has another one of several RSTs.
+			if !same && (like || x.rsts != y.rsts || c.unlikely(later-delays[1-i])) {
 				continue
 			}
 			d.Text, d.Elsewhere = c.inBoth(d.From, near, same), !same
