@@ -143,6 +143,8 @@ func received(c *flow.Conn, i int, e *model.Evidence) {
 			why = clockSetBack
 		case c.Opened == 0 && c.Client == i:
 			why = "this end had not answered the SYN-ACK: it may not have been open"
+		case c.Shown:
+			why = "the client's answer to the SYN-ACK is not in the capture"
 		}
 		if why != "" {
 			inferred(e, why, model.ObservedRSTReceived)

@@ -46,10 +46,17 @@ func concerns(c *flow.Conn, i int) bool {
 	case flow.Silent: // whether the other still has it is not known
 		return i == c.By && (c.Opened != 0 || c.Midway())
 	case flow.WasReset:
-		return wasReset(c, i) || didReset(c, i)
+		return (wasReset(c, i) || didReset(c, i)) && !unopened(c, i)
 	case flow.Finished:
 	}
 	return true
+}
+
+// unopened: side i is a server's whose client reset the connection before it had answered the
+// SYN-ACK, as checks of HAProxy do: no application got it.
+func unopened(c *flow.Conn, i int) bool {
+	client := &c.Sides[max(c.Client, 0)]
+	return c.Shown && i != c.Client && client.Bytes == 0 && client.RST.Fit == flow.FitsExactly
 }
 
 func (f *File) isLocal(c *flow.Conn, i int) bool {

@@ -65,6 +65,8 @@ type Conn struct {
 	// First and Last are the times of its segments; Opened is when its client answered
 	// the SYN-ACK, or 0.
 	First, Last, Opened int64
+	// Shown: only a RST shows that it was open.
+	Shown bool
 	// How it ended, when, and by which side: the one that sent the RST, or whose segments
 	// were not answered.
 	How   How
@@ -170,9 +172,16 @@ const jitter = 10e6
 
 // reset takes a RST of side i.
 func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
+	shown := c.Opened == 0 && c.showsOpen(seg, i)
+	if shown {
+		c.Opened = now
+	}
 	r, s := c.describe(seg, i, now), &c.Sides[i]
 	if r.Fit != FitsNot {
 		s.RSTs++
+		c.Shown = c.Shown || shown
+	} else if shown {
+		c.Opened = 0
 	}
 	switch {
 	case r.Fit == FitsNot:

@@ -64,7 +64,7 @@ func complete(c *flow.Conn, rst bool) (bits int) {
 		set(hasSYN, c.Sides[c.Client].HasISN)
 		set(hasSYNACK, c.Sides[1-c.Client].HasISN)
 	}
-	set(hasACK, c.Opened != 0 || c.Midway())
+	set(hasACK, c.Opened != 0 && !c.Shown || c.Midway())
 	set(hasData, a.FirstData != 0 || b.FirstData != 0)
 	set(hasFIN, a.FIN != 0 || b.FIN != 0)
 	set(hasRST, rst)

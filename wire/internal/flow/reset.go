@@ -119,6 +119,30 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 	return r
 }
 
+// showsOpen reports whether a RST is of a connection that was open, although the capture lacks
+// the client's answer to the SYN-ACK: the client had heard that (RFC 9293, section 3.10.7.1:
+// what answers it without a connection has no ACK), or the numbers are behind the handshake.
+func (c *Conn) showsOpen(seg *packet.Segment, i int) bool {
+	const near = 1 << 30
+	s, other := &c.Sides[i], &c.Sides[1-i]
+	if c.Client < 0 || c.Crossed || !s.HasISN {
+		return false
+	}
+	sent, got := seg.Seq-s.ISN-1, seg.Ack-other.ISN-1
+	switch {
+	case c.Client != i && !seg.Has(packet.ACK): // it answers what acknowledged the SYN-ACK
+		return sent < near
+	case c.Client != i:
+		return other.HasISN && got > uint32(other.Bytes) && got < near
+	case !seg.Has(packet.ACK):
+		return other.HasISN && sent > uint32(s.Bytes) && sent < near
+	case !other.Seen: // the answer would be of the other direction
+		return sent < near && seg.Ack != 0
+	default:
+		return sent < near && other.HasISN && got < near
+	}
+}
+
 // Unlike says in what a RST differs from its sender's other segments: TTL is the surest.
 type Unlike struct{ TTL, Interface, ID, TS, Window, NoTS, NoID bool }
 
