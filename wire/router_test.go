@@ -19,11 +19,20 @@ type router struct {
 	file bytes.Buffer
 	now  time.Time
 	id   uint16
+	old  bool // Linux cooked v1, which has only whether a packet comes in or goes out
 }
 
 func newRouter() *router {
 	r := &router{now: begin}
 	r.file.Write([]byte{0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0x14, 1, 0, 0})
+	return r
+}
+
+// newOldRouter makes the same as Linux cooked v1.
+func newOldRouter() *router {
+	r := newRouter()
+	r.old = true
+	binary.LittleEndian.PutUint32(r.file.Bytes()[20:], 113)
 	return r
 }
 
@@ -39,11 +48,18 @@ func (r *router) capture(s wiretest.Segment, on ...uint32) {
 	for _, device := range on {
 		b := binary.LittleEndian.AppendUint32(nil, uint32(r.now.Unix()))
 		b = binary.LittleEndian.AppendUint32(b, uint32(r.now.Nanosecond()))
-		b = binary.LittleEndian.AppendUint32(b, uint32(20+len(ip)))
-		b = binary.LittleEndian.AppendUint32(b, uint32(20+len(ip)))
 		cooked := make([]byte, 20)
 		cooked[0] = 8
 		binary.BigEndian.PutUint32(cooked[4:], device)
+		if r.old {
+			cooked = make([]byte, 16)
+			cooked[14] = 8
+			if (device == 2) == (s.From == client) {
+				cooked[1] = 4
+			}
+		}
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(cooked)+len(ip)))
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(cooked)+len(ip)))
 		r.file.Write(append(append(b, cooked...), ip...))
 		ip[8]--
 		r.now = r.now.Add(10 * time.Microsecond)
@@ -80,11 +96,12 @@ func TestRouter(t *testing.T) {
 		}
 	})
 	t.Run("made there", func(t *testing.T) {
-		r := newRouter()
-		r.open()
-		r.capture(wiretest.Segment{From: client, To: server, Seq: 1006, Ack: 5001, Flags: wiretest.ACK, Window: 99, Payload: []byte("more")}, 1)
-		r.capture(wiretest.Segment{From: server, To: client, Seq: 5001, Flags: wiretest.RST}, 1)
-		check(t, readFrom(t, &r.file, wire.Options{}), "w1a 10.0.0.1:40000 abortive peer-reset none network inferred")
+		for _, r := range []*router{newRouter(), newOldRouter()} {
+			r.open()
+			r.capture(wiretest.Segment{From: client, To: server, Seq: 1006, Ack: 5001, Flags: wiretest.ACK, Window: 99, Payload: []byte("more")}, 1)
+			r.capture(wiretest.Segment{From: server, To: client, Seq: 5001, Flags: wiretest.RST}, 1)
+			check(t, readFrom(t, &r.file, wire.Options{}), "w1a 10.0.0.1:40000 abortive peer-reset none network inferred")
+		}
 	})
 	t.Run("dropped there", func(t *testing.T) {
 		r := newRouter()

@@ -25,7 +25,7 @@ type Decoder struct {
 	// Process is the owner that the packet's header names (Apple's pktap).
 	Process Process
 	// Interface is the number of the interface that the packet's header names (Linux
-	// cooked v2), 0 if it does not.
+	// cooked v2), or 1 for what came in and 2 for what goes out (v1); 0 if it says neither.
 	Interface uint32
 	// Inner is the segment that an ICMP error is about; Code is its type and code.
 	Inner Segment

@@ -50,6 +50,13 @@ func (d *Decoder) link(link uint16, b []byte, length int, s *Segment) Kind {
 	case linkRaw, linkRawBSD, linkRawOpen, linkIPv4, linkIPv6:
 		return d.ip(b, length, s)
 	case linkCooked:
+		if len(b) >= 2 { // what goes out does so by another interface than it came in
+			const outgoing = 4
+			d.Interface = 1
+			if binary.BigEndian.Uint16(b) == outgoing {
+				d.Interface = 2
+			}
+		}
 		return d.tagged(b, length, 16, 14, s)
 	case linkCooked2:
 		if len(b) >= 8 {
