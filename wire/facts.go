@@ -133,7 +133,12 @@ func fingerprint(c *flow.Conn) model.Fingerprint {
 // conversation says who sent data last, and how long before the end began.
 func conversation(c *flow.Conn, i int, f *model.Facts) {
 	s, peer := &c.Sides[i], &c.Sides[1-i]
-	last := max(s.LastData, peer.LastData)
+	heard := peer.LastData
+	if late := s.RST.Late; s.RST.Time != 0 && late > 0 && peer.Unacked() >= late { // the RST was its answer to that
+		heard = peer.Talked
+		f.TCP.LastReceived = model.Time(heard)
+	}
+	last := max(s.LastData, heard)
 	switch {
 	case last == 0 || oneWay(c):
 		return

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"testing"
 
+	"github.com/closetrace/closetrace/model"
 	"github.com/closetrace/closetrace/wire"
 	"github.com/closetrace/closetrace/wire/wiretest"
 )
@@ -50,5 +51,36 @@ func TestOnlyARSTShowsThatItWasOpen(t *testing.T) {
 				}
 			}), x.want...)
 		})
+	}
+}
+
+// Data that comes after the end's own FIN, and that a RST answers, is not what it heard last:
+// nobody read it.
+func TestLastSpeakerBeforeDataAfterClose(t *testing.T) {
+	for _, acked := range []bool{false, true} {
+		var spoke model.Time
+		records := play(t, wire.Options{}, func(m *wiretest.Maker) {
+			c := m.Open(client, server, 1000, 5000)
+			spoke = model.TimeOf(m.Now)
+			c.Say(0, []byte("hello"))
+			c.Say(1, []byte("welcome"))
+			c.Flag(1, wiretest.FIN|wiretest.ACK)
+			c.Flag(0, wiretest.ACK)
+			if acked { // half-closed, it goes on reading
+				spoke = model.TimeOf(m.Now)
+				c.Say(0, []byte("more"))
+				c.Flag(1, wiretest.RST|wiretest.ACK)
+				return
+			}
+			m.Send(&wiretest.Segment{From: client, To: server, Seq: 1006, Ack: 5009, Flags: wiretest.PSH | wiretest.ACK, Payload: []byte("more"), Window: 1})
+			m.Send(&wiretest.Segment{From: server, To: client, Seq: 5009, Flags: wiretest.RST})
+		})
+		if len(records) != 2 {
+			t.Fatalf("got %d ends, want 2", len(records))
+		}
+		want := map[bool]model.Side{false: model.SideLocal, true: model.SidePeer}[acked]
+		if x := &records[1].Teardown.TCP; x.LastSpeaker != want || x.LastReceived != spoke {
+			t.Errorf("acknowledged %v: %v spoke last, received at %v; want %v, %v", acked, x.LastSpeaker, x.LastReceived, want, spoke)
+		}
 	}
 }
