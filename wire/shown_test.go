@@ -23,6 +23,8 @@ func TestOnlyARSTShowsThatItWasOpen(t *testing.T) {
 	}
 	noACK := fromClient(0, 0, wiretest.RST)
 	noACK.Ack = 0
+	wrong, answer := aSYNACK, noACK
+	wrong.Ack, answer.Seq = 2001, 2001
 	synACK := aSYNACK
 	synACK.Window = 60_000
 	for _, x := range []struct {
@@ -42,6 +44,9 @@ func TestOnlyARSTShowsThatItWasOpen(t *testing.T) {
 		}},
 		{"of what never sent the SYN", []wiretest.Segment{aSYN, synACK, noACK}, []string{
 			"w1a 10.0.0.1:40000 failed-open connect-cancelled none local-app inferred",
+		}},
+		{"in answer to a wrong SYN-ACK", []wiretest.Segment{aSYN, wrong, answer, synACK, anACK, request, itsFIN, aFIN}, []string{
+			"w1a 10.0.0.1:40000 graceful fin both local-app inferred", "w1b 192.0.2.1:443 graceful fin local local-app inferred",
 		}},
 	} {
 		t.Run(x.name, func(t *testing.T) {

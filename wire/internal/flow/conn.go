@@ -75,6 +75,9 @@ type Conn struct {
 	// Type and Code of the ICMP error.
 	Type, Code uint8
 
+	// Counted is for the function that gets the ends.
+	Counted bool
+
 	// Back: its time stamps go back, so that they do not say what came first.
 	Back bool
 
@@ -172,16 +175,9 @@ const jitter = 10e6
 
 // reset takes a RST of side i.
 func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
-	shown := c.Opened == 0 && c.showsOpen(seg, i)
-	if shown {
-		c.Opened = now
-	}
 	r, s := c.describe(seg, i, now), &c.Sides[i]
 	if r.Fit != FitsNot {
 		s.RSTs++
-		c.Shown = c.Shown || shown
-	} else if shown {
-		c.Opened = 0
 	}
 	switch {
 	case r.Fit == FitsNot:

@@ -88,9 +88,13 @@ func widest(s, other *Side) uint32 {
 	}
 }
 
-// describe returns what a RST from side i is.
+// describe returns what a RST from side i is, and notes if that shows that c was open.
 func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 	s, other := &c.Sides[i], &c.Sides[1-i]
+	shown := c.Opened == 0 && c.showsOpen(seg, i)
+	if shown {
+		c.Opened = now
+	}
 	r := Reset{
 		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq, next: s.next,
 		AfterFIN: s.FIN != 0, FINAcked: s.FINAcked != 0, AfterPeerFIN: other.FIN != 0, Late: other.AfterFIN,
@@ -116,6 +120,12 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 			r.Fit = FitsExactly
 		}
 	}
+	switch {
+	case shown && r.Fit == FitsNot:
+		c.Opened = 0
+	case shown:
+		c.Shown = true
+	}
 	return r
 }
 
@@ -134,12 +144,14 @@ func (c *Conn) showsOpen(seg *packet.Segment, i int) bool {
 		return sent < near
 	case c.Client != i:
 		return other.HasISN && got > uint32(other.Bytes) && got < near
-	case !seg.Has(packet.ACK):
-		return other.HasISN && sent > uint32(s.Bytes) && sent < near
 	case !other.Seen: // the answer would be of the other direction
-		return sent < near && seg.Ack != 0
+		return seg.Has(packet.ACK) && sent < near && seg.Ack != 0
+	case !other.HasISN || !s.hasUna: // or had another number: what answers that is of an attempt
+		return false
+	case !seg.Has(packet.ACK):
+		return sent > uint32(s.Bytes) && sent < near
 	default:
-		return sent < near && other.HasISN && got < near
+		return sent < near && got < near
 	}
 }
 
