@@ -19,7 +19,11 @@ func (f *File) ended(c *flow.Conn) {
 			f.stats.Elsewhere++
 			continue
 		}
-		e := model.NewEvent(model.KindTeardown, facts(c, i))
+		seen := facts(c, i)
+		if c.How == flow.Unanswered && f.directions.deaf(c) {
+			unheard(c, &seen)
+		}
+		e := model.NewEvent(model.KindTeardown, seen)
 		switch s := &c.Sides[i]; s.Told {
 		case 0:
 		case 1:

@@ -93,8 +93,10 @@ func (x *Sightings) add(c *flow.Conn) {
 // hosts are the addresses of the two ends of connections.
 type hosts [2]netip.Addr
 
-func (s *sighting) hosts() hosts {
-	t := tupleOf(s.ends[0], s.ends[1])
+func (s *sighting) hosts() hosts { return hostsOf(s.ends[0], s.ends[1]) }
+
+func hostsOf(a, b netip.AddrPort) hosts {
+	t := tupleOf(a, b)
 	return hosts{t[0].Addr(), t[1].Addr()}
 }
 

@@ -50,22 +50,23 @@ const DefaultConnections = flow.DefaultConnections
 
 // File is a capture that is read as a source.
 type File struct {
-	reader  *capture.Reader
-	name    string
-	options Options
-	patient *patient       // of a live one
-	first   capture.Packet // read at the start, for its time
-	failed  error          // of that
-	decoder packet.Decoder
-	table   *flow.Table
-	stats   Stats
-	last    int64  // time stamp
-	newest  int64  // that of the last packet
-	lost    uint64 // reported so far
-	out     []model.Event
-	used    bool
-	over    bool // all packets were read
-	closed  atomic.Bool
+	reader     *capture.Reader
+	name       string
+	options    Options
+	patient    *patient       // of a live one
+	first      capture.Packet // read at the start, for its time
+	failed     error          // of that
+	decoder    packet.Decoder
+	table      *flow.Table
+	stats      Stats
+	directions directions
+	last       int64  // time stamp
+	newest     int64  // that of the last packet
+	lost       uint64 // reported so far
+	out        []model.Event
+	used       bool
+	over       bool // all packets were read
+	closed     atomic.Bool
 }
 
 // Open reads the capture in r, compressed or not. If it is not a capture, the error is
@@ -176,6 +177,7 @@ func (f *File) add(p *capture.Packet) {
 		}
 		if c, side := f.table.Add(&s, p.Time); c != nil {
 			f.owner(c, side, p)
+			f.directions.add(c)
 			if f.options.Payload {
 				if status := httpStatus(s.Payload); status != 0 {
 					c.Sides[side].Status = status
