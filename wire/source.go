@@ -245,5 +245,6 @@ func (f *File) Close() error {
 func (f *File) Stats() Stats {
 	s := f.stats
 	s.Lost, s.Strays, s.Missed = f.table.Lost, f.table.Strays, f.reader.Lost()
+	s.Stray = f.table.Stray
 	return s
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/closetrace/closetrace/wire/internal/packet"
@@ -19,6 +20,8 @@ type Stats struct {
 	// direction only. Lost ones made room for
 	// others. Strays are RSTs for connections that are not in the capture.
 	Open, Lost, Strays uint64
+	// Stray is from where to where the first of those went.
+	Stray [2]netip.AddrPort
 	// Halved are connections of which it has one direction only.
 	Halved uint64
 	// Dropped are segments of which the capture says so.
@@ -63,6 +66,9 @@ func (f *File) Remarks() []string {
 	}
 	if s.Open > 0 {
 		said = append(said, fmt.Sprintf("%d connections had not ended when the capture did: they are not reported", s.Open))
+	}
+	if s.Strays > 0 {
+		said = append(said, fmt.Sprintf("%d RSTs of connections of which nothing else is in the capture, the first from %v to %v", s.Strays, s.Stray[0], s.Stray[1]))
 	}
 	if s.Missed > 0 {
 		said = append(said, fmt.Sprintf("%d packets were lost by the program that captured, as the file says: what they had is missing here", s.Missed))

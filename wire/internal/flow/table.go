@@ -2,6 +2,7 @@ package flow
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"github.com/closetrace/closetrace/wire/internal/packet"
@@ -24,6 +25,8 @@ type Table struct {
 	// Lost counts connections that made room before they ended, Strays RSTs for
 	// connections that are not followed, Idle those that were given up.
 	Lost, Strays, Idle uint64
+	// Stray is from where to where the first of the strays went.
+	Stray [2]netip.AddrPort
 
 	most  int
 	conns map[key]*Conn
@@ -72,7 +75,10 @@ func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
 			return nil, 0
 		}
 	} else if c == nil && seg.Has(packet.RST) {
-		t.Strays++
+		if t.Strays++; t.Strays == 1 {
+			x := Conn{key: k}
+			t.Stray = [2]netip.AddrPort{x.Endpoint(i), x.Endpoint(1 - i)}
+		}
 		return nil, 0
 	} else if c != nil && !seg.Has(packet.RST) && c.another(seg, i) {
 		t.again(c, seg, i)
