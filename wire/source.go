@@ -60,6 +60,7 @@ type File struct {
 	table      *flow.Table
 	stats      Stats
 	directions directions
+	stuck      map[way]*stuck
 	last       int64  // time stamp
 	newest     int64  // that of the last packet
 	lost       uint64 // reported so far
@@ -199,7 +200,7 @@ func (f *File) gone(c *flow.Conn) {
 	case halved(c):
 		f.stats.Halved++
 	case c.How == flow.Open && f.over:
-		f.stats.Open++
+		f.unended(c)
 	}
 	if f.options.Sightings != nil {
 		f.options.Sightings.add(c)

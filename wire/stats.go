@@ -67,6 +67,7 @@ func (f *File) Remarks() []string {
 	if s.Open > 0 {
 		said = append(said, fmt.Sprintf("%d connections had not ended when the capture did: they are not reported", s.Open))
 	}
+	said = append(said, f.stillAgain()...)
 	if s.Strays > 0 {
 		said = append(said, fmt.Sprintf("%d RSTs of connections of which nothing else is in the capture, the first from %v to %v", s.Strays, s.Stray[0], s.Stray[1]))
 	}

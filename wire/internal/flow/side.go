@@ -65,6 +65,7 @@ type Side struct {
 	Tries, Probes uint32
 	TriedAt, Gap  int64
 	StalledAt     int64 // of the first of them
+	Stuck         Stuck
 	// Closed are the probes of the other side's closed window since it last sent
 	// anything new, answered or not.
 	Closed Closed
@@ -174,6 +175,7 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 		s.Retransmitted += uint64(seg.Length)
 		if !s.hasUna || after(end, s.una) {
 			s.try(&s.Tries, now)
+			s.Stuck.again(seg.Length, now)
 			s.Closed.probe(other, now)
 		}
 		return
@@ -311,7 +313,7 @@ func (s *Side) acked(ack uint32, now int64) {
 		s.next = ack
 		s.lacks()
 	}
-	s.una, s.hasUna, s.Tries = ack, true, 0
+	s.una, s.hasUna, s.Tries, s.Stuck = ack, true, 0, Stuck{}
 	if s.FIN != 0 && s.FINAcked == 0 && after(ack, s.finSeq) {
 		s.FINAcked = now
 	}

@@ -1,0 +1,37 @@
+package flow
+
+// Stuck is what a side has sent again since anything of it was last acknowledged.
+type Stuck struct {
+	// Tries are how often it did, Since is when first, Least the fewest bytes.
+	Tries, Least uint32
+	Since        int64
+}
+
+func (x *Stuck) again(length uint32, now int64) {
+	if x.Tries == 0 {
+		x.Since, x.Least = now, length
+	}
+	x.Tries++
+	x.Least = min(x.Least, length)
+}
+
+// StuckSide returns the side that at now was still sending the same again, for a second or
+// longer; -1 if neither was.
+func (c *Conn) StuckSide(now int64) int {
+	const enough = 3
+	for i := range c.Sides {
+		s := &c.Sides[i]
+		if s.Stuck.Tries >= enough && now-s.Stuck.Since >= second && now <= s.TriedAt+min(2*s.Gap, mostTries)+second {
+			return i
+		}
+	}
+	return -1
+}
+
+// OnlyFull reports whether all that side i sent again were segments of the full size, though
+// data of it had been acknowledged.
+func (c *Conn) OnlyFull(i int) bool {
+	s := &c.Sides[i]
+	size := uint32(min(s.MSS, c.Sides[1-i].MSS))
+	return size > 0 && s.Stuck.Least >= size-size/8 && s.Bytes > s.Unacked() // time stamps are within that eighth
+}
