@@ -92,3 +92,22 @@ func TestRemarkOnWhatIsStillSentAgain(t *testing.T) {
 		})
 	}
 }
+
+// What tcpdump's filter of flags leaves out is not known; a capture of everything has it.
+func TestRemarkOnFlagsAlone(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		got := remarksOf(t, func(m *wiretest.Maker) {
+			for _, s := range []wiretest.Segment{aSYN, aSYNACK, anACK, request, itsFIN, aFIN} {
+				if whole || s.Flags != wiretest.ACK {
+					m.Send(&s)
+				}
+			}
+		})
+		had := slices.ContainsFunc(got, func(line string) bool {
+			return strings.Contains(line, "only segments with SYN, FIN or RST: how many bytes")
+		})
+		if had == whole {
+			t.Errorf("everything %v: got %q", whole, got)
+		}
+	}
+}

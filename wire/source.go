@@ -170,6 +170,7 @@ func (f *File) add(p *capture.Packet) {
 	f.stats.Kinds[kind]++
 	switch kind {
 	case packet.TCP:
+		f.stats.count(&s)
 		s.Interface = p.Interface<<16 ^ f.decoder.Interface
 		if p.HasOptions() && p.Dropped() {
 			f.stats.Dropped++

@@ -24,6 +24,8 @@ type Stats struct {
 	Stray [2]netip.AddrPort
 	// Halved are connections of which it has one direction only.
 	Halved uint64
+	// FINs are segments with that flag, Plain those with none of SYN, FIN and RST.
+	FINs, Plain uint64
 	// Dropped are segments of which the capture says so.
 	Dropped uint64
 	// Missed are packets that the capture lost, as its own count says (pcapng).
@@ -67,6 +69,9 @@ func (f *File) Remarks() []string {
 	if s.Open > 0 {
 		said = append(said, fmt.Sprintf("%d connections had not ended when the capture did: they are not reported", s.Open))
 	}
+	if s.FINs > 0 && s.Plain == 0 { // of which none goes without an acknowledgement
+		said = append(said, "the capture has only segments with SYN, FIN or RST: how many bytes were sent, how long it was idle and who spoke last are not known from it")
+	}
 	said = append(said, f.stillAgain()...)
 	if s.Strays > 0 {
 		said = append(said, fmt.Sprintf("%d RSTs of connections of which nothing else is in the capture, the first from %v to %v", s.Strays, s.Stray[0], s.Stray[1]))
@@ -75,6 +80,16 @@ func (f *File) Remarks() []string {
 		said = append(said, fmt.Sprintf("%d packets were lost by the program that captured, as the file says: what they had is missing here", s.Missed))
 	}
 	return said
+}
+
+// count counts a segment by its flags.
+func (s *Stats) count(seg *packet.Segment) {
+	switch {
+	case seg.Has(packet.FIN):
+		s.FINs++
+	case !seg.Has(packet.SYN) && !seg.Has(packet.RST):
+		s.Plain++
+	}
 }
 
 // Segments is how many packets were TCP.
