@@ -184,3 +184,24 @@ func TestOpenConnectionsLeak(t *testing.T) {
 		t.Errorf("they are closed, and still told: %+v", r.Findings)
 	}
 }
+
+// TestIntervalsOfTwoRecordings: ends of two recordings of the same time, read one after the
+// other, have no negative intervals.
+func TestIntervalsOfTwoRecordings(t *testing.T) {
+	var s stream
+	for range 2 {
+		s.refusedChecks("app", 16, sec)
+	}
+	e := findings.New()
+	for i := range s.records {
+		e.Add(&s.records[i])
+	}
+	e.Finish()
+	all := e.Report().Findings
+	if len(all) != 1 || all[0].ID != "refused-loop" || all[0].Count != 32 {
+		t.Fatalf("got %+v", all)
+	}
+	if every := all[0].Numbers["interval_ns"]; every < int64(800*ms) || every > int64(sec) {
+		t.Errorf("every %v, want a little less than 1 s", time.Duration(every))
+	}
+}

@@ -167,7 +167,9 @@ func (g *group) add(m *match) {
 		if g.netns != x.netns {
 			g.netns = anywhere
 		}
-		g.interval.add(x.time.Sub(g.last))
+		if x.time >= g.last { // else it is of another recording, and not the next one
+			g.interval.add(x.time.Sub(g.last))
+		}
 	}
 	g.count++
 	g.ended.add(x.time, time.Second)
