@@ -50,7 +50,7 @@ const DefaultConnections = flow.DefaultConnections
 
 // File is a capture that is read as a source.
 type File struct {
-	reader     *capture.Reader
+	reader     packets
 	name       string
 	options    Options
 	patient    *patient       // of a live one
@@ -70,6 +70,14 @@ type File struct {
 	closed     atomic.Bool
 }
 
+// packets are those of a capture, or of several.
+type packets interface {
+	Next(*capture.Packet) error
+	System() string
+	Lost() uint64
+	Close()
+}
+
 // Open reads the capture in r, compressed or not. If it is not a capture, the error is
 // [ErrNotACapture], and rest is r from its beginning. Close does not close r. name is for
 // messages.
@@ -79,13 +87,19 @@ func Open(r io.Reader, name string, o Options) (f *File, rest io.Reader, err err
 		f.patient = newPatient(r)
 		r = f.patient
 	}
-	if f.reader, rest, err = capture.Open(r); err != nil {
+	reader, rest, err := capture.Open(r)
+	if err != nil {
 		return nil, rest, err
 	}
-	f.table = flow.NewTable(o.MaxConnections, f.ended)
-	f.table.Gone = f.gone
-	f.failed = f.reader.Next(&f.first)
+	f.begin(reader)
 	return f, nil, nil
+}
+
+// begin reads the first packet.
+func (f *File) begin(reader packets) {
+	f.reader, f.table = reader, flow.NewTable(f.options.MaxConnections, f.ended)
+	f.table.Gone = f.gone
+	f.failed = reader.Next(&f.first)
 }
 
 // Start implements [model.Source]. The system is the one on which the capture was
@@ -137,9 +151,17 @@ func (f *File) Events(ctx context.Context) iter.Seq2[*model.Event, error] {
 			return
 		}
 		if !errors.Is(err, io.EOF) {
-			yield(nil, fmt.Errorf("read %s: %w", f.name, err))
+			yield(nil, f.readError(err))
 		}
 	}
+}
+
+// readError names the file.
+func (f *File) readError(err error) error {
+	if f.name == "" { // of several, which are named
+		return err
+	}
+	return fmt.Errorf("read %s: %w", f.name, err)
 }
 
 // whileWaiting delivers what becomes due while a live capture brings no packets. gone
@@ -171,7 +193,7 @@ func (f *File) add(p *capture.Packet) {
 	switch kind {
 	case packet.TCP:
 		f.stats.count(&s)
-		s.Interface = p.Interface<<16 ^ f.decoder.Interface
+		s.Place, s.Interface = p.Place, p.Interface<<16^f.decoder.Interface
 		if p.HasOptions() && p.Dropped() {
 			f.stats.Dropped++
 			f.table.Dropped(&s, p.Time)

@@ -21,13 +21,15 @@ const diagnoseHelp = `Say why connections keep ending the way they do, who does 
 what to change: keep-alive races, killed workers, full queues, dead paths and the
 like. Each finding has a filter that selects its ends for replay and report.
 
-It reads recordings, several as one, or with --live traces this host until it is
-stopped or --duration is over, and then looks at what is open, too: connections
-that a program does not close. closetrace explain FINDING explains a finding; finding
-nothing is exit code 0 too.
+It reads recordings and captures, several as one (captures together, in the order
+of time: those of a ring, or of several places), or with --live traces this host
+until it is stopped or --duration is over, and then looks at what is open, too:
+connections that a program does not close. closetrace explain FINDING explains a
+finding; finding nothing is exit code 0 too.
 
 Examples:
   closetrace diagnose incident.jsonl
+  closetrace diagnose ring_*.pcap
   sudo closetrace diagnose --live --duration 30s
   closetrace diagnose incident.jsonl --json | jq '.findings[0]'`
 
@@ -70,12 +72,9 @@ func (a *app) diagnoseFiles(ctx context.Context, paths []string, flags *diagnose
 		return err
 	}
 	engine, passing := findings.New(), ledger.NewPassing(filter)
-	flags.only = len(paths) == 1
 	var rest missing
-	for _, path := range paths {
-		if err := rest.but(a.eachRecord(ctx, path, &flags.span, passing, engine.Add)); err != nil {
-			return err
-		}
+	if err := rest.but(a.eachFile(ctx, paths, &flags.span, passing, engine.Add)); err != nil {
+		return err
 	}
 	engine.Finish()
 	return cmp.Or(a.printFindings(engine.Report(), flags.asJSON), rest.err, filter.Failed())

@@ -68,6 +68,29 @@ func (s *span) openFile(path string) (*session.File, error) {
 	return session.Open(path, o)
 }
 
+// eachFile is eachRecord for all files of a call, as one recording: captures are read
+// together. What can be read only in part is an error at the end.
+func (a *app) eachFile(ctx context.Context, paths []string, part *span, filter *ledger.Passing, add func(*model.Record)) error {
+	o := part.OpenOptions
+	o.Version = version()
+	files, err := session.OpenAll(paths, o)
+	if err != nil {
+		return err
+	}
+	part.only = len(files) == 1
+	var rest missing
+	for _, open := range files {
+		in, err := open(part.Span)
+		if err == nil {
+			err = a.readOpen(ctx, in, part, filter, a.stderr, add)
+		}
+		if err = rest.but(err); err != nil {
+			return err
+		}
+	}
+	return rest.err
+}
+
 // eachRecord hands add the records of a part of a file that pass the filter. A time of the
 // day gets its day from the first file that part is read of, and keeps it for the others.
 func (a *app) eachRecord(ctx context.Context, path string, part *span, filter *ledger.Passing, add func(*model.Record)) error {
@@ -80,6 +103,10 @@ func (a *app) read(ctx context.Context, path string, part *span, filter *ledger.
 	if err != nil {
 		return err
 	}
+	return a.readOpen(ctx, in, part, filter, warn, add)
+}
+
+func (a *app) readOpen(ctx context.Context, in *session.File, part *span, filter *ledger.Passing, warn io.Writer, add func(*model.Record)) error {
 	defer in.Close()
 	done := a.progress(in.Progress)
 	defer done()

@@ -26,9 +26,10 @@ import (
 const summaryHelp = `The incident in one screen of text: what ended by verdict, cause, process and
 peer, who aborts most, bytes lost, percentiles of durations, losses.
 
-It reads recordings, several as one, or with --live traces this host until it is
-stopped; --every prints it again and again. On a terminal the tables are as long
-as its screen allows; --rows asks for more.
+It reads recordings and captures, several as one (captures together, in the order
+of time: those of a ring, or of several places), or with --live traces this host
+until it is stopped; --every prints it again and again. On a terminal the tables
+are as long as its screen allows; --rows asks for more.
 
 Examples:
   closetrace summary incident.jsonl
@@ -85,12 +86,9 @@ func (a *app) summaryFiles(ctx context.Context, paths []string, flags *summaryFl
 	s := newSums()
 	s.counts.Chosen = flags.Span.Chosen(filter)
 	passing := ledger.NewPassing(filter) // of all files: one may have the outcome of another's teardown
-	flags.only = len(paths) == 1
 	var rest missing
-	for _, path := range paths {
-		if err := rest.but(a.eachRecord(ctx, path, &flags.span, passing, s.add)); err != nil {
-			return err
-		}
+	if err := rest.but(a.eachFile(ctx, paths, &flags.span, passing, s.add)); err != nil {
+		return err
 	}
 	s.found.Finish()
 	return cmp.Or(a.printSummary(s, flags), rest.err, filter.Failed())

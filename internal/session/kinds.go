@@ -98,11 +98,11 @@ type input struct {
 	// stream reads it from its begin on; nil if it is no file to be read.
 	stream io.Reader
 	closer io.Closer
-	read   atomic.Int64
+	read   *atomic.Int64 // of file
 }
 
 func newInput(path string) (*input, error) {
-	in := &input{path: path, name: path, live: true}
+	in := &input{path: path, name: path, live: true, read: new(atomic.Int64)}
 	if path == "-" {
 		in.name = "standard input"
 		in.pipe(os.Stdin)

@@ -22,6 +22,8 @@ type Packet struct {
 	Link uint16
 	// Interface is its number in the file (pcapng).
 	Interface uint32
+	// Place is the number of the capture, if several are read together.
+	Place uint16
 	// Length is that on the wire.
 	Length uint32
 	// Data is what was captured of it. It is valid until the next call.

@@ -119,11 +119,14 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 	s, other := &c.Sides[i], &c.Sides[1-i]
 	c.Back = c.Back || now < c.Last-jitter
 	c.Last = max(c.Last, now)
-	if s.copy(seg, now) {
+	if s.copy(seg, other, now) {
 		if seg.Has(packet.RST) {
 			s.RST.Copied = true
 		} else {
 			s.Looks.captured(seg)
+			if seg.Place != s.place {
+				c.outlived(seg, i)
+			}
 		}
 		return
 	}
@@ -205,14 +208,14 @@ func (c *Conn) reset(seg *packet.Segment, i int, now int64) {
 
 // outlived notices that side i goes on after its RST, or after that of the other side.
 // If both do, the RST has ended nothing: nor if what its sender sent afterwards is
-// acknowledged.
+// acknowledged. Of several captures only the one that has the RST can tell what came after it.
 func (c *Conn) outlived(seg *packet.Segment, i int) {
 	s, other := &c.Sides[i], &c.Sides[1-i]
 	fresh := seg.Space() > 0
-	if s.RST.Time != 0 && (fresh && after(seg.Seq+seg.Space(), s.RST.seq) || seg.Has(packet.ACK) && other.hasUna && after(seg.Ack, other.una)) {
+	if s.RST.Time != 0 && s.RST.Place == seg.Place && (fresh && after(seg.Seq+seg.Space(), s.RST.seq) || seg.Has(packet.ACK) && other.hasUna && after(seg.Ack, other.una)) {
 		s.RST.Outlived = true
 	}
-	if other.RST.Time == 0 || !fresh && (!other.RST.Outlived || !seg.Has(packet.ACK) || !after(seg.Ack, other.RST.next)) {
+	if other.RST.Time == 0 || other.RST.Place != seg.Place || !fresh && (!other.RST.Outlived || !seg.Has(packet.ACK) || !after(seg.Ack, other.RST.next)) {
 		return
 	}
 	other.RST.Unheard = true
@@ -287,13 +290,13 @@ func (c *Conn) retried(seg *packet.Segment, i int, now int64) bool {
 		return false
 	}
 	x := sightingOf(seg, now)
-	return !c.Sides[i].sighted(seg, &x)
+	return !c.Sides[i].sighted(seg, &x) && !c.Sides[i].behind(seg, &c.Sides[1-i])
 }
 
 // unheard: side i, whose connection was reported as ended by a RST, goes on.
 func (c *Conn) unheard(seg *packet.Segment, i int, now int64) bool {
 	r := &c.Sides[1-i].RST
-	if c.How != WasReset || r.Time == 0 || r.Unheard || seg.Has(packet.RST) || c.Sides[i].copy(seg, now) {
+	if c.How != WasReset || r.Time == 0 || r.Unheard || r.Place != seg.Place || seg.Has(packet.RST) || c.Sides[i].copy(seg, &c.Sides[1-i], now) {
 		return false
 	}
 	r.Unheard, c.Late = true, i+1

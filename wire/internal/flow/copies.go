@@ -20,15 +20,32 @@ type sighting struct {
 // copy reports whether seg was captured before, on another interface, with another TTL,
 // or just now. A retransmission has another IP identification, or comes later.
 // Acknowledgments and RSTs without data may be the same and sent twice.
-func (s *Side) copy(seg *packet.Segment, now int64) bool {
+func (s *Side) copy(seg *packet.Segment, other *Side, now int64) bool {
 	x := sightingOf(seg, now)
-	if s.sighted(seg, &x) {
+	if s.sighted(seg, &x) || s.behind(seg, other) {
 		s.Copies++
 		return true
+	}
+	if !seg.Has(packet.RST) {
+		s.place = seg.Place
 	}
 	s.recent[s.newest] = x
 	s.newest = (s.newest + 1) % uint8(len(s.recent))
 	return false
+}
+
+// behind reports whether seg is of another capture than what is new of s, and has nothing
+// new: it was there before. How far the two are apart, and their clocks, does not matter. A
+// retransmission counts where its original did.
+func (s *Side) behind(seg *packet.Segment, other *Side) bool {
+	switch {
+	case seg.Has(packet.RST):
+		return s.RST.Time != 0 && s.RST.Place != seg.Place && s.RST.seq == seg.Seq
+	case !s.Seen || s.place == seg.Place:
+		return false
+	}
+	return (seg.Space() == 0 || !after(seg.Seq+seg.Space(), s.next)) &&
+		(!seg.Has(packet.ACK) || other.hasUna && !after(seg.Ack, other.una))
 }
 
 func sightingOf(seg *packet.Segment, now int64) sighting {

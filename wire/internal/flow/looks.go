@@ -25,6 +25,7 @@ type place struct {
 	captured bool
 	ttl      uint8
 	device   uint32
+	capture  uint16
 }
 
 // IDs are the IP identifications of a sender's segments. Linux counts them for each
@@ -78,7 +79,7 @@ func (l *Looks) add(s *packet.Segment, now int64) {
 
 // captured notes where a segment, or a copy of one, was captured.
 func (l *Looks) captured(s *packet.Segment) {
-	at := place{true, s.TTL, s.Interface}
+	at := place{true, s.TTL, s.Interface, s.Place}
 	for i := range l.places {
 		if l.places[i] == at {
 			return
@@ -89,6 +90,16 @@ func (l *Looks) captured(s *packet.Segment) {
 		}
 	}
 	l.many = true
+}
+
+// in reports whether one was captured there, of several captures.
+func (l *Looks) in(capture uint16) bool {
+	for _, p := range l.places {
+		if p.captured && p.capture == capture {
+			return true
+		}
+	}
+	return false
 }
 
 // Near reports whether they were captured before any router: with a TTL that hosts start

@@ -48,6 +48,7 @@ type Reset struct {
 	// How it looks.
 	TTL       uint8
 	Interface uint32
+	Place     uint16
 	ID        uint16
 	HasID     bool
 	HasTS     bool
@@ -99,7 +100,7 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq, next: s.next,
 		AfterFIN: s.FIN != 0, FINAcked: s.FINAcked != 0, AfterPeerFIN: other.FIN != 0, Late: other.AfterFIN,
 		Tries: s.Tries, Probes: s.Probes, Unacked: s.Unacked(),
-		TTL: seg.TTL, Interface: seg.Interface, Window: seg.Window, Whole: seg.Options.Whole,
+		TTL: seg.TTL, Interface: seg.Interface, Place: seg.Place, Window: seg.Window, Whole: seg.Options.Whole,
 		ID: seg.ID, HasID: seg.HasID, HasTS: seg.Options.HasTS, TS: seg.Options.TS,
 	}
 	r.Damaged = seg.Checksum == packet.ChecksumWrong && s.Looks.filled && !s.Looks.unfilled
@@ -183,7 +184,7 @@ func btoi(b bool) int {
 // Windows and BSD the window 0 and no time stamp.
 func (s *Side) Unlike(r *Reset) Unlike {
 	l := &s.Looks
-	if l.Count == 0 || l.many || l.places[1].captured && !s.twice() {
+	if l.Count == 0 || l.many || !l.in(r.Place) || l.places[1].captured && !s.twice() {
 		return Unlike{}
 	}
 	const enough, wider = 3, 4
@@ -197,7 +198,7 @@ func (s *Side) Unlike(r *Reset) Unlike {
 	}
 	for _, p := range l.places {
 		u.TTL = u.TTL && (!p.captured || p.ttl != r.TTL)
-		u.Interface = u.Interface && p != place{true, r.TTL, r.Interface}
+		u.Interface = u.Interface && p != place{true, r.TTL, r.Interface, r.Place}
 	}
 	return u
 }

@@ -81,6 +81,8 @@ type Side struct {
 	Copies uint64
 	recent [8]sighting
 	newest uint8
+	// place is the capture that had last something new of it, of several.
+	place uint16
 	// Alert is what its last TLS record says if that is an alert.
 	Alert Alert
 	// Status is that of the last HTTP response that it began, 0 if not asked for.

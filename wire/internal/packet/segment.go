@@ -23,6 +23,8 @@ type Segment struct {
 	TTL uint8
 	// Interface distinguishes those on which the capture was taken.
 	Interface uint32
+	// Place distinguishes captures that are read together.
+	Place uint16
 	// ID is the identification of IPv4; HasID is false with IPv6.
 	ID    uint16
 	HasID bool
