@@ -294,3 +294,34 @@ func TestTogetherCut(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// SYN-ACKs that only the far capture has do not arrive: the client gives up, as the near one
+// has it, while the server still sends them.
+func TestTogetherAnswersLost(t *testing.T) {
+	var far bytes.Buffer
+	m := wiretest.New(&far, begin)
+	near := packetsOf(t, time.Second, func(m *wiretest.Maker) {
+		for range 4 {
+			m.Send(&wiretest.Segment{From: client, To: server, Seq: 7, Flags: wiretest.SYN, Window: 64000})
+		}
+		for range 70 {
+			m.Packet(make([]byte, 60))
+		}
+	})
+	for n := range 7 {
+		if n < 4 {
+			m.Now = near[n].at.Add(time.Millisecond)
+			m.Packet(near[n].data)
+		} else {
+			m.Now = m.Now.Add(4 * time.Second << (n - 4))
+		}
+		m.Send(&wiretest.Segment{From: server, To: client, Seq: 90, Ack: 8, Flags: wiretest.SYN | wiretest.ACK, Window: 64000})
+	}
+	want, _, _ := together(t, pcap(near))
+	if len(want) != 1 || !strings.Contains(want[0], "connect-timeout") {
+		t.Errorf("got %q", want)
+	}
+	if got, _, err := together(t, pcap(near), far.Bytes()); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q, %v", got, want, err)
+	}
+}

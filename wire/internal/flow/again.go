@@ -11,6 +11,11 @@ const (
 	near      = 1<<16 - 1
 )
 
+// vain: a SYN-ACK is sent again that the client did not get, which has given up.
+func (c *Conn) vain(seg *packet.Segment, i int) bool {
+	return c.How == Unanswered && i != c.Client && seg.Has(packet.SYN) && c.Sides[i].HasISN
+}
+
 // another reports whether a segment of side i, neither SYN nor RST, is not of c: the
 // tuple was reused, and the SYNs are not in the capture. Nothing follows a FIN, nor is
 // anything beyond it acknowledged (RFC 9293, section 3.6); a connection that reuses a

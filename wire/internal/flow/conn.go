@@ -303,9 +303,12 @@ func (c *Conn) unheard(seg *packet.Segment, i int, now int64) bool {
 	return true
 }
 
-// stalled returns the side that gets no answer, -1 if none.
+// stalled returns the side that gets no answer, the client first, -1 if none.
 func (c *Conn) stalled() int {
 	for i := range c.Sides {
+		if c.Client == 1 {
+			i = 1 - i
+		}
 		if s := &c.Sides[i]; s.Tries+s.Probes >= least && s.AnsweredAt < s.StalledAt {
 			return i
 		}
@@ -323,21 +326,14 @@ func (c *Conn) shut() int {
 	return -1
 }
 
-// wait is the time within which another retransmission would come: each waits twice as
-// long as the one before.
-func (s *Side) wait() int64 {
-	if s.Tries+s.Probes == 0 {
-		return 0
-	}
-	return min(max(2*s.Gap, s.TriedAt-s.StalledAt), mostTries) + second
-}
-
 // conclude is called at the deadline and says whether the connection has ended.
 func (c *Conn) conclude() bool {
 	switch {
 	case c.How != Open:
 	case c.half():
 		c.end(Unanswered, c.Client, c.Last)
+	case c.stalled() >= 0 && c.stalled() == c.Client && c.Opened == 0: // no SYN-ACK arrives
+		c.end(Unanswered, c.Client, c.Sides[c.Client].Last)
 	case c.stalled() >= 0:
 		i := c.stalled()
 		c.end(Silent, i, c.Sides[i].TriedAt)

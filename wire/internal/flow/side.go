@@ -175,7 +175,7 @@ func (s *Side) data(seg *packet.Segment, other *Side, now int64) {
 	case fresh <= 0:
 		s.Retransmits++
 		s.Retransmitted += uint64(seg.Length)
-		if !s.hasUna || after(end, s.una) {
+		if !s.hasUna || after(end, s.una) || seg.Has(packet.SYN) && !seg.Has(packet.ACK) {
 			s.try(&s.Tries, now)
 			s.Stuck.again(seg.Length, now)
 			s.Closed.probe(other, now)
@@ -262,6 +262,15 @@ func (s *Side) try(count *uint32, now int64) {
 	}
 	s.Gap, s.TriedAt = max(s.Gap, now-s.Last), now
 	*count++
+}
+
+// wait is the time within which another retransmission would come: each waits twice as
+// long as the one before.
+func (s *Side) wait() int64 {
+	if s.Tries+s.Probes == 0 {
+		return 0
+	}
+	return min(max(2*s.Gap, s.TriedAt-s.StalledAt), mostTries) + second
 }
 
 // Closed is how long a side has probed the closed window of the other.

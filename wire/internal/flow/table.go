@@ -90,7 +90,7 @@ func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
 	if c.retried(seg, i, now) {
 		c.How, c.Ended, c.told, c.Sides[1-i].RST = Open, 0, false, Reset{}
 	}
-	if c.told && (!c.concluded() || c.Sides[i].behind(seg, &c.Sides[1-i])) {
+	if c.told && (!c.concluded() || c.Sides[i].behind(seg, &c.Sides[1-i]) || c.vain(seg, i)) {
 		if c.unheard(seg, i, now) {
 			t.Ended(c)
 		}
