@@ -67,19 +67,33 @@ func (f *File) Remarks() []string {
 		said = append(said, fmt.Sprintf("of %d connections the capture has one direction only: if they ended well, they are not reported", s.Halved))
 	}
 	if s.Open > 0 {
-		said = append(said, fmt.Sprintf("%d connections had not ended when the capture did: they are not reported", s.Open))
+		said = append(said, notEnded(s.Open))
 	}
 	if s.FINs > 0 && s.Plain == 0 { // of which none goes without an acknowledgement
 		said = append(said, "the capture has only segments with SYN, FIN or RST: how many bytes were sent, how long it was idle and who spoke last are not known from it")
 	}
 	said = append(said, f.stillAgain()...)
 	if s.Strays > 0 {
-		said = append(said, fmt.Sprintf("%d RSTs of connections of which nothing else is in the capture, the first from %v to %v", s.Strays, s.Stray[0], s.Stray[1]))
+		said = append(said, fmt.Sprintf("%s of connections of which nothing else is in the capture, the first from %v to %v", many(s.Strays, "RST"), s.Stray[0], s.Stray[1]))
 	}
 	if s.Missed > 0 {
 		said = append(said, fmt.Sprintf("%d packets were lost by the program that captured, as the file says: what they had is missing here", s.Missed))
 	}
 	return said
+}
+
+func notEnded(n uint64) string {
+	if n == 1 {
+		return "1 connection had not ended when the capture did: it is not reported"
+	}
+	return fmt.Sprintf("%d connections had not ended when the capture did: they are not reported", n)
+}
+
+func many(n uint64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // count counts a segment by its flags.
