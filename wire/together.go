@@ -144,7 +144,7 @@ func (m *merge) took(r *reading, err error) {
 	}
 }
 
-func (r *reading) end() error { return errors.Join(r.File.Close(), r.close()) }
+func (r *reading) end() error { return errors.Join(r.Close(), r.close()) }
 
 // System implements packets: it is that of the first that says it.
 func (m *merge) System() string { return m.system }
