@@ -104,17 +104,22 @@ func TestRouter(t *testing.T) {
 		}
 	})
 	t.Run("dropped there", func(t *testing.T) {
-		r := newRouter()
-		r.open()
-		r.capture(wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.RST | wiretest.ACK}, 2)
-		records := readFrom(t, &r.file, wire.Options{})
-		check(
-			t, records,
-			"w1a 10.0.0.1:40000 abortive peer-reset peer peer inferred",
-			"w1b 192.0.2.1:443 abortive local-abort local local-app inferred",
-		)
-		if why := records[0].Teardown.ConfidenceReason; !strings.Contains(why, "dropped there") {
-			t.Errorf("reason %q", why)
+		for _, another := range []bool{false, true} { // that answers what was under way, with an older number, and is forwarded
+			r := newRouter()
+			r.open()
+			r.capture(wiretest.Segment{From: server, To: client, Seq: 5001, Ack: 1006, Flags: wiretest.RST | wiretest.ACK}, 2)
+			if another {
+				r.capture(wiretest.Segment{From: server, To: client, Seq: 4990, Flags: wiretest.RST}, 2, 1)
+			}
+			records := readFrom(t, &r.file, wire.Options{})
+			check(
+				t, records,
+				"w1a 10.0.0.1:40000 abortive peer-reset peer peer inferred",
+				"w1b 192.0.2.1:443 abortive local-abort local local-app inferred",
+			)
+			if why := records[0].Teardown.ConfidenceReason; !strings.Contains(why, "dropped there") {
+				t.Errorf("reason %q", why)
+			}
 		}
 	})
 }

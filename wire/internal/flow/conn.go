@@ -121,7 +121,7 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 	c.Last = max(c.Last, now)
 	if s.copy(seg, other, now) {
 		if seg.Has(packet.RST) {
-			s.RST.Copied = true
+			s.RST.Copied = s.RST.Copied || seg.Seq == s.RST.seq // of several one may have been forwarded
 		} else {
 			s.Looks.captured(seg)
 			if seg.Place != s.place {
