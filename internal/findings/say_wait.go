@@ -49,7 +49,7 @@ const ownLimit = "Is that its time limit for an answer (a read timeout, HAProxy 
 // its time limit for answers.
 func (e *Engine) waited(g *group) bool {
 	k := g.key
-	k.pattern = uint8(patternIndex("gave-up-waiting"))
+	k.pattern = uint8(patternIndex("gave-up-waiting")) // #nosec G115 -- there are some dozens
 	idle, _ := g.values.mode()
 	o := e.groups[k]
 	return o != nil && o.echoes < o.count && g.spokeLast == g.count && (o.idle.mean()-idle).Abs() <= idle/10
@@ -112,5 +112,5 @@ func (e *Engine) idleSays(g *group) bool {
 
 // steadily: its moments follow each other, as those of a busy server do.
 func (g *group) steadily() bool {
-	return g.closings.many > 2 && g.closed[1].Sub(g.closed[0]) < time.Duration(g.closings.many-1)*time.Second
+	return g.closings.many > 2 && g.closed[1].Sub(g.closed[0]).Seconds() < float64(g.closings.many-1)
 }
