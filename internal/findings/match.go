@@ -171,8 +171,7 @@ func requestLost(m *match) bool {
 // an answer; what the client sent after that met the closed socket.
 func neverAnswered(m *match) bool {
 	x := m.end
-	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 || x.cancels() || mute(x) ||
-		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit && !m.engine.captured {
+	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 || x.cancels() || mute(x) || !m.byProcess() {
 		return false
 	}
 	if x.sent != 0 || x.unacked > 0 || x.unread > 0 || x.received <= 0 || x.received >= small || x.idle < 0 || x.began == 0 {
@@ -189,8 +188,7 @@ func neverAnswered(m *match) bool {
 func gaveUp(m *match) bool {
 	x := m.end
 	if x.passive() || x.initiator != model.InitiatorLocal || mute(x) ||
-		x.cause != model.CauseFIN && x.cause != model.CauseDataAfterClose && x.cause != model.CauseLingerZero && x.cause != model.CauseLocalAbort && (x.cause != model.CausePeerReset || m.other != nil) ||
-		x.call != model.CallClose && x.call != model.CallShutdown && x.call != model.CallExit && !m.engine.captured {
+		x.cause != model.CauseFIN && x.cause != model.CauseDataAfterClose && x.cause != model.CauseLingerZero && x.cause != model.CauseLocalAbort && (x.cause != model.CausePeerReset || m.other != nil) || !m.byProcess() {
 		return false
 	}
 	late := x.answeredLate(m.other)
@@ -206,7 +204,7 @@ func gaveUp(m *match) bool {
 	// It may have heard a greeting, and gone on without answers: a publisher.
 	m.echo = x.publishes() && !late
 	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
-		return (leftBySelf(x) || m.engine.captured) && x.told == 0 && (x.asked() && !slices.Contains(brokerPorts, x.port()) || late)
+		return m.leftBySelf() && x.told == 0 && (x.asked() && !slices.Contains(brokerPorts, x.port()) || late)
 	}
 	return x.began != 0 && x.lastSent.Sub(x.began) < time.Second
 }

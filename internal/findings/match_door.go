@@ -218,6 +218,17 @@ func leftBySelf(x *end) bool {
 	return x.initiator == model.InitiatorLocal && (x.call == model.CallClose || x.call == model.CallShutdown)
 }
 
+// leftBySelf is that of a capture, too, which has no calls.
+func (m *match) leftBySelf() bool {
+	return leftBySelf(m.end) || m.engine.captured && m.end.initiator == model.InitiatorLocal
+}
+
+// byProcess: its process closed this end, or ended. A capture does not show it.
+func (m *match) byProcess() bool {
+	call := m.end.call
+	return call == model.CallClose || call == model.CallShutdown || call == model.CallExit || m.engine.captured
+}
+
 // closedBefore: this end had been closed before the other one was.
 func (e *end) closedBefore(o *end) bool {
 	return e.closeTime != 0 && e.closeTime < o.closing() && e.call == model.CallClose

@@ -71,5 +71,5 @@ func lastUnanswered(m *match) bool {
 	if x.port() != mysqlPort && (!x.asked() || x.publishes()) {
 		return false
 	}
-	return x.passive() && (leftBySelf(x) || m.engine.captured) || !x.passive() && m.other == nil && x.initiator == model.InitiatorPeer
+	return x.passive() && m.leftBySelf() || !x.passive() && m.other == nil && x.initiator == model.InitiatorPeer
 }

@@ -80,4 +80,15 @@ var likes = []story{
 		[]string{"half-close-taken-as-abort", "gave-up-waiting"},
 		[]string{"node (port 8080) closed 20 connections"},
 	},
+	{
+		"a capture: clients say a last word that needs no answer, and close themselves", // QUIT, a heartbeat
+		func(s *stream) {
+			s.records = append(s.records, model.Record{Kind: model.KindStart, Start: model.Start{Backend: "wire"}})
+			for i := range 6 {
+				quiet, client := time.Duration(1100+700*i)*ms, fmt.Sprintf("10.6.0.1:%d", 4000+i)
+				s.end(time.Duration(20+3*i)*sec, "", model.Passive, "10.6.0.2:8080", client, model.CauseFIN, graceful, bytes(900, 500), idle(quiet), spoke(quiet+sec, quiet), by(model.InitiatorPeer), lasted(9*sec))
+			}
+		},
+		nil, nil,
+	},
 }
