@@ -214,6 +214,10 @@ type Start struct {
 	BootID string `json:"boot_id,omitzero"`
 }
 
+// Captured reports whether it is of a packet capture, which has no processes and no calls,
+// and may lack segments.
+func (s *Start) Captured() bool { return s.Backend == "wire" }
+
 // Tool is the program that wrote the recording.
 type Tool struct {
 	// Its version.

@@ -76,7 +76,7 @@ func (a *app) join(ctx context.Context, paths []string, flags *joinFlags, rows i
 		capture := false
 		err := a.eachRecord(ctx, path, &flags.span, session.All(), func(r *model.Record) {
 			if r.Kind == model.KindStart {
-				capture = r.Start.Backend == "wire"
+				capture = r.Start.Captured()
 			}
 			chosen := passing.Match(r)
 			if capture && len(local) > 0 {

@@ -48,12 +48,12 @@ func (a *app) host(ctx context.Context, path string, flags *replayFlags, outcome
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, nil
 	}
-	host, backend := beside.NewHost(), ""
+	host, captured := beside.NewHost(), false
 	all := flags.whole()
 	all.Capture.Sightings = new(wire.Sightings)
 	err := a.read(ctx, path, all, ledger.NewPassing(nil), io.Discard, func(r *model.Record) {
 		if r.Kind == model.KindStart {
-			backend = r.Start.Backend
+			captured = r.Start.Captured()
 		}
 		if r.Kind == model.KindOutcome && len(outcomes) < maxOutcomes {
 			o := *r
@@ -65,7 +65,7 @@ func (a *app) host(ctx context.Context, path string, flags *replayFlags, outcome
 	switch err = rest.but(err); {
 	case err != nil:
 		return nil, nil, err
-	case backend == "wire":
+	case captured:
 		return nil, all.Capture.Sightings, nil
 	case len(flags.Capture.Local) > 0:
 		return nil, nil, nil

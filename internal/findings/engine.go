@@ -61,7 +61,7 @@ type Engine struct {
 	opens     names // connections of each process that are open
 	leaks     []leak
 	seen      model.Time // when these were
-	impatient tries      // attempts that nobody answered
+	tries     tries      // attempts that nobody answered
 	captured  bool       // of a packet capture, that has no processes and no calls
 }
 
@@ -100,10 +100,10 @@ func (e *Engine) Add(r *model.Record) {
 		e.flush()
 	case model.KindCounts:
 		e.ordinary += uint64(r.Counted.Net())
-		e.impatient.counted(r.Teardown.Network.NetNS, r.Teardown.Network.Peer.Port, r.Counted.Net())
+		e.tries.counted(r.Teardown.Network.NetNS, r.Teardown.Network.Peer.Port, r.Counted.Net())
 	case model.KindStart:
 		e.flush() // of the recording before it
-		e.captured = r.Start.Backend == "wire"
+		e.captured = r.Start.Captured()
 	case model.KindUnknown, model.KindCloseFailed, model.KindTable:
 	}
 }

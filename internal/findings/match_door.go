@@ -146,7 +146,7 @@ func cancelledAtOnce(m *match) bool {
 	m.inferred = true
 	if x.duration >= patience(x.peer.Addr()) && x.segments == 0 {
 		m.kind, m.blocked, m.detail = attempts, x.duration, x.cause.String()
-		m.engine.impatient.add(x)
+		m.engine.tries.add(x)
 	}
 	return x.cause == model.CauseConnectCancelled && !x.passive() && x.retransmits == 0 && atOnce(x)
 }

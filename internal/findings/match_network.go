@@ -70,11 +70,11 @@ func pathDead(m *match) bool {
 		return true
 	case model.CauseConnectTimeout:
 		m.kind = attempts
-		m.engine.impatient.add(x)
+		m.engine.tries.add(x)
 		return true
 	case model.CauseConnectCancelled:
 		if m.kind = attempts; noSYNACK(x) {
-			m.engine.impatient.add(x)
+			m.engine.tries.add(x)
 			return true
 		}
 		return false
@@ -123,7 +123,7 @@ func idleClosed(m *match) bool {
 	if saysFarewell(x) && x.tookLeave() {
 		m.idle, m.gap = x.gap(), true
 	}
-	if x.later || x.told != 0 || m.idle < time.Second || x.call == model.CallExit && !x.byItself() || x.initiator != model.InitiatorLocal || x.unread > 0 || x.passive() && m.engine.troubles.carried(x) != nil {
+	if x.later || x.told != 0 || m.idle < time.Second || x.call == model.CallExit && !x.byItself() || x.initiator != model.InitiatorLocal || x.unread > 0 || x.passive() && m.passedOn() != nil {
 		return false
 	}
 	switch x.cause {
@@ -179,9 +179,7 @@ func (e *end) served() bool {
 
 // passedOn returns the connection of a proxy to its server that had ended badly a moment before the
 // proxy reset this one of its client, as Envoy does then.
-func (m *match) passedOn() *refusal {
-	return m.engine.troubles.carried(m.end)
-}
+func (m *match) passedOn() *refusal { return m.engine.troubles.carried(m.end) }
 
 // aborted: this side ended the connection by SO_LINGER {1,0}, and it is no idleReset. Its only reason
 // may be that a proxy passes a reset on.

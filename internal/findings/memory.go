@@ -304,8 +304,8 @@ func (e *Engine) know(x *end) {
 	if x.timeWait {
 		e.timeWaits.add(x.process, x.time)
 	}
-	if len(e.impatient) > 0 && !x.passive() && x.established {
-		e.impatient.answered(x)
+	if len(e.tries) > 0 && !x.passive() && x.established {
+		e.tries.answered(x)
 	}
 	switch {
 	case x.verdict == model.FailedOpen:

@@ -112,7 +112,7 @@ func sayLockedReject(e *Engine, g *group, f *Finding) bool {
 
 // sayTooSoon is path-dead of attempts that were given up before a SYN was sent again.
 func (e *Engine) sayTooSoon(g *group, f *Finding) bool {
-	tried := e.impatient.inVain(netip.AddrPortFrom(g.key.peer, g.key.port))
+	tried := e.tries.inVain(netip.AddrPortFrom(g.key.peer, g.key.port))
 	if g.count < few || !tried.deadPath() {
 		return false
 	}
@@ -209,7 +209,7 @@ func (e *Engine) sayNoSYNACK(g *group, f *Finding) {
 	}
 	f.Title += "."
 	f.Advice = "A firewall or security group drops the SYN, the address is wrong, or the host is down: a host that is up and not filtered would have refused. If it is up, look whether the server's queue is full (ss -tln there, Recv-Q at Send-Q)."
-	tried := e.impatient.inVain(netip.AddrPortFrom(g.key.peer, g.key.port))
+	tried := e.tries.inVain(netip.AddrPortFrom(g.key.peer, g.key.port))
 	if tried.counted > 0 {
 		f.Advice += " Or others in between were answered: ends to this port were only counted (--abnormal)."
 	}

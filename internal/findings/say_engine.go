@@ -56,7 +56,7 @@ func (e *Engine) cover() {
 			}
 			g.covered = queueFull(g)
 		default:
-			g.covered = e.gaveUpToo(g) || patterns[k.pattern].Name == "idle-timeout" && e.waited(g) || patterns[k.pattern].Title == lastUnansweredTitle && e.idleSays(g)
+			g.covered = e.coverHalfCloses(g) || patterns[k.pattern].Name == "idle-timeout" && e.waited(g) || patterns[k.pattern].Title == lastUnansweredTitle && e.idleSays(g)
 		}
 	}
 }
@@ -185,23 +185,14 @@ func joined(list ...string) string {
 
 // listens returns the process that has accepted connections there, "" if none is known, or not the
 // same in all namespaces.
-func (e *Engine) listens(netns uint32, port uint16) (name string) {
+func (e *Engine) listens(netns uint32, port uint16) string {
 	if netns != anywhere {
 		if server := e.services[service{netns, port}]; server != nil {
 			return server.process
 		}
 		return ""
 	}
-	for s, server := range e.services {
-		switch {
-		case s.port != port || server.process == name:
-		case name != "":
-			return ""
-		default:
-			name = server.process
-		}
-	}
-	return name
+	return e.onlyServer(func(s service) bool { return s.port == port })
 }
 
 // atSix reports whether connections by IPv6 were accepted there.
@@ -210,12 +201,12 @@ func (e *Engine) atSix(netns uint32, port uint16) bool {
 	return server != nil && server.six
 }
 
-// onlyServer returns the process that has accepted connections in a namespace, "" if there
+// onlyServer returns the process that has accepted connections at some places, "" if there
 // are several.
-func (e *Engine) onlyServer(netns uint32) (name string) {
+func (e *Engine) onlyServer(there func(service) bool) (name string) {
 	for s, server := range e.services {
 		switch {
-		case s.netns != netns || server.process == name:
+		case !there(s) || server.process == name:
 		case name != "":
 			return ""
 		default:
@@ -228,7 +219,7 @@ func (e *Engine) onlyServer(netns uint32) (name string) {
 // perhaps is the listener that a counter of a namespace is of. No counter has a port: a listener
 // that hangs ends nothing, and another server may be the only one that is known.
 func (e *Engine) perhaps(netns uint32) string {
-	if server := e.onlyServer(netns); server != "" {
+	if server := e.onlyServer(func(s service) bool { return s.netns == netns }); server != "" {
 		return fmt.Sprintf("a listener (perhaps %s's)", server)
 	}
 	return "a listener"

@@ -56,8 +56,8 @@ func sayPeerIdleTimeout(e *Engine, g *group, f *Finding) bool {
 const idleTerm = " && tcp.idle_ns >= 1000000000"
 
 func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
-	idle, n := g.values.mode()
-	if n < 3 || n*10 < g.count*6 {
+	idle, n, constant := g.values.usual(g.count)
+	if !constant {
 		return false
 	}
 	together := g.atOnce() && (len(g.pids) <= 1 || g.key.peer.IsValid()) // as one program does that closes all it has

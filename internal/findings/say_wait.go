@@ -12,10 +12,15 @@ import (
 // What is said of clients that waited in vain on a connection that they had used before.
 
 func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
-	most, n := g.values.mode()
+	most, _, constant := g.values.usual(g.count)
 	together := g.atOnce() && !g.steadily()
-	if together && g.key.port != mysqlPort && mayNeedNone(g.key.port) || g.key.port == mysqlPort && g.count > few && g.values.pair()*10 >= g.count*6 {
-		return false // the server ended; or wait_timeout and interactive_timeout, beside COM_STMT_CLOSE
+	switch {
+	case g.key.port == mysqlPort:
+		if g.count > few && g.values.pair()*10 >= g.count*6 {
+			return false // wait_timeout and interactive_timeout, beside COM_STMT_CLOSE
+		}
+	case together && mayNeedNone(g.key.port):
+		return false // the server ended
 	}
 	f.Numbers["idle_ns"], f.Numbers["longest_ns"] = int64(g.idle.min), int64(g.idle.max)
 	after := human.Duration(g.idle.min)
@@ -37,7 +42,7 @@ func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 		f.Harm = Low
 		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart would explain that too.", g.atMoments())
 	}
-	if !g.key.passive && n >= 3 && n*10 >= g.count*6 {
+	if !g.key.passive && constant {
 		f.Advice += " If its last words needed no answer (WebSocket), that is an idle timeout" + hint(most, "") + "."
 	}
 	return true
@@ -48,10 +53,8 @@ const ownLimit = "Is that its time limit for an answer (a read timeout, HAProxy 
 // waited reports whether late answers have shown that the idle time after which a client closes is
 // its time limit for answers.
 func (e *Engine) waited(g *group) bool {
-	k := g.key
-	k.pattern = uint8(patternIndex("gave-up-waiting")) // #nosec G115 -- there are some dozens
 	idle, _ := g.values.mode()
-	o := e.groups[k]
+	o := e.gaveUp(g.key)
 	return o != nil && o.echoes < o.count && g.spokeLast == g.count && (o.idle.mean()-idle).Abs() <= idle/10
 }
 
@@ -74,19 +77,24 @@ func (g *group) sayWaited(f *Finding) {
 	f.Advice = ownLimit + " If its last message needs no answer (HTTP/2), the client loses nothing."
 }
 
-// gaveUpToo reports whether g is half-closes of a client that has given up other requests there: then
-// these FINs were no half-closes.
-func (e *Engine) gaveUpToo(g *group) bool {
+// gaveUp returns the requests that the client of k has given up there, nil if none.
+func (e *Engine) gaveUp(k key) *group {
+	k.pattern = uint8(patternIndex("gave-up-waiting")) // #nosec G115 -- there are some dozens
+	return e.groups[k]
+}
+
+// coverHalfCloses: g is of a client that has given up other requests there, after as long. Then these
+// FINs were no half-closes, and count there.
+func (e *Engine) coverHalfCloses(g *group) (covered bool) {
 	if patterns[g.key.pattern].Name != "half-close-taken-as-abort" || g.echoes < g.count {
 		return false
 	}
-	for k, o := range e.groups {
-		if patterns[k.pattern].Name == "gave-up-waiting" && k.process == g.partner && k.port == g.key.port && (o.idle.mean()-g.idle.mean()).Abs() <= o.idle.mean()/10 {
-			o.also += g.count
-			return true
-		}
+	o := e.gaveUp(key{process: g.partner, port: g.key.port})
+	if o == nil || (o.idle.mean()-g.idle.mean()).Abs() > o.idle.mean()/10 {
+		return false
 	}
-	return false
+	o.also += g.count
+	return true
 }
 
 // idleSays reports whether idle-timeout has the idle time of g, of the same server: what was asked last
@@ -103,7 +111,7 @@ func (e *Engine) idleSays(g *group) bool {
 		if patterns[k.pattern].Name != "idle-timeout" || k.process != g.key.process || k.port != g.key.port || k.passive != g.key.passive {
 			continue
 		}
-		if at, n := o.values.mode(); n >= 3 && n*10 >= o.count*6 && (at-idle).Abs() <= idle/10 {
+		if at, _, constant := o.values.usual(o.count); constant && (at-idle).Abs() <= idle/10 {
 			return true
 		}
 	}

@@ -106,6 +106,12 @@ func (v *values) mode() (around time.Duration, n uint64) {
 	return around, n
 }
 
+// usual is the mode, and whether it is that of 60 % of so many, at least 3.
+func (v *values) usual(of uint64) (around time.Duration, n uint64, is bool) {
+	around, n = v.mode()
+	return around, n, n >= 3 && n*10 >= of*6
+}
+
 // bounds are the least and the greatest duration of the mode.
 func (v *values) bounds() (from, to time.Duration) {
 	_, _, bin := v.most()

@@ -82,7 +82,7 @@ func (j *Joiner) Add(file int, r *model.Record, chosen bool) {
 	at, known := j.byID[place{file, t.ID}]
 	switch {
 	case r.Kind == model.KindStart:
-		j.wire[file] = r.Start.Backend == "wire"
+		j.wire[file] = r.Start.Captured()
 	case r.Kind == model.KindStray && r.Stray.Why == model.StrayNotOurs && len(j.strays) < maxStrays:
 		j.strays = append(j.strays, stray{file, r.Stray.First, t.Network.Local.AddrPort(), t.Network.Peer.AddrPort()})
 	case r.Kind == model.KindOutcome && known:
