@@ -49,9 +49,8 @@ type group struct {
 	first, last model.Time
 	inferred    bool
 	evidence    []string
-	netns       uint32     // anywhere if they are of several
 	local       netip.Addr // invalid if they are of several
-	spaces      []uint32   // the first of these
+	spaces      []uint32   // the first network namespaces
 	peers       []visitor
 	morePeers   bool
 	pids        []int
@@ -159,13 +158,10 @@ func (g *group) add(m *match) {
 		g.spaces = append(g.spaces, x.netns)
 	}
 	if g.count == 0 {
-		g.netns, g.local = x.netns, x.local.Addr()
+		g.local = x.local.Addr()
 	} else {
 		if g.local != x.local.Addr() {
 			g.local = netip.Addr{}
-		}
-		if g.netns != x.netns {
-			g.netns = anywhere
 		}
 		if x.time >= g.last { // else it is of another recording, and not the next one
 			g.interval.add(x.time.Sub(g.last))
@@ -244,6 +240,14 @@ func (g *group) add(m *match) {
 	if m.peer.IsValid() {
 		g.detailPeer = m.peer
 	}
+}
+
+// netns is the network namespace of all, anywhere if they are of several.
+func (g *group) netns() uint32 {
+	if len(g.spaces) == 1 {
+		return g.spaces[0]
+	}
+	return anywhere
 }
 
 // displace counts x if it had begun just before another one was closed.

@@ -73,7 +73,7 @@ func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
 
 func sayBacklog(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"] = whole(g.bytes)
-	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.netns, g.key.port)) // they were never accepted
+	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.netns(), g.key.port)) // they were never accepted
 	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: %s reset",
 		cmp.Or(f.Process, "an unknown process"), g.key.port, plural(g.count, "connection", "connections"), itThey(g.count))
 	if g.bytes > 0 {
@@ -255,7 +255,7 @@ func sayRefused(e *Engine, g *group, f *Finding) bool {
 		f.Title += ", or a firewall rejects"
 		f.Advice += " If something listens there (ss -tln on that host), look for a firewall's REJECT with tcp-reset, there and on the way."
 	case server == "":
-	case g.key.peer.Is6() && !e.atSix(g.netns, g.key.port):
+	case g.key.peer.Is6() && !e.atSix(g.netns(), g.key.port):
 		f.Harm = Low
 		f.Title += fmt.Sprintf(", but %s does at 127.0.0.1", server)
 		f.Advice = fmt.Sprintf("The client takes ::1 of localhost first, and loses nothing if it tries 127.0.0.1 next: let %s listen at both, or name 127.0.0.1.", server)
