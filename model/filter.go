@@ -85,6 +85,9 @@ func (f *Filter) Match(r *Record) bool {
 		r = &Record{Teardown: all}
 	}
 	f.view.fill(&r.Teardown, f.addresses)
+	if r.Kind == KindStray || r.Kind == KindCloseFailed { // nothing has ended that could be unknown
+		f.view.Verdict, f.view.Cause, f.view.Initiator, f.view.Terminator, f.view.Confidence = "", "", "", "", ""
+	}
 	if f.times {
 		f.view.Time = r.Teardown.Time.String()
 	}

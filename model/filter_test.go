@@ -74,6 +74,26 @@ func TestFilterPassesWhatIsNoConnection(t *testing.T) {
 	}
 }
 
+func TestFilterAsksVerdictsOfEndsOnly(t *testing.T) {
+	for source, want := range map[string]bool{
+		`verdict == "unknown"`: false, `cause == "unknown"`: false, `confidence == "unknown"`: false,
+		`initiator == "unknown" || terminator == "unknown"`: false, `verdict != "graceful"`: true,
+	} {
+		f, err := model.CompileFilter(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []model.Kind{model.KindStray, model.KindCloseFailed} {
+			if got := f.Match(&model.Record{Kind: kind}); got != want {
+				t.Errorf("%s of %v: got %v", source, kind, got)
+			}
+		}
+		if got := f.Match(&model.Record{Kind: model.KindTeardown}); !got {
+			t.Errorf("%s of a teardown: got %v", source, got)
+		}
+	}
+}
+
 func TestFilterErrors(t *testing.T) {
 	for source, want := range map[string]string{
 		`verdict = "x"`:                    "filter: write == to compare (1:9)\n | verdict = \"x\"\n | ........^",

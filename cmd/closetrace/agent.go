@@ -85,7 +85,7 @@ func (f *agentFlags) flags(set *pflag.FlagSet) {
 	set.StringVar(&f.spool, "spool", "", "`DIRECTORY` for records while the Collector is away (default under systemd: its state directory)")
 	f.spoolSize = 256 << 20
 	set.Var(&f.spoolSize, "spool-size", "at most this `SIZE` there; then the oldest are dropped")
-	set.IntVar(&f.maxSeries, "max-series", 2000, "at most this `NUMBER` of series of ends; the rest is \"other\"")
+	set.Var(natural(&f.maxSeries, 2000), "max-series", "at most this `NUMBER` of series of ends; the rest is \"other\"")
 	set.Var(&f.maxMemory, "max-memory", "shed detail above this `SIZE` of memory, e.g. 80MB")
 	set.Float64Var(&f.maxCPU, "max-cpu", 0, "shed detail above this `PERCENT` of one processor, e.g. 8")
 }

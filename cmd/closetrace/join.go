@@ -44,7 +44,7 @@ type joinFlags struct {
 
 func newJoin(a *app) *cobra.Command {
 	var flags joinFlags
-	rows := 50
+	var rows int
 	c := &cobra.Command{
 		Use:   "join FILE FILE... [flags]",
 		Short: "Both stories of each connection, from the recordings of several hosts",
@@ -58,7 +58,7 @@ func newJoin(a *app) *cobra.Command {
 	}
 	flags.choice.flags(c.Flags())
 	flags.Flags(c.Flags())
-	c.Flags().IntVar(&rows, "rows", rows, "`LINES` of connections, and of ends without another")
+	c.Flags().Var(natural(&rows, 50), "rows", "`LINES` of connections, and of ends without another")
 	return c
 }
 
@@ -113,14 +113,14 @@ func printJoined(out *bufio.Writer, j *pairs.Joiner, paths []string, rows int) {
 	if j.Dropped > 0 {
 		fmt.Fprintf(out, "%s ends were too many to be joined; join parts of the recordings\n", human.Count(j.Dropped))
 	}
-	for i := range r.Pairs[:min(len(r.Pairs), max(rows, 0))] {
+	for i := range r.Pairs[:min(len(r.Pairs), rows)] {
 		p := &r.Pairs[i]
 		fmt.Fprintf(out, "\n%s: %s\n%s: %s\n", name(p.A.File), story(&p.A), name(p.B.File), story(&p.B))
 		if p.Differ != "" {
 			fmt.Fprintf(out, "! %s\n", p.Differ)
 		}
 	}
-	for i := range r.Alone[:min(len(r.Alone), max(rows, 0))] {
+	for i := range r.Alone[:min(len(r.Alone), rows)] {
 		e := &r.Alone[i]
 		fmt.Fprintf(out, "\n%s: %s\nits other end is still open, or was not recorded\n", name(e.File), story(e))
 		if e.HitBy != 0 {

@@ -54,7 +54,7 @@ func newKill(a *app) *cobra.Command {
 	set := c.Flags()
 	flags.flags(set)
 	set.StringVar(&flags.process, "process", "", "all connections of one process, by `PID` or name")
-	set.IntVar(&flags.max, "max", 1, "refuse if more than this `NUMBER` of connections match; 0: no limit, as with --process")
+	set.Var(natural(&flags.max, 1), "max", "refuse if more than this `NUMBER` of connections match; 0: no limit, as with --process")
 	set.BoolVar(&flags.listeners, "listeners", false, "end listeners too, which stops the service")
 	set.BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
 	set.BoolVarP(&flags.dryRun, "dry-run", "n", false, "only show what would be ended, and whether it would be refused")

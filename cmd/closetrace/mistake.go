@@ -119,8 +119,8 @@ func wanted(e *pflag.InvalidValueError) string {
 	switch e.GetFlag().Value.Type() {
 	case "uint16":
 		return "want a number up to 65535"
-	case "uint32", "uint64", "int":
-		return "want a number"
+	case "uint32", "uint64", "number":
+		return "want a number from 0 on"
 	case "duration":
 		return "want a time with its unit, such as 30s or 10m"
 	default:

@@ -76,7 +76,7 @@ func newRecord(a *app) *cobra.Command {
 	set.BoolVar(&flags.options.Compress, "compress", false, "write zstd frames")
 	set.Var(&flags.rotateSize, "rotate-size", "begin a new file at this `SIZE`, e.g. 100MB")
 	set.DurationVar(&flags.options.RotateAge, "rotate-age", 0, "begin a new file after this `TIME`")
-	set.IntVar(&flags.options.RotateKeep, "rotate-keep", 0, "keep this `NUMBER` of full files (default all)")
+	set.Var(natural(&flags.options.RotateKeep, 0), "rotate-keep", "keep this `NUMBER` of full files (default all)")
 	set.BoolVar(&flags.options.Continue, "continue", false, "with rotation: keep the files of earlier runs, which count as this one's")
 	set.Var(&flags.maxSize, "max-size", "stop at this `SIZE`; with rotation remove the oldest files instead")
 	return c
@@ -158,8 +158,6 @@ func (r *recordFlags) check() error {
 		return usage("--rotate-size and --max-size: want at least %s", humanize.IBytes(record.MinSize))
 	case o.RotateAge < 0:
 		return usage("--rotate-age %s: want a time such as 1h", o.RotateAge)
-	case o.RotateKeep < 0:
-		return usage("--rotate-keep %d: want a number of files", o.RotateKeep)
 	case o.RotateKeep > 0 && !rotates:
 		return usage("--rotate-keep needs --rotate-size or --rotate-age")
 	case o.Continue && (!rotates || o.Force):

@@ -72,6 +72,9 @@ func (a *app) replay(ctx context.Context, path string, flags *replayFlags) (err 
 	if err != nil {
 		return err
 	}
+	if !(flags.speed >= 0) {
+		return usage("replay: --speed %g: want a factor such as 10; 0 shows the end at once", flags.speed)
+	}
 	if flags.asJSON {
 		flags.format = "json"
 	}

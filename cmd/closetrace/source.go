@@ -8,12 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
 
 	"github.com/closetrace/closetrace/etwsrc"
 	"github.com/closetrace/closetrace/internal/findings"
-	"github.com/closetrace/closetrace/internal/human"
 	"github.com/closetrace/closetrace/internal/sandbox"
 	"github.com/closetrace/closetrace/internal/session"
 	"github.com/closetrace/closetrace/model"
@@ -160,26 +158,3 @@ func (e *lacking) Unwrap() error { return e.err }
 
 // Is makes the exit code that of a missing privilege.
 func (*lacking) Is(target error) bool { return target == errSource }
-
-// size is a flag such as 100MB or 1GiB.
-type size int64
-
-func (s *size) String() string {
-	if *s == 0 {
-		return ""
-	}
-	return human.Bytes(uint64(*s))
-}
-
-// Set implements pflag.Value.
-func (s *size) Set(text string) error {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > 1<<62 {
-		return fmt.Errorf("%q is not a size such as 100MB", text)
-	}
-	*s = size(n)
-	return nil
-}
-
-// Type implements pflag.Value.
-func (*size) Type() string { return "size" }

@@ -74,7 +74,7 @@ func newSummary(a *app) *cobra.Command {
 	c.Flags().BoolVar(&flags.live, "live", false, "trace this host instead of reading files")
 	c.Flags().DurationVar(&flags.every, "every", 0, "with --live: print it again after each `TIME`")
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
-	c.Flags().IntVar(&flags.rows, "rows", 0, "`LINES` of each table (default 5; on a terminal what it has room for)")
+	c.Flags().Var(natural(&flags.rows, 0), "rows", "`LINES` of each table (default 5; on a terminal what it has room for)")
 	return c
 }
 
@@ -230,7 +230,7 @@ func newDiff(a *app) *cobra.Command {
 	flags.choice.flags(c.Flags())
 	flags.Flags(c.Flags())
 	c.Flags().BoolVar(&flags.asJSON, "json", false, "as JSON")
-	c.Flags().IntVar(&flags.rows, "rows", 0, "`LINES` of each table (default 10)")
+	c.Flags().Var(natural(&flags.rows, 0), "rows", "`LINES` of each table (default 10)")
 	return c
 }
 

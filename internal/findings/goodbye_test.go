@@ -125,3 +125,22 @@ func TestGoodbyeIsUnread(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestOfAnOlderConnection: what an end without bytes had answered nobody knows.
+func TestRequestOfAnOlderConnection(t *testing.T) {
+	for _, c := range []struct {
+		what edit
+		want model.Confidence
+	}{
+		{bytes(0, 200), model.Certain},
+		{func(*model.Teardown) {}, model.Inferred},
+	} {
+		var s stream
+		s.end(9*sec, "server", model.Passive, "10.6.0.2:8080", "10.6.0.1:40000", model.CauseUnreadData, unread(200),
+			c.what, by(model.InitiatorLocal), call(model.CallClose, 0))
+		list := found(t, s.records).Worst(9)
+		if len(list) != 1 || list[0].ID != "request-lost" || list[0].Confidence != c.want {
+			t.Errorf("want %v, got %+v", c.want, list)
+		}
+	}
+}

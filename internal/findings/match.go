@@ -162,6 +162,7 @@ func requestLost(m *match) bool {
 		m.inferred = gap < 0
 		m.idle = max(gap, 0)
 	}
+	m.inferred = m.inferred || x.sent < 0 // it may have answered before
 	m.bytes = x.unread
 	m.blocked = sinceHeard(x)
 	return true
