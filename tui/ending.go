@@ -19,6 +19,9 @@ func (s *screen) askEnd() {
 	case s.cfg.End == nil:
 		s.say("connections can be ended where the trace was started with --allow-kill")
 		return
+	case c.Protected != "":
+		s.say(c.Protected)
+		return
 	}
 	s.ask(askEnd)
 	s.prompt.ends = *c

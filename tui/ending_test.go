@@ -95,6 +95,38 @@ func TestEndNotAllowed(t *testing.T) {
 	r.hides("(y/N)")
 }
 
+func TestEndProtected(t *testing.T) {
+	all, ended := someOpen(), []string{}
+	all[0].Protected = "elsewhere: closetrace kill f0-1 does"
+	r := openRig(t, &all, &ended)
+	r.press("x")
+	r.shows("elsewhere: closetrace kill f0-1 does")
+	r.hides("(y/N)")
+	r.press("y")
+	if r.s.prompt != nil || len(ended) > 0 {
+		t.Errorf("it was asked about, or ended: %v", ended)
+	}
+}
+
+// TestOpenNote: what is listed beyond what is traced is said, however many there are.
+func TestOpenNote(t *testing.T) {
+	for _, n := range []int{1, 100} {
+		var all []OpenConn
+		for range n {
+			all = append(all, someOpen()[0])
+		}
+		r := newRig(t, 140, 24, demoFeed(), func(c *Config) {
+			c.Open = func() ([]OpenConn, error) { return all, nil }
+			c.OpenNote = "More than what is traced."
+		})
+		r.press("6")
+		r.send(connsMsg{conns: all})
+		r.shows("More than what is traced.")
+		r.press("end")
+		r.shows("▸ESTABLISHED", "More than what is traced.")
+	}
+}
+
 // TestOpenFilter: text, expression and the row of a grouped view choose what is
 // open as they choose ends.
 func TestOpenFilter(t *testing.T) {

@@ -38,12 +38,23 @@ func ownerName(f *model.Facts) (name, script string) {
 		if strings.HasPrefix(script, p.Name) {
 			return script, "" // it was started by its own name
 		}
+		if ownName(p) {
+			return p.Name, ""
+		}
 	case len(p.Name) == commMax:
 		if file := path.Base(p.Executable.Path); strings.HasPrefix(file, p.Name) {
 			return file, ""
 		}
 	}
 	return p.Name, script
+}
+
+// ownName reports whether a program has named itself (prctl), so that its interpreter and its
+// script say less. Node calls its main thread so since version 23.
+func ownName(p *model.Process) bool {
+	file := path.Base(p.Executable.Path)
+	return p.Executable.Path != "" && !strings.HasPrefix(file, p.Name) && !strings.HasPrefix(p.Name, file) &&
+		!strings.HasSuffix(p.Name, "MainThread")
 }
 
 // ownerPlace is where the owner runs: its pod, container, unit or Windows service.

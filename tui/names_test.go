@@ -59,3 +59,23 @@ func TestNamesThatSayNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnNames: a name that a program has given to itself says more than its interpreter's
+// script, which pushes it out of a narrow column.
+func TestOwnNames(t *testing.T) {
+	for _, c := range []struct{ name, file, script, want, beside string }{
+		{"python3", "/usr/bin/python3.11", "/srv/load.py", "python3", "load.py"},
+		{"python3", "", "/srv/load.py", "python3", "load.py"},
+		{"cli-unread", "/usr/bin/python3.11", "/srv/load.py", "cli-unread", ""},
+		{"gunicorn: maste", "/usr/bin/python3.11", "/usr/bin/gunicorn", "gunicorn: maste", ""},
+		{"load.py", "/usr/bin/python3.11", "/srv/load.py", "load.py", ""},
+		{"node-MainThread", "/usr/bin/node", "/srv/app.js", "node-MainThread", "app.js"},
+		{"MainThread", "/usr/bin/node", "/srv/app.js", "MainThread", "app.js"},
+		{"nginx", "/usr/sbin/nginx", "", "nginx", ""},
+	} {
+		f := model.Facts{Process: model.Process{Name: c.name, Script: c.script, Executable: model.Executable{Path: c.file}}}
+		if name, script := ownerName(&f); name != c.want || script != c.beside {
+			t.Errorf("%s of %s: got %q and %q", c.name, c.file, name, script)
+		}
+	}
+}

@@ -24,6 +24,8 @@ type OpenConn struct {
 	NetNS   string // the name of its network namespace; "" where it has none
 	State   model.State
 	OnClose string // what close() would do now
+	// Protected says why it can't be ended here; "" if it can.
+	Protected string
 }
 
 // openList is the view of the connections that are open. It is read once a
@@ -57,7 +59,12 @@ func (l *openList) keys(s *screen) []action {
 }
 
 // rows implements [view].
-func (l *openList) rows(_ *screen, _ *deck, height int) { l.height = height }
+func (l *openList) rows(s *screen, _ *deck, height int) {
+	l.height = height
+	if s.cfg.OpenNote != "" && height > 2 {
+		l.height-- // its line
+	}
+}
 
 // enter implements [view]: an open connection has no story yet.
 func (l *openList) enter(*screen) {}
@@ -185,13 +192,17 @@ func (l *openList) draw(s *screen, width int) []string {
 		text := strings.Join(cells, " ")
 		lines = append(lines, s.row([2]string{text, text}, i == l.place, width))
 	}
-	if s.cfg.OpenNote != "" && len(l.chosen) < l.height {
+	switch {
+	case s.cfg.OpenNote == "":
+	case len(l.chosen) < l.height:
 		lines = append(append(lines, ""), noteLines(s, width)...)
+	default:
+		lines = append(lines, " "+s.pal.faint.Styled(cut(s.cfg.OpenNote, width-2, s.g.dots)))
 	}
 	return lines
 }
 
-// noteLines says what is not listed; below the end of the view it is cut.
+// noteLines says what is listed and what is not; below the end of the view it is cut.
 func noteLines(s *screen, width int) (lines []string) {
 	for part := range strings.SplitSeq(ansi.Wrap(s.cfg.OpenNote, width-2, ""), "\n") {
 		lines = append(lines, " "+s.pal.faint.Styled(part))

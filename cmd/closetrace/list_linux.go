@@ -46,6 +46,9 @@ func newOpenView(flags *traceFlags, allowKill bool) (*openView, error) {
 	}
 	owners := process.NewOwners(process.Options{Lazy: true, Reader: reader})
 	v := &openView{allowKill: allowKill, options: sockets.Options{Owners: owners}}
+	if err := v.own.Set("self"); err != nil {
+		return nil, err
+	}
 	if allowKill {
 		flags.keep = append(flags.keep, unix.CAP_NET_ADMIN)
 	}

@@ -22,6 +22,8 @@ type openView struct {
 	allowKill bool
 	killer    sockets.Killer
 	note      string // what is not listed
+	own       netns  // this program's network namespace, the only one in which it can end connections
+	filter    *model.Filter
 
 	mutex sync.Mutex
 	byID  map[string]sockets.Conn // what was listed last
@@ -35,13 +37,26 @@ const (
 	heldOnly = "Of other network namespaces only what a process holds: no half-closed orphans; closetrace list --all-netns has all."
 )
 
-// noteFor says what the view does not list, and what it lists beside what is traced: a
-// connection that is open has no verdict to choose by, and its command is not looked for.
-func (v *openView) noteFor(t *trace) string {
-	if t.filter.String() == "" && t.flags.follow == nil {
-		return v.note
+// choose lists what flags choose of t, as far as that is known of an open connection, and
+// returns what the view lists beyond, and what it does not: a connection that is open has
+// no verdict to choose by, and its command is not looked for.
+func (v *openView) choose(t *trace) (note string, err error) {
+	parts, err := t.flags.parts("process")
+	if err != nil {
+		return "", err
 	}
-	return strings.TrimSpace("All open connections are listed, not only those that are traced. " + v.note)
+	chosen := strings.Join(parts, " && ")
+	if v.filter, err = model.CompileFilter(chosen); err != nil {
+		return "", err
+	}
+	all, err := t.flags.parts("process", "closer")
+	if strings.Join(all, " && ") == t.filter.String() && t.flags.follow == nil || err != nil {
+		return v.note, err
+	}
+	if chosen == "" {
+		return strings.TrimSpace("All open connections are listed, not only those that are traced. " + v.note), nil
+	}
+	return strings.TrimSpace("Listed are more than those that are traced: all with " + chosen + ". " + v.note), nil
 }
 
 // openView returns nil where there is no screen.
@@ -79,18 +94,24 @@ func (v *openView) list(ctx context.Context) ([]tui.OpenConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	open, names := make([]tui.OpenConn, len(all)), netnsNames()
+	open, names := make([]tui.OpenConn, 0, len(all)), netnsNames()
 	byID := make(map[string]sockets.Conn, len(all))
 	for i := range all {
 		c := &all[i]
 		byID[c.ID] = *c
-		open[i] = tui.OpenConn{
+		o := tui.OpenConn{
 			Where: whereCell(c), NetNS: names[c.Network.NetNS], State: c.State, OnClose: onClose(c),
 			Facts: model.Facts{
 				ID: c.ID, Network: c.Network, Process: c.Process, Container: c.Container, K8s: c.K8s, Cgroup: c.Cgroup,
 				Systemd: c.Systemd, Linger: c.Linger, StartTime: c.StartTime, Duration: c.Duration,
 				TCP: model.TCP{Bytes: c.TCP.Bytes, Retransmits: c.TCP.Retransmits, SRTT: c.TCP.SRTT},
 			},
+		}
+		if v.own != 0 && c.Network.NetNS != uint32(v.own) {
+			o.Protected = "x can't end what is in another network namespace: closetrace kill " + c.ID + " does"
+		}
+		if v.filter.Match(&model.Record{Kind: model.KindTeardown, Teardown: model.Teardown{Facts: o.Facts}}) {
+			open = append(open, o)
 		}
 	}
 	v.mutex.Lock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -175,4 +176,40 @@ func checkCapabilities(t *testing.T, pid int) {
 		t.Errorf("permitted capabilities are %#x, want CAP_NET_ADMIN", permitted)
 	}
 	t.Logf("permitted capabilities are %#x", permitted)
+}
+
+// TestOpenViewOfFilter: what is traced alone is listed alone, as far as open connections can
+// be chosen by it; where they can't, the view says so.
+func TestOpenViewOfFilter(t *testing.T) {
+	needCapabilities(t)
+	closetrace := program(t)
+	mine, others := openPort(t), openPort(t)
+	p := onConsole(t, exec.Command(closetrace, "--port", mine))
+	p.press("6", "2 Stream")
+	p.await(":" + mine)
+	if text := p.text(); strings.Contains(text, ":"+others) || strings.Contains(text, "Listed are more") {
+		t.Errorf("port %s is listed, or the list is said to have more:\n%s", others, text)
+	}
+	p.press("q", "[6 Open]")
+	if err := p.command.Wait(); err != nil {
+		t.Error(err)
+	}
+	p = onConsole(t, exec.Command(closetrace, "--port", mine, "--verdict", "abortive"))
+	p.press("6", "2 Stream")
+	p.await("Listed are more than those that are traced: all with (network.local.port == " + mine)
+}
+
+// openPort returns a port with a connection that stays open.
+func openPort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return portOf(l.Addr())
 }

@@ -47,6 +47,10 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 	lost := func() { cancel(session.Reason("signal")) } // a screen without a terminal would never end
 	t.Hangup = func() bool { lost(); return false }
 	defer onLostTerminal(a.stdin, lost)()
+	note, err := open.choose(t)
+	if err != nil {
+		return err
+	}
 	config := tui.Config{
 		Start:    t.Start(),
 		Traced:   t.filter.String(),
@@ -56,7 +60,7 @@ func (a *app) show(ctx context.Context, t *trace, plain bool, open *openView) er
 		Cost:     t.Cost,
 		Create:   open.outputs.create,
 		Keys:     open.keys,
-		OpenNote: open.noteFor(t),
+		OpenNote: note,
 		Open:     func() ([]tui.OpenConn, error) { return open.list(ctx) },
 	}
 	config.LeaveAtEnd = t.flags.follow != nil // the summary follows

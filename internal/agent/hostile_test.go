@@ -42,6 +42,9 @@ func TestHostileLabels(t *testing.T) {
 			t.Errorf("a name made the line %q", line)
 		}
 	}
+	if strings.ContainsAny(string(body), "\x1b\x00\r") {
+		t.Error("a name sends control characters to who reads the page on a terminal")
+	}
 	if lines != len(hostile) {
 		t.Errorf("%d lines, want %d", lines, len(hostile))
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/closetrace/closetrace/internal/safetext"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -244,9 +245,10 @@ func listener(t *model.Teardown) uint16 {
 	return 0
 }
 
-// label makes a name from the system fit for a label: Prometheus refuses what is not UTF-8.
+// label makes a name from the system fit for a label: Prometheus refuses what is not UTF-8, and
+// a terminal on which the page is read obeys escape sequences.
 func label(name string) string {
-	return strings.ToValidUTF8(name[:min(len(name), labelMax)], "\ufffd")
+	return safetext.Escape(strings.ToValidUTF8(name[:min(len(name), labelMax)], "\ufffd"))
 }
 
 // labelMax bounds what a name takes on the page: those of the kernel have 15 bytes.

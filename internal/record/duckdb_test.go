@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/closetrace/closetrace/model"
 )
 
 // duckScript prints the rows of the query in its argument as JSON.
@@ -81,5 +84,38 @@ func TestDuckDBQueries(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(folder, "incident.parquet")); err != nil || info.Size() == 0 {
 		t.Errorf("no Parquet file: %v", err)
+	}
+}
+
+// TestDuckDBQueriesOfUsedPorts: ports that a later connection uses again pair no others, and
+// a member that no line has is none.
+func TestDuckDBQueriesOfUsedPorts(t *testing.T) {
+	var ends []model.Record
+	for print := range 3 {
+		for _, e := range teardowns(read(t, golden)) {
+			if e.TCP.Loopback && e.Process.Name != "" {
+				e.TCP.Fingerprint, e.CloseBlocked = model.Fingerprint(print+1), model.Opt[time.Duration]{}
+				ends = append(ends, model.Record{Kind: model.KindTeardown, Teardown: *e})
+				e.Network = e.Network.Reversed()
+				ends = append(ends, model.Record{Kind: model.KindTeardown, Teardown: *e})
+				break
+			}
+		}
+	}
+	folder := t.TempDir()
+	for _, name := range []string{"incident.jsonl", "incident.jsonl.zst"} {
+		w, err := Create(filepath.Join(folder, name), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, w, ends...)
+		closeWriter(t, w)
+	}
+	queries := queriesOf(t, "sql")
+	if rows := duck(t, folder, queries[1]); len(rows) != 0 {
+		t.Errorf("no close() blocked: got %v", rows)
+	}
+	if rows := duck(t, folder, queries[3]); len(rows) != 3 {
+		t.Errorf("got %d pairs of 3 connections: %v", len(rows), rows)
 	}
 }
