@@ -18,19 +18,21 @@ type sighting struct {
 }
 
 // copy reports whether seg was captured before, on another interface, with another TTL,
-// or just now. A retransmission has another IP identification, or comes later.
+// or just now, also whole or in pieces. A retransmission has another IP identification, or comes later.
 // Acknowledgments and RSTs without data may be the same and sent twice.
 func (s *Side) copy(seg *packet.Segment, other *Side, now int64) bool {
 	x := sightingOf(seg, now)
-	if s.sighted(seg, &x) || s.behind(seg, other) {
+	switch {
+	case s.sighted(seg, &x) || s.behind(seg, other):
 		s.Copies++
+		return true
+	case s.pieced(seg, &x):
 		return true
 	}
 	if !seg.Has(packet.RST) {
 		s.place = seg.Place
 	}
-	s.recent[s.newest] = x
-	s.newest = (s.newest + 1) % uint8(len(s.recent))
+	s.remember(seg, &x)
 	return false
 }
 
@@ -67,9 +69,12 @@ func (s *Side) sighted(seg *packet.Segment, x *sighting) bool {
 
 // digest covers what does not change on the way.
 func digest(seg *packet.Segment) uint32 {
+	return mix(uint32(seg.ID)<<16|uint32(seg.Window), seg.Seq, seg.Ack, uint32(seg.Flags)<<24^seg.Length, seg.Options.TS)
+}
+
+func mix(sum uint32, all ...uint32) uint32 {
 	const prime = 0x9e3779b1
-	sum := uint32(seg.ID)<<16 | uint32(seg.Window)
-	for _, v := range [...]uint32{seg.Seq, seg.Ack, uint32(seg.Flags)<<24 ^ seg.Length, seg.Options.TS} {
+	for _, v := range all {
 		sum = (sum ^ v) * prime
 		sum ^= sum >> 15
 	}

@@ -26,7 +26,8 @@ type Reset struct {
 	FINAcked bool
 	// Late is how many bytes had come for its sender after its FIN.
 	Late uint64
-	// Tries and Probes are those of its sender that had not been answered.
+	// Tries and Probes are those of its sender that had not been answered; of Tries, if a
+	// timer made them.
 	Tries, Probes uint32
 	// Unacked is what its sender had sent and was not acknowledged.
 	Unacked uint64
@@ -99,7 +100,7 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 	r := Reset{
 		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq, next: s.next,
 		AfterFIN: s.FIN != 0, FINAcked: s.FINAcked != 0, AfterPeerFIN: other.FIN != 0, Late: other.AfterFIN,
-		Tries: s.Tries, Probes: s.Probes, Unacked: s.Unacked(),
+		Tries: s.timeouts(), Probes: s.Probes, Unacked: s.Unacked(),
 		TTL: seg.TTL, Interface: seg.Interface, Place: seg.Place, Window: seg.Window, Whole: seg.Options.Whole,
 		ID: seg.ID, HasID: seg.HasID, HasTS: seg.Options.HasTS, TS: seg.Options.TS,
 	}

@@ -81,6 +81,7 @@ type Side struct {
 	Copies uint64
 	recent [8]sighting
 	newest uint8
+	runs   [2]run // data, the newest first
 	// place is the capture that had last something new of it, of several.
 	place uint16
 	// Alert is what its last TLS record says if that is an alert.

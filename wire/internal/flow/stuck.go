@@ -35,3 +35,13 @@ func (c *Conn) OnlyFull(i int) bool {
 	size := uint32(min(s.MSS, c.Sides[1-i].MSS))
 	return size > 0 && s.Stuck.Least >= size-size/8 && s.Bytes > s.Unacked() // time stamps are within that eighth
 }
+
+// timeouts are the Tries, unless all came at once: no timer waits so shortly (Linux: 200 ms),
+// but what was lost in one go is sent again in one go.
+func (s *Side) timeouts() uint32 {
+	const once = 100e6
+	if s.TriedAt-s.StalledAt < once {
+		return 0
+	}
+	return s.Tries
+}
