@@ -27,6 +27,13 @@ func didReset(c *flow.Conn, i int) bool {
 	return s.RST.Time != 0 && !forged(s) && !wasReset(c, i)
 }
 
+// confirms: the RST of side i shows only that it has no connection any more, as was said when
+// it was no longer heard.
+func confirms(c *flow.Conn, i int) bool {
+	r := &c.Sides[i].RST
+	return c.How == flow.WasReset && didReset(c, i) && r.Reply && r.Mute
+}
+
 // judgeable says what was observed of how side i ended.
 func judgeable(c *flow.Conn, i int, f *model.Facts) {
 	s, peer, e := &c.Sides[i], &c.Sides[1-i], &f.Evidence
@@ -229,6 +236,8 @@ func sent(c *flow.Conn, i int, e *model.Evidence) {
 	case r.AfterFIN && r.Late > 0:
 		inferred(e, fmt.Sprintf("%d bytes came after the FIN, then the RST was sent: whether the socket was closed or shut down does not show", r.Late),
 			model.ObservedAnsweredData, model.ObservedNoDescriptor)
+	case r.Reply && r.Stuck >= 2 && r.Unacked > 0:
+		inferred(e, unanswered(r.Stuck, peer)+"; the RST answers the peer, later", model.ObservedRetransmitTimeout)
 	case r.Reply:
 		inferred(e, "the RST answers a segment: the socket was gone, or a firewall answered", model.ObservedAbort)
 	default:

@@ -19,6 +19,9 @@ func (f *File) ended(c *flow.Conn) {
 			f.stats.Elsewhere++
 			continue
 		}
+		if c.Sides[i].Told > 0 && confirms(c, i) {
+			continue
+		}
 		seen := facts(c, i)
 		if c.How == flow.Unanswered && f.directions.deaf(c) {
 			unheard(c, &seen)

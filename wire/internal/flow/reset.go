@@ -29,10 +29,14 @@ type Reset struct {
 	// Tries and Probes are those of its sender that had not been answered; of Tries, if a
 	// timer made them.
 	Tries, Probes uint32
+	// Stuck is how often its sender had sent again, by a timer, what was never acknowledged.
+	Stuck uint32
 	// Unacked is what its sender had sent and was not acknowledged.
 	Unacked uint64
 	// Idle is how long no data had been sent by either side.
 	Idle int64
+	// Mute: its sender had sent nothing since it got no answer to what it sent again.
+	Mute bool
 	// Refuses: it answers a SYN. Cancels: it answers a SYN-ACK.
 	Refuses, Cancels bool
 	// Outlived: its sender went on with the connection afterwards: it did not send it.
@@ -100,7 +104,7 @@ func (c *Conn) describe(seg *packet.Segment, i int, now int64) Reset {
 	r := Reset{
 		Time: now, Fit: fit(seg, s, other), Reply: !seg.Has(packet.ACK), seq: seg.Seq, next: s.next,
 		AfterFIN: s.FIN != 0, FINAcked: s.FINAcked != 0, AfterPeerFIN: other.FIN != 0, Late: other.AfterFIN,
-		Tries: s.timeouts(), Probes: s.Probes, Unacked: s.Unacked(),
+		Tries: s.timeouts(s.Tries), Probes: s.Probes, Stuck: s.timeouts(s.Stuck.Tries), Mute: s.TriedAt != 0 && s.TriedAt == s.Last, Unacked: s.Unacked(),
 		TTL: seg.TTL, Interface: seg.Interface, Place: seg.Place, Window: seg.Window, Whole: seg.Options.Whole,
 		ID: seg.ID, HasID: seg.HasID, HasTS: seg.Options.HasTS, TS: seg.Options.TS,
 	}

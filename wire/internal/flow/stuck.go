@@ -36,12 +36,12 @@ func (c *Conn) OnlyFull(i int) bool {
 	return size > 0 && s.Stuck.Least >= size-size/8 && s.Bytes > s.Unacked() // time stamps are within that eighth
 }
 
-// timeouts are the Tries, unless all came at once: no timer waits so shortly (Linux: 200 ms),
+// timeouts returns tries, unless all came at once: no timer waits so shortly (Linux: 200 ms),
 // but what was lost in one go is sent again in one go.
-func (s *Side) timeouts() uint32 {
+func (s *Side) timeouts(tries uint32) uint32 {
 	const once = 100e6
 	if s.TriedAt-s.StalledAt < once {
 		return 0
 	}
-	return s.Tries
+	return tries
 }
