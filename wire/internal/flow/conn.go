@@ -293,16 +293,6 @@ func (c *Conn) retried(seg *packet.Segment, i int, now int64) bool {
 	return !c.Sides[i].sighted(seg, &x) && !c.Sides[i].behind(seg, &c.Sides[1-i])
 }
 
-// unheard: side i, whose connection was reported as ended by a RST, goes on.
-func (c *Conn) unheard(seg *packet.Segment, i int, now int64) bool {
-	r := &c.Sides[1-i].RST
-	if c.How != WasReset || r.Time == 0 || r.Unheard || r.Place != seg.Place || seg.Has(packet.RST) || c.Sides[i].copy(seg, &c.Sides[1-i], now) {
-		return false
-	}
-	r.Unheard, c.Late = true, i+1
-	return true
-}
-
 // stalled returns the side that gets no answer, the client first, -1 if none.
 func (c *Conn) stalled() int {
 	for i := range c.Sides {

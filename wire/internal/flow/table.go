@@ -91,7 +91,7 @@ func (t *Table) Add(seg *packet.Segment, now int64) (*Conn, int) {
 		c.How, c.Ended, c.told, c.Sides[1-i].RST = Open, 0, false, Reset{}
 	}
 	if c.told && (!c.concluded() || c.Sides[i].behind(seg, &c.Sides[1-i]) || c.vain(seg, i)) {
-		if c.unheard(seg, i, now) {
+		if c.belies(seg, i, now) {
 			t.Ended(c)
 		}
 		c.Last = max(c.Last, now)
