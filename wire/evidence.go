@@ -67,20 +67,24 @@ func judgeable(c *flow.Conn, i int, f *model.Facts) {
 // (icmp_err_convert of net/ipv4/icmp.c, tab_unreach of net/ipv6/icmp.c).
 func unreachable(c *flow.Conn, e *model.Evidence) {
 	names := []string{"ENETUNREACH", "EHOSTUNREACH", "ENOPROTOOPT", "ECONNREFUSED", "", "EOPNOTSUPP", "ENETUNREACH", "EHOSTDOWN", "ENONET", "ENETUNREACH", "EHOSTUNREACH", "ENETUNREACH"}
-	rest, exceeded := "EHOSTUNREACH", c.Type == 11
+	rest, exceeded := "EHOSTUNREACH", c.Error.Type == 11
 	if c.Endpoint(c.Client).Addr().Is6() {
 		names = []string{"ENETUNREACH", "EACCES", "EHOSTUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EACCES", "EACCES"}
-		rest, exceeded = "EPROTO", c.Type == 3
+		rest, exceeded = "EPROTO", c.Error.Type == 3
 	}
 	switch {
 	case exceeded:
 		e.SoftError = "EHOSTUNREACH"
 		inferred(e, "an ICMP error says that the SYN was too long on its way, as in a circle: Linux gives up, others may send it again", model.ObservedUnreachable)
 		return
-	case int(c.Code) < len(names):
-		e.SoftError = names[c.Code]
+	case int(c.Error.Code) < len(names):
+		e.SoftError = names[c.Error.Code]
 	default:
 		e.SoftError = rest
+	}
+	if !c.Error.Numbered {
+		inferred(e, "of the ICMP error only addresses and ports were captured: it may be about an earlier attempt", model.ObservedUnreachable)
+		return
 	}
 	e.Seen.Add(model.ObservedUnreachable)
 }

@@ -227,6 +227,16 @@ func TestOpensAfterUnreachable(t *testing.T) {
 	}
 }
 
+// Without the SYN's number, which a short capture cuts off, it may be about another one.
+func TestUnreachableWithoutNumber(t *testing.T) {
+	check(t, play(t, wire.Options{}, func(m *wiretest.Maker) {
+		var file bytes.Buffer
+		icmp(wiretest.New(&file, begin), 3, 1, 1000)
+		m.Send(&wiretest.Segment{From: client, To: server, Seq: 1000, Flags: wiretest.SYN})
+		m.Packet(file.Bytes()[24+16 : file.Len()-16])
+	}), "w1a 10.0.0.1:40000 failed-open unreachable none network inferred")
+}
+
 // The error of an attempt is the one that Linux makes of the ICMP error (icmp_err_convert of
 // net/ipv4/icmp.c).
 func TestErrorsOfICMP(t *testing.T) {

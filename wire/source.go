@@ -209,7 +209,8 @@ func (f *File) add(p *capture.Packet) {
 			}
 		}
 	case packet.ICMPError:
-		f.table.Unreachable(&f.decoder.Inner, f.decoder.Type, f.decoder.Code, p.Time)
+		d := &f.decoder
+		f.table.Unreachable(&d.Inner, flow.Error{Type: d.Type, Code: d.Code, Numbered: d.Numbered}, p.Time)
 	case packet.UnknownLink:
 		f.stats.Link = p.Link
 	default:

@@ -22,6 +22,12 @@ const (
 	Silent          // what was retransmitted was never answered, and is no longer sent
 )
 
+// Error is an ICMP error. Numbered: it has the sequence number of what it is about.
+type Error struct {
+	Type, Code uint8
+	Numbered   bool
+}
+
 // key is a tuple, whichever way a segment goes.
 type key struct {
 	low, high         packet.Addr
@@ -72,8 +78,8 @@ type Conn struct {
 	How   How
 	Ended int64
 	By    int
-	// Type and Code of the ICMP error.
-	Type, Code uint8
+	// Error is the ICMP error.
+	Error Error
 
 	// Counted is for the function that gets the ends.
 	Counted bool

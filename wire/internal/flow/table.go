@@ -320,14 +320,14 @@ func (t *Table) Leave() {
 func (t *Table) Len() int { return len(t.conns) }
 
 // Unreachable takes an ICMP error about a segment that was sent.
-func (t *Table) Unreachable(inner *packet.Segment, kind, code uint8, now int64) {
+func (t *Table) Unreachable(inner *packet.Segment, e Error, now int64) {
 	t.Advance(now)
 	k, i := keyOf(inner)
 	c := t.conns[k]
-	if c == nil || c.How != Open || !c.half() || c.Client != i || c.Sides[i].ISN != inner.Seq {
+	if c == nil || c.How != Open || !c.half() || c.Client != i || e.Numbered && c.Sides[i].ISN != inner.Seq {
 		return
 	}
-	c.Type, c.Code = kind, code
+	c.Error = e
 	c.end(Unreachable, i, now)
 	c.Last = now
 	t.moved(c)

@@ -27,10 +27,11 @@ type Decoder struct {
 	// Interface is the number of the interface that the packet's header names (Linux
 	// cooked v2), or 1 for what came in and 2 for what goes out (v1); 0 if it says neither.
 	Interface uint32
-	// Inner is the segment that an ICMP error is about; Code is its type and code.
-	Inner Segment
-	Type  uint8
-	Code  uint8
+	// Inner is the segment that an ICMP error is about, Numbered whether its sequence number
+	// was captured; Type and Code are those of the error.
+	Inner      Segment
+	Numbered   bool
+	Type, Code uint8
 }
 
 // Process is an owner; unknown if the PID is 0.

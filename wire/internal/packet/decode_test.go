@@ -173,6 +173,40 @@ func TestICMP(t *testing.T) {
 	}
 }
 
+// Of a quote that was cut, addresses and ports are enough.
+func TestCutICMP(t *testing.T) {
+	seg, udp := tcp, ip4
+	quoted := frame(t, &ip4, &seg)[:28]
+	udp.Protocol = layers.IPProtocolUDP
+	other := frame(t, &udp, gopacket.Payload("12345678"))
+	outer := ip4
+	outer.Protocol = layers.IPProtocolICMPv4
+	for _, c := range []struct {
+		quoted   []byte
+		captured int // of the quote
+		want     packet.Kind
+		numbered bool
+	}{
+		{quoted, 28, packet.ICMPError, true},
+		{quoted, 27, packet.ICMPError, false},
+		{quoted, 24, packet.ICMPError, false},
+		{quoted, 23, packet.Short, false},
+		{quoted, 5, packet.Short, false},
+		{quoted, 0, packet.Short, false},
+		{quoted[:23], 23, packet.Other, false},
+		{other, 28, packet.Other, false},
+		{other, 15, packet.Other, false},
+	} {
+		data := frame(t, &outer, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 1)}, gopacket.Payload(c.quoted))
+		var d packet.Decoder
+		var s packet.Segment
+		kind := d.Decode(101, data[:28+c.captured], len(data), &s)
+		if kind != c.want || kind == packet.ICMPError && (d.Inner.DstPort != 443 || d.Numbered != c.numbered) {
+			t.Errorf("%d of %d bytes: kind %d, numbered %v, inner %+v", c.captured, len(c.quoted), kind, d.Numbered, d.Inner)
+		}
+	}
+}
+
 // Apple's header names the process.
 func TestPktap(t *testing.T) {
 	seg := tcp

@@ -151,42 +151,44 @@ func (d *Decoder) icmp(v6 bool, b []byte, length int) Kind {
 	default:
 		return Other
 	}
-	b, _, ok = after(b, length, 8)
+	b, length, ok = after(b, length, 8)
 	if !ok {
 		return Short
 	}
-	d.Inner = Segment{}
-	// RFC 792 has 8 bytes of TCP's header: ports and sequence number.
-	inner := make8(b, v6)
-	if inner == nil {
+	header, is := quotedHeader(b, v6)
+	switch ports := header + 4; {
+	case !is || length < ports:
 		return Other
+	case len(b) < ports:
+		return Short
 	}
-	return d.quoted(b, inner, v6)
+	return d.quoted(b, b[header:], v6)
 }
 
-// make8 returns the beginning of TCP in a quoted packet, nil if it is not TCP.
-func make8(b []byte, v6 bool) []byte {
-	header := 40
+// quotedHeader returns the length of the IP header in a quoted packet, and whether that is
+// the beginning of TCP, or may be if more had been captured.
+func quotedHeader(b []byte, v6 bool) (header int, is bool) {
+	const least4, least6, protocol4, protocol6 = 20, 40, 9, 6
 	switch {
-	case len(b) < 20, v6 != (b[0]>>4 == 6):
-		return nil
-	case !v6:
+	case len(b) == 0:
+		return least4, true
+	case v6 != (b[0]>>4 == 6):
+		return 0, false
+	case v6:
+		return least6, len(b) <= protocol6 || b[protocol6] == protoTCP
+	case len(b) <= protocol4:
+		return least4, true
+	default:
 		header = int(b[0]&0x0f) * 4
-		if header < 20 || b[9] != protoTCP || binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
-			return nil
-		}
-	case len(b) < header, b[6] != protoTCP:
-		return nil
+		return header, header >= least4 && b[protocol4] == protoTCP && binary.BigEndian.Uint16(b[6:])&0x1fff == 0
 	}
-	if len(b) < header+8 {
-		return nil
-	}
-	return b[header:]
 }
 
+// quoted takes the ports and the number of what was quoted: RFC 792 has 8 bytes of TCP's
+// header. The number may not have been captured.
 func (d *Decoder) quoted(ip, tcp []byte, v6 bool) Kind {
 	s := &d.Inner
-	s.V6 = v6
+	*s = Segment{V6: v6}
 	if v6 {
 		copy(s.Src[:], ip[8:])
 		copy(s.Dst[:], ip[24:40])
@@ -195,6 +197,8 @@ func (d *Decoder) quoted(ip, tcp []byte, v6 bool) Kind {
 		copy(s.Dst[:4], ip[16:])
 	}
 	s.SrcPort, s.DstPort = binary.BigEndian.Uint16(tcp), binary.BigEndian.Uint16(tcp[2:])
-	s.Seq = binary.BigEndian.Uint32(tcp[4:])
+	if d.Numbered = len(tcp) >= 8; d.Numbered {
+		s.Seq = binary.BigEndian.Uint32(tcp[4:])
+	}
 	return ICMPError
 }
