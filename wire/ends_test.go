@@ -168,7 +168,7 @@ func TestSilence(t *testing.T) {
 	check(t, play(t, wire.Options{}, script(false)), silent)
 	check(
 		t, play(t, wire.Options{}, script(true)), silent,
-		"w1a 10.0.0.1:40000 abortive peer-reset peer peer certain",
+		"w1a 10.0.0.1:40000 abortive peer-reset peer peer inferred",
 		"w1b 192.0.2.1:443 abortive local-abort local local-app inferred",
 	)
 }

@@ -27,11 +27,12 @@ func didReset(c *flow.Conn, i int) bool {
 	return s.RST.Time != 0 && !forged(s) && !wasReset(c, i)
 }
 
-// confirms: the RST of side i shows only that it has no connection any more, as was said when
-// it was no longer heard.
+// confirms: a RST changes nothing of what was said of side i when it was no longer heard. Its
+// own, in answer, shows that it has no connection any more; the peer's comes too late for one
+// that had given up probing.
 func confirms(c *flow.Conn, i int) bool {
-	r := &c.Sides[i].RST
-	return c.How == flow.WasReset && didReset(c, i) && r.Reply && r.Mute
+	s, peer := &c.Sides[i], &c.Sides[1-i]
+	return c.How == flow.WasReset && (didReset(c, i) && s.RST.Reply && s.RST.Mute || wasReset(c, i) && s.Closed.Late(peer.RST.Time))
 }
 
 // judgeable says what was observed of how side i ended.
@@ -147,6 +148,8 @@ func received(c *flow.Conn, i int, e *model.Evidence) {
 		inferred(e, unlike(peer, r)+": something between them sent it", model.ObservedResetBetween)
 	case c.Again == 1-i:
 		inferred(e, "a SYN of the peer for a new connection came before the RST: the peer had lost this one", model.ObservedRSTReceived)
+	case s.Closed.Late(r.Time):
+		inferred(e, closed(s)+"; the peer's RST came later", model.ObservedUserTimeout)
 	default:
 		why := doubtReceived(s, peer, r)
 		switch {
@@ -201,6 +204,8 @@ func doubtReceived(s, peer *flow.Side, r *flow.Reset) string {
 		return "the RST has no time stamp, the peer's other segments have: something between them may have sent it"
 	case r.Unacked > 0, r.Probes > 0, r.AfterFIN && !r.FINAcked:
 		return "this end had not acknowledged what came before the RST: it may have been gone"
+	case s.Trying(r.Time):
+		return "this end was still sending the same again: it may have given up before the RST came"
 	case r.Unheard:
 		return "this end went on sending after the RST: it may not have arrived, or not yet"
 	case r.Damaged:

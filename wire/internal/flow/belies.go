@@ -18,12 +18,13 @@ func (c *Conn) belies(seg *packet.Segment, i int, now int64) bool {
 	if !unheard && !outlived || s.copy(seg, other, now) {
 		return false
 	}
+	news := outlived && !s.Unlike(&s.RST).Between() // else it was known to be of something else
 	other.RST.Unheard = other.RST.Unheard || unheard
 	s.RST.Outlived = s.RST.Outlived || outlived
-	if c.Late = i + 1; outlived {
+	if c.Late = i + 1; news {
 		c.Late = 0
 	}
-	return true
+	return unheard || news
 }
 
 // goesOn: seg has more of s than it had sent before its RST.

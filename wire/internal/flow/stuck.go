@@ -36,12 +36,20 @@ func (c *Conn) OnlyFull(i int) bool {
 	return size > 0 && s.Stuck.Least >= size-size/8 && s.Bytes > s.Unacked() // time stamps are within that eighth
 }
 
-// timeouts returns tries, unless all came at once: no timer waits so shortly (Linux: 200 ms),
-// but what was lost in one go is sent again in one go.
+// once is a time shorter than that of any timer that sends again (Linux: 200 ms).
+const once = 100e6
+
+// timeouts returns tries, unless all came at once: what was lost in one go is sent again in
+// one go.
 func (s *Side) timeouts(tries uint32) uint32 {
-	const once = 100e6
 	if s.TriedAt-s.StalledAt < once {
 		return 0
 	}
 	return tries
+}
+
+// Trying: at now it had been sending the same again for as long as a timer takes, or probing
+// a closed window, so that it may have given up.
+func (s *Side) Trying(now int64) bool {
+	return s.Stuck.Tries > 0 && now-s.Stuck.Since >= once || s.Closed.Probes > 0
 }
