@@ -202,10 +202,21 @@ func (s *Side) Unlike(r *Reset) Unlike {
 		NoID:   r.HasID && r.ID == 0 && l.IDs.counted() && !r.Reply,
 	}
 	for _, p := range l.places {
-		u.TTL = u.TTL && (!p.captured || p.ttl != r.TTL)
-		u.Interface = u.Interface && p != place{true, r.TTL, r.Interface, r.Place}
+		far := p.ttl != r.TTL && (!r.Reply || hops(p.ttl) != hops(r.TTL))
+		u.TTL = u.TTL && (!p.captured || far)
+		u.Interface = u.Interface && (far || p != place{true, p.ttl, r.Interface, r.Place})
 	}
 	return u
+}
+
+// hops is how many routers a segment passed, which began with a TTL that hosts begin with.
+func hops(ttl uint8) uint8 {
+	for _, begin := range [...]uint8{32, 64, 128} {
+		if ttl <= begin {
+			return begin - ttl
+		}
+	}
+	return 255 - ttl
 }
 
 // Once reports whether the RST of s was captured once, where other segments of s were
