@@ -97,6 +97,14 @@ func (g *group) clientOf() string {
 	return g.key.process
 }
 
+// sides names the client and the server: by their addresses where no process is known.
+func (g *group) sides() (client, server string) {
+	if g.key.passive {
+		return cmp.Or(g.clientOf(), g.peerName()), cmp.Or(g.serverOf(), address(g.local))
+	}
+	return cmp.Or(g.clientOf(), address(g.local)), cmp.Or(g.serverOf(), g.peerName())
+}
+
 // killAdvice says what to change when another process ended one by a signal.
 func (g *group) killAdvice(otherwise string) string {
 	k := knobsOf(cmp.Or(g.killer, g.key.process))

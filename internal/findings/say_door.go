@@ -82,7 +82,7 @@ func (g *group) sayRefused(f *Finding) bool {
 }
 
 func sayCertificate(_ *Engine, g *group, f *Finding) bool {
-	client, server := cmp.Or(g.clientOf(), g.peerName()), cmp.Or(g.serverOf(), g.peerName())
+	client, server := g.sides()
 	f.Title = fmt.Sprintf("%s closed %s to %s port %d after the server's certificate with an alert, and sent no request: it rejects the certificate.",
 		client, plural(g.count, "TLS connection", "TLS connections"), server, g.key.port)
 	return true
@@ -176,7 +176,7 @@ func sayGaveUp(e *Engine, g *group, f *Finding) bool {
 }
 
 func sayLeftHalfway(_ *Engine, g *group, f *Finding) bool {
-	client, server := cmp.Or(g.clientOf(), g.peerName()), cmp.Or(g.serverOf(), g.peerName())
+	client, server := g.sides()
 	f.Numbers["undelivered_bytes"], f.Numbers["lasted_ns"] = whole(g.bytes), int64(g.blocked.mean())
 	rest := human.Bytes(g.bytes)
 	if g.bytes <= 0 {

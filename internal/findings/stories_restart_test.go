@@ -189,6 +189,17 @@ var restarts = []story{
 		[]string{"10.6.0.1 closed 1 connection to nginx port 80 in the middle of the answer (2.8 MB not read)"},
 	},
 	{
+		"the same of a capture, which knows no process",
+		func(s *stream) {
+			s.throttled(4*sec, unread(1_500_000), bytes(81, 5_400_000), idle(3600*ms))
+			for i := range s.records {
+				s.records[i].Teardown.Process = model.Process{}
+			}
+		},
+		[]string{"left-halfway"},
+		[]string{"10.6.0.1 closed 1 connection to 10.6.0.2 port 80 in the middle of the answer"},
+	},
+	{
 		"a client elsewhere that reads nothing any more, and is ended",
 		func(s *stream) {
 			s.throttled(4 * sec)
