@@ -109,12 +109,11 @@ func facts(c *flow.Conn, i int) model.Facts {
 		oneSided(s, peer, &f.TCP)
 	}
 	f.TCP.Fingerprint = fingerprint(c)
-	if size := min(s.MSS, peer.MSS); size > 0 {
-		const stamp = 12
-		if s.Looks.HasTS && peer.Looks.HasTS && size > stamp {
-			size -= stamp
-		}
-		f.TCP.MSS = model.Some(uint32(size))
+	if size := c.Size(); size > 0 {
+		f.TCP.MSS = model.Some(size)
+	}
+	if acked, sent := s.FullAcked(); sent && peer.Seen {
+		f.TCP.FullSizeAcked = model.Some(acked)
 	}
 	if !c.Midway() {
 		f.StartTime = model.Time(c.First)

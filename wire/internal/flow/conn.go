@@ -73,11 +73,8 @@ type Conn struct {
 	First, Last, Opened int64
 	// Shown: only a RST shows that it was open.
 	Shown bool
-	// How it ended, when, and by which side: the one that sent the RST, or whose segments
-	// were not answered.
-	How   How
-	Ended int64
-	By    int
+	// How it ended.
+	How How
 	// Error is the ICMP error.
 	Error Error
 
@@ -86,6 +83,11 @@ type Conn struct {
 
 	// Back: its time stamps go back, so that they do not say what came first.
 	Back bool
+
+	// Ended is when it ended, By the side that sent the RST, or whose segments were not
+	// answered.
+	Ended int64
+	By    int
 
 	// Again is the side that sent a SYN for a new connection while this one was open;
 	// -1 if none did.
@@ -147,6 +149,7 @@ func (c *Conn) add(seg *packet.Segment, i int, now int64) {
 		s.begin(seg, now)
 	}
 	s.Looks.add(seg, now)
+	s.sentFull(seg, c.Size())
 	again := s.Retransmits
 	s.sent(seg, other, now)
 	if seg.Has(packet.ACK) {

@@ -50,18 +50,13 @@ type Reset struct {
 	Damaged bool
 	// Copied: it was captured again on its way through a host.
 	Copied bool
-	// How it looks.
-	TTL       uint8
-	Interface uint32
-	Place     uint16
-	ID        uint16
-	HasID     bool
-	HasTS     bool
-	TS        uint32
-	Window    uint16
-	Whole     bool // its options were captured
-	seq       uint32
-	next      uint32 // of its sender
+	// How it looks. Whole: its options were captured.
+	Whole, HasID, HasTS bool
+	TTL                 uint8
+	ID, Window, Place   uint16
+	Interface, TS       uint32
+	seq                 uint32
+	next                uint32 // of its sender
 }
 
 // fit compares a RST from s to other with what is known of both.

@@ -51,6 +51,7 @@ type Side struct {
 	// FIN is when its FIN was first sent, FINAcked when that was acknowledged.
 	FIN, FINAcked int64
 	finSeq        uint32
+	full          uint32 // where its first segment of the full size ended, 0 if it sent none
 	// SYNAgain and FINAgain: its SYN or SYN-ACK, or its FIN, was captured more than once.
 	SYNAgain, FINAgain bool
 	// FINReset: after its FIN was acknowledged it was sent again, and answered with RST.
@@ -80,10 +81,10 @@ type Side struct {
 	// Copies are segments that were captured again on their way through a host.
 	Copies uint64
 	recent [8]sighting
-	newest uint8
 	runs   [2]run // data, the newest first
 	// place is the capture that had last something new of it, of several.
-	place uint16
+	place  uint16
+	newest uint8 // of recent
 	// Alert is what its last TLS record says if that is an alert.
 	Alert Alert
 	// Status is that of the last HTTP response that it began, 0 if not asked for.

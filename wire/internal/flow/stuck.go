@@ -1,5 +1,7 @@
 package flow
 
+import "github.com/closetrace/closetrace/wire/internal/packet"
+
 // Stuck is what a side has sent again since anything of it was last acknowledged.
 type Stuck struct {
 	// Tries are how often it did, Since is when first, Least the fewest bytes.
@@ -52,4 +54,27 @@ func (s *Side) timeouts(tries uint32) uint32 {
 // a closed window, so that it may have given up.
 func (s *Side) Trying(now int64) bool {
 	return s.Stuck.Tries > 0 && now-s.Stuck.Since >= once || s.Closed.Probes > 0
+}
+
+// sentFull notes where the first segment of the full size ended; size is 0 if not known.
+func (s *Side) sentFull(seg *packet.Segment, size uint32) {
+	if s.full == 0 && size > 0 && seg.Length >= size {
+		s.full = seg.Seq + size
+	}
+}
+
+// Size is the payload of a full segment of c, 0 if not known. Time stamps take some of it.
+func (c *Conn) Size() uint32 {
+	const stamp = 12
+	size := uint32(min(c.Sides[0].MSS, c.Sides[1].MSS))
+	if c.Sides[0].Looks.HasTS && c.Sides[1].Looks.HasTS && size > stamp {
+		size -= stamp
+	}
+	return size
+}
+
+// FullAcked reports whether a segment of the full size was acknowledged; sent is false if
+// there was none.
+func (s *Side) FullAcked() (acked, sent bool) {
+	return s.hasUna && !after(s.full, s.una), s.full != 0
 }
