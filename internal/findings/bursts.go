@@ -22,9 +22,10 @@ type burst struct {
 // closing is when the end began to end.
 func (e *end) closing() model.Time { return cmp.Or(e.firstFIN, e.closeTime, e.time) }
 
-// byServer: a server closed a connection that it had kept alive.
+// byServer: a server closed a connection that it had kept alive, and on which it had answered: what
+// still waits for its first request has another timeout.
 func (e *end) byServer() bool {
-	return e.passive() && e.initiator == model.InitiatorLocal && e.pid != 0 && e.idle >= justNow &&
+	return e.passive() && e.initiator == model.InitiatorLocal && e.pid != 0 && e.idle >= justNow && e.spoke() &&
 		(e.call == model.CallClose || e.call == model.CallShutdown)
 }
 
@@ -57,19 +58,40 @@ func (b *bursts) has(x *end) bool {
 	if !x.byServer() {
 		return false
 	}
-	var n uint64
-	least, most := x.idle, x.idle
-	for at := range model.Time(3) {
-		at += x.closing()/model.Time(slice) - 1
+	m := b.around(x, 1)
+	if knobsOf(x.process).exact && m.most-m.least >= 250*time.Millisecond {
+		return m.n >= few
+	}
+	if m.most < idleLeast && b.around(x, second).n >= 2*m.n {
+		return false // it closes some all the time
+	}
+	return m.n >= few && m.most >= 2*m.least && (m.most < idleLeast || m.most-m.least >= time.Second)
+}
+
+// second is how many slices it has.
+const second = int64(time.Second / slice)
+
+// around is what the process of x closed in the slice of x, so many before it, and the next one.
+func (b *bursts) around(x *end, before int64) (m burst) {
+	m.least, m.most = x.idle, x.idle
+	for i := -before; i <= 1; i++ {
+		at := x.closing()/model.Time(slice) + model.Time(i)
 		if c := b.cell(x.pid, at); c.pid == x.pid && c.slice == at {
-			n += c.n
-			least, most = min(least, c.least), max(most, c.most)
+			m.n += c.n
+			m.least, m.most = min(m.least, c.least), max(m.most, c.most)
 		}
 	}
-	if knobsOf(x.process).exact && most-least >= 250*time.Millisecond {
-		return n >= few
+	return m
+}
+
+// hasten: a server that closes others as well after a time as short as that of x, which is less than
+// timeouts usually are: it is short of connections.
+func (b *bursts) hasten(x *end) bool {
+	if !x.byServer() || x.idle >= idleLeast || !x.afterClose() {
+		return false
 	}
-	return n >= few && (most < idleLeast || most-least >= time.Second && most >= 2*least)
+	m := b.around(x, second)
+	return m.n >= few && m.most < 2*m.least
 }
 
 // server is who listens at a port, and the processes that accepted there.
@@ -102,6 +124,22 @@ func (s *server) add(x *end) {
 		}
 	}
 	s.pids[oldest] = tenure{x.pid, x.began, x.began}
+}
+
+// goesOn reports whether a process of the group accepted again after it had closed the first one: it
+// has not ended.
+func (e *Engine) goesOn(g *group) bool {
+	for at, s := range e.services {
+		if at.port != g.key.port || s.process != g.key.process {
+			continue
+		}
+		for _, t := range s.pids {
+			if i := slices.Index(g.pids, t.pid); i >= 0 && t.pid != 0 && t.last.Sub(g.left[i]) > slice {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // replaced reports whether the processes of a group accepted nothing more after a moment, and

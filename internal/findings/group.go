@@ -84,6 +84,7 @@ type group struct {
 	closings    clusters      // of when they began to end, within a slice
 
 	recent [16]model.Time // when the last of them began to end
+	left   []model.Time   // when each of pids began to end its first one
 }
 
 // tooFew reports whether the group has too few connections to be a finding, or is one only if a
@@ -188,9 +189,7 @@ func (g *group) add(m *match) {
 		g.prove(m.also)
 	}
 	g.meet(x.peer.Addr(), x.time)
-	if len(g.pids) < maxPeers && x.pid != 0 && !slices.Contains(g.pids, x.pid) {
-		g.pids = append(g.pids, x.pid)
-	}
+	g.closedBy(x)
 	if m.bytes > 0 {
 		g.bytes += uint64(m.bytes)
 	}
@@ -239,6 +238,16 @@ func (g *group) add(m *match) {
 	}
 	if m.peer.IsValid() {
 		g.detailPeer = m.peer
+	}
+}
+
+// closedBy remembers the process of x.
+func (g *group) closedBy(x *end) {
+	switch i := slices.Index(g.pids, x.pid); {
+	case i >= 0:
+		g.left[i] = min(g.left[i], x.closing())
+	case len(g.pids) < maxPeers && x.pid != 0:
+		g.pids, g.left = append(g.pids, x.pid), append(g.left, x.closing())
 	}
 }
 

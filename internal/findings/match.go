@@ -231,7 +231,7 @@ func keepaliveRace(m *match) bool {
 			m.inferred = true
 			return x.duration >= time.Second && (x.rule == "late-data-in-time-wait" || o != nil && o.closeWait)
 		}
-		return x.idle >= idleLeast
+		return x.idle >= idleLeast || m.engine.bursts.hasten(x)
 	case x.cause == model.CauseFIN && x.passive() && x.initiator == model.InitiatorLocal && !x.later:
 		// It throws away what comes. What comes at once was under way, or is a farewell.
 		m.idle = max(x.idle, 0)

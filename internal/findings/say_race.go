@@ -18,6 +18,11 @@ func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
 		}
 		return sayRestartRace(e, g, f)
 	}
+	return e.sayRace(g, f)
+}
+
+// sayRace is what is said of single connections.
+func (e *Engine) sayRace(g *group, f *Finding) bool {
 	f.Numbers["requests_lost"] = whole(g.count)
 	closer, sender := g.who(), g.whom()
 	if !g.key.passive {
@@ -114,20 +119,31 @@ func (g *group) oddTime() bool {
 }
 
 // sayRestartRace: requests met the closed connections of a server that went.
-func sayRestartRace(_ *Engine, g *group, f *Finding) bool {
+func sayRestartRace(e *Engine, g *group, f *Finding) bool {
+	k := knobsOf(g.key.process)
+	lives := g.signal() == "" && e.goesOn(g)
+	if lives && k.all == "" {
+		f.ID = "keepalive-race"
+		return e.sayRace(g, f)
+	}
 	f.Numbers["requests_lost"] = whole(g.count)
 	how := "closed all that was idle " + g.atMoments()
-	k := knobsOf(g.key.process)
 	f.Advice = fmt.Sprintf("This is not a timeout but a reload, a restart or a scale-down of %s%s", g.who(), orBy(k.all))
 	if signal := g.signal(); signal != "" {
 		how = "was told to end by " + signal + g.sender() + " and closed its connections"
 		f.Advice = fmt.Sprintf("This is not a timeout: %s was told to end, by a reload, a restart, a scale-down%s", g.who(), orBy(k.all))
-	} else if g.idle.max-g.idle.min >= time.Second {
+	} else if lives {
+		f.Advice = fmt.Sprintf("This is not a timeout, and no restart, as it has accepted others since: %s, or it ran short of connections%s", k.all, bracket(k.most))
+	}
+	if g.signal() == "" && g.idle.max-g.idle.min >= time.Second {
 		how += fmt.Sprintf(", after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
 	}
 	f.Title = fmt.Sprintf("%s %s, and %s of %s came too late and %s %s.", g.who(), how,
 		g.late(), g.whom(), were(g.count), g.fate())
 	f.Advice += fmt.Sprintf(". Let it announce the end to its clients first (Connection: close, GOAWAY), take it out of the load balancer before, and let %s try again on a new connection.", g.whom())
+	if g.signal() == "" && g.count == 1 { // one request proves no restart
+		f.Harm, f.Confidence = min(f.Harm, Medium), model.Inferred
+	}
 	g.perhapsFarewells(f)
 	return true
 }

@@ -119,7 +119,7 @@ func TestBursts(t *testing.T) {
 	closed := func(process string, pid int, after, idle time.Duration) *end {
 		return &end{
 			process: process, pid: pid, role: model.Passive, initiator: model.InitiatorLocal, call: model.CallClose,
-			idle: idle, closeTime: at.Add(after), time: at.Add(time.Hour),
+			idle: idle, sent: 1, closeTime: at.Add(after), time: at.Add(time.Hour),
 		}
 	}
 	const s, ms = time.Second, time.Millisecond
@@ -134,6 +134,8 @@ func TestBursts(t *testing.T) {
 		"of two processes":                  {[]*end{closed("x", 7, 0, s), closed("x", 8, 1, 2*s), closed("x", 7, 2, 3*s)}, false},
 		"idle for one time":                 {[]*end{closed("x", 7, 0, 5*s), closed("x", 7, 1, 5*s), closed("x", 7, 2, 5*s)}, false},
 		"idle for hardly any":               {[]*end{closed("x", 7, 0, 60*ms), closed("x", 7, 1, 70*ms), closed("x", 7, 2, 499*ms)}, true},
+		"a steady limit of 200 ms":          {[]*end{closed("x", 7, 0, 200*ms), closed("x", 7, slice, 216*ms), closed("x", 7, -slice, 304*ms)}, false},
+		"others all the time":               {[]*end{closed("x", 7, 0, 60*ms), closed("x", 7, 1, 70*ms), closed("x", 7, 2, 400*ms), closed("x", 7, -4*slice, 60*ms), closed("x", 7, -5*slice, 80*ms), closed("x", 7, -6*slice, 80*ms)}, false},
 		"idle as for a timeout":             {[]*end{closed("x", 7, 0, 500*ms), closed("x", 7, 1, 500*ms), closed("x", 7, 2, 500*ms)}, false},
 		"a second apart, not the double":    {[]*end{closed("x", 7, 0, 5*s), closed("x", 7, 1, 5*s), closed("x", 7, 2, 6*s)}, false},
 		"the double, not a second apart":    {[]*end{closed("x", 7, 0, 900*ms), closed("x", 7, 1, 900*ms), closed("x", 7, 2, 1800*ms)}, false},
@@ -158,6 +160,7 @@ func TestBursts(t *testing.T) {
 		"busy":             func(e *end) { e.idle = justNow - 1 },
 		"an exit":          func(e *end) { e.call = model.CallExit },
 		"no call was seen": func(e *end) { e.call = model.CallUnknown },
+		"never answered":   func(e *end) { e.sent = 0 },
 	} {
 		e := closed("x", 7, 0, s)
 		if edit(e); e.byServer() {
@@ -176,7 +179,7 @@ func TestBurstIsKept(t *testing.T) {
 	const at = model.Time(slice) * 1e10
 	var b bursts
 	closed := func(pid int, slices model.Time) *end {
-		return &end{pid: pid, role: model.Passive, initiator: model.InitiatorLocal, call: model.CallClose, idle: time.Duration(pid) * time.Second, closeTime: at + slices*model.Time(slice)}
+		return &end{pid: pid, role: model.Passive, initiator: model.InitiatorLocal, call: model.CallClose, sent: 1, idle: time.Duration(pid) * time.Second, closeTime: at + slices*model.Time(slice)}
 	}
 	for range 3 {
 		b.add(closed(1, 0))
