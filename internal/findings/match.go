@@ -172,6 +172,10 @@ func requestLost(m *match) bool {
 // an answer; what the client sent after that met the closed socket.
 func neverAnswered(m *match) bool {
 	x := m.end
+	if x.heardNothing(m.other) {
+		m.bytes, m.idle, m.inferred = x.sent, x.idle, true
+		return true
+	}
 	if !x.passive() || x.initiator != model.InitiatorLocal || x.later && x.cause == model.CauseFIN || x.told != 0 || x.cancels() || mute(x) || !m.byProcess() {
 		return false
 	}
@@ -183,6 +187,24 @@ func neverAnswered(m *match) bool {
 		m.kind, m.peer, m.also = byUpstream, f.peer, f.id
 	}
 	return x.lastReceived != 0 && x.lastReceived.Sub(x.began) < time.Second
+}
+
+// heardNothing is that of the client's end alone: its only message was acknowledged, and a while later
+// the server closed in good order.
+func (e *end) heardNothing(o *end) bool {
+	return !e.passive() && o == nil && e.initiator == model.InitiatorPeer && e.cause == model.CauseFIN && !e.later && e.sent > 0 && e.sent < small && e.received == 0 &&
+		e.unacked <= 0 && e.idle >= time.Second && e.saidOnce() && !mute(e) && !slices.Contains(brokerPorts, e.port())
+}
+
+// saidOnce: all that this end has sent came within a second of the connection's begin, or of when its SYN
+// was answered: if no data was sent again, the retransmissions are of SYNs, a second later and more each.
+// Or all of it was sent again: the server's queue was full.
+func (e *end) saidOnce() bool {
+	within := time.Second
+	if e.retransmits > 0 && e.resent == 0 && !e.passive() {
+		within += time.Second << min(e.retransmits, 3)
+	}
+	return e.began != 0 && e.lastSent != 0 && (e.lastSent.Sub(e.began) < within || e.resent >= e.sent)
 }
 
 // gaveUp: a client sent its only request, or one more, and closed when no answer had come for a while.
@@ -207,7 +229,7 @@ func gaveUp(m *match) bool {
 	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
 		return m.leftBySelf() && x.told == 0 && (x.asked() && !slices.Contains(brokerPorts, x.port()) || late)
 	}
-	return x.began != 0 && x.lastSent.Sub(x.began) < time.Second
+	return x.saidOnce()
 }
 
 // keepaliveRace: an idle connection was closed, and the other side's next request met

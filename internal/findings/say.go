@@ -124,28 +124,6 @@ func sayRequestLost(_ *Engine, g *group, f *Finding) bool {
 	return true
 }
 
-func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
-	const limit = time.Second - justNow // of 1 s, by jiffies
-	if g.idle.max < limit && g.count < 3 {
-		return false // at once: by chance, or a probe
-	}
-	f.Numbers["received_bytes"], f.Numbers["idle_ns"] = whole(g.bytes), int64(g.idle.mean())
-	if g.idle.mean() < limit {
-		f.Advice = "The program read the request and closed on purpose, or gave up over it: look for a rule that drops requests (nginx return 444, an access list), a crash of the handler, or a protocol that is not the one of this port."
-	}
-	after := human.Duration(g.idle.mean())
-	if g.idle.mean() < time.Millisecond {
-		after = "at once"
-	}
-	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after the request, without a byte of answer.",
-		g.who(), plural(g.count, "connection", "connections"), g.whom(), after)
-	if g.key.kind == byUpstream {
-		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf(", when its own to %v had been reset or had died: it passes that on.", g.detailPeer)
-		f.Advice = fmt.Sprintf("The reason is at %v: what was found about it here, or closetrace and the log there at these times, says why its connections end.", g.detailPeer)
-	}
-	return true
-}
-
 // fate is what became of requests that came too late.
 func (g *group) fate() string {
 	if g.reset == 0 {

@@ -9,7 +9,61 @@ import (
 	"github.com/closetrace/closetrace/model"
 )
 
-// What is said of clients that waited in vain on a connection that they had used before.
+// What is said of clients that waited in vain.
+
+// unansweredTerm is that of the table, of the server's end.
+const unansweredTerm = `(cause == "fin" || cause == "data-after-close") && initiator in ["local", "both"] && tcp.bytes.sent == 0 && tcp.bytes.received > 0`
+
+func sayNeverAnswered(_ *Engine, g *group, f *Finding) bool {
+	const limit = time.Second - justNow // of 1 s, by jiffies
+	if (g.idle.max < limit || !g.key.passive) && g.count < few {
+		return false // at once: by chance, or a probe
+	}
+	f.Numbers["received_bytes"], f.Numbers["idle_ns"] = whole(g.bytes), int64(g.idle.mean())
+	if g.idle.mean() < limit {
+		f.Advice = "The program read the request and closed on purpose, or gave up over it: look for a rule that drops requests (nginx return 444, an access list), a crash of the handler, or a protocol that is not the one of this port."
+	}
+	after := human.Duration(g.idle.mean())
+	if g.idle.mean() < time.Millisecond {
+		after = "at once"
+	}
+	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after the request, without a byte of answer.",
+		g.serverPort(), plural(g.count, "connection", "connections"), g.client(), after)
+	if !g.key.passive {
+		f.sayHeardNothing(g)
+	}
+	if g.key.kind == byUpstream {
+		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf(", when its own to %v had been reset or had died: it passes that on.", g.detailPeer)
+		f.Advice = fmt.Sprintf("The reason is at %v: what was found about it here, or closetrace and the log there at these times, says why its connections end.", g.detailPeer)
+	}
+	return true
+}
+
+// sayHeardNothing completes what is said of a server of which only its clients were seen.
+func (f *Finding) sayHeardNothing(g *group) {
+	f.Numbers["sent_bytes"] = f.Numbers["received_bytes"]
+	delete(f.Numbers, "received_bytes")
+	f.Filter = strings.Replace(f.Filter, unansweredTerm, `cause == "fin" && initiator == "peer" && tcp.bytes.sent > 0 && tcp.bytes.received == 0 && tcp.idle_ns >= 1000000000`, 1)
+	f.Advice = "The server gave the requests up, or was ended: its log has it at these times. Or it waited for more: the request was not complete, or not of its protocol (TLS to a port of plain HTTP). If such a message needs no answer (a log, a metric), nobody was waiting."
+	if g.atOnce() {
+		f.Advice += fmt.Sprintf(" All were closed %s: a stop, a crash or a kill of the server would explain that.", g.atMoments())
+	}
+}
+
+// serverPort is the server of g, whichever end was seen, and client the other one.
+func (g *group) serverPort() string {
+	if g.key.passive {
+		return g.who()
+	}
+	return fmt.Sprintf("%s (port %d)", g.whom(), g.key.port)
+}
+
+func (g *group) client() string {
+	if g.key.passive {
+		return g.whom()
+	}
+	return g.who()
+}
 
 func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 	most, _, constant := g.values.usual(g.count)
@@ -27,14 +81,11 @@ func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 	if g.idle.max > g.idle.min*11/10 {
 		after += " to " + human.Duration(g.idle.max)
 	}
-	server, client, all := g.who(), g.whom(), knobsOf(g.serverOf()).all
-	if !g.key.passive {
-		server, client = fmt.Sprintf("%s (port %d)", g.whom(), g.key.port), g.who()
-	}
+	all := knobsOf(g.serverOf()).all
 	if g.key.port == mysqlPort {
 		all = knobsOf("mariadb").all
 	}
-	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after its last request, without an answer.", server, plural(g.count, "connection", "connections"), client, after)
+	f.Title = fmt.Sprintf("%s closed %s of %s in good order %s after its last request, without an answer.", g.serverPort(), plural(g.count, "connection", "connections"), g.client(), after)
 	if all != "" {
 		f.Advice = fmt.Sprintf("Was it ended by %s? %s", all, f.Advice)
 	}

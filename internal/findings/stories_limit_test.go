@@ -83,5 +83,78 @@ var limits = []story{
 		},
 		[]string{"keepalive-race", "request-lost"},
 		[]string{"java (port 8080) closes connections after 2.34s of idleness, and 1 request"},
+	},	{
+		"clients of a server that is killed elsewhere: they had asked, and nothing had ever come",
+		func(s *stream) { s.unheard(12, "10.9.0.2:8000", 0, 0) },
+		[]string{"request-lost"},
+		[]string{"10.9.0.2 (port 8000) closed 12 connections of app in good order 1.9s after the request, without a byte of answer."},
 	},
+	{
+		"the same to a TLS hello", // to a port of plain HTTP
+		func(s *stream) { s.unheard(4, "10.9.0.2:8443", 0, 3*sec) },
+		[]string{"request-lost"},
+		[]string{"10.9.0.2 (port 8443) closed 4 connections of app"},
+	},
+	{
+		"two of them", // a probe
+		func(s *stream) { s.unheard(2, "10.9.0.2:8000", 0, 3*sec) },
+		nil, nil,
+	},
+	{
+		"log shippers, whose server ends what is idle",
+		func(s *stream) { s.unheard(6, "10.9.0.2:514", 0, 3*sec) },
+		[]string{"idle-timeout"},
+		[]string{"10.9.0.2 (port 514) closes connections that were idle for 1.9s: 6 so far."},
+	},
+	{
+		"the same at a port of their own, which had sent more",
+		func(s *stream) { s.unheard(6, "10.9.0.2:9000", 20*sec, 3*sec) },
+		[]string{"idle-timeout"},
+		[]string{"10.9.0.2 (port 9000) closes connections that were idle for 1.9s: 6 so far."},
+	},
+	{
+		"checks that open a connection and say nothing, which the server ends",
+		func(s *stream) {
+			for i := range 6 {
+				s.end(time.Duration(5*i+3)*sec, "app", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:8000", model.CauseFIN, graceful, bytes(0, 0), by(model.InitiatorPeer), lasted(3*sec), gotFIN)
+			}
+		},
+		nil, nil,
+	},
+	{
+		"clients of a full server, whose SYN is answered after 5 s, give up after 6 s more; of two it takes the request late",
+		func(s *stream) {
+			for i := range 8 {
+				at := 12*sec + time.Duration(i)*700*ms
+				x := s.end(at, "app", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), "10.9.0.2:8000", model.CauseFIN, graceful, bytes(75, 0), idle(6*sec), spoke(6*sec, 11100*ms), again(5),
+					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(11100*ms))
+				x.TCP.LastReceived, x.TCP.Bytes.Retransmitted = 0, model.Some(uint64(i/6*225))
+				if i/6 > 0 {
+					spoke(6*sec, 6*sec)(x)
+					x.TCP.LastReceived, x.StartTime = 0, x.Time.Add(-20*sec)
+				}
+			}
+		},
+		[]string{"gave-up-waiting"},
+		[]string{"app gave up 8 requests to 10.9.0.2 port 8000 that had no answer after 6s."},
+	},
+	{
+		"a publisher that lost a packet, and ends", // of a protocol that is never answered
+		func(s *stream) {
+			x := s.end(60*sec, "app", model.Active, "10.6.0.1:4000", "10.9.0.2:9000", model.CauseFIN, graceful, bytes(7500, 0), idle(6*sec), spoke(6*sec, 60*sec), again(1),
+				by(model.InitiatorLocal), call(model.CallClose, 0), lasted(60*sec))
+			x.TCP.LastReceived, x.TCP.Bytes.Retransmitted = 0, model.Some[uint64](75)
+		},
+		nil, nil,
+	},
+}
+
+// unheard is n clients whose server elsewhere closes 1.9 s after their last words: they talked for a
+// while, and it ends them so far from each other.
+func (s *stream) unheard(n int, peer string, talked, apart time.Duration) {
+	for i := range n {
+		x := s.end(30*sec+time.Duration(i)*apart, "app", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), peer, model.CauseFIN, graceful, bytes(128, 0), idle(1900*ms), spoke(1900*ms, 2*sec), gotFIN,
+			by(model.InitiatorPeer), call(model.CallClose, 0), lasted(1905*ms+talked))
+		x.TCP.LastReceived = 0
+	}
 }

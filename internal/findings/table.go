@@ -103,12 +103,12 @@ var talks = []Pattern{
 	},
 	{
 		Name: "request-lost", Title: "Closed without an answer", Harm: Medium,
-		When:       "a server read the only request, said nothing, and closed in good order: a second later or more, or at once at least 3 times",
-		Evidence:   "tcp.bytes.sent 0, tcp.bytes.received, initiator local, tcp.idle_ns",
+		When:       "a server read the only request, said nothing, and closed in good order: a second later or more, or at once at least 3 times. Or a server elsewhere did so at least 3 times, each a second or more after the only words of a client here; not of a broker, nor of a receiver of logs",
+		Evidence:   "tcp.bytes.sent 0, tcp.bytes.received, initiator local, tcp.idle_ns; of the client's end the reverse",
 		Advice:     "Look for a time limit of the server that gives up requests (gunicorn's WORKER TIMEOUT, Go's http.Server WriteTimeout, a watchdog) in its log at these times; it should answer with an error before it closes. Or the request never became complete (nginx client_header_timeout): then look at the client.",
 		Alike:      "process-killed: the process ended with the request unanswered; a protocol that is never answered, such as syslog's",
 		Confidence: "inferred: that an answer was due is concluded",
-		Filter:     `(cause == "fin" || cause == "data-after-close") && initiator in ["local", "both"] && tcp.bytes.sent == 0 && tcp.bytes.received > 0`,
+		Filter:     unansweredTerm,
 		match:      neverAnswered, causes: only(model.CauseFIN, model.CauseDataAfterClose), say: sayNeverAnswered,
 	},
 	{

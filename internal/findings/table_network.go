@@ -45,7 +45,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "gave-up-waiting", Title: "No answer in time", Harm: Medium,
-		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer, or 200 ms if an answer came to the closed socket; on a used connection not because its process ended, and only if it had not spoken at once after the last answer, as HTTP/2 does, and not to a broker (the ports of MQTT, AMQP, NATS, STOMP), or if something came long after it had closed",
+		When:       "a client sent its only request, or one more on a connection that it had used before; it arrived, and the client closed a second later or more without an answer (its only request within a second of the begin, or of when the SYN was answered, or again and again to a full queue), or 200 ms if an answer came to the closed socket; on a used connection not because its process ended, and only if it had not spoken at once after the last answer, as HTTP/2 does, and not to a broker (the ports of MQTT, AMQP, NATS, STOMP), or if something came long after it had closed",
 		Evidence:   "role active, initiator local, tcp.bytes.received 0 or tcp.last_speaker local, tcp.idle_ns of 1 s or more; cause data-after-close",
 		Advice:     "The server is slow, or the client's time limit short (HAProxy timeout server, nginx proxy_read_timeout, curl --max-time): look at what the server did at these times. Its answer, if it comes, is thrown away.",
 		Alike:      "path-dead: the request was not even acknowledged; a protocol that is never answered, such as syslog's; idle-timeout: the server had spoken last",
