@@ -2,6 +2,7 @@ package findings
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -30,19 +31,22 @@ func (e *end) byServer() bool {
 }
 
 func (b *bursts) add(x *end) {
-	if !x.byServer() {
-		return
+	if x.byServer() {
+		b.count(x.pid, x.closing(), x.idle)
 	}
-	at := x.closing() / model.Time(slice)
-	c := b.cell(x.pid, at)
-	if c.pid != x.pid || c.slice != at {
+}
+
+func (b *bursts) count(pid int, closing model.Time, idle time.Duration) {
+	at := closing / model.Time(slice)
+	c := b.cell(pid, at)
+	if c.pid != pid || c.slice != at {
 		if c.n >= few && at-c.slice < 100 {
 			return // what was a moment is asked for when the requests that came too late are known
 		}
-		*c = burst{pid: x.pid, slice: at, least: x.idle}
+		*c = burst{pid: pid, slice: at, least: idle}
 	}
 	c.n++
-	c.least, c.most = min(c.least, x.idle), max(c.most, x.idle)
+	c.least, c.most = min(c.least, idle), max(c.most, idle)
 }
 
 func (b *bursts) cell(pid int, at model.Time) *burst {
@@ -92,6 +96,37 @@ func (b *bursts) hasten(x *end) bool {
 	}
 	m := b.around(x, second)
 	return m.n >= few && m.most < 2*m.least
+}
+
+// partings are the moments at which one server elsewhere closed connections of clients here.
+type partings struct{ bursts }
+
+// partingOf stands for a server; two that have one number only make a moment look larger.
+func partingOf(address netip.Addr, port uint16) int {
+	n := int(port)
+	for _, b := range address.As16() {
+		n = n*31&(1<<30-1) + int(b)
+	}
+	return n
+}
+
+func (p *partings) add(x *end) {
+	if !x.passive() && x.initiator == model.InitiatorPeer && x.firstFIN != 0 {
+		p.count(partingOf(x.peer.Addr(), x.peer.Port()), x.firstFIN, 0)
+	}
+}
+
+// partedAtOnce reports whether the server of g closed all of g at one moment, and others with them if g has
+// fewer than a moment.
+func (e *Engine) partedAtOnce(g *group) bool {
+	if g.atOnce() {
+		return true
+	}
+	if g.key.passive || len(g.peers) != 1 || g.closed[1].Sub(g.closed[0]) >= slice {
+		return false
+	}
+	m := e.partings.around(&end{pid: partingOf(g.peers[0].address, g.key.port), firstFIN: g.closed[0]}, 1)
+	return m.n >= few
 }
 
 // server is who listens at a port, and the processes that accepted there.

@@ -57,6 +57,8 @@ type Engine struct {
 	counters  overflow
 	moments   moments
 	bursts    bursts
+	partings  partings
+	brokers   map[key]*takeovers // by process and port
 	timeWaits rolling
 	opens     names // connections of each process that are open
 	leaks     []leak
@@ -70,7 +72,7 @@ func New() *Engine {
 	e := &Engine{
 		seed: maphash.MakeSeed(), groups: map[key]*group{},
 		services: map[service]*server{}, processes: names{},
-		counters: overflow{}, addresses: addresses{},
+		counters: overflow{}, addresses: addresses{}, brokers: map[key]*takeovers{},
 	}
 	for i := range e.indexes {
 		e.indexes[i] = index{heads: make([]*end, kept), which: i}
@@ -139,6 +141,7 @@ func (e *Engine) end(r *model.Record) {
 	} else {
 		e.indexes[byID].add(x, idHash(e.seed, x.id))
 		e.bursts.add(x)
+		e.partings.add(x)
 	}
 	e.join(x)
 	e.waiting = append(e.waiting, x)

@@ -64,7 +64,6 @@ type group struct {
 	afters      uint64 // on how many it had spoken at once after this end, those included
 	mute        bool   // on one of them this end had not said anything
 	unasked     uint64 // on how many the peer had not
-	displacing  uint64 // how many had begun just before another one was closed, of recent, at a broker's port
 	covered     bool   // another finding says it
 	unreachable bool   // of path-dead: an ICMP error, or no answer to ARP, ended one of them
 	also        uint64 // attempts that another group has, and the same reason
@@ -83,8 +82,7 @@ type group struct {
 	ended       clusters      // of their ends, within a second
 	closings    clusters      // of when they began to end, within a slice
 
-	recent [16]model.Time // when the last of them began to end
-	left   []model.Time   // when each of pids began to end its first one
+	left []model.Time // when each of pids began to end its first one
 }
 
 // tooFew reports whether the group has too few connections to be a finding, or is one only if a
@@ -171,9 +169,6 @@ func (g *group) add(m *match) {
 	g.count++
 	g.ended.add(x.time, time.Second)
 	g.closings.add(x.closing(), slice)
-	if g.key.passive && slices.Contains(brokerPorts, g.key.port) {
-		g.displace(x)
-	}
 	if g.first == 0 || x.time < g.first {
 		g.first = x.time
 	}
@@ -257,14 +252,6 @@ func (g *group) netns() uint32 {
 		return g.spaces[0]
 	}
 	return anywhere
-}
-
-// displace counts x if it had begun just before another one was closed.
-func (g *group) displace(x *end) {
-	if x.began != 0 && slices.ContainsFunc(g.recent[:], func(at model.Time) bool { return at >= x.began && at.Sub(x.began) <= justNow }) {
-		g.displacing++
-	}
-	g.recent[g.count%uint64(len(g.recent))] = x.closing()
 }
 
 // signal is the detail of patterns in which it is a signal, if most ended by it.

@@ -1,7 +1,6 @@
 package findings
 
 import (
-	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/internal/human"
@@ -193,7 +192,7 @@ func neverAnswered(m *match) bool {
 // the server closed in good order.
 func (e *end) heardNothing(o *end) bool {
 	return !e.passive() && o == nil && e.initiator == model.InitiatorPeer && e.cause == model.CauseFIN && !e.later && e.sent > 0 && e.sent < small && e.received == 0 &&
-		e.unacked <= 0 && e.idle >= time.Second && e.saidOnce() && !mute(e) && !slices.Contains(brokerPorts, e.port())
+		e.unacked <= 0 && e.idle >= time.Second && e.saidOnce() && !mute(e) && !e.broker()
 }
 
 // saidOnce: all that this end has sent came within a second of the connection's begin, or of when its SYN
@@ -227,7 +226,7 @@ func gaveUp(m *match) bool {
 	// It may have heard a greeting, and gone on without answers: a publisher.
 	m.echo = x.publishes() && !late
 	if x.received > 0 { // what follows an answer at once may be HTTP/2's acknowledgement of it, and a process that ends has not given up
-		return m.leftBySelf() && x.told == 0 && (x.asked() && !slices.Contains(brokerPorts, x.port()) || late)
+		return m.leftBySelf() && x.told == 0 && (x.asked() && !x.broker() || late)
 	}
 	return x.saidOnce()
 }

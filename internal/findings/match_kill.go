@@ -1,7 +1,6 @@
 package findings
 
 import (
-	"slices"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -37,7 +36,7 @@ func killed(m *match) bool {
 // nobody has answered for half a minute is no request.
 func (x *end) oneWay() bool {
 	talked := x.lastReceived.Sub(x.began)
-	if slices.Contains(brokerPorts, x.port()) || mute(x) {
+	if x.broker() || mute(x) {
 		return true
 	}
 	if x.began == 0 || x.lastReceived == 0 || talked < time.Second {
@@ -48,10 +47,6 @@ func (x *end) oneWay() bool {
 	}
 	return !x.spoke() && talked > 30*time.Second && (x.received < small || talked > time.Minute)
 }
-
-// brokerPorts are those of MQTT, NATS, AMQP and STOMP: what their clients say last needs no answer, as
-// an acknowledgement, or is said again to the next one.
-var brokerPorts = []uint16{1883, 4222, 5671, 5672, 8883, 61613}
 
 // answersAtOnce: Redis has answered all that it has read, unless it is SHUTDOWN, what a replica
 // acknowledges, or a command that waits for others.

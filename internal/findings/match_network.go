@@ -163,7 +163,7 @@ func idlePeerClosed(m *match) bool {
 func idleReset(m *match) bool {
 	x := m.end
 	m.idle, m.bytes = x.idle, x.received
-	if slices.Contains(brokerPorts, x.port()) && x.speaker == model.SideLocal && x.lastReceived != 0 && sinceHeard(x) >= time.Second {
+	if x.broker() && x.speaker == model.SideLocal && x.lastReceived != 0 && sinceHeard(x) >= time.Second {
 		m.idle, m.echo = max(m.idle, sinceHeard(x)), true // its own heartbeats are no sign of the client
 	}
 	if x.cause != model.CauseLingerZero && x.cause != model.CauseLocalAbort || !x.passive() || m.idle < time.Second || x.sent <= 0 || x.call == model.CallExit {

@@ -300,6 +300,7 @@ func (e *Engine) know(x *end) {
 			server.add(x)
 		}
 	}
+	e.displace(x)
 	e.addresses.add(x.local.Addr())
 	if x.timeWait {
 		e.timeWaits.add(x.process, x.time)

@@ -250,12 +250,6 @@ func (g *group) setBy() string {
 // neverAsked: the clients of a server have not said anything.
 func (g *group) neverAsked() bool { return g.key.passive && g.unasked == g.count }
 
-// displaces: most connections of a broker began just before it closed another one, and that is no
-// coincidence.
-func (g *group) displaces() bool {
-	return g.key.passive && g.displacing >= few && 2*g.displacing > g.count && g.interval.mean() >= 5*justNow
-}
-
 // knownCloser is the program that closes idle connections, if it is on this host.
 func knownCloser(g *group) string {
 	if g.key.peer.IsValid() {

@@ -81,12 +81,13 @@ func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
 	}
 	f.Title = fmt.Sprintf("%s closes connections %s%s: %s so far.", closer, when, hint(idle, knownCloser(g)), plural(n, "one", ""))
 	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
+	displaced := e.displaced(g)
 	switch {
 	case g.neverAsked():
 		f.Advice = "Its clients connect and say nothing: they hang, only look whether it is there, or open connections before they need them." + g.setBy()
-	case g.displaces() && hint(idle, g.key.process) == "":
-		f.Harm, f.Confidence = Medium, model.Inferred
-		f.Title = strings.TrimSuffix(f.Title, ".") + ", most of them when it had just accepted another one."
+	case displaced != nil && hint(idle, g.key.process) == "":
+		f.Harm, f.Confidence, f.Numbers["displaced"] = Medium, model.Inferred, whole(displaced.displacing)
+		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; %d of all %d that it closed ended when it had just accepted another one.", displaced.displacing, displaced.closed)
 		f.Advice = fmt.Sprintf("That is no timeout: another client took the place, two with one ID (MQTT) that put each other out, or it makes room for a new one at its limit%s. Give each client an ID of its own, or raise the limit.", bracket(knobsOf(g.key.process).most))
 	case together && g.closings.many < 3:
 		f.Confidence = model.Inferred

@@ -29,6 +29,7 @@ func (e *Engine) sayRace(g *group, f *Finding) bool {
 		closer, sender = g.whom(), g.who()
 		f.Confidence = model.Inferred
 	}
+	together := e.partedAtOnce(g)
 	after := ""
 	if g.idle.n > 0 {
 		idle, usual := g.values.mode()
@@ -39,20 +40,45 @@ func (e *Engine) sayRace(g *group, f *Finding) bool {
 		if usual*10 < g.idle.n*6 && g.idle.max > g.idle.min*3/2 {
 			after = fmt.Sprintf(" after %s to %s of idleness", human.Duration(g.idle.min), human.Duration(g.idle.max))
 			f.Numbers["idle_ns"], f.Numbers["longest_ns"] = int64(g.idle.min), int64(g.idle.max)
-			f.Advice = fmt.Sprintf("The times differ, so it is not a plain timeout: %s closes idle connections when it runs short of connections%s, or at a limit of requests or age. Raise that limit, let %s try again on a new connection, or keep fewer idle ones.",
-				closer, bracket(knobsOf(g.serverOf()).most), sender)
+			f.Advice = g.timesDiffer(closer, sender, together)
 		}
-		if idle < time.Second {
+		if idle < time.Second && !together {
 			f.Advice += fmt.Sprintf(" So short a time is rarely set: is %s short of connections%s?", closer, bracket(knobsOf(g.serverOf()).most))
 		}
 	}
-	if g.atOnce() {
-		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart of %s%s would explain that too.", g.atMoments(), closer, orBy(knobsOf(g.serverOf()).all))
+	all := knobsOf(g.serverOf()).all
+	switch {
+	case together && !g.key.passive && g.idle.max > g.idle.min*3/2:
+		f.Advice = fmt.Sprintf("All were closed %s, whatever their idleness: that is probably a reload, a restart or a stop of %s%s. If not: %s", g.atMoments(), closer, orBy(all), f.Advice)
+	case together:
+		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart of %s%s would explain that too.", g.atMoments(), closer, orBy(all))
 	}
 	f.Title = fmt.Sprintf("%s closes connections%s, and %s of %s came too late and %s %s.",
 		closer, after, g.late(), sender, were(g.count), g.fate())
 	g.perhapsFarewells(f)
 	return true
+}
+
+// timesDiffer is the advice if there is no usual idle time.
+func (g *group) timesDiffer(closer, sender string, together bool) string {
+	k := knobsOf(g.serverOf())
+	otherwise := fmt.Sprintf("%s closes idle connections when it runs short of connections%s, or at a limit of requests or age. Raise that limit, let %s try again on a new connection, or keep fewer idle ones.",
+		closer, bracket(k.most), sender)
+	if together || !g.nowAndThen() {
+		return "The times differ, so it is not a plain timeout: " + otherwise
+	}
+	timeout := fmt.Sprintf("a timeout of about %s%s at which %s looks only now and then, so that it closes up to as much later: make %s give up idle connections sooner than that",
+		human.Duration(g.idle.min), bracket(k.idle), closer, sender)
+	if k.idle != "" {
+		return fmt.Sprintf("The times differ by no more than the double: that is probably %s. Or it runs short of connections%s.", timeout, bracket(k.most))
+	}
+	return fmt.Sprintf("The times differ by no more than the double: that may be %s. Or %s", timeout, otherwise)
+}
+
+// nowAndThen: the idle times are those of a server that looks for what has been idle too long as often as
+// that time passes, as memcached does.
+func (g *group) nowAndThen() bool {
+	return g.idle.n >= few && g.idle.min >= time.Second-early && g.idle.max <= 2*g.idle.min+late && !knobsOf(g.serverOf()).exact
 }
 
 // late is what came too late.

@@ -83,7 +83,32 @@ var limits = []story{
 		},
 		[]string{"keepalive-race", "request-lost"},
 		[]string{"java (port 8080) closes connections after 2.34s of idleness, and 1 request"},
-	},	{
+	},
+	{
+		"two clients with one MQTT ID that talk, so that few are idle for long", // at another port
+		func(s *stream) { s.putOut("mosquitto", "10.6.0.2:28423", 8) },
+		[]string{"idle-timeout"},
+		[]string{"mosquitto (port 28423) closes connections that were idle for 1s: 4 so far; 11 of all 12 that it closed ended when it had just accepted another one."},
+	},
+	{
+		"the same of a server that is no broker: its clients come as often as its timeout",
+		func(s *stream) { s.putOut("app", "10.6.0.2:28423", 8) },
+		[]string{"idle-timeout"},
+		[]string{"app (port 28423) closes connections that were idle for 1s: 4 so far."},
+	},
+	{
+		"a broker's keep-alive, and a client that puts another one out now and then",
+		func(s *stream) {
+			s.putOut("mosquitto", "10.6.0.2:1883", 0)
+			for i := range 9 {
+				s.end(time.Duration(i)*7*sec+30*sec, "mosquitto", model.Passive, "10.6.0.2:1883", fmt.Sprintf("10.6.0.1:%d", 5000+i), model.CauseFIN, graceful, bytes(9, 28), idle(90*sec), spokeLast(model.SideLocal),
+					by(model.InitiatorLocal), call(model.CallClose, 0), lasted(95*sec))
+			}
+		},
+		[]string{"idle-timeout"},
+		[]string{"mosquitto (port 1883) closes connections that were idle for 1m30s"},
+	},
+	{
 		"clients of a server that is killed elsewhere: they had asked, and nothing had ever come",
 		func(s *stream) { s.unheard(12, "10.9.0.2:8000", 0, 0) },
 		[]string{"request-lost"},
@@ -156,5 +181,18 @@ func (s *stream) unheard(n int, peer string, talked, apart time.Duration) {
 		x := s.end(30*sec+time.Duration(i)*apart, "app", model.Active, fmt.Sprintf("10.6.0.1:%d", 4000+i), peer, model.CauseFIN, graceful, bytes(128, 0), idle(1900*ms), spoke(1900*ms, 2*sec), gotFIN,
 			by(model.InitiatorPeer), call(model.CallClose, 0), lasted(1905*ms+talked))
 		x.TCP.LastReceived = 0
+	}
+}
+
+// putOut is a server whose clients put each other out: four of them were idle, and so many had just
+// spoken.
+func (s *stream) putOut(process, local string, busy int) {
+	for i := range 4 + busy {
+		quiet := sec
+		if i >= 4 {
+			quiet = 4 * ms
+		}
+		s.end(time.Duration(i+1)*sec+ms, process, model.Passive, local, fmt.Sprintf("10.6.0.1:%d", 4000+i), model.CauseFIN, graceful, bytes(9, 28), idle(quiet), spokeLast(model.SideLocal),
+			by(model.InitiatorLocal), call(model.CallClose, 0), lasted(1001*ms))
 	}
 }

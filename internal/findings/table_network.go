@@ -196,7 +196,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "idle-timeout", Title: "Idle connections are closed", Harm: Low,
-		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time; of a client only if they were not all closed at one moment, as by a program that needs its pool no longer. It is medium if the client had spoken last on each, and on most not at once after the server (HTTP/2), unless by TLS, MySQL's protocol or those of brokers and logs; or, at a broker's port, if most had begun within 50 ms before the server closed another one: that is no timeout",
+		When:     "one server or peer closes after a constant idle time: at least 3, and 60 % of those that were idle for a second or more, within 3 % of one time; of a client only if they were not all closed at one moment, as by a program that needs its pool no longer. It is medium if the client had spoken last on each, and on most not at once after the server (HTTP/2), unless by TLS, MySQL's protocol or those of brokers and logs; or, of a broker (by its port, or mosquitto and nats-server), if most of all that it closed had begun within 50 ms before it closed another one: that is no timeout",
 		Evidence: "tcp.idle_ns of a second or more, initiator, start_time",
 		Advice:   "Harmless as long as the other side gives up idle connections sooner. If it does not, see keepalive-race.",
 		Alike:    "keepalive-race: a request met it", Confidence: "certain; inferred if one process closed all at one moment, or if new connections put old ones out",
