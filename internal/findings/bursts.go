@@ -112,8 +112,17 @@ func partingOf(address netip.Addr, port uint16) int {
 
 func (p *partings) add(x *end) {
 	if !x.passive() && x.initiator == model.InitiatorPeer && x.firstFIN != 0 {
-		p.count(partingOf(x.peer.Addr(), x.peer.Port()), x.firstFIN, 0)
+		p.count(partingOf(x.peer.Addr(), x.peer.Port()), x.firstFIN, x.idle)
 	}
+}
+
+// hasten is that of a server elsewhere.
+func (p *partings) hasten(x *end) bool {
+	if x.passive() || x.firstFIN == 0 || x.idle < justNow || !x.afterClose() {
+		return false
+	}
+	m := p.around(&end{pid: partingOf(x.peer.Addr(), x.peer.Port()), firstFIN: x.firstFIN, idle: x.idle}, second)
+	return m.n >= few && m.least >= justNow && m.most < 2*m.least
 }
 
 // partedAtOnce reports whether the server of g closed all of g at one moment, and others with them if g has

@@ -59,6 +59,7 @@ type Engine struct {
 	bursts    bursts
 	partings  partings
 	brokers   map[key]*takeovers // by process and port
+	dials     dials
 	timeWaits rolling
 	opens     names // connections of each process that are open
 	leaks     []leak
@@ -72,7 +73,7 @@ func New() *Engine {
 	e := &Engine{
 		seed: maphash.MakeSeed(), groups: map[key]*group{},
 		services: map[service]*server{}, processes: names{},
-		counters: overflow{}, addresses: addresses{}, brokers: map[key]*takeovers{},
+		counters: overflow{}, addresses: addresses{}, brokers: map[key]*takeovers{}, dials: dials{},
 	}
 	for i := range e.indexes {
 		e.indexes[i] = index{heads: make([]*end, kept), which: i}

@@ -252,7 +252,7 @@ func keepaliveRace(m *match) bool {
 			m.inferred = true
 			return x.duration >= time.Second && (x.rule == "late-data-in-time-wait" || o != nil && o.closeWait)
 		}
-		return x.idle >= idleLeast || m.engine.bursts.hasten(x)
+		return x.idle >= idleLeast || !m.echo && m.engine.bursts.hasten(x)
 	case x.cause == model.CauseFIN && x.passive() && x.initiator == model.InitiatorLocal && !x.later:
 		// It throws away what comes. What comes at once was under way, or is a farewell.
 		m.idle = max(x.idle, 0)
@@ -265,7 +265,7 @@ func keepaliveRace(m *match) bool {
 			idle = max(idle, x.idle)
 		}
 		m.inferred, m.idle, m.echo = true, max(idle, 0), perhapsFarewell(x, x.unacked)
-		return x.unacked > 0 && x.unacked < small && idle >= idleLeast && !goodbye(x, x.unacked)
+		return x.unacked > 0 && x.unacked < small && (idle >= idleLeast || !m.echo && m.engine.partings.hasten(x)) && !goodbye(x, x.unacked)
 	}
 	return false
 }

@@ -301,6 +301,7 @@ func (e *Engine) know(x *end) {
 		}
 	}
 	e.displace(x)
+	e.dials.add(x)
 	e.addresses.add(x.local.Addr())
 	if x.timeWait {
 		e.timeWaits.add(x.process, x.time)

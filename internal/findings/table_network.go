@@ -74,6 +74,16 @@ var paths = []Pattern{
 		match:      turnedAway, causes: only(model.CauseDataAfterClose, model.CauseUnreadData, model.CauseFIN, model.CauseLingerZero), say: sayTurnedAway,
 	},
 	{
+		Name: "turned-away", Title: "Turned away at the door", Harm: Medium,
+		When:       "the same of a server elsewhere, from its clients' ends alone: of one process it closed or reset at least 10 connections, and half of all or more, within " + doorTime.String() + ", each after at most 512 bytes; and at least 3 and a tenth of these were reset without any answer to what the client had said, or had the server's FIN before it acknowledged anything",
+		Evidence:   "role active, initiator peer, duration_ns, tcp.bytes.sent, tcp.bytes.unacked, tcp.bytes.received, tcp.fin",
+		Advice:     "The server is full, or does not want this client; or something before it resets (a load balancer without a back end, a firewall). Its message, if it sends one, says why: connect by hand (nc) and read it. Let the clients keep fewer connections (a pool), and wait longer before each new attempt.",
+		Alike:      "refused-loop: nobody listens; keepalive-race: the connection had been used; a server that answers and closes in good order",
+		Confidence: "inferred: why it closes is not seen here",
+		Filter:     awayFilter,
+		match:      sentAway, causes: only(model.CauseFIN, model.CausePeerReset), partial: true, byPeer: true, least: crowd, say: saySentAway,
+	},
+	{
 		Name: "left-halfway", Title: "The client left in the middle of the answer", Harm: Low,
 		When:       "a client closed while the answer was coming: more than 512 bytes were unread, or met its closed socket; or a client elsewhere that read slowly reset the connection while it was still being sent to",
 		Evidence:   "role active, initiator local, tcp.bytes.unread or the other end's tcp.bytes.unacked; of the server alone cause peer-reset, tcp.bytes.sent of 64 KiB or more, tcp.limited.receiver_ns and tcp.last_sent_time",
