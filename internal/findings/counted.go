@@ -1,6 +1,10 @@
 package findings
 
-import "github.com/closetrace/closetrace/model"
+import (
+	"fmt"
+
+	"github.com/closetrace/closetrace/model"
+)
 
 // overflow is what a namespace counted that no socket shows.
 type overflow map[string]*counter
@@ -39,6 +43,17 @@ func (c *counter) where(netns uint32) uint32 {
 		return netns
 	}
 	return anywhere
+}
+
+// inNamespace names the namespace of a counter of which no connection is known.
+func (c *counter) inNamespace() string {
+	switch c.netns {
+	case 0:
+		return ""
+	case anywhere:
+		return " in several network namespaces"
+	}
+	return fmt.Sprintf(" in network namespace %d", c.netns)
 }
 
 // counted returns the sum of counters.

@@ -59,6 +59,28 @@ func TestRaceAdvice(t *testing.T) {
 	}
 }
 
+// TestOverflowNamesItsNamespace: a queue that no connection tells of may be of another container.
+func TestOverflowNamesItsNamespace(t *testing.T) {
+	for _, c := range []struct {
+		netns []uint32
+		want  string
+	}{
+		{[]uint32{0}, "117 overflows counted."},
+		{[]uint32{77, 77}, "234 overflows counted in network namespace 77."},
+		{[]uint32{77, 78}, "234 overflows counted in several network namespaces."},
+	} {
+		var s stream
+		for _, netns := range c.netns {
+			s.records = append(s.records, model.Record{Kind: model.KindCounters, Counters: model.Counters{
+				Time: begin.Add(sec), Counts: map[string]uint64{"TcpExtListenOverflows": 117}, Network: model.Network{NetNS: netns},
+			}})
+		}
+		if r := found(t, s.records); len(r.Findings) != 1 || !strings.HasSuffix(r.Findings[0].Title, c.want) {
+			t.Errorf("got %+v, want %q", r.Findings, c.want)
+		}
+	}
+}
+
 // TestOneRequestIsNoRestart: a moment of closings is one, high and certain, only if several requests met it.
 func TestOneRequestIsNoRestart(t *testing.T) {
 	for lost, want := range map[int]string{1: "medium", 3: "high"} {

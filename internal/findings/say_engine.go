@@ -140,6 +140,9 @@ func (e *Engine) overflows() (list []Finding) {
 	if port != 0 && f.Count == 0 {
 		f.Title = strings.Replace(f.Title, " was full", fmt.Sprintf(" (port %d) was full", port), 1)
 	}
+	if len(servers) == 0 {
+		f.Title += c.inNamespace()
+	}
 	if f.Count > 0 {
 		f.Title += fmt.Sprintf(", %s to %s reset before the first byte", plural(f.Count, "connection", "connections"), f.Peer)
 	}
