@@ -245,7 +245,7 @@ func sent(c *flow.Conn, i int, e *model.Evidence) {
 	case r.AfterFIN && r.Late > 0:
 		inferred(e, fmt.Sprintf("%d bytes came after the FIN, then the RST was sent: whether the socket was closed or shut down does not show", r.Late),
 			model.ObservedAnsweredData, model.ObservedNoDescriptor)
-	case r.Reply && r.Stuck >= 2 && r.Unacked > 0:
+	case r.Reply && r.Stuck >= 2 && r.Unacked > 0 && !r.AfterFIN: // what has closed may get data, too
 		inferred(e, unanswered(r.Stuck, peer)+"; the RST answers the peer, later", model.ObservedRetransmitTimeout)
 	case r.Reply:
 		inferred(e, "the RST answers a segment: the socket was gone, or a firewall answered", model.ObservedAbort)

@@ -16,6 +16,8 @@ func TestResetAfterGivingUp(t *testing.T) {
 		gaveUp = "w1a 10.0.0.1:40000 abortive retransmit-timeout none local-kernel inferred"
 		closed = "w1a 10.0.0.1:40000 abortive retransmit-timeout peer local-kernel inferred"
 		abort  = "w1a 10.0.0.1:40000 abortive local-abort peer local-app inferred"
+		orphan = "w1a 10.0.0.1:40000 abortive local-abort both local-app inferred"
+		by     = "w1b 192.0.2.1:443 abortive peer-reset both peer inferred"
 		reset  = "w1b 192.0.2.1:443 abortive peer-reset local peer inferred"
 	)
 	for _, x := range []struct {
@@ -23,12 +25,14 @@ func TestResetAfterGivingUp(t *testing.T) {
 		tries  int
 		healed time.Duration
 		goesOn bool
+		closes bool
 		want   []string
 	}{
-		{"soon", 3, 2 * time.Second, false, []string{closed, reset}},
-		{"later", 3, 20 * time.Second, false, []string{gaveUp, reset}},
-		{"sent again once", 1, 2 * time.Second, false, []string{abort, reset}},
-		{"it goes on", 3, 20 * time.Second, true, []string{gaveUp, abort, reset}},
+		{"soon", 3, 2 * time.Second, false, false, []string{closed, reset}},
+		{"later", 3, 20 * time.Second, false, false, []string{gaveUp, reset}},
+		{"sent again once", 1, 2 * time.Second, false, false, []string{abort, reset}},
+		{"it goes on", 3, 20 * time.Second, true, false, []string{gaveUp, abort, reset}},
+		{"it had closed", 3, 0, false, true, []string{orphan, by}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			check(t, play(t, wire.Options{}, func(m *wiretest.Maker) {
@@ -43,11 +47,18 @@ func TestResetAfterGivingUp(t *testing.T) {
 				for range int(x.healed / time.Second) {
 					later(m, time.Second)
 				}
+				if x.closes {
+					p.to(0, fin|ack, "")
+					later(m, 300*time.Millisecond)
+				}
 				if x.goesOn {
 					p.to(1, ack, "")
 					p.to(0, psh|ack, "more of")
 				}
 				p.next[0] -= 7
+				if x.closes {
+					p.next[0]--
+				}
 				p.to(1, fin|ack, "")
 				p.to(0, rst, "")
 				later(m, 5*time.Second)
