@@ -112,7 +112,7 @@ func finished(c *flow.Conn, s, peer *flow.Side, f *model.Facts) {
 	inferred(e, why, first)
 }
 
-const clockSetBack = "the time stamps of the capture go back: they do not say what came first"
+const clockSetBack = "the time stamps of the capture go back (reordercap sorts packets): they do not say what came first"
 
 // silent: side s no longer got answers.
 func silent(s, peer *flow.Side, e *model.Evidence) {

@@ -214,8 +214,12 @@ func sayReject(_ *Engine, g *group, f *Finding) bool {
 		who = "A firewall or a router rejects"
 		f.Advice += " If there is none, a router does not find the host, or packets go in a circle: look where traceroute ends."
 	}
+	how := cmp.Or(g.detail, "ICMP")
+	if g.detail != "" && g.detailed < g.count {
+		how += " and other errors"
+	}
 	f.Title = fmt.Sprintf("%s what %s sends to %s port %d: %s failed at once (%s).", who,
-		g.program(), g.peerName(), g.key.port, plural(g.count, "connection", "connections"), cmp.Or(g.detail, "ICMP"))
+		g.program(), g.peerName(), g.key.port, plural(g.count, "connection", "connections"), how)
 	if g.also > 0 {
 		f.Numbers["given_up"] = whole(g.also)
 		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; %s of %s, given up at once, probably met it, too.", plural(g.also, "attempt", "attempts"), strings.Join(slices.Compact(g.alsoOf), ", "))

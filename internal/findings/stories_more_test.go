@@ -95,12 +95,12 @@ var networks = []story{
 	{
 		"a firewall rejects",
 		func(s *stream) {
-			for i := range 3 {
-				s.end(time.Duration(i)*sec, "curl", model.Active, "10.8.1.2:4000", "10.8.9.9:80", model.CauseUnreachable, failed, lasted(ms), func(t *model.Teardown) { t.TCP.Error = "ECONNREFUSED" })
+			for i, why := range []string{"ECONNREFUSED", "ECONNREFUSED", "EHOSTUNREACH"} {
+				s.end(time.Duration(i)*sec, "curl", model.Active, "10.8.1.2:4000", "10.8.9.9:80", model.CauseUnreachable, failed, lasted(ms), func(t *model.Teardown) { t.TCP.Error = why })
 			}
 		},
 		[]string{"firewall-reject"},
-		[]string{"curl", "10.8.9.9", "3 connections"},
+		[]string{"curl", "10.8.9.9", "3 connections failed at once (ECONNREFUSED and other errors)"},
 	},
 	{
 		"a router has no route; its second answer is late, because it limits their rate",

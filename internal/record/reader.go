@@ -183,6 +183,7 @@ const neither = "neither a recording nor a capture (pcap, pcapng)"
 var foreign = []struct{ magic, what string }{
 	{"\x1f\x8b", "compressed with gzip, and holds no capture: decompress it first"},
 	{"BZh", "compressed with bzip2: decompress it first"},
+	{"\x04\x22\x4d\x18", "compressed with lz4: decompress it first"},
 	{"\xfd7zXZ\x00", "compressed with xz: decompress it first"},
 	{"PK\x03\x04", "a zip archive: unpack it first"},
 	{"\xff\xfe", "UTF-16 text, as a shell's > writes on Windows: record with --output FILE instead"},
