@@ -66,11 +66,11 @@ type Conn struct {
 	Sides [2]Side
 	// Client is the side that sent the first SYN; -1 if that was not captured.
 	Client int
-	// Crossed: so did the other side, before it had got that one.
-	Crossed bool
 	// First and Last are the times of its segments; Opened is when its client answered
 	// the SYN-ACK, or 0.
 	First, Last, Opened int64
+	// Crossed: the other side than Client sent a SYN, too, before it had got that one.
+	Crossed bool
 	// Shown: only a RST shows that it was open.
 	Shown bool
 	// How it ended.
