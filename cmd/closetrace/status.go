@@ -127,11 +127,22 @@ func (s *status) loss() error {
 	if s.lost.Total() == 0 {
 		return nil
 	}
-	helps := "--ring-size"
-	if s.lost.Less == s.lost.Total() {
-		helps = "--max-connections"
+	var helps []string
+	if s.lost.Ends+s.lost.Late > 0 {
+		helps = append(helps, "--ring-size")
 	}
-	return fmt.Errorf("%w: %s; a larger %s helps", errLost, human.Losses(&s.lost), helps)
+	if s.lost.Less > 0 {
+		helps = append(helps, "--max-connections")
+	}
+	err := fmt.Errorf("%w: %s", errLost, human.Losses(&s.lost))
+	switch len(helps) {
+	case 0:
+		return err // the kernel did not show them
+	case 1:
+		return fmt.Errorf("%w; a larger %s helps", err, helps[0])
+	default:
+		return fmt.Errorf("%w; larger %s help", err, strings.Join(helps, " and "))
+	}
 }
 
 // finish replaces the line by the summary of the whole recording; after a
