@@ -145,7 +145,8 @@ type Closer struct {
 	TID int `json:"tid,omitzero"`
 	// Name of the thread.
 	Name string `json:"name,omitzero"`
-	// What it called.
+	// What it called. If another thread was in a call on the socket at close(), that one lets go
+	// of it last, and close is said of it (Linux: fput).
 	Call Call `json:"call,omitzero"`
 	// The signal that killed it, if call is exit.
 	Signal int `json:"signal,omitzero"`
