@@ -68,6 +68,7 @@ type group struct {
 	unreachable bool   // of path-dead: an ICMP error, or no answer to ARP, ended one of them
 	also        uint64 // attempts that another group has, and the same reason
 	alsoOf      []string
+	heir        string // the process that ended, if that is not the owner
 	killer      string // who sent that signal
 	killerPID   int
 	reset       uint64 // how many ended by RST
@@ -222,6 +223,9 @@ func (g *group) add(m *match) {
 		if x.asked() {
 			g.asked++
 		}
+	}
+	if x.call == model.CallExit && x.pid != 0 && x.closerPID != 0 && x.closerPID != x.pid {
+		g.heir = cmp.Or(g.heir, x.closer)
 	}
 	if g.killer == "" && m.told {
 		g.killer, g.killerPID = x.toldBy, x.toldPID

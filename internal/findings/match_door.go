@@ -208,7 +208,7 @@ func leftHalfway(m *match) bool {
 	// A client that had read all until then is sent more; how much is not known.
 	more := o == nil && x.cause == model.CauseDataAfterClose && !tls(x) && x.received >= small && x.idle >= 0 && x.idle <= justNow
 	m.inferred = m.bytes <= messageMost
-	return !x.passive() && x.initiator == model.InitiatorLocal && x.exchanged() && listens &&
+	return !x.passive() && x.initiator == model.InitiatorLocal && x.received > 0 && listens &&
 		(x.idle < idleLeast || throttled(x, o)) && x.call != model.CallDestroy && (m.bytes > messageMost || more) &&
 		(x.cause == model.CauseUnreadData || x.cause == model.CauseDataAfterClose)
 }

@@ -151,6 +151,9 @@ func saySlowClose(_ *Engine, g *group, f *Finding) bool {
 		waited = fmt.Sprintf("%s, up to %s each and %s in all,", times(g.count), waited, human.Duration(time.Duration(g.blocked.sum)))
 	}
 	f.Title = fmt.Sprintf("close() of %s waited %s for SO_LINGER: the thread stands still meanwhile.", g.who(), waited)
+	if g.count < few && g.bytes == 0 && g.blocked.max < time.Second {
+		f.Harm = Low // all was delivered
+	}
 	return true
 }
 

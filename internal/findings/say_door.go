@@ -184,7 +184,7 @@ func sayLeftHalfway(_ *Engine, g *group, f *Finding) bool {
 	}
 	f.Title = fmt.Sprintf("%s closed %s to %s port %d in the middle of the answer (%s not read)",
 		cmp.Or(client, "the client"), plural(g.count, "connection", "connections"), cmp.Or(server, "the server"), g.key.port, rest)
-	if least := g.blocked.min; g.count >= 3 && (!g.atOnce() || g.steadily()) && least >= time.Second && g.blocked.mean() <= least*11/10 { // later by chance, never sooner
+	if least := g.blocked.min; g.count >= 3 && (!g.atOnce() || g.steadily()) && least >= time.Second && g.blocked.limited() {
 		f.Title += fmt.Sprintf(", each after %s: that is a time limit of the client", human.Duration(least))
 		f.Harm = Medium
 	}

@@ -22,9 +22,9 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	if e.outOfMemory(g, f) {
 		how = byOOMKiller
 	}
-	f.Title = fmt.Sprintf("%s %s with %s unanswered", g.who(), how, plural(g.count, "request", "requests"))
+	f.Title = fmt.Sprintf("%s %s with %s unanswered", g.whoEnded(), how, plural(g.count, "request", "requests"))
 	if g.afters == g.count && 2*g.echoes >= g.count { // on some of many the last ping was a moment ago
-		f.Title = fmt.Sprintf("%s %s with %s on which the client had spoken last, and got no answer", g.who(), how, plural(g.count, "connection", "connections"))
+		f.Title = fmt.Sprintf("%s %s with %s on which the client had spoken last, and got no answer", g.whoEnded(), how, plural(g.count, "connection", "connections"))
 		f.Confidence = model.Inferred
 		f.Advice += " If the client's last message needs no answer (HTTP/2, WebSocket, a shipper of logs), nobody was waiting."
 		if !violent(g.signal()) {
@@ -40,6 +40,14 @@ func sayKilled(e *Engine, g *group, f *Finding) bool {
 	}
 	f.Title += "."
 	return true
+}
+
+// whoEnded names the process that ended: it may have got its connections from their owner.
+func (g *group) whoEnded() string {
+	if g.heir == "" || g.heir == g.key.process {
+		return g.who()
+	}
+	return fmt.Sprintf("%s, to which %s had passed connections,", g.heir, g.who())
 }
 
 // recovers: PostgreSQL's postmaster ends all that serve clients, to begin again after a crash
@@ -101,7 +109,7 @@ func sayRestart(e *Engine, g *group, f *Finding) bool {
 	if g.ended.many > 1 && !atOnce {
 		how += ", " + times(g.ended.many)
 	}
-	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.who(), how, plural(g.count, "connection", "connections"))
+	f.Title = fmt.Sprintf("%s %s: %s ended with it", g.whoEnded(), how, plural(g.count, "connection", "connections"))
 	if g.killer != "" && g.killer == g.key.process {
 		f.Advice = "Another process of the same program told it to end: a reload or a stop, a scale-down, or an administrator's command (pg_terminate_backend). Its log says which. If it was planned: close idle connections before."
 	}

@@ -30,6 +30,16 @@ func (s *spread) mean() time.Duration {
 	return time.Duration(s.sum / float64(s.n))
 }
 
+// limited reports whether a time limit may have made the times of s: all are about the least of
+// them, later by chance and never sooner, and one, on a busy machine, by more.
+func (s *spread) limited() bool {
+	if s.n < 2 || s.mean() > s.min*11/10 {
+		return false
+	}
+	others := time.Duration((s.sum - float64(s.max)) / float64(s.n-1))
+	return others <= s.min+s.min/50+50*time.Millisecond
+}
+
 // clusters are times at which several things happened together.
 type clusters struct {
 	from, to model.Time // of the last one

@@ -152,7 +152,7 @@ var talks = []Pattern{
 	},
 	{
 		Name: "slow-close", Title: "close() waits", Harm: Medium,
-		When:       "SO_LINGER made close() wait, for its whole time or for 200 ms and more",
+		When:       "SO_LINGER made close() wait, for its whole time or for 200 ms and more. It is low if one or two waited less than a second, and all was delivered",
 		Evidence:   "close_blocked_ns",
 		Advice:     "Leave SO_LINGER off: Linux delivers in the background anyway. A listener's setting is inherited by what it accepts, and non-blocking sockets wait too.",
 		Alike:      "slow-reader: the peer does not read, and close() is not the one that waits",

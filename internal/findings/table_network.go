@@ -85,7 +85,7 @@ var paths = []Pattern{
 	},
 	{
 		Name: "left-halfway", Title: "The client left in the middle of the answer", Harm: Low,
-		When:       "a client closed while the answer was coming: more than 512 bytes were unread, or met its closed socket; or a client elsewhere that read slowly reset the connection while it was still being sent to",
+		When:       "a client closed while the answer was coming: more than 512 bytes were unread, or met its closed socket; or a client elsewhere that read slowly reset the connection while it was still being sent to. It is medium from 3 on if all lasted equally long, but for one",
 		Evidence:   "role active, initiator local, tcp.bytes.unread or the other end's tcp.bytes.unacked; of the server alone cause peer-reset, tcp.bytes.sent of 64 KiB or more, tcp.limited.receiver_ns and tcp.last_sent_time",
 		Advice:     "The server's log shows this as a reset or as 499. If it is always after the same time, the client's limit is shorter than the answer takes: raise it (curl --max-time, a proxy's read timeout, an HTTP client's total timeout), or make the answer smaller or faster.",
 		Alike:      "slow-reader: the client did not read at all; gave-up-waiting: no answer had begun; tls-close-notify: only a farewell was unread",
