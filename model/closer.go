@@ -59,6 +59,8 @@ func (t *Teardown) PeerNote() string {
 		}
 	}
 	switch {
+	case t.Cause == CausePeerReset && t.Terminator == NetworkPath && t.otherEndClosed():
+		return spaced("reset by neither end after it was closed by", peer)
 	case t.Cause == CausePeerReset && t.Terminator == NetworkPath:
 		return spaced("reset while the other end was open", peer)
 	case peer == "":
@@ -71,6 +73,9 @@ func (t *Teardown) PeerNote() string {
 		return "peer " + peer
 	}
 }
+
+// otherEndClosed: it ended before, by FIN.
+func (t *Teardown) otherEndClosed() bool { return t.PeerCause == CauseFIN && !t.Evidence.PeerOpen }
 
 // PlaceName is NAMESPACE/POD, or the container's name or short ID.
 func PlaceName(k *K8s, c *Container) string {

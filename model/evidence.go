@@ -89,7 +89,7 @@ type Evidence struct {
 	Announced Observations `json:"notices,omitzero"`
 	// What the source concluded from what it saw; a verdict that rests on it is inferred.
 	Inferred Observations `json:"inferred,omitzero"`
-	// Why what the source concluded is not certain (captures).
+	// Why what the source concluded is not certain (captures, Linux).
 	InferredWhy string `json:"inferred_why,omitzero"`
 	// What the socket layer said of its abort (Windows).
 	AbortReason AbortReason `json:"abort_reason,omitzero"`

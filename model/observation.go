@@ -85,7 +85,7 @@ var observationTable = [...]observable{
 
 	ObservedNeverOpen:        {"never-open", "the connection was never established, and no data came by TCP Fast Open", neverOpen, nil},
 	ObservedResetHere:        {"reset-here", "RST received, and this host made it", resetHere, doubtResetHere},
-	ObservedResetBetween:     {"reset-between", "RST received, and the other end, on this host, was still open", resetBetween, doubtResetBetween},
+	ObservedResetBetween:     {"reset-between", "RST received, and the other end, on this host, did not send it", resetBetween, doubtResetBetween},
 	ObservedAnsweredData:     {"answered-data", "data came for a closed receiving side, and was answered with RST", answeredData, nil},
 	ObservedNoDescriptor:     {"no-descriptor", "no process had the socket open", noDescriptor, nil},
 	ObservedNoOwner:          {"no-owner", "an orphan: the socket belonged to no process", func(f raw) bool { return f.Evidence.Dead.Is(true) }, nil},

@@ -24,15 +24,16 @@ const flagDescriptorClosed bpf.TraceFlag = 1 << 31
 // with which advance is called.
 type assembler struct {
 	translator
-	grace  time.Duration // lingerGrace or returnGrace
-	ends   uint64
-	held   queue[ended, *ended]
-	resets queue[heldReset, *heldReset]
-	waits  waits
-	waited map[*ended]*waiting // of the held ends whose close() waited
-	recent recent
-	strays strays
-	began  ktime // when the trace did
+	grace   time.Duration // lingerGrace or returnGrace
+	ends    uint64
+	held    queue[ended, *ended]
+	resets  queue[heldReset, *heldReset]
+	waits   waits
+	waited  map[*ended]*waiting // of the held ends whose close() waited
+	recent  recent
+	strays  strays
+	answers answers
+	began   ktime // when the trace did
 	// following: only connections of some processes are reported.
 	following bool
 	unseen    blind
@@ -46,7 +47,7 @@ type assembler struct {
 }
 
 func newAssembler(t translator, session string) *assembler {
-	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, waited: map[*ended]*waiting{}, waits: newWaits(), recent: newRecent(), strays: strays{byTuple: map[tuple]*strayResets{}}}
+	return &assembler{translator: t, ids: ids{session: session}, grace: lingerGrace, waited: map[*ended]*waiting{}, waits: newWaits(), recent: newRecent(), strays: strays{byTuple: map[tuple]*strayResets{}}, answers: newAnswers()}
 }
 
 // attached sets whether every return of close() is traced.
@@ -78,8 +79,12 @@ func (a *assembler) message(m *message, out emit) bool {
 		r := a.resets.next()
 		r.later, r.received = m.later, m.kind == bpf.TraceMessageMESSAGE_RESET_GOT_TW
 		a.resets.push(r)
+		if !r.received {
+			a.answers.add(&m.later)
+		}
 	case bpf.TraceMessageMESSAGE_STRAY:
 		a.strays.add(&m.later)
+		a.answers.add(&m.later)
 	default:
 		a.amend(m)
 	}
@@ -101,6 +106,7 @@ func (a *assembler) hold(e *bpf.TraceEnd) {
 		a.waited[h] = w
 	}
 	a.held.push(h)
+	a.answers.heard(e)
 	a.meet(e)
 	if a.namespaces != nil {
 		a.namespaces.meet(e.Netns, e.Owner.Tgid, h.time())

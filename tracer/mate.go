@@ -135,8 +135,11 @@ func loopback(e *bpf.TraceEnd) bool { return address(e.Family, &e.Local).IsLoopb
 func (a *assembler) otherEnd(f *model.Facts, e *ended, ended uint64) {
 	o := a.recent.mate(e)
 	if o == nil {
+		a.whoReset(f, &e.end, nil)
 		return
 	}
+	a.answers.met(&e.end, &o.end)
+	a.whoReset(f, &e.end, &o.end)
 	f.PeerEnd = a.ids.of(o.id)
 	f.PeerProcess = a.peerProcess(&o.end)
 	f.Evidence.PeerOpen = f.TCP.RST.Received.Is(true) && o.end.Ended > ended && !sentRST(&o.end) && !has(&o.end, bpf.TraceFlagFLAG_UNTRACKED)

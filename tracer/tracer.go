@@ -163,6 +163,7 @@ func Open(opts Options) (_ *Tracer, err error) {
 	}, fmt.Sprintf("%x", uint64(t.started)/1e9&0xfffff))
 	t.asm.began, t.asm.following = t.now.monotonic(), opts.PID != 0
 	t.asm.attached(t.loaded.allReturns())
+	t.asm.answers.watched = t.seesAnswers()
 	t.asm.namespaces = newNamespaces(opts.NetNS, t.now.monotonic())
 	if t.asm.tallies, err = newTallies(opts, t.loaded, t.asm.began); err != nil {
 		return nil, err
@@ -232,7 +233,7 @@ func (t *Tracer) round(poll time.Duration, out emit) error {
 	if !t.look(now, out) {
 		return nil
 	}
-	t.asm.strays.beyond(t.losses.moreStrays(), now)
+	t.asm.strayBeyond(t.losses.moreStrays(), now)
 	t.asm.tallies.look(t.asm)
 	more = t.deliver(now, out)
 	if more && now <= t.seek.over { // it has looked for other ends
@@ -286,7 +287,11 @@ func (t *Tracer) readOut(out emit) (more bool, err error) {
 		if !t.asm.message(&m, out) {
 			return false, nil
 		}
-		if count++; count%1024 == 0 && (!t.setClock(out) || !t.deliver(m.time(), out)) {
+		if count++; count%1024 != 0 {
+			continue
+		}
+		t.asm.strayBeyond(t.losses.moreStrays(), m.time())
+		if !t.setClock(out) || !t.deliver(m.time(), out) {
 			return false, nil
 		}
 	}
@@ -319,7 +324,7 @@ func (t *Tracer) drain(out emit) error {
 		return nil
 	}
 	now := t.now.monotonic()
-	t.asm.strays.beyond(t.losses.moreStrays(), now)
+	t.asm.strayBeyond(t.losses.moreStrays(), now)
 	t.seekOpen(now.add(hold)) // for all that is held
 	if t.asm.flush(t.losses.epoch(), out) && t.asm.tallies.report(t.asm, now, true, out) {
 		t.losses.report(t.asm.clock.time(now), out)
