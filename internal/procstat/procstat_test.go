@@ -14,10 +14,11 @@ func TestParse(t *testing.T) {
 		want Stat
 		ok   bool
 	}{
-		{"12 (nginx)" + rest, Stat{"nginx", 'S', 1, 23, 4711}, true},
-		{"12 (a) S 1 (b)" + rest, Stat{"a) S 1 (b", 'S', 1, 23, 4711}, true},
-		{"12 ()" + rest, Stat{"", 'S', 1, 23, 4711}, true},
-		{"12 (new\nline)" + rest, Stat{"new\nline", 'S', 1, 23, 4711}, true},
+		{"12 (nginx)" + rest, Stat{"nginx", 'S', 1, 23, 4711, true}, true},
+		{"12 (a) S 1 (b)" + rest, Stat{"a) S 1 (b", 'S', 1, 23, 4711, true}, true},
+		{"12 ()" + rest, Stat{"", 'S', 1, 23, 4711, true}, true},
+		{"12 (new\nline)" + rest, Stat{"new\nline", 'S', 1, 23, 4711, true}, true},
+		{"12 (nginx) S 1 2 3 4 5 8388608 7 8 9 10 11 12 13 14 15 16 17 18 4711 20", Stat{"nginx", 'S', 1, 23, 4711, false}, true},
 		{"12 (nginx) S 1 2", Stat{}, false},
 		{"12 nginx" + rest, Stat{}, false},
 		{")(", Stat{}, false},
@@ -61,7 +62,7 @@ func FuzzParse(f *testing.F) {
 			state = 'S'
 		}
 		text := fmt.Appendf(nil, "12 (%s) %c %d 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 -2 %d 20 -1\n", name, state, int32(parent), start)
-		if got, ok := Parse(text); !ok || got != (Stat{name, state, int(int32(parent)), 25, start}) {
+		if got, ok := Parse(text); !ok || got != (Stat{name, state, int(int32(parent)), 25, start, true}) {
 			t.Errorf("Parse(%q) = %+v, %v", text, got, ok)
 		}
 		if _, ok := Parse([]byte(other)); ok && !strings.Contains(other, "(") {

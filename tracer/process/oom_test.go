@@ -4,10 +4,13 @@ package process
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/closetrace/closetrace/internal/procstat"
 	"github.com/closetrace/closetrace/model"
 )
 
@@ -89,5 +92,36 @@ func TestKillsBelowALink(t *testing.T) {
 	now = now.Add(time.Minute)
 	if got := k.killed("/a"); got != model.Some(true) {
 		t.Errorf("after the rest: got %v", got)
+	}
+}
+
+// TestGroupOfAZombie: what /proc says of the cgroup v1 of a process that is ending is not
+// where it was.
+func TestGroupOfAZombie(t *testing.T) {
+	if mounts, _ := os.ReadFile("/proc/self/cgroup"); !strings.Contains(string(mounts), ":memory:") {
+		t.Skip("no memory controller of cgroup v1")
+	}
+	c := exec.Command("true")
+	if err := c.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = c.Wait() }()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		text, err := os.ReadFile(procPath(c.Process.Pid, "stat"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stat, _ := procstat.Parse(text); stat.Ended() {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it did not end")
+		}
+	}
+	if got := cgroupsOf(c.Process.Pid).memory; got != "" {
+		t.Errorf("of a zombie: %q", got)
+	}
+	if got := cgroupsOf(1).memory; got == "" {
+		t.Error("nothing is known of a process that runs")
 	}
 }

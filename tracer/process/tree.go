@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closetrace/closetrace/internal/procstat"
 )
 
 const (
@@ -215,7 +217,20 @@ func cgroupsOf(pid int) memberships {
 	if err != nil {
 		return memberships{}
 	}
-	return parseMemberships(string(text))
+	m := parseMemberships(string(text))
+	if m.memory == "/" && exiting(pid) { // then in no other group of cgroup v1 (proc_cgroup_show)
+		m.memory = ""
+	}
+	return m
+}
+
+func exiting(pid int) bool {
+	text, err := os.ReadFile(procPath(pid, "stat"))
+	if err != nil {
+		return true
+	}
+	stat, ok := procstat.Parse(text)
+	return !ok || stat.Exiting
 }
 
 // parseMemberships reads cgroups(7), "/proc files".
