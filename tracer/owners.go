@@ -66,7 +66,7 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 		return
 	}
 	if f.Closer.Signal == int(unix.SIGKILL) && e.Owner.Start != 0 {
-		f.Closer.OOM = t.owners.KilledByOOM(f.Process.PID, f.Process.Name, e.Owner.Start, e.Owner.Cgroup, e.Owner.Execs)
+		f.Closer.OOM = oomOf(f, t.owners.KilledByOOM(f.Process.PID, f.Process.Name, e.Owner.Start, e.Owner.Cgroup, e.Owner.Execs))
 	}
 	if d := t.knownOf(e); d != nil && e.Owner.Start != 0 {
 		f.Process.Executable.Path, f.Process.Script, f.Process.CommandLine = d.executable, d.script, d.commandLine
@@ -75,6 +75,15 @@ func (t *translator) describe(f *model.Facts, e *bpf.TraceEnd) {
 	}
 	t.owners.Describe(f, e.Owner.Start, e.Owner.Cgroup, e.Owner.Execs)
 	t.remember(f, &e.Owner)
+}
+
+// oomOf: hit is of the owner's control group. That it was not says nothing of another process
+// that was killed, which may have been in another group.
+func oomOf(f *model.Facts, hit model.Opt[bool]) model.Opt[bool] {
+	if f.Closer.PID != f.Process.PID && hit.Is(false) {
+		return model.Opt[bool]{}
+	}
+	return hit
 }
 
 // remember keeps what was found out about a process, if nothing of it can change.
