@@ -33,6 +33,8 @@ func (f *Facts) CloseNote() string {
 		return "exit"
 	case c.Call != CallUnknown && c.Call != CallDestroy && other != "":
 		return "closed by " + other
+	case c.Call == CallUnknown && other != "" && neverAccepted(raw{f, f.TCP.Path.Last()}):
+		return "listener closed by " + other // by ss -K, for one
 	case f.Signalled.Number != 0 && (c.Call == CallClose || c.Call == CallShutdown):
 		return "told " + SignalName(f.Signalled.Number) + " by " + f.Signalled.Sender()
 	}

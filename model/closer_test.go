@@ -31,6 +31,7 @@ func TestHowAnEndWasClosed(t *testing.T) {
 		{"another's shutdown", Facts{Process: own, Closer: with(other, CallShutdown, 0)}, "closed by sh[8]", "shutdown() called by sh[8]"},
 		{"another's disconnect", Facts{Process: own, Closer: with(other, CallDisconnect, 0)}, "closed by sh[8]", "connect(AF_UNSPEC) called by sh[8]"},
 		{"another, and no call", Facts{Process: own, Closer: other}, "", ""},
+		{"another ended the listener", waitingIn(Facts{Process: own, Closer: other}), "listener closed by sh[8]", ""},
 		{"an administrator", Facts{Process: own, Closer: with(other, CallDestroy, 0)}, "", "an administrator destroyed the socket"},
 		{"close, and the owner is unknown", Facts{Process: unknown, Closer: with(other, CallClose, 0)}, "", "close() called"},
 		{"close, and the closer is unknown", Facts{Process: own, Closer: with(Closer{}, CallClose, 0)}, "", "close() called"},
@@ -54,6 +55,14 @@ func TestHowAnEndWasClosed(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.what, got, c.call)
 		}
 	}
+}
+
+// waitingIn makes f that of a connection that nobody had accepted.
+func waitingIn(f Facts) Facts {
+	f.Evidence.Owned, f.Evidence.Dead, f.Evidence.Descriptor = Some(false), Some(false), HolderNone
+	f.TCP.Path.Append(Established)
+	f.TCP.Path.Append(Closed)
+	return f
 }
 
 func TestPeerNote(t *testing.T) {
@@ -80,6 +89,7 @@ func TestPeerNote(t *testing.T) {
 		{"somebody else's reset", client, reset(LocalKernel, CauseUnreadData), "peer curl[9]"},
 		{"another cause", client, Judgement{Cause: CauseUnreadData, Terminator: Peer, PeerCause: CausePeerReset}, "peer curl[9]"},
 		{"reset between them", client, reset(NetworkPath, CauseUnknown), "reset while the other end was open curl[9]"},
+		{"reset between them, and it had closed", client, reset(NetworkPath, CauseFIN), "reset by neither end after it was closed by curl[9]"},
 		{"reset between them, nobody is known", PeerProcess{}, reset(NetworkPath, CauseUnknown), "reset while the other end was open"},
 		{"no reset, by the network", client, Judgement{Cause: CauseUnreachable, Terminator: NetworkPath}, "peer curl[9]"},
 	} {

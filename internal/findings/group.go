@@ -57,6 +57,7 @@ type group struct {
 	partner     string // the process at the other end, if it is on this host
 	detail      string // of the pattern: a signal, an error; that of the first which has one
 	detailed    uint64 // how many have that one
+	foreign     uint64 // how many listeners' ends another process caused
 	gaps        bool   // idle times, or durations, differ from those of the records
 	spokeLast   uint64 // on how many the client had spoken last, and the server before
 	asked       uint64 // on how many of these not at once after the server
@@ -150,6 +151,7 @@ type match struct {
 	told     bool           // the process ended because another one signalled it
 	echo     bool           // the peer's last words may need no answer
 	after    bool           // they came at once after those of this end
+	foreign  bool           // another process ended the listener, by no call of its own
 }
 
 func (g *group) add(m *match) {
@@ -217,6 +219,9 @@ func (g *group) add(m *match) {
 	}
 	if m.after {
 		g.afters++
+	}
+	if m.foreign {
+		g.foreign++
 	}
 	if x.clientLast() {
 		g.spokeLast++

@@ -81,8 +81,12 @@ func (e *end) closed() bool {
 }
 
 func backlogDropped(m *match) bool {
-	m.bytes, m.detail = m.end.unread, m.end.closer
-	return m.end.cause == model.CauseListenerClosed
+	x := m.end
+	m.bytes, m.detail = x.unread, x.closer
+	if m.foreign = x.pid != 0 && x.closerPID != 0 && x.closerPID != x.pid && x.call == model.CallUnknown; m.foreign {
+		m.detail = human.Process(x.closer, x.closerPID)
+	}
+	return x.cause == model.CauseListenerClosed
 }
 
 // inherited: not the owner but another process had the last descriptor, and the

@@ -73,9 +73,15 @@ func sayCloseNotify(_ *Engine, g *group, f *Finding) bool {
 
 func sayBacklog(e *Engine, g *group, f *Finding) bool {
 	f.Numbers["unread_bytes"] = whole(g.bytes)
-	f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.netns(), g.key.port)) // they were never accepted
-	f.Title = fmt.Sprintf("%s (port %d) closed its listener with %s waiting to be accepted: %s reset",
-		cmp.Or(f.Process, "an unknown process"), g.key.port, plural(g.count, "connection", "connections"), itThey(g.count))
+	waiting := fmt.Sprintf("with %s waiting to be accepted: %s reset", plural(g.count, "connection", "connections"), itThey(g.count))
+	if g.foreign == g.count {
+		f.Process = g.key.process
+		f.Title = fmt.Sprintf("The listener of %s (port %d) was closed by %s %s", cmp.Or(f.Process, "an unknown process"), g.key.port, g.detail, waiting)
+		f.Advice = fmt.Sprintf("Find out who ran %s, and why: ss -K and its like close the sockets of other programs. The program itself called nothing, and accepts nobody until it listens again.", g.detail)
+	} else {
+		f.Process = cmp.Or(g.key.process, g.detail, e.listens(g.netns(), g.key.port)) // they were never accepted
+		f.Title = fmt.Sprintf("%s (port %d) closed its listener %s", cmp.Or(f.Process, "an unknown process"), g.key.port, waiting)
+	}
 	if g.bytes > 0 {
 		f.Title += fmt.Sprintf(", %s of requests unread", human.Bytes(g.bytes))
 	}

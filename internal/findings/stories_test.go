@@ -197,6 +197,15 @@ var clientsAndServers = []story{
 		[]string{"gunicorn", "1 connection", "79 B"},
 	},
 	{
+		"ss -K destroys a listener with a connection in its backlog",
+		func(s *stream) {
+			s.end(3*sec, "gunicorn", model.Passive, "127.0.0.1:8000", "127.0.0.1:4000", model.CauseListenerClosed, bytes(0, 79), unread(79), by(model.InitiatorLocal),
+				func(t *model.Teardown) { t.Closer = model.Closer{PID: 998, Name: "ss"} })
+		},
+		[]string{"backlog-dropped"},
+		[]string{"The listener of gunicorn (port 8000) was closed by ss[998]"},
+	},
+	{
 		"redis' child holds the descriptor",
 		func(s *stream) {
 			s.end(9*sec, "redis-server", model.Passive, "127.0.0.1:6390", "127.0.0.1:4000", model.CauseUnreadData, bytes(7, 28), unread(14), by(model.InitiatorLocal),
