@@ -39,12 +39,14 @@ func tiny(m *match) bool {
 	return false
 }
 
-// closeNotify: all that was discarded is a farewell, after both ends had sent data.
+// closeNotify: all that was discarded is a farewell, after both ends had sent as much as TLS needs. At a port
+// that is not TLS's it may be a short message, too.
 func closeNotify(m *match) bool {
 	x, o := m.end, m.other
-	if !x.exchanged() || x.lateAnswer() {
+	if !x.exchanged() || x.lateAnswer() || !tls(x) && !perhapsTLS(x) {
 		return false
 	}
+	m.inferred = !tls(x)
 	switch x.cause {
 	case model.CauseUnreadData:
 		// The peer had finished, and what was left is too little to be more than that.
@@ -67,7 +69,7 @@ func closeNotify(m *match) bool {
 		if !x.passive() || !x.finIn || !farewell(x.unacked) || o != nil && o.cause == model.CauseUnreadData {
 			return false
 		}
-		m.bytes, m.inferred = x.unacked, o == nil
+		m.bytes, m.inferred = x.unacked, m.inferred || o == nil
 		return true
 	default:
 		return false

@@ -24,11 +24,11 @@ var talks = []Pattern{
 	},
 	{
 		Name: "tls-close-notify", Title: "TLS close_notify left unread", Harm: Benign,
-		When:       "all that was thrown away has the size of a TLS close_notify, after both sides had sent data, and the other side had finished",
+		When:       "all that was thrown away has the size of a TLS close_notify, after both sides had sent 150 bytes and more (a TLS handshake has), or any data at a port of TLS, and the other side had finished",
 		Evidence:   "tcp.bytes.unread, or the other end's tcp.bytes.unacked; tcp.fin",
 		Advice:     "Nothing was lost: the exchange was complete, and the reset answers the TLS close_notify. Do not count these as failures.",
 		Alike:      "request-lost: what was unread was a request; early-answer: it was an upload",
-		Confidence: "certain if both ends are on this host or the bytes were unread here; otherwise inferred",
+		Confidence: "certain at a port of TLS, if both ends are on this host or the bytes were unread here; otherwise inferred",
 		Filter:     `tcp.bytes.unread <= 85 && tcp.bytes.unacked <= 512 && verdict == "abortive"`,
 		match:      closeNotify, causes: only(model.CauseUnreadData, model.CauseDataAfterClose, model.CausePeerReset), say: sayCloseNotify,
 	},
