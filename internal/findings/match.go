@@ -250,8 +250,9 @@ func keepaliveRace(m *match) bool {
 			return false
 		}
 		m.idle = max(x.idle, 0)
-		if o != nil && x.tookLeave() {
+		if x.tookLeave() && (o != nil || saysFarewell(x) && x.afterClose()) {
 			m.idle = x.gap()
+			m.echo, m.inferred = m.echo || o == nil, m.inferred || o == nil // a farewell may answer its own
 			return true
 		}
 		if x.idle < 0 { // an old recording
