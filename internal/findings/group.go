@@ -25,6 +25,7 @@ const (
 	attempts          // of path-dead: those that never opened
 	firstMessage      // of turned-away: the server has read it
 	atOnceReset       // of turned-away: by SO_LINGER {1,0}
+	neverUsed         // of keepalive-race: nothing had been said
 	byUpstream        // of abort-on-close: a proxy passes on what its server did
 )
 

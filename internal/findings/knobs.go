@@ -44,7 +44,7 @@ var programs = [...]knobs{
 	{program: "php-fpm", workers: "pm.max_children", gently: true, limit: "request_terminate_timeout", backlog: "listen.backlog", most: "pm.max_children"},
 	{program: "uwsgi", workers: "processes, threads", idle: "http-keepalive", limit: "harakiri", backlog: "listen"},
 	{program: "uvicorn", exact: true, idle: "--timeout-keep-alive", limit: "--timeout-graceful-shutdown", backlog: "--backlog"},
-	{program: "puma", workers: "workers, threads", idle: "persistent_timeout", limit: "worker_timeout"},
+	{program: "puma", workers: "workers, threads", idle: "persistent_timeout", first: "first_data_timeout", limit: "worker_timeout"},
 	{program: "unicorn", workers: "worker_processes", limit: "timeout", backlog: "listen :backlog"},
 	{program: "envoy", exact: true, idle: "common_http_protocol_options.idle_timeout", pool: "common_http_protocol_options.idle_timeout of the cluster", backlog: "tcp_backlog_size"},
 	{program: "memcached", idle: "-o idle_timeout", backlog: "-b", body: "-I", most: "-c"},

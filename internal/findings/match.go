@@ -241,8 +241,11 @@ func gaveUp(m *match) bool {
 // the closed socket.
 func keepaliveRace(m *match) bool {
 	x, o := m.end, m.other
-	if !x.exchanged() || x.told != 0 {
+	if x.told != 0 {
 		return false
+	}
+	if !x.exchanged() {
+		return unusedRace(m)
 	}
 	switch {
 	case x.cause == model.CauseDataAfterClose && x.passive() && (x.call != model.CallExit || x.byItself()):

@@ -11,6 +11,9 @@ import (
 // What is said of requests that met a connection which their server had closed.
 
 func sayKeepaliveRace(e *Engine, g *group, f *Finding) bool {
+	if g.key.kind == neverUsed {
+		return e.sayUnused(g, f)
+	}
 	if g.atOnce() && (e.replaced(g, g.closed[1]) || g.oddTime()) {
 		f.ID = "process-restart"
 		if !e.replaced(g, g.closed[1]) {

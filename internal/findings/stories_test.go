@@ -19,7 +19,7 @@ type story struct {
 
 // stories are all of them.
 func stories() []story {
-	return slices.Concat(clientsAndServers, networks, doors, restarts, waits, hosts, messages, kills, backends, blames, doubts, moreDoubts, likes, limits, aways, lates, closes)
+	return slices.Concat(clientsAndServers, networks, doors, restarts, waits, hosts, messages, kills, backends, blames, doubts, moreDoubts, likes, limits, aways, lates, closes, unuseds)
 }
 
 var clientsAndServers = []story{
