@@ -45,28 +45,35 @@ func TestDefaults(t *testing.T) {
 	for _, c := range []struct {
 		idle    time.Duration
 		process string
+		port    uint16
 		want    string
 	}{
-		{20 * time.Second, "puma", " (its default)"},
-		{15 * time.Second, "puma", ""},
-		{30 * time.Second, "", " (a default of: Jetty; common in frameworks)"},
-		{60 * s, "", " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
-		{60 * s, "nginx", " (its default)"},
-		{75 * s, "nginx", " (its default)"},
-		{75 * s, "haproxy", ""},
-		{60 * s, "app", ""},
-		{60*s + 1800*ms, "", " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
-		{60*s + 1801*ms, "", ""},
-		{59400 * ms, "", " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
-		{59399 * ms, "", ""},
-		{2*s + 100*ms, "gunicorn", " (its default)"},
-		{2*s + 101*ms, "gunicorn", ""},
-		{90 * s, "", " (a default of: Go's client)"},
-		{90 * s, "app", ""},
-		{45 * s, "", ""},
+		{20 * time.Second, "puma", 8000, " (its default)"},
+		{15 * time.Second, "puma", 8000, ""},
+		{30 * time.Second, "", 8000, " (a default of: Jetty; common in frameworks)"},
+		{60 * s, "", 8000, " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
+		{60 * s, "nginx", 8000, " (its default)"},
+		{75 * s, "nginx", 8000, " (its default)"},
+		{75 * s, "haproxy", 8000, ""},
+		{60 * s, "app", 8000, ""},
+		{60*s + 1800*ms, "", 8000, " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
+		{60*s + 1801*ms, "", 8000, ""},
+		{59400 * ms, "", 8000, " (a default of: HAProxy, AWS ALB, nginx's upstream keep-alive)"},
+		{59399 * ms, "", 8000, ""},
+		{2*s + 100*ms, "gunicorn", 8000, " (its default)"},
+		{2*s + 101*ms, "gunicorn", 8000, ""},
+		{90 * s, "", 8000, " (a default of: Go's client)"},
+		{90 * s, "app", 8000, ""},
+		{45 * s, "", 8000, ""},
+		{5 * s, "", 8000, " (a default of: Node and uvicorn; Apache)"},
+		{5 * s, "", 443, " (a default of: Node and uvicorn; Apache)"},
+		{5 * s, "", 389, ""}, // LDAP
+		{5 * s, "", 993, ""},
+		{60 * s, "", 9092, ""},
+		{350 * s, "", 5432, " (a default of: AWS NLB)"},
 	} {
-		if got := hint(c.idle, c.process); got != c.want {
-			t.Errorf("%v of %q: got %q, want %q", c.idle, c.process, got, c.want)
+		if got := hint(c.idle, c.process, c.port); got != c.want {
+			t.Errorf("%v of %q (port %d): got %q, want %q", c.idle, c.process, c.port, got, c.want)
 		}
 	}
 }

@@ -279,25 +279,25 @@ func sayMiddlebox(_ *Engine, g *group, f *Finding) bool {
 	if g.detail == forgotten && g.detailed == g.count {
 		f.Numbers["idle_ns"] = int64(g.idle.min)
 		f.Title += fmt.Sprintf(" when %s used after at least %s of idleness%s: something between them had forgotten %s, or the peer's host had (it was restarted, or its address moved).",
-			itThey(g.count), human.Duration(g.idle.min), boxOf(g.idle.min), itThem(g.count))
+			itThey(g.count), human.Duration(g.idle.min), boxOf(g.idle.min, g.key.port), itThem(g.count))
 		f.Advice += " After a restart or a failover (VRRP) only a test before use, or a retry, helps."
 		return true
 	}
 	f.Title += " by neither end: something between them did it"
 	if g.idle.n > 0 && g.idle.min >= time.Second {
 		f.Numbers["idle_ns"] = int64(g.idle.min)
-		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), boxOf(g.idle.min))
+		f.Title += fmt.Sprintf(", after at least %s of idleness%s", human.Duration(g.idle.min), boxOf(g.idle.min, g.key.port))
 	}
 	f.Title += "."
 	return true
 }
 
 // boxOf is the hint at a box between two hosts; none of them forgets sooner.
-func boxOf(idle time.Duration) string {
+func boxOf(idle time.Duration, port uint16) string {
 	if idle < longSilence {
 		return ""
 	}
-	return hint(idle, "")
+	return hint(idle, "", port)
 }
 
 func sayOverflow(*Engine, *group, *Finding) bool { return false } // see overflows

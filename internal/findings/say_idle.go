@@ -17,7 +17,7 @@ func sayIdleReset(_ *Engine, g *group, f *Finding) bool {
 		f.Filter = strings.Replace(f.Filter, idleTerm, ` && (tcp.idle_ns >= 1000000000 || tcp.last_speaker == "local")`, 1)
 	}
 	f.Title = fmt.Sprintf("%s resets connections that were idle for %s%s: %s so far; %s finds out at its next request.",
-		g.who(), human.Duration(idle), hint(idle, g.key.process), plural(g.count, "connection", "connections"), g.whom())
+		g.who(), human.Duration(idle), hint(idle, g.key.process, g.key.port), plural(g.count, "connection", "connections"), g.whom())
 	switch {
 	case g.echoes == g.count:
 		f.Confidence = model.Inferred
@@ -79,13 +79,13 @@ func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
 	if g.neverAsked() {
 		when = "on which nothing had come for " + human.Duration(idle)
 	}
-	f.Title = fmt.Sprintf("%s closes connections %s%s: %s so far.", closer, when, hint(idle, knownCloser(g)), plural(n, "one", ""))
+	f.Title = fmt.Sprintf("%s closes connections %s%s: %s so far.", closer, when, hint(idle, knownCloser(g), g.key.port), plural(n, "one", ""))
 	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
 	displaced := e.displaced(g)
 	switch {
 	case g.neverAsked():
 		f.Advice = "Its clients connect and say nothing: they hang, only look whether it is there, or open connections before they need them." + g.setBy()
-	case displaced != nil && hint(idle, g.key.process) == "":
+	case displaced != nil && hint(idle, g.key.process, g.key.port) == "":
 		f.Harm, f.Confidence, f.Numbers["displaced"] = Medium, model.Inferred, whole(displaced.displacing)
 		f.Title = strings.TrimSuffix(f.Title, ".") + fmt.Sprintf("; %d of all %d that it closed ended when it had just accepted another one.", displaced.displacing, displaced.closed)
 		f.Advice = fmt.Sprintf("That is no timeout: another client took the place, two with one ID (MQTT) that put each other out, or it makes room for a new one at its limit%s. Give each client an ID of its own, or raise the limit.", bracket(knobsOf(g.key.process).most))

@@ -105,9 +105,9 @@ func (g *group) perhapsFarewells(f *Finding) {
 func (g *group) idleSetting(idle time.Duration) string {
 	knob := knobsOf(g.serverOf()).idle
 	if knob == "" {
-		return hint(idle, g.serverOf())
+		return hint(idle, g.serverOf(), g.key.port)
 	}
-	if hint(idle, g.serverOf()) != "" {
+	if hint(idle, g.serverOf(), g.key.port) != "" {
 		knob += "; its default"
 	}
 	return " (" + knob + ")"

@@ -94,7 +94,7 @@ func sayLastUnanswered(_ *Engine, g *group, f *Finding) bool {
 		f.Advice += fmt.Sprintf(" All were closed %s: a reload or restart would explain that too.", g.atMoments())
 	}
 	if !g.key.passive && constant {
-		f.Advice += " If its last words needed no answer (WebSocket), that is an idle timeout" + hint(most, "") + "."
+		f.Advice += " If its last words needed no answer (WebSocket), that is an idle timeout" + hint(most, "", g.key.port) + "."
 	}
 	return true
 }
