@@ -116,6 +116,12 @@ func (v *values) mode() (around time.Duration, n uint64) {
 	return around, n
 }
 
+// near reports whether the mode is about d.
+func (v *values) near(d time.Duration) bool {
+	around, n := v.mode()
+	return n > 0 && (around-d).Abs() <= d/10
+}
+
 // usual is the mode, and whether it is that of 60 % of so many, at least 3.
 func (v *values) usual(of uint64) (around time.Duration, n uint64, is bool) {
 	around, n = v.mode()

@@ -2,6 +2,8 @@ package findings_test
 
 import (
 	"fmt"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/closetrace/closetrace/model"
@@ -73,4 +75,24 @@ var unuseds = []story{
 		unused{port: 9292, said: 27, waits: steady[:2], server: true, client: true}.tell,
 		nil, nil,
 	},
+}
+
+// TestIdleIsNotHarmless: what idle-timeout says if requests came too late, and if none did.
+func TestIdleIsNotHarmless(t *testing.T) {
+	for _, c := range []struct {
+		too  bool
+		want string
+	}{{true, "4 requests came too late"}, {false, "Harmless as long as"}} {
+		s := &stream{}
+		for i := range 4 {
+			x := s.end(time.Duration(6+6*i)*sec, "puma", model.Passive, "10.6.0.2:9292", fmt.Sprintf("10.6.0.1:%d", 40000+i), model.CauseFIN, graceful, bytes(566, 67), idle(3210*ms), by(model.InitiatorLocal), call(model.CallClose, 0), lasted(3300*ms))
+			if c.too {
+				s.outcome(time.Duration(8+6*i)*sec, x, model.CauseDataAfterClose, "late-data-in-time-wait")
+			}
+		}
+		list := found(t, s.records).Findings
+		if last := list[len(list)-1]; last.ID != "idle-timeout" || !strings.Contains(last.Advice, c.want) {
+			t.Errorf("got %s: %s, want %q", last.ID, last.Advice, c.want)
+		}
+	}
 }
