@@ -35,7 +35,7 @@ func sayTurnedAway(_ *Engine, g *group, f *Finding) bool {
 		f.Title = fmt.Sprintf("%s turned %s of %s away: it reset each at once, without a word.", g.who(), plural(g.count, "connection", "connections"), g.whom())
 		f.Advice = "That is a rule rather than a fault: HAProxy tcp-request connection reject, nginx return 444 with reset_timedout_connection, an access list or a limit of rates. Does it mean this client?"
 		return true
-	case ordinaryKind, attempts, byUpstream:
+	case ordinaryKind, attempts, neverUsed, byUpstream:
 	}
 	if g.gaps {
 		door := fmt.Sprintf("duration_ns < %d", doorTime)
