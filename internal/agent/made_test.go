@@ -65,16 +65,22 @@ func valueOf(m *dto.Metric) float64 {
 
 var _ prometheus.Collector = (*host)(nil)
 
-// balance checks that every record that was offered is accounted for.
+// balance checks that every record that was offered is accounted for. The counters are read one
+// after the other, and records move meanwhile.
 func balance(t *testing.T, a *Agent) (exported, suppressed, lost int) {
 	t.Helper()
 	get := func(name string) int { sum, _ := gathered(t, a, name); return int(sum) }
-	offered, waiting := get("log_records_total"), get("log_records_waiting")
-	exported, suppressed, lost = get("log_records_exported_total"), get("log_records_suppressed_total"), get("log_records_lost_total")
-	if offered != exported+suppressed+lost+waiting {
-		t.Errorf("%d offered: %d exported, %d suppressed, %d lost and %d waiting are %d", offered,
-			exported, suppressed, lost, waiting, exported+suppressed+lost+waiting)
+	var offered, waiting int
+	for range 20 {
+		offered, waiting = get("log_records_total"), get("log_records_waiting")
+		exported, suppressed, lost = get("log_records_exported_total"), get("log_records_suppressed_total"), get("log_records_lost_total")
+		if offered == exported+suppressed+lost+waiting {
+			return exported, suppressed, lost
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
+	t.Errorf("%d offered: %d exported, %d suppressed, %d lost and %d waiting are %d", offered,
+		exported, suppressed, lost, waiting, exported+suppressed+lost+waiting)
 	return exported, suppressed, lost
 }
 
