@@ -38,7 +38,7 @@ func (s *size) String() string {
 	if *s == 0 {
 		return ""
 	}
-	return human.Bytes(uint64(*s))
+	return human.Bytes(uint64(*s)) // #nosec G115 -- Set takes none that has not 63 bits
 }
 
 // Set implements pflag.Value.
