@@ -90,11 +90,12 @@ func (s *answers) met(e, o *bpf.TraceEnd) {
 	if !has(o, bpf.TraceFlagFLAG_PASSIVE) || e.Netns == o.Netns || (e.Flags|o.Flags)&strange != 0 || !mirrored(e, o) {
 		return
 	}
-	if len(s.servers) >= serversMax {
+	n := endTuple(e)
+	at := service{n.peer, n.peerPort, n.netns}
+	if _, known := s.servers[at]; !known && len(s.servers) >= serversMax {
 		clear(s.servers)
 	}
-	n := endTuple(e)
-	s.servers[service{n.peer, n.peerPort, n.netns}] = server{o.Netns, ktime(o.Ended)}
+	s.servers[at] = server{o.Netns, ktime(o.Ended)}
 }
 
 // mirrored: each end has the addresses and ports that the other one gives it.

@@ -71,7 +71,7 @@ type group struct {
 	also        uint64 // attempts that another group has, and the same reason
 	alsoOf      []string
 	heir        string // the process that ended, if that is not the owner
-	raced       *group // of what came too late on connections that its server had closed
+	raced       *group // of keepalive-race, at the same place: patterns can't name each other
 	killer      string // who sent that signal
 	killerPID   int
 	reset       uint64 // how many ended by RST

@@ -21,7 +21,7 @@ func (e *Engine) cover() {
 	reject, given, dead := patternIndex("firewall-reject"), int(givenUp), patternIndex("path-dead")
 	c := e.counted(acceptQueue...)
 	for _, g := range e.groups {
-		g.covered, g.also, g.alsoOf, g.raced = false, 0, nil, e.raced(g)
+		g.covered, g.also, g.alsoOf, g.raced = false, 0, nil, e.beside(g.key, "keepalive-race")
 	}
 	rejects, silent := map[netip.AddrPort]*group{}, map[netip.Addr]*group{}
 	queueFull := func(g *group) bool {

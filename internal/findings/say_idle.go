@@ -81,7 +81,7 @@ func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
 	}
 	f.Title = fmt.Sprintf("%s closes connections %s%s: %s so far.", closer, when, hint(idle, knownCloser(g), g.key.port), plural(n, "one", ""))
 	f.Advice = fmt.Sprintf("Harmless as long as the other side gives up idle connections within %s; if it does not, its requests will be reset (keepalive-race).%s", human.Duration(idle), g.setBy())
-	if o := g.raced; o != nil && o.values.near(idle) {
+	if o := g.raced; o != nil && g.key.passive && o.values.near(idle) { // that it closed them was known before
 		f.Advice = fmt.Sprintf("The other side does not always give up idle connections within %s: %s came too late, as another finding says.%s", human.Duration(idle), o.late(), g.setBy())
 	}
 	displaced := e.displaced(g)
@@ -98,15 +98,4 @@ func (e *Engine) sayIdle(g *group, f *Finding, closer string) bool {
 	}
 	g.sayAsked(f)
 	return true
-}
-
-// raced returns what came too late on connections that the server of g had closed, nil if nothing did. These
-// count twice: that they were closed is known before.
-func (e *Engine) raced(g *group) *group {
-	if !g.key.passive {
-		return nil
-	}
-	k := g.key
-	k.pattern = uint8(patternIndex("keepalive-race")) // #nosec G115 -- there are some dozens
-	return e.groups[k]
 }

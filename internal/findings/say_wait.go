@@ -129,8 +129,11 @@ func (g *group) sayWaited(f *Finding) {
 }
 
 // gaveUp returns the requests that the client of k has given up there, nil if none.
-func (e *Engine) gaveUp(k key) *group {
-	k.pattern = uint8(patternIndex("gave-up-waiting")) // #nosec G115 -- there are some dozens
+func (e *Engine) gaveUp(k key) *group { return e.beside(k, "gave-up-waiting") }
+
+// beside returns the group that another pattern has at the same place, nil if none.
+func (e *Engine) beside(k key, pattern string) *group {
+	k.pattern = uint8(patternIndex(pattern)) // #nosec G115 -- there are some dozens
 	return e.groups[k]
 }
 

@@ -17,6 +17,14 @@ func (s *stream) closedAt(at, quiet time.Duration, process, local, client string
 	s.outcome(at+300*ms, x, model.CauseDataAfterClose, "late-data-in-time-wait")
 }
 
+// closesAll is a server that closes all that is idle at one moment, and accepts another one afterwards.
+func (s *stream) closesAll(process, local string) {
+	for i := range 6 {
+		s.closedAt(9*sec+time.Duration(i)*ms, time.Duration(i+1)*sec, process, local, fmt.Sprintf("10.6.0.1:%d", 4000+i))
+	}
+	s.end(12*sec, process, model.Passive, local, "10.6.0.1:5000", model.CauseFIN, graceful, bytes(40, 24), by(model.InitiatorPeer), lasted(sec))
+}
+
 // limits are stories about servers that close what they need no longer, and go on.
 var limits = []story{
 	{
@@ -48,23 +56,13 @@ var limits = []story{
 	},
 	{
 		"a busy server makes room: it closes what was idle for different times, and accepts others",
-		func(s *stream) {
-			for i := range 6 {
-				s.closedAt(9*sec+time.Duration(i)*ms, time.Duration(i+1)*sec, "app", "10.6.0.2:8000", fmt.Sprintf("10.6.0.1:%d", 4000+i))
-			}
-			s.end(12*sec, "app", model.Passive, "10.6.0.2:8000", "10.6.0.1:5000", model.CauseFIN, graceful, bytes(40, 24), by(model.InitiatorPeer), lasted(sec))
-		},
+		func(s *stream) { s.closesAll("app", "10.6.0.2:8000") },
 		[]string{"keepalive-race"},
 		[]string{"app (port 8000) closes connections after 1s to 6s of idleness, and 6 requests"},
 	},
 	{
 		"CLIENT KILL of redis, which goes on",
-		func(s *stream) {
-			for i := range 6 {
-				s.closedAt(9*sec+time.Duration(i)*ms, time.Duration(i+1)*sec, "redis-server", "10.6.0.2:6380", fmt.Sprintf("10.6.0.1:%d", 4000+i))
-			}
-			s.end(12*sec, "redis-server", model.Passive, "10.6.0.2:6380", "10.6.0.1:5000", model.CauseFIN, graceful, bytes(40, 24), by(model.InitiatorPeer), lasted(sec))
-		},
+		func(s *stream) { s.closesAll("redis-server", "10.6.0.2:6380") },
 		[]string{"process-restart"},
 		[]string{"redis-server (port 6380) closed all that was idle at one moment, after 1s to 6s of idleness"},
 	},
